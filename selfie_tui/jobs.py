@@ -1,1 +1,210 @@
-"""The one thread that does engine work: a queue of tasks in, events out, one cancel flag."""
+"""The one thread that does engine work: tasks in by a queue, events out by a callback, one cancel flag.
+
+Nothing else in the project starts a thread for engine work. Small tasks (tokens, placeholders, the lens) are served
+between the decoding steps of a running interpretation, newest first, so that the screen answers while a job runs.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Literal, Protocol
+
+import msgspec
+
+from selfie_tui.errors import Cancelled, SelfieError
+from selfie_tui.records import (
+    Event,
+    Growing,
+    JobCancelled,
+    JobFailed,
+    JobFinished,
+    JobStarted,
+    PreviewPreset,
+    Progress,
+    ReadLens,
+    Task,
+    Tokenize,
+)
+
+State = Literal["idle", "running", "cancelling"]
+Post = Callable[[Event], object]
+
+QUICK = (Tokenize, PreviewPreset, ReadLens)
+"""Tasks of which only the newest matters, and which need not wait for a running interpretation."""
+
+SECONDS_BETWEEN_UPDATES = 0.1
+
+
+class Engine(Protocol):
+    """What does the work: a task in, its events out, lazily; polls `cancelled` and raises `Cancelled` when it is set."""
+
+    def run(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]: ...
+
+
+def default_engine() -> Engine:
+    """The real engine; importing it brings in torch, so it happens on the job thread."""
+    from selfie_tui.engine.service import EngineService
+
+    return EngineService()
+
+
+class Jobs:
+    """A queue of tasks in front of one daemon thread.
+
+    `post` is called on that thread with every event, and must not block. `state` is idle only when the thread says so.
+    """
+
+    def __init__(self, post: Post, engine: Callable[[], Engine] = default_engine) -> None:
+        self._post_event = post
+        self._make_engine = engine
+        self._engine: Engine | None = None
+        self._tasks: deque[tuple[int, Task]] = deque()
+        self._wake = threading.Condition()
+        self._cancel = threading.Event()
+        self._closed = False
+        self._last_job = 0
+        self._state: State = "idle"
+        self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
+
+    @property
+    def state(self) -> State:
+        """What the thread is doing with the current long job."""
+        return self._state
+
+    def start(self) -> None:
+        """Start the thread; tasks may be submitted before."""
+        self._thread.start()
+
+    def submit(self, task: Task) -> int:
+        """Queue a task and return its job number; a quick task replaces a waiting one of its own kind."""
+        with self._wake:
+            self._last_job += 1
+            if isinstance(task, QUICK):
+                self._tasks = deque(entry for entry in self._tasks if type(entry[1]) is not type(task))
+            self._tasks.append((self._last_job, task))
+            self._wake.notify()
+            return self._last_job
+
+    def cancel(self) -> None:
+        """Ask the running job to stop at its next step, and forget the long tasks that wait behind it."""
+        with self._wake:
+            self._tasks = deque(entry for entry in self._tasks if isinstance(entry[1], QUICK))
+            if self._state == "running":
+                self._state = "cancelling"
+                self._cancel.set()
+
+    def close(self) -> None:
+        """Stop taking tasks and cancel what runs; the thread is a daemon and holds nobody up."""
+        with self._wake:
+            self._closed = True
+            self._tasks.clear()
+            self._cancel.set()
+            self._wake.notify()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait until the thread has ended after `close`."""
+        self._thread.join(timeout)
+
+    def _work(self) -> None:
+        while True:
+            with self._wake:
+                self._wake.wait_for(lambda: bool(self._tasks) or self._closed)
+                if self._closed:
+                    return
+                job, task = self._tasks.popleft()
+                long = not isinstance(task, QUICK)
+                if long:
+                    self._cancel.clear()
+                    self._state = "running"
+            self._run(job, task, serve_quick=long)
+            if long:
+                self._state = "idle"
+
+    def _run(self, job: int, task: Task, *, serve_quick: bool) -> None:
+        """Run one task to its closing event; no error passes this point."""
+        started = time.monotonic()
+        updates = Coalescer(self._post_event)
+        closing: Event
+        try:
+            if serve_quick:
+                self._post_event(JobStarted(job=job, task=task))
+            if self._engine is None:
+                self._engine = self._make_engine()
+            for event in self._engine.run(task, self._cancel.is_set if serve_quick else lambda: False):
+                updates.post(msgspec.structs.replace(event, job=job))
+                if serve_quick:
+                    self._serve_quick()
+            closing = JobFinished(job=job, seconds=time.monotonic() - started)
+        except Cancelled:
+            closing = JobCancelled(job=job)
+        except Exception as error:  # noqa: BLE001 - the floor under every job: reported, never fatal
+            closing = failure(job, error)
+        updates.flush()
+        if serve_quick:
+            self._state = "idle"
+        if serve_quick or isinstance(closing, JobFailed):
+            self._post_event(closing)
+
+    def _serve_quick(self) -> None:
+        """Run the quick tasks that wait while a long job is between two steps."""
+        while True:
+            with self._wake:
+                entry = next((entry for entry in self._tasks if isinstance(entry[1], QUICK)), None)
+                if entry is None or self._closed:
+                    return
+                self._tasks.remove(entry)
+            self._run(*entry, serve_quick=False)
+
+
+class Coalescer:
+    """Holds back `Growing` and `Progress`, of which only the latest matters, to about ten a second."""
+
+    def __init__(self, post: Post, seconds: float = SECONDS_BETWEEN_UPDATES) -> None:
+        self._post = post
+        self._seconds = seconds
+        self._texts: dict[int, str] = {}
+        self._growing: Growing | None = None
+        self._progress: Progress | None = None
+        self._last = 0.0
+
+    def post(self, event: Event) -> None:
+        """Pass an event on, at once or with the next update."""
+        if isinstance(event, Growing):
+            self._texts.update(event.texts)
+            self._growing = event
+        elif isinstance(event, Progress):
+            self._progress = event
+        else:
+            self.flush()
+            self._post(event)
+            return
+        if time.monotonic() - self._last >= self._seconds:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what is held back."""
+        if self._growing is not None:
+            self._post(msgspec.structs.replace(self._growing, texts=tuple(sorted(self._texts.items()))))
+        if self._progress is not None:
+            self._post(self._progress)
+        if self._growing is not None or self._progress is not None:
+            self._last = time.monotonic()
+        self._texts, self._growing, self._progress = {}, None, None
+
+
+def failure(job: int, error: Exception) -> JobFailed:
+    """An error as the event that tells of it."""
+    details = "".join(traceback.format_exception(error))
+    if isinstance(error, SelfieError):
+        return JobFailed(job=job, cause=error.cause, remedy=error.remedy, traceback=details)
+    cause = f"{type(error).__name__}: {error}".splitlines()[0]
+    return JobFailed(
+        job=job,
+        cause=cause,
+        remedy="This is a fault of the program: copy the traceback and report it.",
+        traceback=details,
+    )

@@ -1,0 +1,32 @@
+"""Errors of our own: each gives its cause in one line and what to do next."""
+
+from __future__ import annotations
+
+
+class SelfieError(Exception):
+    """An error whose text is meant for the user: `cause` in one line, `remedy` says what to do next."""
+
+    def __init__(self, cause: str, remedy: str = "") -> None:
+        super().__init__(f"{cause} {remedy}".strip())
+        self.cause = cause
+        self.remedy = remedy
+
+
+class PromptError(SelfieError):
+    """A source prompt that cannot be used: empty, or longer than the model's context."""
+
+
+class PlaceholderError(SelfieError):
+    """An interpretation prompt that cannot be used: no placeholder, or one that shares a token with other text."""
+
+
+class RequestError(SelfieError):
+    """A request that asks for what the model does not have: a layer or a position out of range, an unknown mode."""
+
+
+class LoadError(SelfieError):
+    """A model that could not be opened: unknown, gated, without weights, corrupt, too large, of an unsupported kind."""
+
+
+class Cancelled(Exception):  # noqa: N818 - it is a request being honoured, not an error
+    """The user asked to stop."""
