@@ -1,0 +1,77 @@
+"""Renders an interpretation prompt that is a chat turn, and keeps track of which words are not the template's."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from selfie_tui.errors import PlaceholderError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+_TURN = re.compile(r"\[INST\](?P<user>.*?)\[/INST\](?P<answer>.*)", re.DOTALL)
+_STAND_IN = "Zq7mStandInForTheMessage4vX"
+_PLAIN_TEXT = "Write the prompt as plain text, without [INST] and [/INST]."
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """Text to encode: `own` are the spans of the user's and the answer's words in it.
+
+    `templated` text brings its own special tokens.
+    """
+
+    text: str
+    own: tuple[tuple[int, int], ...]
+    templated: bool
+
+
+def render(tokenizer: PreTrainedTokenizerBase | None, text: str) -> Rendering:
+    """`text` through the tokenizer's chat template if it is a chat turn and there is a template, else as it stands.
+
+    White space around the user's words belongs to the `[INST]` notation and not to the message. The space before the
+    answer is dropped where the template ends in white space of its own.
+
+    Raises PlaceholderError if the template refuses the message or does not contain it unchanged, exactly once.
+    """
+    turn = _TURN.fullmatch(text)
+    if turn is None:
+        return Rendering(text, ((0, len(text)),), templated=False)
+    if tokenizer is None or not getattr(tokenizer, "chat_template", None):
+        return Rendering(text, (turn.span("user"), turn.span("answer")), templated=False)
+    user, answer = turn["user"].strip(), turn["answer"]
+    before, after = _around(tokenizer, user)
+    head = before + user + after
+    if head[-1:].isspace():
+        answer = answer.removeprefix(" ")
+    own = ((len(before), len(before) + len(user)), (len(head), len(head) + len(answer)))
+    return Rendering(head + answer, own, templated=True)
+
+
+def _around(tokenizer: PreTrainedTokenizerBase, user: str) -> tuple[str, str]:
+    """What the template writes before and after the user's message.
+
+    A second message of known content tells where the template puts it: the words themselves may also occur in the
+    template's own text. Templates of models that see images take a message as a list of parts.
+    """
+    problem = "does not contain the message exactly once and unchanged"
+    for in_parts in (False, True):
+        try:
+            rendered = _rendered(tokenizer, user, in_parts)
+            before, *rest = _rendered(tokenizer, _STAND_IN, in_parts).split(_STAND_IN)
+        except Exception as error:  # noqa: BLE001 - a template is foreign code and raises what it likes
+            problem = problem if in_parts else f"refuses the message: {error}"
+            continue
+        if len(rest) == 1 and rendered == before + user + rest[0]:
+            return before, rest[0]
+    raise PlaceholderError(f"The model's chat template {problem.rstrip('.')}.", _PLAIN_TEXT)
+
+
+def _rendered(tokenizer: PreTrainedTokenizerBase, user: str, in_parts: bool) -> str:
+    content: Any = [{"type": "text", "text": user}] if in_parts else user
+    text = tokenizer.apply_chat_template(
+        [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
+    )
+    return str(text)
