@@ -40,9 +40,17 @@ SECONDS_BETWEEN_UPDATES = 0.1
 
 
 class Engine(Protocol):
-    """What does the work: a task in, its events out, lazily; polls `cancelled` and raises `Cancelled` when it is set."""
+    """What does the work: a task in, its events out, lazily; polls `cancelled` and raises `Cancelled` once it is true.
 
-    def run(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]: ...
+    `post` takes the events that happen inside a call that cannot yield, such as a download's progress.
+    """
+
+    def run(self, task: Task, cancelled: Callable[[], bool], post: Post) -> Iterator[Event]: ...
+
+
+def never() -> bool:
+    """The cancel flag of a task that is over before anybody could ask."""
+    return False
 
 
 def default_engine() -> Engine:
@@ -134,8 +142,12 @@ class Jobs:
                 self._post_event(JobStarted(job=job, task=task))
             if self._engine is None:
                 self._engine = self._make_engine()
-            for event in self._engine.run(task, self._cancel.is_set if serve_quick else lambda: False):
+
+            def pass_on(event: Event) -> None:
                 updates.post(msgspec.structs.replace(event, job=job))
+
+            for event in self._engine.run(task, self._cancel.is_set if serve_quick else never, pass_on):
+                pass_on(event)
                 if serve_quick:
                     self._serve_quick()
             closing = JobFinished(job=job, seconds=time.monotonic() - started)

@@ -38,7 +38,7 @@ class Cell(Record, order=True):
 
 
 class Token(Record):
-    """A token of a prompt: its position, its id in the vocabulary and the text it stands for (unsafe to print as is)."""
+    """A token of a prompt: its position, its id in the vocabulary, the text it stands for (unsafe to print as is)."""
 
     position: int
     id: int
@@ -104,7 +104,7 @@ class GeneratedToken(Record):
 
 
 class Control(Record):
-    """What the interpretation prompt says by itself: `kind` is `none` (no injection) or `random` (a random direction)."""
+    """What the interpretation prompt says without a cell: `none` is no injection, `random` a random direction."""
 
     kind: Literal["none", "random"]
     text: str
@@ -139,7 +139,7 @@ class LensToken(Record):
 
 
 class LensRow(Record):
-    """The logit lens at one cell: top tokens, entropy in nats, and the rank there of the model's own answer (0 = first)."""
+    """The logit lens at one cell: top tokens, entropy in nats, and the rank there of the model's own answer, 0 first."""
 
     cell: Cell
     top: tuple[LensToken, ...]

@@ -1,0 +1,1 @@
+"""The science, usable as a library and from a notebook; knows no screen."""

@@ -1,0 +1,103 @@
+"""Which device and number format a model runs in, and how much memory is free there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from selfie_tui.errors import LoadError
+
+DTYPES = {
+    "float32": torch.float32,
+    "fp32": torch.float32,
+    "float16": torch.float16,
+    "fp16": torch.float16,
+    "bfloat16": torch.bfloat16,
+    "bf16": torch.bfloat16,
+    "float64": torch.float64,
+}
+SHORT_NAMES = {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16", torch.float64: "fp64"}
+
+
+def available_devices() -> tuple[str, ...]:
+    """The devices of this machine, best first: MPS, CUDA, CPU."""
+    found = []
+    if torch.backends.mps.is_available():
+        found.append("mps")
+    if torch.cuda.is_available():
+        found.append("cuda")
+    return (*found, "cpu")
+
+
+def pick_device(wanted: str = "auto") -> tuple[torch.device, str]:
+    """A device and, where it is not the one asked for, a sentence that says so.
+
+    Raises:
+        LoadError: if `wanted` names no kind of device.
+    """
+    present = available_devices()
+    if wanted == "auto":
+        return torch.device(present[0]), ""
+    kind, _, index = wanted.partition(":")
+    if kind not in ("mps", "cuda", "cpu") or (index and not index.isdigit()):
+        raise LoadError(f"There is no device “{wanted}”.", "Use cuda, cuda:1, mps, cpu or auto.")
+    if kind not in present:
+        return torch.device("cpu"), f"{kind} is not available on this machine: running on the CPU."
+    if kind == "cuda" and index and int(index) >= torch.cuda.device_count():
+        return torch.device("cuda:0"), f"There is no {wanted}: running on cuda:0."
+    return torch.device(wanted), ""
+
+
+def pick_dtype(wanted: str = "auto") -> torch.dtype | str:
+    """The torch dtype for a name, or `auto` for the checkpoint's own.
+
+    Raises:
+        LoadError: if `wanted` is no known number format.
+    """
+    if wanted == "auto":
+        return "auto"
+    if wanted not in DTYPES:
+        raise LoadError(f"There is no number format “{wanted}”.", f"Use one of: auto, {', '.join(DTYPES)}.")
+    return DTYPES[wanted]
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Bytes that can still be had on a device, or None where the system does not tell."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    if device.type == "mps":
+        return int(torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory())
+    try:
+        available = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text())
+    except OSError:
+        return None
+    return int(available[1]) * 1024 if available else None
+
+
+class OutOfMemory(Exception):  # noqa: N818 - a condition that the engine answers with a smaller batch
+    """The device had no memory for what was tried."""
+
+
+@contextmanager
+def memory_errors() -> Iterator[None]:
+    """Turns the ways in which a device says that it is out of memory into `OutOfMemory`."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise OutOfMemory(str(error)) from error
+    except RuntimeError as error:
+        if "out of memory" not in str(error) and "allocate memory" not in str(error):
+            raise
+        raise OutOfMemory(str(error)) from error
+
+
+def release_memory(device: torch.device) -> None:
+    """Give cached blocks back to the device after a failed allocation."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()

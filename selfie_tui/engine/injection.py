@@ -1,0 +1,66 @@
+"""How a vector is written over a hidden state: the six modes, as one function of tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from selfie_tui.errors import RequestError
+from selfie_tui.records import MODE_ALIASES, MODES, Mode
+
+
+@dataclass(frozen=True)
+class Injection:
+    """Vectors for the first rows of a batch, and where and how they are written.
+
+    `vectors` is `(rows, hidden)`; row `i` of the batch gets vector `i` at every one of `positions`, at the output of
+    block `layer` (`EMBED`: the input of block 0). Rows beyond `vectors` are left as they are.
+    """
+
+    vectors: torch.Tensor
+    positions: tuple[int, ...]
+    layer: int
+    mode: Mode = "replace"
+    strength: float = 1.0
+
+
+def parse_mode(name: str) -> Mode:
+    """The mode of that name; `normalized` and `addition` are accepted as SelfIE's names of `blend` and `add`.
+
+    Raises:
+        RequestError: if there is no such mode.
+    """
+    mode = MODE_ALIASES.get(name, name)
+    if mode not in MODES:
+        raise RequestError(f"There is no injection mode “{name}”.", f"Use one of: {', '.join(MODES)}.")
+    return mode
+
+
+def inject(state: torch.Tensor, vectors: torch.Tensor, mode: Mode, strength: float) -> torch.Tensor:
+    """The state after injection, `(rows, positions, hidden)`, in the state's own dtype and on its device.
+
+    `state` is `(rows, positions, hidden)`, `vectors` is `(rows, hidden)`. With `h` the state, `v` the vector, `s` the
+    strength: replace `v`; blend `s*v + (1-s)*h`; add `h + s*v`; replace-norm `v*|h|/|v|`; add-norm `h + s*|h|*v/|v|`;
+    unit `s*v/|v|`. A zero vector has no direction: its direction counts as zero.
+    """
+    v = vectors.to(state.device, state.dtype).unsqueeze(1).expand_as(state)  # (rows, positions, hidden)
+    if mode == "replace":
+        return v
+    if mode == "blend":
+        return strength * v + (1 - strength) * state
+    if mode == "add":
+        return state + strength * v
+    direction = unit(v)
+    if mode == "unit":
+        return (strength * direction).to(state.dtype)
+    length = state.float().norm(dim=-1, keepdim=True)
+    if mode == "replace-norm":
+        return (direction * length).to(state.dtype)
+    return state + (strength * length * direction).to(state.dtype)
+
+
+def unit(vectors: torch.Tensor) -> torch.Tensor:
+    """Vectors scaled to length one in at least float32; zero stays zero."""
+    wide = vectors.to(torch.promote_types(vectors.dtype, torch.float32))
+    return wide / wide.norm(dim=-1, keepdim=True).clamp_min(torch.finfo(wide.dtype).tiny)

@@ -1,0 +1,299 @@
+"""A self-interpretation run: a request in, events out, as they happen.
+
+One forward reads every cell's vector; all cells, the no-injection control and any random directions are then decoded as
+one batch, halved when the device runs out of memory (SelfIE, arXiv 2403.10949; Patchscopes, arXiv 2401.06102).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from selfie_tui.engine.decoding import Limits, Prefilled, Row, decode, never, prefill_plain
+from selfie_tui.engine.devices import OutOfMemory, release_memory
+from selfie_tui.engine.injection import Injection, parse_mode, unit
+from selfie_tui.engine.memory import rows_that_fit
+from selfie_tui.engine.model import Model
+from selfie_tui.engine.prompts import InterpretationPrompt, build_prompt, encode_source
+from selfie_tui.engine.relevancy import uninjected_probabilities
+from selfie_tui.engine.texts import cut_tokens, ends_at, text_of
+from selfie_tui.errors import Cancelled, PromptError, RequestError, SelfieError
+from selfie_tui.records import (
+    Cell,
+    CellFinished,
+    Control,
+    ControlFinished,
+    Event,
+    GeneratedToken,
+    Growing,
+    Interpretation,
+    Notice,
+    Progress,
+    Request,
+    Token,
+)
+
+SECONDS_BETWEEN_TEXTS = 0.1
+CONTROL_ROW = -1
+
+
+def interpret(model: Model, request: Request, cancelled: Callable[[], bool] = never) -> Iterator[Event]:
+    """Run a request: `Progress` at every decoding step, `Growing` texts, then `ControlFinished` and `CellFinished`.
+
+    Raises:
+        SelfieError: before any work, if the request asks for what cannot be done.
+        Cancelled: within one decoding step after `cancelled` gives true; cells already yielded stay valid.
+    """
+    source = read_source(model, request, cancelled)
+    target = build_prompt(model.tokenizer, request.preset)
+    check_room(model, target, request)
+    vectors = read_vectors(model, source, request.cells, cancelled)
+    yield from interpret_vectors(model, request, vectors, source, target, cancelled)
+
+
+def interpret_vectors(
+    model: Model,
+    request: Request,
+    vectors: torch.Tensor,
+    source: Sequence[Token],
+    target: InterpretationPrompt,
+    cancelled: Callable[[], bool] = never,
+) -> Iterator[Event]:
+    """Interpret `vectors` `(cells, hidden)`, one for each cell of the request; the second half of `interpret`."""
+    plain = prefill_plain(model, target.ids, cancelled)
+    run = Run(model, request, vectors, tuple(source), target, plain, cancelled)
+    pending = list(range(len(request.cells)))
+    size = rows_that_fit(model, len(target.ids) + request.max_new_tokens)
+    while pending:
+        chunk = pending[:size]
+        try:
+            yield from run.batch(chunk)
+        except OutOfMemory:
+            size = len(chunk) // 2
+        else:
+            pending = pending[len(chunk) :]
+            continue
+        release_memory(model.device)
+        if not size:
+            raise SelfieError(
+                f"{model.device} has no memory for even one cell at a time.",
+                "Load a smaller model or a smaller number format, or shorten the interpretation prompt.",
+            )
+        yield Notice(text=f"Out of memory with {len(chunk)} cells at once: going on with {size}.", severity="warning")
+
+
+def read_source(model: Model, request: Request, cancelled: Callable[[], bool]) -> tuple[Token, ...]:
+    """The source prompt's tokens, once the request is known to fit model and prompt."""
+    parse_mode(request.mode)
+    if not request.cells:
+        raise RequestError("No cell is chosen.", "Mark at least one token and one layer.")
+    if request.max_new_tokens < 1:
+        raise RequestError("There is nothing to generate.", "Ask for at least one token.")
+    if not math.isfinite(request.strength) or not 0 <= request.temperature < math.inf:
+        raise RequestError("Strength and temperature must be finite, and temperature not negative.", "Change them.")
+    source = source_tokens(model, request.prompt)
+    model.check_layer(request.injection_layer)
+    for cell in request.cells:
+        model.check_layer(cell.layer)
+        if not 0 <= cell.position < len(source):
+            raise RequestError(
+                f"Token {cell.position} is out of range: the prompt has {len(source)} tokens.",
+                f"Choose 0 to {len(source) - 1}.",
+            )
+    return source
+
+
+def source_tokens(model: Model, prompt: str) -> tuple[Token, ...]:
+    """The tokens of a source prompt.
+
+    Raises:
+        PromptError: if the prompt is empty or longer than the model's context.
+    """
+    if not prompt:
+        raise PromptError("The prompt is empty.", "Type the text whose hidden states you want to read.")
+    _, tokens = encode_source(model.tokenizer, prompt)
+    if not tokens:
+        raise PromptError("The prompt has no tokens.", "Type the text whose hidden states you want to read.")
+    if model.context and len(tokens) > model.context:
+        raise PromptError(
+            f"The prompt has {len(tokens)} tokens, and {model.name} takes {model.context}.",
+            f"Shorten it by {len(tokens) - model.context} tokens.",
+        )
+    return tuple(tokens)
+
+
+def check_room(model: Model, target: InterpretationPrompt, request: Request) -> None:
+    """Refuse an interpretation prompt that, with what is to be generated, is longer than the model's context."""
+    needed = len(target.ids) + request.max_new_tokens
+    if model.context and needed > model.context:
+        raise PromptError(
+            f"Interpretation prompt and answer need {needed} tokens, and {model.name} takes {model.context}.",
+            "Generate fewer tokens or shorten the interpretation prompt.",
+        )
+
+
+def read_vectors(
+    model: Model, source: Sequence[Token], cells: Sequence[Cell], cancelled: Callable[[], bool] = never
+) -> torch.Tensor:
+    """The residual states at the cells, `(cells, hidden)` in the model's dtype, in one forward over the prompt."""
+    layers = sorted({cell.layer for cell in cells})
+    positions = sorted({cell.position for cell in cells})
+    states = model.read([token.id for token in source], layers, positions, cancelled)
+    return torch.stack([states[cell.layer][positions.index(cell.position)].to(model.device) for cell in cells])
+
+
+@dataclass
+class Run:
+    """The state of one run: what was read, what is known of the control, and how far it got."""
+
+    model: Model
+    request: Request
+    vectors: torch.Tensor
+    source: tuple[Token, ...]
+    target: InterpretationPrompt
+    plain: Prefilled
+    cancelled: Callable[[], bool]
+    control: Control | None = None
+    cells_done: int = 0
+    started: float = field(default_factory=time.monotonic)
+    last_texts: float = 0.0
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """Texts at which an answer ends: the request's and the model's own."""
+        return (*self.request.stop, *(getattr(self.model.module.generation_config, "stop_strings", None) or ()))
+
+    def batch(self, chunk: Sequence[int]) -> Iterator[Event]:
+        """Decode some of the request's cells together, with the control if it is still unknown."""
+        vectors = self.vectors[list(chunk)]
+        randoms = [self.random_vector(index) for index in chunk] if self.request.random_control else []
+        injection = Injection(
+            torch.cat([vectors, *(vector.unsqueeze(0) for vector in randoms)]),
+            self.target.positions,
+            self.request.injection_layer,
+            parse_mode(self.request.mode),
+            self.request.strength,
+        )
+        uninjected = 0 if self.control else 1
+        limits = self.limits(chunk, len(randoms))
+        rows: list[Row] = []
+        try:
+            for rows, steps in decode(self.model, self.plain, injection, uninjected, limits, self.cancelled):
+                yield from self.updates(chunk, rows, steps)
+            none = self.effects_baseline(rows[: len(chunk)])
+        except Cancelled:
+            yield from self.kept(chunk, rows)
+            raise
+        yield from self.finished(chunk, rows, none, len(randoms))
+
+    def kept(self, chunk: Sequence[int], rows: Sequence[Row]) -> Iterator[Event]:
+        """The cells whose answer was complete when the run was cancelled, without relevancy."""
+        for index, row in zip(chunk, rows, strict=False):
+            if row.done:
+                yield CellFinished(index=index, interpretation=self.interpretation(index, row, None, None))
+
+    def limits(self, chunk: Sequence[int], randoms: int) -> Limits:
+        """When and how the rows of a batch end; a cell's seed does not depend on the batch that it is in."""
+        cells = [self.request.seed * 1_000_003 + index for index in chunk]
+        seeds = [*cells, *cells[:randoms], self.request.seed * 1_000_003 + len(self.request.cells)]
+        return Limits(
+            self.request.max_new_tokens,
+            ends=lambda row: ends_at(self.model.tokenizer, row.ids, self.stops),
+            temperature=self.request.temperature,
+            seeds=seeds,
+        )
+
+    def random_vector(self, index: int) -> torch.Tensor:
+        """A random direction `(hidden,)` of the norm of a cell's vector, the same for the same request."""
+        generator = torch.Generator().manual_seed(self.request.seed * 1_000_003 + index)
+        vector = self.vectors[index]
+        direction = unit(torch.randn(vector.shape[-1], generator=generator, dtype=torch.float64))
+        return (direction.to(vector.device) * vector.double().norm()).to(vector.dtype)
+
+    def updates(self, chunk: Sequence[int], rows: Sequence[Row], steps: int) -> Iterator[Event]:
+        """What a decoding step has to tell: progress always, texts now and then."""
+        cells, limit = len(self.request.cells), self.request.max_new_tokens
+        done = self.cells_done * limit + steps * len(chunk)
+        elapsed = time.monotonic() - self.started
+        yield Progress(
+            cells_done=self.cells_done,
+            cells=cells,
+            steps_done=done,
+            steps=cells * limit,
+            seconds_left=elapsed / done * (cells * limit - done),
+        )
+        if time.monotonic() - self.last_texts >= SECONDS_BETWEEN_TEXTS:
+            self.last_texts = time.monotonic()
+            texts = [(index, text_of(self.model.tokenizer, row.ids)) for index, row in zip(chunk, rows, strict=False)]
+            if self.control is None:
+                texts.append((CONTROL_ROW, text_of(self.model.tokenizer, rows[-1].ids)))
+            yield Growing(texts=tuple(texts))
+
+    def finished(
+        self, chunk: Sequence[int], rows: Sequence[Row], none: Sequence[list[float] | None], randoms: int
+    ) -> Iterator[Event]:
+        """The records of a decoded batch, the control first."""
+        if self.control is None:
+            self.control = self.make_control("none", rows[-1])
+            yield ControlFinished(control=self.control)
+        for place, index in enumerate(chunk):
+            random = (
+                self.make_control("random", rows[len(chunk) + place], self.request.cells[index]) if randoms else None
+            )
+            self.cells_done += 1
+            yield CellFinished(index=index, interpretation=self.interpretation(index, rows[place], none[place], random))
+        yield Progress(
+            cells_done=self.cells_done,
+            cells=len(self.request.cells),
+            steps_done=self.cells_done * self.request.max_new_tokens,
+            steps=len(self.request.cells) * self.request.max_new_tokens,
+        )
+
+    def effects_baseline(self, rows: Sequence[Row]) -> Sequence[list[float] | None]:
+        """P_none of every token of the rows, where relevancy is asked for."""
+        if not self.request.relevancy:
+            return [None] * len(rows)
+        return uninjected_probabilities(self.model, self.plain, [row.ids for row in rows], self.cancelled)
+
+    def make_control(self, kind: str, row: Row, cell: Cell | None = None) -> Control:
+        tokens = self.tokens(row, None)
+        return Control(kind=kind, text=join(tokens), tokens=tokens, cell=cell)  # type: ignore[arg-type]
+
+    def tokens(self, row: Row, none: list[float] | None) -> tuple[GeneratedToken, ...]:
+        """A row's tokens up to where its answer ends, with what the injection changed."""
+        pieces = cut_tokens(self.model.tokenizer, row.ids, self.stops)
+        return tuple(
+            GeneratedToken(
+                text=piece,
+                id=row.ids[place],
+                probability=row.probabilities[place],
+                effect=None if none is None else row.probabilities[place] - none[place],
+            )
+            for place, piece in enumerate(pieces)
+        )
+
+    def interpretation(self, index: int, row: Row, none: list[float] | None, random: Control | None) -> Interpretation:
+        """A decoded row as the record of its cell."""
+        cell = self.request.cells[index]
+        tokens = self.tokens(row, none)
+        text = join(tokens)
+        relevancies = [token.relevancy for token in tokens if token.relevancy is not None]
+        return Interpretation(
+            cell=cell,
+            token=self.source[cell.position],
+            text=text,
+            tokens=tokens,
+            norm=float(self.vectors[index].float().norm()),
+            treatment_effect=sum(relevancies) / len(relevancies) if relevancies else None,
+            says_no_more=self.control is not None and text == self.control.text,
+            random=random,
+        )
+
+
+def join(tokens: Sequence[GeneratedToken]) -> str:
+    """The text of generated tokens without the white space around it."""
+    return "".join(token.text for token in tokens).strip()

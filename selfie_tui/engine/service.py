@@ -1,0 +1,87 @@
+"""What the job thread drives: one current model, and each kind of task as a generator of events."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+import torch
+
+from selfie_tui.engine.interpreting import interpret, source_tokens
+from selfie_tui.engine.lens import logit_lens
+from selfie_tui.engine.loading import load
+from selfie_tui.engine.model import Model
+from selfie_tui.engine.prompts import preset_tokens
+from selfie_tui.errors import Cancelled, RequestError, SelfieError
+from selfie_tui.records import (
+    Event,
+    Interpret,
+    LensRead,
+    LoadModel,
+    ModelProgress,
+    ModelReady,
+    Notice,
+    PresetTokens,
+    PreviewPreset,
+    PromptTokens,
+    ReadLens,
+    Task,
+    Tokenize,
+)
+
+
+class EngineService:
+    """The engine behind the job thread; holds the current model."""
+
+    def __init__(self, model: Model | None = None, threads: int | None = None) -> None:
+        torch.set_num_threads(threads or default_threads())
+        self._model = model
+
+    @property
+    def model(self) -> Model:
+        """The current model.
+
+        Raises:
+            RequestError: if none is loaded.
+        """
+        if self._model is None:
+            raise RequestError("No model is loaded.", "Choose one first.")
+        return self._model
+
+    def run(self, task: Task, cancelled: Callable[[], bool], post: Callable[[Event], object]) -> Iterator[Event]:
+        """Do a task, yielding its events as they happen; `post` takes those from inside a download."""
+        match task:
+            case LoadModel():
+                yield from self._load(task, cancelled, post)
+            case Tokenize(prompt=prompt):
+                yield PromptTokens(prompt=prompt, tokens=source_tokens(self.model, prompt) if prompt else ())
+            case PreviewPreset(preset=preset):
+                try:
+                    yield PresetTokens(preset=preset, tokens=preset_tokens(self.model.tokenizer, preset))
+                except SelfieError as error:
+                    yield PresetTokens(preset=preset, problem=str(error))
+            case ReadLens(prompt=prompt, position=position, k=k):
+                ids = [token.id for token in source_tokens(self.model, prompt)]
+                rows = logit_lens(self.model, ids, position, k=k)
+                yield LensRead(prompt=prompt, position=position, rows=rows)
+            case Interpret(request=request):
+                yield from interpret(self.model, request, cancelled)
+
+    def _load(self, task: LoadModel, cancelled: Callable[[], bool], post: Callable[[Event], object]) -> Iterator[Event]:
+        """Load a model; the one before stays current until the new one is ready."""
+
+        def report(step: str, fraction: float | None) -> None:
+            if cancelled():
+                raise Cancelled
+            post(ModelProgress(step=step, fraction=fraction))
+
+        model = load(task.name, device=task.device, dtype=task.dtype, report=report)
+        self._model = model
+        for notice in model.notices:
+            yield Notice(text=notice, severity="warning")
+        yield ModelReady(model=model.info())
+
+
+def default_threads() -> int:
+    """All cores but one, which is the interface's."""
+    return max(1, (os.cpu_count() or 2) - 1)

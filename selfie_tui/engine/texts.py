@@ -1,0 +1,41 @@
+"""Generated ids as text: the whole, its pieces, and where an answer ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from selfie_tui.engine.prompts import token_texts
+
+LOOK_BACK = 8
+"""Newest tokens in which a stop text is looked for; earlier ones were looked at when they were new."""
+
+
+def text_of(tokenizer: Any, ids: Sequence[int]) -> str:
+    """The text of generated ids, as the tokenizer itself joins them."""
+    text: str = tokenizer.decode(list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False)
+    return text
+
+
+def ends_at(tokenizer: Any, ids: Sequence[int], stops: Sequence[str]) -> bool:
+    """Whether the newest token completes one of the stop texts after some text of its own."""
+    if not stops:
+        return False
+    tail = text_of(tokenizer, ids[-LOOK_BACK:])
+    return any(stop in tail for stop in stops)
+
+
+def cut_tokens(tokenizer: Any, ids: Sequence[int], stops: Sequence[str]) -> list[str]:
+    """The texts of the ids up to the first stop text; ids of which nothing is left are dropped."""
+    pieces = list(token_texts(tokenizer, list(ids)))
+    whole = "".join(pieces)
+    ends = [place for place in (whole.find(stop) for stop in stops) if place >= 0]
+    if not ends:
+        return pieces
+    left, kept = min(ends), []
+    for piece in pieces:
+        if left <= 0:
+            break
+        kept.append(piece[:left])
+        left -= len(piece)
+    return kept
