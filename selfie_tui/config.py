@@ -1,0 +1,74 @@
+"""What the user set (`config.toml`) and what the program remembers between starts (`memory.json`)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+RECENT = 8
+"""How many recently used models are remembered."""
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The user's settings. `keymap` gives an action's id its keys, for example `run.start = "ctrl+g"`."""
+
+    theme: str | None = None
+    mouse: bool = True
+    ascii: bool | None = None
+    keymap: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class Memory(msgspec.Struct, frozen=True):
+    """What one start leaves to the next."""
+
+    theme: str | None = None
+    draft: str | None = None
+    recent: tuple[str, ...] = ()
+
+    def with_model(self, name: str) -> Memory:
+        """The same memory with `name` as the model used last."""
+        recent = (name, *(other for other in self.recent if other != name))[:RECENT]
+        return msgspec.structs.replace(self, recent=recent)
+
+
+Kind = TypeVar("Kind", Config, Memory)
+
+
+def read_config(path: Path) -> tuple[Config, str]:
+    """The settings in a TOML file, and why they could not be read ("" when they could)."""
+    return _read(path, Config, Config())
+
+
+def read_memory(path: Path) -> tuple[Memory, str]:
+    """What was remembered, and why it could not be read ("" when it could)."""
+    return _read(path, Memory, Memory())
+
+
+def write_memory(path: Path, memory: Memory) -> None:
+    """Remember, by a rename, so that a killed process leaves the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(f".{os.getpid()}.tmp")
+    try:
+        fresh.write_bytes(msgspec.json.encode(memory))
+        fresh.replace(path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            fresh.unlink()
+
+
+def _read(path: Path, kind: type[Kind], missing: Kind) -> tuple[Kind, str]:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return missing, ""
+    except OSError as error:
+        return missing, f"{path}: {error.strerror}"
+    decode = msgspec.toml.decode if path.suffix == ".toml" else msgspec.json.decode
+    try:
+        return decode(content, type=kind), ""
+    except (msgspec.MsgspecError, ValueError) as error:
+        return missing, f"{path}: {error}"

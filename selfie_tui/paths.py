@@ -1,0 +1,62 @@
+"""Where the program keeps what it keeps: the XDG directories, named in one place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import platformdirs
+
+NAME = "selfie-tui"
+
+
+def config_dir() -> Path:
+    """What the user writes: `config.toml` and `themes/`."""
+    return platformdirs.user_config_path(NAME)
+
+
+def state_dir() -> Path:
+    """What the program remembers: the draft, recent models, sessions, the log."""
+    return platformdirs.user_state_path(NAME)
+
+
+def cache_dir() -> Path:
+    """What can be thrown away."""
+    return platformdirs.user_cache_path(NAME)
+
+
+def config_file() -> Path:
+    """The user's settings and key bindings."""
+    return config_dir() / "config.toml"
+
+
+def user_themes_dir() -> Path:
+    """The user's own theme files."""
+    return config_dir() / "themes"
+
+
+def memory_file() -> Path:
+    """What is carried from one start to the next."""
+    return state_dir() / "memory.json"
+
+
+def sessions_dir() -> Path:
+    """One JSON-lines file for each session."""
+    return state_dir() / "sessions"
+
+
+def log_file() -> Path:
+    """What the program and its libraries have to say outside the screen."""
+    return state_dir() / "selfie-tui.log"
+
+
+def hub_cache_dir(environment: dict[str, str] | None = None) -> Path:
+    """The Hugging Face cache of models, found as its own library finds it, without importing it."""
+    import os
+
+    variables = os.environ if environment is None else environment
+    if hub := variables.get("HF_HUB_CACHE") or variables.get("HUGGINGFACE_HUB_CACHE"):
+        return Path(hub).expanduser()
+    if home := variables.get("HF_HOME"):
+        return Path(home).expanduser() / "hub"
+    cache = variables.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(cache).expanduser() / "huggingface" / "hub"

@@ -1,0 +1,157 @@
+"""Theme files: the shipped ones and the user's, read from TOML into Textual themes, a bad one never fatal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+from textual.color import Color, ColorParseError
+from textual.theme import Theme
+
+HEAT_STEPS = 8
+"""In how many colours a relevancy is drawn, one for each of `▁▂▃▄▅▆▇█`."""
+
+DEFAULT = "dusk"
+DEFAULT_ANSI = "ansi"
+
+
+class ThemeFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a theme file says; colours are `#rrggbb`, CSS names, or `ansi_red` and the like where `ansi` is true."""
+
+    name: str
+    primary: str
+    foreground: str
+    background: str
+    heat: list[str]
+    title: str = ""
+    dark: bool = True
+    ansi: bool = False
+    secondary: str | None = None
+    accent: str | None = None
+    surface: str | None = None
+    panel: str | None = None
+    success: str | None = None
+    warning: str | None = None
+    error: str | None = None
+    variables: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class Loaded(NamedTuple):
+    """Themes in the order of their names, and one line for each file that could not be used."""
+
+    themes: tuple[Theme, ...]
+    problems: tuple[str, ...]
+
+
+class ThemeError(ValueError):
+    """A theme file that cannot be used; the text says why."""
+
+
+def shipped_dir() -> Path:
+    """The themes that come with the program: inside the installed package, else at the root of the repository."""
+    package = Path(__file__).parent
+    installed = package / "themes_shipped"
+    return installed if installed.is_dir() else package.parent / "themes"
+
+
+def load(path: Path) -> Theme:
+    """The theme in one file.
+
+    Raises:
+        ThemeError: the file cannot be read, is not TOML, misses a field, or names a colour that is none.
+    """
+    try:
+        described = msgspec.toml.decode(path.read_bytes(), type=ThemeFile)
+    except OSError as error:
+        raise ThemeError(f"{path.name}: {error.strerror}") from error
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise ThemeError(f"{path.name}: {error}") from error
+    try:
+        return _theme(described)
+    except (ColorParseError, ThemeError) as error:
+        raise ThemeError(f"{path.name}: {str(error).splitlines()[0]}") from error
+
+
+def load_all(*folders: Path) -> Loaded:
+    """The themes of every `.toml` file in the folders; a later folder's theme replaces one of the same name."""
+    themes: dict[str, Theme] = {}
+    problems: list[str] = []
+    for folder in folders:
+        for path in sorted(folder.glob("*.toml")):
+            try:
+                theme = load(path)
+            except ThemeError as error:
+                problems.append(str(error))
+            else:
+                themes[theme.name] = theme
+    return Loaded(tuple(themes.values()), tuple(problems))
+
+
+def load_named(name: str, *folders: Path) -> Theme | None:
+    """The theme that is in `<name>.toml` in the last of the folders that has it usable; cheap."""
+    for folder in reversed(folders):
+        try:
+            theme = load(folder / f"{name}.toml")
+        except ThemeError:
+            continue  # reported by `load_all`, which reads every file after the first paint
+        if theme.name == name:
+            return theme
+    return None
+
+
+def heat_of(theme: Theme) -> tuple[str, ...]:
+    """The colours of relevancy from 0 to 1; a theme that brings none of its own goes from its text to its accent."""
+    own = tuple(theme.variables.get(f"heat-{step}", "") for step in range(1, HEAT_STEPS + 1))
+    if all(own):
+        return own
+    system = theme.to_color_system()
+    foreground = system.foreground or Color.parse("white" if theme.dark else "black")
+    background = system.background or Color.parse("black" if theme.dark else "white")
+    return _spread([foreground.blend(background, 0.35), system.accent or system.primary])
+
+
+def _theme(file: ThemeFile) -> Theme:
+    if len(file.heat) < 2:
+        raise ThemeError("heat: at least two colours")
+    colours = {
+        field: colour
+        for field in (
+            "primary",
+            "secondary",
+            "accent",
+            "foreground",
+            "background",
+            "surface",
+            "panel",
+            "success",
+            "warning",
+            "error",
+        )
+        if (colour := getattr(file, field)) is not None
+    }
+    for field, colour in colours.items():
+        _parsed(field, colour)
+    heat = _spread([_parsed("heat", colour) for colour in file.heat])
+    variables = {f"heat-{step}": colour for step, colour in enumerate(heat, 1)}
+    return Theme(file.name, dark=file.dark, ansi=file.ansi, variables=variables | file.variables, **colours)
+
+
+def _parsed(field: str, colour: str) -> Color:
+    try:
+        return Color.parse(colour)
+    except ColorParseError as error:
+        raise ThemeError(f"{field}: {colour!r} is no colour") from error
+
+
+def _spread(colours: list[Color]) -> tuple[str, ...]:
+    """`HEAT_STEPS` colours along the given ones; a terminal's own colours have nothing between them."""
+    places = [step * (len(colours) - 1) / (HEAT_STEPS - 1) for step in range(HEAT_STEPS)]
+    if any(colour.ansi is not None for colour in colours):
+        return tuple(colours[round(place)].hex for place in places)
+    return tuple(_between(colours, place).hex for place in places)
+
+
+def _between(colours: list[Color], place: float) -> Color:
+    left = min(int(place), len(colours) - 2)
+    return colours[left].blend(colours[left + 1], place - left)

@@ -1,0 +1,1 @@
+"""The terminal interface: panes that show records and post requests."""

@@ -1,0 +1,295 @@
+"""The application: a thin shell around the main screen that owns the jobs, the look, the clipboard and what is kept."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import msgspec
+from textual.message import Message
+from textual.screen import Screen
+
+from selfie_tui import clipboard, config, paths, sessions, text, themes
+from selfie_tui.jobs import Engine, Jobs, default_engine
+from selfie_tui.records import Event, ModelInfo, Severity
+from selfie_tui.tui import catalog
+from selfie_tui.tui.actions import Scope, bindings, problems_of_keymap
+from selfie_tui.tui.look import Look
+from selfie_tui.tui.screens.main import MainScreen
+from selfie_tui.tui.work import Work
+
+try:
+    from selfie_tui.tui.wire import WireApp
+except ModuleNotFoundError:
+    from textual.app import App as WireApp  # type: ignore[assignment]
+
+FIRST_PROMPT = "The Eiffel Tower is located in the city of"
+TWICE = 2.0
+"""Seconds within which a second ctrl+c quits."""
+
+PLAIN_TERMINALS = ("linux", "vt100", "vt102", "vt220", "dumb")
+
+
+class EngineEvent(Message, bubble=False):
+    """An event of the engine, on its way from the job thread to the main screen."""
+
+    def __init__(self, event: Event) -> None:
+        super().__init__()
+        self.event = event
+
+
+class SelfieApp(WireApp[None], inherit_bindings=False):
+    """Self-interpretation in a terminal.
+
+    `keep` is the folder in which draft, recent models and the session are kept; None keeps nothing. `session_off` keeps
+    draft and models but no session.
+    """
+
+    TITLE = "selfie"
+    CSS_PATH = "screens/main.tcss"
+    CSS = "Toast { width: 60; } ToastRack { margin-bottom: 1; }"
+    BINDINGS = bindings("app")
+    COMMANDS: ClassVar[set[Any]] = set()
+    ENABLE_COMMAND_PALETTE = True
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-tiny"), (60, "-narrow"), (100, "-wide")]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-flat"), (18, "-low"), (30, "-high")]
+    ESCAPE_TO_MINIMIZE = False
+    ALLOW_SELECT = False
+
+    def __init__(
+        self,
+        engine: Callable[[], Engine] = default_engine,
+        *,
+        model: str = "demo",
+        device: str = "auto",
+        dtype: str = "auto",
+        prompt: str | None = None,
+        theme: str | None = None,
+        ascii: bool | None = None,
+        stock_display: bool = False,
+        keep: Path | None = None,
+        session_off: bool = False,
+        settings: config.Config | None = None,
+        user_themes: Path | None = None,
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(**({"stock_display": stock_display} if "stock_display" in _parameters(WireApp) else {}))
+        self.animation_level = "none"
+        self.settings = settings or config.Config()
+        self.keymap: Mapping[str, str] = {}
+        self.memory, problem = config.read_memory(keep / "memory.json") if keep else (config.Memory(), "")
+        self._keep = keep
+        self._notes = [*notes, *([problem] if problem else [])]
+        self._first_model = model
+        self._user_themes = user_themes
+        self._interrupted = -TWICE
+        ascii = self.settings.ascii if ascii is None else ascii
+        self._ascii = plain_terminal(os.environ) if ascii is None else ascii
+        self._choose_theme(theme or self.settings.theme or self.memory.theme)
+        self.jobs = Jobs(self.post_event, engine)
+        self.session = sessions.Session(sessions.new_path(keep / "sessions") if keep and not session_off else None)
+        self._prompt = (self.memory.draft if prompt is None else prompt) or FIRST_PROMPT
+        self._device, self._dtype = device, dtype
+
+    # Life ---------------------------------------------------------------------------------------------------------
+
+    main: MainScreen
+
+    def get_default_screen(self) -> Screen[Any]:
+        self.main = MainScreen(Work(self.jobs), self._prompt, self._device, self._dtype)
+        return self.main
+
+    def on_mount(self) -> None:
+        """Begin to work once the screen has been drawn."""
+        self._apply_keymap()
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        self.jobs.start()
+        self.main.load(self._first_model)
+        loaded = themes.load_all(themes.shipped_dir(), *([self._user_themes] if self._user_themes else []))
+        for theme in loaded.themes:
+            self.register_theme(theme)
+        problems = [*self._notes, *problems_of_keymap(self.settings.keymap), *loaded.problems]
+        if problems:
+            self.tell("\n".join(problems), "warning")
+
+    async def action_quit(self) -> None:
+        """Leave: what runs is told to stop and nobody waits for it."""
+        self.jobs.close()
+        self.remember(draft=self.main.prompt_text.value)
+        self.session.close()
+        self.exit()
+
+    def post_event(self, event: Event) -> None:
+        """Hand an event to the interface; called on the job thread."""
+        self.post_message(EngineEvent(event))
+
+    def on_engine_event(self, message: EngineEvent) -> None:
+        """Let the main screen hear it, whatever is open above it."""
+        self.main.hear(message.event)
+
+    # Look ---------------------------------------------------------------------------------------------------------
+
+    def _choose_theme(self, wanted: str | None) -> None:
+        plain = self.no_color or self.console.color_system in (None, "standard")
+        name = wanted or (themes.DEFAULT_ANSI if plain else themes.DEFAULT)
+        folders = [themes.shipped_dir(), *([self._user_themes] if self._user_themes else [])]
+        theme = themes.load_named(name, *folders)
+        if theme is not None:
+            self.register_theme(theme)
+        elif name not in self.available_themes:
+            self._notes.append(f"There is no theme {name!r}: using {themes.DEFAULT}.")
+            name = themes.DEFAULT
+            self.register_theme(themes.load(themes.shipped_dir() / f"{name}.toml"))
+        self.look = Look(self.available_themes[name], ascii=self._ascii)
+        self.theme = name
+
+    def watch_theme(self, name: str) -> None:
+        """Draw in the new theme, and remember it."""
+        self.look = Look(self.available_themes[name], ascii=self._ascii)
+        if self.is_running:  # the first theme is set before there is a screen
+            self.main.look_changed()
+            self.remember(theme=name)
+
+    def action_next_theme(self) -> None:
+        """The next of our own themes."""
+        own = sorted(name for name, theme in self.available_themes.items() if "heat-1" in theme.variables)
+        self.theme = own[(own.index(self.theme) + 1) % len(own)] if self.theme in own else own[0]
+        self.tell(f"Theme: {self.theme}", "information")
+
+    # Telling ------------------------------------------------------------------------------------------------------
+
+    def tell(self, message: str, severity: Severity) -> None:
+        """A toast; any text is safe here."""
+        self.notify(text.prose(message, ascii=self._ascii).replace("↵", "\n"), severity=severity, markup=False)
+
+    def tell_session_problem(self) -> None:
+        """Say once that the session cannot be written."""
+        if self.session.problem and self.session.problem not in self._notes:
+            self._notes.append(self.session.problem)
+            self.tell(self.session.problem, "error")
+
+    def copy_text(self, copied: str, what: str) -> None:
+        """Copy to the clipboard of the user's terminal, and say what became of it."""
+        if not copied:
+            self.tell("There is nothing to copy here.", "information")
+            return
+        done = clipboard.copy(copied, what, (self._keep or paths.state_dir()) / "clipboard.txt")
+        if done.sequence and self._driver is not None:
+            self._driver.write(done.sequence)
+        self.tell(done.message, "information" if done.ok else "warning")
+
+    def copy_to_clipboard(self, text: str) -> None:
+        self._clipboard = text
+        self.copy_text(text, "the selection")
+
+    # Keeping ------------------------------------------------------------------------------------------------------
+
+    def remember(self, **changes: Any) -> None:
+        """Keep something for the next start; a disk that refuses is told of once."""
+        memory = msgspec.structs.replace(self.memory, **changes)
+        if memory == self.memory or self._keep is None:
+            return
+        self.memory = memory
+        try:
+            config.write_memory(self._keep / "memory.json", memory)
+        except OSError as error:
+            problem = f"Drafts are not kept: {self._keep}: {error.strerror}"
+            if problem not in self._notes:
+                self._notes.append(problem)
+                self.tell(problem, "warning")
+
+    def model_ready(self, model: ModelInfo) -> None:
+        """Remember a model that could be loaded."""
+        self.remember(recent=self.memory.with_model(model.name).recent)
+        self.offer_models()
+
+    def offer_models(self) -> None:
+        """Fill the list of models."""
+        work = self.main.work
+        wanted = work.loading.name if work.loading else work.model.name if work.model else ""
+        cached = catalog.cached_models(paths.hub_cache_dir())
+        self.main.models.show_offers(catalog.offers(wanted, self.memory.recent, cached))
+
+    # Keys ---------------------------------------------------------------------------------------------------------
+
+    def _apply_keymap(self) -> None:
+        wrong = {problem.split("'")[1] for problem in problems_of_keymap(self.settings.keymap)}
+        self.keymap = {name: keys for name, keys in self.settings.keymap.items() if name not in wrong}
+        self.set_keymap(dict(self.keymap))
+
+    def action_interrupt(self) -> None:
+        """The second ctrl+c within two seconds quits."""
+        now = time.monotonic()
+        if now - self._interrupted <= TWICE:
+            self.run_worker(self.action_quit())
+        else:
+            self._interrupted = now
+            self.tell("ctrl+c once more quits.", "information")
+
+    def action_help(self) -> None:
+        """Help for what has the focus."""
+        from selfie_tui.tui.screens.help import HelpScreen
+
+        if isinstance(self.screen, MainScreen):
+            own: tuple[Scope, ...] = getattr(self.screen.focused, "SCOPES", ())
+            self.push_screen(HelpScreen(own or ("list",), self.keymap))
+
+    def action_command_palette(self) -> None:
+        """Everything by name."""
+        from selfie_tui.tui.palette import Palette, provider
+
+        if isinstance(self.screen, MainScreen):
+            self.push_screen(Palette([provider], placeholder="an action, preset, mode, layer, theme or model"))
+
+
+def plain_terminal(environment: Mapping[str, str]) -> bool:
+    """Whether a terminal cannot be trusted with more than ASCII: its kind, or a locale that is not UTF-8."""
+    if environment.get("TERM", "") in PLAIN_TERMINALS:
+        return True
+    locale = environment.get("LC_ALL") or environment.get("LC_CTYPE") or environment.get("LANG") or ""
+    return bool(locale) and "utf" not in locale.lower().replace("-", "")
+
+
+def run_app(
+    *,
+    model: str = "demo",
+    device: str = "auto",
+    dtype: str = "auto",
+    prompt: str | None = None,
+    mouse: bool = True,
+    theme: str | None = None,
+    ascii: bool | None = None,
+    stock_display: bool = False,
+    session: bool = True,
+) -> int:
+    """Run the program in this terminal until the user leaves it; its exit code."""
+    settings, problem = config.read_config(paths.config_file())
+    sys.setswitchinterval(0.001)  # the engine imports and computes beside us: keys should not wait for its turn to end
+    app = SelfieApp(
+        model=model,
+        device=device,
+        dtype=dtype,
+        prompt=prompt,
+        theme=theme,
+        ascii=ascii,
+        stock_display=stock_display,
+        keep=paths.state_dir(),
+        session_off=not session,
+        settings=settings,
+        user_themes=paths.user_themes_dir(),
+        notes=(problem,) if problem else (),
+    )
+    app.run(mouse=mouse and settings.mouse)
+    return app.return_code or 0
+
+
+def _parameters(kind: type) -> set[str]:
+    import inspect
+
+    return set(inspect.signature(kind.__init__).parameters)  # type: ignore[misc]

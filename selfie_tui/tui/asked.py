@@ -1,0 +1,138 @@
+"""What can be asked of a model: a preset, an injection and how to decode, as settings that are changed in steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from selfie_tui.presets import PRESETS
+from selfie_tui.records import EMBED, MODES, Cell, Mode, Preset, Request, layer_name
+
+CUSTOM = "custom"
+STRENGTH_STEP = 0.1
+MOST_STRENGTH = 20.0
+MOST_TOKENS = 512
+STOPS: dict[str, tuple[str, ...]] = {"sentence": (".", ";", "\n"), "line": ("\n",), "never": ()}
+"""Where a reading is cut: after a sentence, after a line, or only by its number of tokens."""
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """Everything about a run but its prompt and its cells."""
+
+    preset: Preset = PRESETS[0]
+    injection_layer: int = EMBED
+    mode: Mode = "replace"
+    strength: float = 1.0
+    max_new_tokens: int = 12
+    stop: str = "sentence"
+    random_control: bool = False
+
+    def request(self, prompt: str, cells: tuple[Cell, ...]) -> Request:
+        """The run that asks this of these cells."""
+        return Request(
+            prompt=prompt,
+            cells=cells,
+            preset=self.preset,
+            injection_layer=self.injection_layer,
+            mode=self.mode,
+            strength=self.strength,
+            max_new_tokens=self.max_new_tokens,
+            stop=STOPS[self.stop],
+            random_control=self.random_control,
+        )
+
+
+class Setting(NamedTuple):
+    """One setting: what stands before and behind its value, how it is written, changed by steps, and explained."""
+
+    before: str
+    written: Callable[[Asked], str]
+    behind: str
+    changed: Callable[[Asked, int, AskBounds], Asked]
+    told: Callable[[Asked], str]
+
+
+class AskBounds(NamedTuple):
+    """What can be chosen: the presets, and the model's number of blocks."""
+
+    presets: tuple[Preset, ...] = PRESETS
+    blocks: int = 0
+
+
+def _near(values: Sequence[object], value: object, step: int) -> int:
+    """The place `step` away from `value`, stopping at the ends."""
+    place = values.index(value) if value in values else 0
+    return max(0, min(place + step, len(values) - 1))
+
+
+def _preset(asked: Asked, step: int, bounds: AskBounds) -> Asked:
+    return msgspec.structs.replace(asked, preset=bounds.presets[_near(bounds.presets, asked.preset, step)])
+
+
+def _layer(asked: Asked, step: int, bounds: AskBounds) -> Asked:
+    layer = max(EMBED, min(asked.injection_layer + step, bounds.blocks - 1))
+    return msgspec.structs.replace(asked, injection_layer=layer)
+
+
+def _mode(asked: Asked, step: int, bounds: AskBounds) -> Asked:
+    return msgspec.structs.replace(asked, mode=MODES[_near(MODES, asked.mode, step)])
+
+
+def _strength(asked: Asked, step: int, bounds: AskBounds) -> Asked:
+    strength = round(asked.strength - step * STRENGTH_STEP, 6)
+    return msgspec.structs.replace(asked, strength=max(0.0, min(strength, MOST_STRENGTH)))
+
+
+def _tokens(asked: Asked, step: int, bounds: AskBounds) -> Asked:
+    return msgspec.structs.replace(asked, max_new_tokens=max(1, min(asked.max_new_tokens - step, MOST_TOKENS)))
+
+
+def _stop(asked: Asked, step: int, bounds: AskBounds) -> Asked:
+    stops = list(STOPS)
+    return msgspec.structs.replace(asked, stop=stops[_near(stops, asked.stop, step)])
+
+
+def _random(asked: Asked, step: int, bounds: AskBounds) -> Asked:
+    return msgspec.structs.replace(asked, random_control=step > 0 if abs(step) > 1 else not asked.random_control)
+
+
+MODES_TOLD: dict[Mode, str] = {
+    "replace": "v in place of h",
+    "blend": "s·v + (1−s)·h",
+    "add": "h + s·v",
+    "replace-norm": "v at the norm of h, in place of h",
+    "add-norm": "h + s·|h|·v/|v|",
+    "unit": "s·v/|v| in place of h",
+}
+"""What is written at a placeholder: `h` is the state in place, `v` the vector that is read, `s` the strength."""
+
+STOPS_TOLD = {
+    "sentence": "a reading ends at . ; or a line break",
+    "line": "a reading ends at a line break",
+    "never": "only at its number of tokens",
+}
+
+
+def _source_told(asked: Asked) -> str:
+    return asked.preset.source or "an interpretation prompt of your own: e edits it"
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("", lambda asked: asked.preset.name, "", _preset, _source_told),
+    Setting(
+        "at", lambda asked: layer_name(asked.injection_layer), "", _layer, lambda asked: "the layer that is written to"
+    ),
+    Setting("", lambda asked: asked.mode, "", _mode, lambda asked: MODES_TOLD[asked.mode]),
+    Setting("×", lambda asked: f"{asked.strength:g}", "", _strength, lambda asked: "the strength s of the injection"),
+    Setting("", lambda asked: str(asked.max_new_tokens), "tokens", _tokens, lambda asked: "tokens to generate at most"),
+    Setting("to", lambda asked: asked.stop, "", _stop, lambda asked: STOPS_TOLD[asked.stop]),
+    Setting(
+        "random",
+        lambda asked: "on" if asked.random_control else "off",
+        "",
+        _random,
+        lambda asked: "also read a random direction for each cell",
+    ),
+)

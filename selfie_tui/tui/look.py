@@ -1,0 +1,176 @@
+"""How things look: a line is pieces of safe text with roles; a `Look` turns roles into styles, pieces into strips."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.color import Color
+from textual.strip import Strip
+
+from selfie_tui import text
+
+if TYPE_CHECKING:
+    from textual.theme import Theme
+
+Role = Literal[
+    "text", "dim", "strong", "accent", "key", "cursor", "rest", "slot", "good", "warn", "bad", "match",
+    "heat1", "heat2", "heat3", "heat4", "heat5", "heat6", "heat7", "heat8",
+]  # fmt: skip
+"""What a piece of text is: `cursor` where the keys go, `rest` an unfocused cursor, `slot` an overwritten token."""
+
+HEAT: tuple[Role, ...] = ("heat1", "heat2", "heat3", "heat4", "heat5", "heat6", "heat7", "heat8")
+BARS = "▁▂▃▄▅▆▇█"
+
+_ASCII = str.maketrans(
+    {
+        **{bar: str(step) for step, bar in enumerate(BARS, 1)},
+        **dict(zip("▌▐●○·…×─—‹›↑↓←→│▏¶", "><*o-~x--<>^v<>||$", strict=True)),
+        **dict(zip("╭╮╰╯", "++++", strict=True)),
+    }
+)
+
+
+class Piece(NamedTuple):
+    """Text that went through `text.visible` or `text.prose`, or is our own, and what it is."""
+
+    text: str
+    role: Role = "text"
+
+
+Pieces = tuple[Piece, ...]
+
+
+def level(value: float) -> int:
+    """The step, 0 to 7, in which a share from 0 to 1 is drawn."""
+    return min(int(max(value, 0.0) * len(BARS)), len(BARS) - 1)
+
+
+def bar(value: float) -> str:
+    """One of `▁▂▃▄▅▆▇█` for a share from 0 to 1."""
+    return BARS[level(value)]
+
+
+def heat(value: float) -> Role:
+    """The role of a relevancy from 0 to 1."""
+    return HEAT[level(value)]
+
+
+def share(value: float) -> str:
+    """A share from 0 to 1 in three characters: `.07`, `1.0`."""
+    return "1.0" if value >= 0.995 else f"{value:.2f}"[1:]
+
+
+def cells(pieces: Iterable[Piece]) -> int:
+    """Cells that the pieces occupy side by side."""
+    return sum(text.width(piece.text) for piece in pieces)
+
+
+def clipped(pieces: Iterable[Piece], room: int) -> Pieces:
+    """The pieces if they fit into `room` cells, else as many as fit, the last one clipped."""
+    kept: list[Piece] = []
+    for piece in pieces:
+        size = text.width(piece.text)
+        if size > room:
+            kept.append(Piece(text.clip(piece.text, room), piece.role))
+            break
+        kept.append(piece)
+        room -= size
+    return tuple(kept)
+
+
+def padded(pieces: Iterable[Piece], room: int) -> Pieces:
+    """The pieces in exactly `room` cells."""
+    kept = clipped(pieces, room)
+    return (*kept, Piece(" " * (room - cells(kept))))
+
+
+class Look:
+    """Styles for roles, and the glyphs a terminal can show; `theme=None` is plain text for tests and prints."""
+
+    def __init__(self, theme: Theme | None = None, *, ascii: bool = False) -> None:
+        self.ascii = ascii
+        self.styles: dict[Role, Style] = {} if theme is None else _styles(theme)
+
+    def visible(self, token: str) -> str:
+        """One token made visible, in the glyphs of this terminal."""
+        return text.visible(token, ascii=self.ascii)
+
+    def prose(self, running: str) -> str:
+        """Running text made safe, in the glyphs of this terminal."""
+        return text.prose(running, ascii=self.ascii)
+
+    def glyphs(self, own: str) -> str:
+        """Our own text in the glyphs of this terminal; its width stays."""
+        return own.translate(_ASCII) if self.ascii else own
+
+    def strip(self, pieces: Iterable[Piece], room: int, base: Style | None = None) -> Strip:
+        """A line of exactly `room` cells."""
+        blank = base or Style.null()
+        segments = [
+            Segment(self.glyphs(piece.text), blank + self.styles.get(piece.role, Style.null()))
+            for piece in clipped(pieces, room)
+            if piece.text
+        ]
+        return Strip(segments).adjust_cell_length(room, blank)
+
+
+def _styles(theme: Theme) -> dict[Role, Style]:
+    from selfie_tui.themes import heat_of
+
+    warm = {role: _foreground(Color.parse(colour)) for role, colour in zip(HEAT, heat_of(theme), strict=True)}
+    strong = Style(bold=True)
+    for role in HEAT[5:]:
+        warm[role] += strong
+    return _roles_of_attributes(theme) | warm if theme.ansi else _roles_of_colours(theme) | warm
+
+
+def _roles_of_attributes(theme: Theme) -> dict[Role, Style]:
+    """Roles that stay apart when a terminal, or NO_COLOR, takes the colours away."""
+    return {
+        "dim": Style(dim=True),
+        "strong": Style(bold=True),
+        "accent": _named(theme.accent) + Style(bold=True),
+        "key": _named(theme.primary) + Style(bold=True),
+        "cursor": Style(reverse=True, bold=True),
+        "rest": Style(underline=True),
+        "slot": _named(theme.accent) + Style(reverse=True),
+        "good": _named(theme.success),
+        "warn": _named(theme.warning) + Style(bold=True),
+        "bad": _named(theme.error) + Style(bold=True),
+        "match": Style(reverse=True, underline=True),
+    }
+
+
+def _roles_of_colours(theme: Theme) -> dict[Role, Style]:
+    system = theme.to_color_system()
+    foreground = system.foreground or Color.parse("#e0e0e0" if theme.dark else "#202020")
+    background = system.background or Color.parse("#121212" if theme.dark else "#f0f0f0")
+    accent, secondary = system.accent or system.primary, system.secondary or system.primary
+    return {
+        "dim": _foreground(foreground.blend(background, 0.42)),
+        "strong": Style(bold=True),
+        "accent": _foreground(accent),
+        "key": _foreground(system.primary) + Style(bold=True),
+        "cursor": _block(background, system.primary) + Style(bold=True),
+        "rest": _block(foreground, background.blend(system.primary, 0.25)),
+        "slot": _block(background, accent),
+        "good": _foreground(system.success or secondary),
+        "warn": _foreground(system.warning or accent) + Style(bold=True),
+        "bad": _foreground(system.error or accent) + Style(bold=True),
+        "match": _block(background, secondary),
+    }
+
+
+def _named(colour: str | None) -> Style:
+    return _foreground(Color.parse(colour)) if colour else Style.null()
+
+
+def _foreground(colour: Color) -> Style:
+    return Style(color=colour.rich_color)
+
+
+def _block(foreground: Color, background: Color) -> Style:
+    return Style(color=foreground.rich_color, bgcolor=background.rich_color)

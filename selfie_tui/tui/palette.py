@@ -1,0 +1,91 @@
+"""The command palette: every action, and every preset, mode, layer, theme and model, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+import msgspec
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
+from textual.fuzzy import FuzzySearch
+from textual.widgets import Input
+
+from selfie_tui.records import EMBED, MODES, layer_name
+from selfie_tui.tui.actions import ACTIONS, Action, keys_of
+
+if TYPE_CHECKING:
+    from selfie_tui.tui.app import SelfieApp
+
+PLACES = {"main": "main", "app": "app", "log": "log_view"}
+"""Where the actions that the palette offers are done: attributes of the main screen, or the app itself."""
+
+
+class Command(NamedTuple):
+    """Something that the palette offers; `name` is safe text."""
+
+    name: str
+    help: str
+    do: Callable[[], object]
+
+
+class Palette(CommandPalette):
+    """Textual's palette, without a blinking cursor."""
+
+    def on_mount(self) -> None:
+        """Stop the cursor's timer."""
+        self.query_one(Input).cursor_blink = False
+
+
+class Commands(Provider):
+    """What there is to do now; the names are written as they are, never parsed."""
+
+    async def discover(self) -> Hits:
+        for command in commands(cast("SelfieApp", self.app)):
+            yield DiscoveryHit(Content(command.name), command.do, text=command.name, help=command.help)
+
+    async def search(self, query: str) -> Hits:
+        fuzzy = FuzzySearch()
+        for command in commands(cast("SelfieApp", self.app)):
+            score, places = fuzzy.match(query, command.name)
+            if score > 0:
+                shown = Content(command.name)
+                for place in places:
+                    shown = shown.stylize("bold underline", place, place + 1)
+                yield Hit(score, shown, command.do, text=command.name, help=command.help)
+
+
+def provider() -> type[Provider]:
+    """The provider, for a palette that loads it when it opens."""
+    return Commands
+
+
+def commands(app: SelfieApp) -> Iterator[Command]:
+    """Actions first, then what can be chosen."""
+    main = app.main
+    for action in ACTIONS:
+        if action.palette:
+            keys = " ".join(keys_of(action, app.keymap))
+            yield Command(f"{action.title}  [{keys}]", action.help, partial(_do, app, action))
+    asked, bounds = main.settings.asked, main.settings.bounds
+    change = partial(msgspec.structs.replace, asked)
+    prose = app.look.prose
+    for preset in bounds.presets:
+        yield Command(f"Preset: {prose(preset.name)}", prose(preset.text), partial(main.ask, change(preset=preset)))
+    for mode in MODES:
+        yield Command(f"Mode: {mode}", "how the state is written", partial(main.ask, change(mode=mode)))
+    for layer in range(EMBED, bounds.blocks):
+        told = "the layer that is written to"
+        yield Command(f"Inject at: {layer_name(layer)}", told, partial(main.ask, change(injection_layer=layer)))
+    for theme in sorted(app.available_themes):
+        yield Command(f"Theme: {prose(theme)}", "colours", partial(setattr, app, "theme", theme))
+    for offer in main.models.offers:
+        yield Command(f"Model: {prose(offer.name)}", f"load it ({offer.where})", partial(main.load, offer.name))
+
+
+async def _do(app: SelfieApp, action: Action) -> None:
+    """Do an action where it belongs, whatever has the focus."""
+    place = PLACES[action.scope]
+    namespace = app if place == "app" else app.main if place == "main" else getattr(app.main, place)
+    await app.run_action(action.handler, default_namespace=namespace)

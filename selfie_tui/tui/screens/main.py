@@ -1,0 +1,465 @@
+"""The one main screen: five panes, and the wiring between what they post and what the engine tells."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.widget import Widget
+from textual.widgets import Input
+
+from selfie_tui.records import Cell, Event
+from selfie_tui.tui import hearing
+from selfie_tui.tui.actions import Scope, bindings, by_scope, hints, keys_of
+from selfie_tui.tui.asked import Asked
+from selfie_tui.tui.look import Piece, Pieces
+from selfie_tui.tui.screens.details import DetailsScreen
+from selfie_tui.tui.widgets.ask import AskSettings, PresetView
+from selfie_tui.tui.widgets.bars import HintLine, StatusLine, model_pieces, progress_pieces
+from selfie_tui.tui.widgets.field import Field, PromptField
+from selfie_tui.tui.widgets.layers import LayerList
+from selfie_tui.tui.widgets.lines import Lines
+from selfie_tui.tui.widgets.log import Log
+from selfie_tui.tui.widgets.models import ModelList
+from selfie_tui.tui.widgets.pane import Pane
+from selfie_tui.tui.widgets.tokens import TokenStrip
+from selfie_tui.tui.work import Work
+
+if TYPE_CHECKING:
+    from selfie_tui.tui.app import SelfieApp
+
+TYPING_PAUSE = 0.08
+"""Seconds without a key after which what was typed is looked at."""
+
+DRAFT_PAUSE = 0.5
+"""Seconds without a key after which the draft is saved."""
+
+
+class MainScreen(Screen[None], inherit_bindings=False):
+    """All of the program that is not a page above it."""
+
+    BINDINGS = bindings("main")
+    AUTO_FOCUS = "#prompt-text"
+    app: SelfieApp
+
+    def __init__(self, work: Work, prompt: str, device: str, dtype: str) -> None:
+        super().__init__()
+        self.work = work
+        self._first_prompt = prompt
+        self.status = StatusLine(id="status")
+        self.hints = HintLine(id="hints")
+        self.models = ModelList(device, dtype, id="models")
+        self.model_name = Field(placeholder="hub id or folder", id="model-name", classes="-hidden")
+        self.prompt_text = PromptField(placeholder="type a prompt", id="prompt-text")
+        self.tokens = TokenStrip(id="tokens")
+        self.settings = AskSettings(id="settings")
+        self.preset_text = Field(
+            placeholder="interpretation prompt, with _ as placeholder", id="preset-text", classes="-hidden"
+        )
+        self.preset_view = PresetView(id="preset")
+        self.layer_list = LayerList(id="layer-list")
+        self.log_view = Log(id="readings")
+        self.search = Field(placeholder="search", id="search", classes="-hidden")
+        self.panes = (
+            Pane(1, "Model", self.models, self.model_name, id="model"),
+            Pane(2, "Prompt", self.tokens, id="prompt", above=(self.prompt_text,)),
+            Pane(3, "Ask", self.settings, self.preset_text, self.preset_view, id="ask"),
+            Pane(4, "Layers", self.layer_list, id="layers"),
+            Pane(5, "Interpretations", self.log_view, self.search, id="log"),
+        )
+        for digit in (2, 3):
+            self.panes[digit - 1].add_class("-told")
+        self._typing: Timer | None = None
+        self._drafting: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        model, prompt, ask, layers, log = self.panes
+        yield self.status
+        with Horizontal(id="body"):
+            yield Vertical(model, layers, id="left")
+            yield Vertical(prompt, ask, log, id="right")
+        yield self.hints
+
+    def on_mount(self) -> None:
+        """Say what is not known yet, and look into the cache of models once the screen is drawn."""
+        self.set_class(self.app.look.ascii, "-ascii")
+        self._bring(self.panes[3])
+        self._bring(self.panes[1])
+        self.prompt_text.value = self._first_prompt
+        self.tokens.show_note("tokens come with the model")
+        self.tell_status()
+        self.tell_reads()
+
+    def hear(self, event: Event) -> None:
+        """Take an event of the engine."""
+        hearing.hear(self, event)
+
+    # What the panes tell ------------------------------------------------------------------------------------------
+
+    @on(Input.Changed, "#prompt-text")
+    def prompt_changed(self) -> None:
+        """Ask for the new tokens when the typing pauses, and save the draft when it pauses longer."""
+        if self._typing is not None:
+            self._typing.stop()
+        if self._drafting is not None:
+            self._drafting.stop()
+        self._typing = self.set_timer(TYPING_PAUSE, self.tokenize)
+        self._drafting = self.set_timer(DRAFT_PAUSE, self.save_draft)
+
+    def tokenize(self) -> None:
+        """Ask for the prompt's tokens."""
+        self.work.tokenize(self.prompt_text.value)
+
+    def save_draft(self) -> None:
+        """Keep the prompt for the next start."""
+        self.app.remember(draft=self.prompt_text.value)
+
+    @on(TokenStrip.Moved)
+    def token_moved(self) -> None:
+        """Let the lens follow the token cursor."""
+        self.tell_reads()
+        self.show_lens()
+
+    def show_lens(self) -> None:
+        """Show the lens at the token cursor, now or when it has been read."""
+        if self.tokens.tokens:
+            rows = self.work.lens(self.tokens_of, self.tokens.cursor)
+            if rows is not None:
+                self.layer_list.show_lens(rows)
+                self.panes[3].retitle(f" · lens at {self.tokens.cursor}")
+
+    tokens_of = ""
+    """The prompt whose tokens are shown."""
+
+    @on(TokenStrip.Above)
+    def to_text(self) -> None:
+        """Go up from the tokens to the text."""
+        self.prompt_text.focus()
+
+    @on(Field.Left, "#prompt-text")
+    def to_tokens(self) -> None:
+        """Go down from the text to the tokens."""
+        self.tokens.focus()
+
+    @on(LayerList.Marked)
+    def layers_marked(self) -> None:
+        """Say how much would be read."""
+        self.tell_reads()
+
+    @on(LayerList.TokenStep)
+    def token_step(self, event: LayerList.TokenStep) -> None:
+        """Move the token cursor from the layers."""
+        self.tokens.action_step(event.step)
+
+    @on(AskSettings.Moved)
+    def setting_moved(self) -> None:
+        """Say what the setting does."""
+        self.panes[2].tell_below(self.app.look.prose(self.settings.told()) if self.settings.has_focus else "")
+
+    @on(AskSettings.Changed)
+    def asked_changed(self, event: AskSettings.Changed) -> None:
+        """Show the interpretation prompt that is asked with now."""
+        self.setting_moved()
+        self.preset_view.show_preset(event.asked.preset)
+        self.work.preview(event.asked)
+
+    @on(Input.Changed, "#preset-text")
+    def preset_typed(self, event: Input.Changed) -> None:
+        """Ask with what is typed."""
+        if self.preset_text.has_focus:
+            self.settings.ask_text(event.value)
+
+    @on(Input.Submitted, "#prompt-text")
+    def prompt_submitted(self) -> None:
+        """Interpret, and leave the text for its tokens."""
+        self.tokens.focus()
+        self.action_interpret()
+
+    @on(Input.Submitted, "#preset-text")
+    def preset_submitted(self) -> None:
+        """The interpretation prompt is written."""
+        self.leave_field()
+
+    @on(Input.Submitted, "#search")
+    def search_submitted(self) -> None:
+        """Go on in the log with n and N."""
+        self.leave_field()
+
+    @on(Input.Changed, "#search")
+    def search_typed(self, event: Input.Changed) -> None:
+        """Search while typing."""
+        self.log_view.search(event.value)
+        if event.value and self.log_view.matches() and self.log_view.cursor not in self.log_view.matches():
+            self.log_view.find(-1)
+
+    @on(Input.Submitted, "#model-name")
+    def model_typed(self, event: Input.Submitted) -> None:
+        """Load what was typed."""
+        if name := event.value.strip():
+            self.load(name)
+            self.leave_field()
+
+    @on(ModelList.Chosen)
+    def model_chosen(self, event: ModelList.Chosen) -> None:
+        """Load what was chosen."""
+        self.load(event.name)
+
+    @on(ModelList.OtherWanted)
+    def other_model(self) -> None:
+        """Type a name."""
+        self.action_edit_model()
+
+    @on(Log.DetailsWanted)
+    def show_details(self, event: Log.DetailsWanted) -> None:
+        """Open the details of a reading."""
+        self.app.push_screen(DetailsScreen(self.log_view, event.run, event.index, self.app.look))
+
+    # Saying how things stand --------------------------------------------------------------------------------------
+
+    def tell_status(self) -> None:
+        """Write the status line."""
+        self.status.tell(model_pieces(self.work.model, self.app.look.prose), self._under_way())
+        step = self.work.load_step
+        percent = f"{step.fraction:.0%}" if step and step.fraction is not None else "loading"
+        loading = self.work.loading
+        self.models.show_state(
+            self.work.model.name if self.work.model else "", loading.name if loading else "", percent
+        )
+
+    def _under_way(self) -> Pieces:
+        work, escape = self.work, self._key("back")
+        if work.cancelling or (work.running is not None and work.task_running_is_a_run()):
+            return progress_pieces(work.progress, work.cancelling, escape)
+        if work.loading is None:
+            return (
+                (Piece("no model: choose one in pane 1", "warn"),) if work.model is None else self._waiting_for_tokens()
+            )
+        prose = self.app.look.prose
+        step = prose(work.load_step.step) if work.load_step else "loading"
+        fraction = work.load_step.fraction if work.load_step else None
+        percent = f" {fraction:.0%}" if fraction is not None else ""
+        told = Piece(f"{prose(work.loading.name)}: {step}{percent}", "accent")
+        if work.wanted:
+            return (
+                Piece("will interpret when ready  ", "warn"),
+                Piece(escape, "key"),
+                Piece(" forgets  ", "dim"),
+                told,
+            )
+        return (told, Piece("  "), Piece(escape, "key"), Piece(" cancels", "dim"))
+
+    def _waiting_for_tokens(self) -> Pieces:
+        return (Piece("reading the prompt…", "accent"),) if self.work.wanted else ()
+
+    def tell_reads(self) -> None:
+        """Say on the prompt's border what a run would read."""
+        read, layers = self.tokens.read, self.layer_list.read
+        if not read or not layers:
+            self.panes[1].tell_below("")
+            return
+        look = self.app.look
+        token = self.tokens.tokens[read[0]].text
+        what = (
+            f"{read[0]} {look.prose(token).strip() or look.visible(token)}" if len(read) == 1 else f"{len(read)} tokens"
+        )
+        where = "1 layer" if len(layers) == 1 else f"{len(layers)} layers"
+        self.panes[1].tell_below(look.glyphs(f"reads {what} × {where}"))
+
+    def tell_hints(self) -> None:
+        """Write the hint line for what has the focus."""
+        focused = self.focused
+        own: tuple[Scope, ...] = getattr(focused, "SCOPES", ())
+        self.hints.tell(hints((*own, "main", "app"), self.app.keymap, typing=isinstance(focused, Field)))
+
+    def _key(self, action_id: str) -> str:
+        action = next(action for action in by_scope("main") if action.id == action_id)
+        return keys_of(action, self.app.keymap)[0]
+
+    # Actions ------------------------------------------------------------------------------------------------------
+
+    def load(self, name: str) -> None:
+        """Load a model with the device and precision that the list shows."""
+        self.work.load(name, self.models.device, self.models.dtype)
+        self.app.offer_models()
+        self.tell_status()
+
+    def action_interpret(self) -> None:
+        """Read the marked cells, now or as soon as model and tokens are there."""
+        if not self.prompt_text.value:
+            self.app.tell("The prompt is empty: type what is to be read.", "warning")
+            self.edit(self.prompt_text)
+        elif self.work.model is None and self.work.loading is None:
+            self.app.tell("No model is loaded: choose one.", "warning")
+            self.enter_pane(self.panes[0])
+        elif self.preset_view.problem:
+            self.app.tell(f"This interpretation prompt cannot be used. {self.preset_view.problem}", "error")
+        else:
+            self.work.wanted = True
+            self.run_if_ready()
+        self.tell_status()
+
+    def run_if_ready(self) -> None:
+        """Submit the run that was asked for, if its model and its tokens are there."""
+        work = self.work
+        if (
+            not work.wanted
+            or work.model is None
+            or work.loading is not None
+            or self.tokens_of != self.prompt_text.value
+        ):
+            return
+        work.wanted = False
+        cells = tuple(Cell(layer, position) for position in self.tokens.read for layer in self.layer_list.read)
+        if not cells:
+            return
+        run = work.interpret(self.settings.asked, self.tokens_of, self.tokens.tokens, cells)
+        if run is None:
+            self.app.tell("This is being interpreted already.", "information")
+        else:
+            self.log_view.begin(run)
+
+    def ask(self, asked: Asked) -> None:
+        """Ask this from now on."""
+        self.settings.ask(asked)
+
+    def action_pane(self, digit: int) -> None:
+        """Go to a pane; the Prompt's place for keys is its tokens, or its text as long as there are none."""
+        self.enter_pane(self.panes[digit - 1])
+
+    def enter_pane(self, pane: Pane) -> None:
+        """Bring a pane to the front where panes share a place, and focus it."""
+        if self.maximized is not None and self.maximized is not pane:
+            self.maximized = pane
+        self._bring(pane)
+        if pane.id == "prompt" and not self.tokens.tokens:
+            self.edit(self.prompt_text)
+        else:
+            pane.enter()
+
+    def _bring(self, pane: Pane) -> None:
+        for other in self.panes:
+            other.set_class(other is pane, "-alone")
+        for column in self.query("#left, #right"):
+            column.set_class(pane.parent is column, "-alone")
+        if pane.id in ("model", "layers"):
+            self.panes[0].set_class(pane.id == "model", "-front")
+            self.panes[3].set_class(pane.id == "layers", "-front")
+
+    def action_next_pane(self, step: int) -> None:
+        """To the pane after or before the one with the focus."""
+        here = next((place for place, pane in enumerate(self.panes) if pane.has_class("-active")), 1)
+        self.enter_pane(self.panes[(here + step) % len(self.panes)])
+
+    def action_zoom(self) -> None:
+        """Maximise the pane with the focus, or give it its place again."""
+        pane = next((pane for pane in self.panes if pane.has_class("-active")), None)
+        self.maximized = None if self.maximized is not None else pane
+
+    def edit(self, field: Field) -> None:
+        """Show a field and put the cursor into it."""
+        pane = next(pane for pane in self.panes if field in pane.children)
+        if self.maximized is not None and self.maximized is not pane:
+            self.maximized = pane
+        self._bring(pane)
+        field.remove_class("-hidden")
+        field.focus()
+
+    def leave_field(self) -> None:
+        """Leave a text field for its pane; the ones that only exist for typing go away."""
+        field = self.focused
+        pane = next((pane for pane in self.panes if field in pane.children), None)
+        if pane is not None:
+            pane.home.focus()
+        if isinstance(field, Field) and field is not self.prompt_text:
+            field.add_class("-hidden")
+
+    def action_edit_prompt(self) -> None:
+        """Edit the prompt."""
+        self.edit(self.prompt_text)
+
+    def action_edit_preset(self) -> None:
+        """Edit the interpretation prompt."""
+        self.preset_text.value = self.settings.asked.preset.text
+        self.edit(self.preset_text)
+
+    def action_edit_model(self) -> None:
+        """Type the name of a model."""
+        self.edit(self.model_name)
+
+    def action_search(self) -> None:
+        """Search the log."""
+        self.edit(self.search)
+
+    def action_find(self, direction: int) -> None:
+        """To another match."""
+        if not self.log_view.find(direction):
+            self.app.tell(
+                "No match." if self.log_view.query_text else "Nothing is searched for: / begins.", "information"
+            )
+
+    def action_copy(self) -> None:
+        """Copy what the cursor is on."""
+        self.app.copy_text(*self._copyable(all=False))
+
+    def action_copy_all(self) -> None:
+        """Copy all that the pane holds."""
+        self.app.copy_text(*self._copyable(all=True))
+
+    def _copyable(self, *, all: bool) -> tuple[str, str]:
+        focused = self.focused
+        if isinstance(focused, Log):
+            return (focused.copyable_all(), "the interpretations") if all else (focused.copyable(), "the reading")
+        if isinstance(focused, LayerList):
+            return focused.copyable(), "the lens"
+        if isinstance(focused, ModelList):
+            return focused.copyable(), "the model's name"
+        if isinstance(focused, AskSettings):
+            return focused.asked.preset.text, "the interpretation prompt"
+        return self.prompt_text.value, "the prompt"
+
+    def action_back(self) -> None:
+        """One level out: minimise, end the search, leave the field, forget the waiting run, cancel the job."""
+        if self.maximized is not None:
+            self.maximized = None
+        elif self.search.value:
+            self.search.value = ""
+            self.log_view.search("")
+            if self.search.has_focus:
+                self.leave_field()
+            self.search.add_class("-hidden")
+        elif isinstance(self.focused, Field):
+            self.leave_field()
+        elif self.work.wanted:
+            self.work.wanted = False
+        elif self.work.busy:
+            for run in self.work.cancel():
+                self.log_view.update_header(run)
+        self.tell_status()
+
+    # The screen ---------------------------------------------------------------------------------------------------
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """Write the keys of what has the focus now."""
+        self.tell_hints()
+        self.setting_moved()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Say in the titles which panes share a place."""
+        narrow = 60 <= event.size.width < 100
+        self.panes[0].heading = "Model │ 4 Layers" if narrow else "Model"
+        self.panes[3].heading = "Layers │ 1 Model" if narrow else "Layers"
+        self.panes[0].retitle()
+        self.panes[3].retitle(f" · lens at {self.tokens.cursor}" if self.layer_list.lens and not narrow else "")
+
+    def look_changed(self) -> None:
+        """Draw everything again in another theme."""
+        for view in self.query(Lines):
+            view.refresh()
+
+    def focus_chain_widgets(self) -> list[Widget]:
+        """The panes' places for keys, in the order of their digits."""
+        return [pane.home for pane in self.panes]

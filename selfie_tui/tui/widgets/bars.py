@@ -1,0 +1,99 @@
+"""The two single lines of the screen: how things stand, above, and what the keys do, below."""
+
+from __future__ import annotations
+
+from selfie_tui.records import ModelInfo, Progress
+from selfie_tui.tui.look import Piece, Pieces, cells, clipped
+from selfie_tui.tui.widgets.lines import Lines
+
+NAME = " selfie "
+
+
+class StatusLine(Lines):
+    """The model on the left; on the right, what is running, how long still, and how to stop it."""
+
+    DEFAULT_CSS = "StatusLine { height: 1; }"
+
+    def __init__(self, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.left: Pieces = ()
+        self.right: Pieces = ()
+
+    def tell(self, left: Pieces, right: Pieces) -> None:
+        """Show this, if it is something else."""
+        if (left, right) != (self.left, self.right):
+            self.left, self.right = left, right
+            self.refresh()
+
+    def count(self) -> int:
+        return 1
+
+    def pieces(self, index: int) -> Pieces:
+        room = self.size.width
+        right = clipped(self.right, room - len(NAME))
+        left = clipped((Piece(NAME, "key"), *self.left), room - cells(right) - 1)
+        gap = " " * (room - cells(left) - cells(right) - (1 if right else 0))
+        return (*left, Piece(gap), *right)
+
+
+class HintLine(Lines):
+    """Keys of the focused widget and of everywhere, as many as fit."""
+
+    DEFAULT_CSS = "HintLine { height: 1; }"
+
+    def __init__(self, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.hints: list[tuple[str, str]] = []
+
+    def tell(self, hints: list[tuple[str, str]]) -> None:
+        """Show these keys, if they are others."""
+        if hints != self.hints:
+            self.hints = hints
+            self.refresh()
+
+    def count(self) -> int:
+        return 1
+
+    def pieces(self, index: int) -> Pieces:
+        line: list[Piece] = [Piece(" ")]
+        for keys, word in self.hints:
+            hint = (Piece(keys, "key"), Piece(f" {word}  ", "dim"))
+            if cells(line) + cells(hint) - 2 > self.size.width:
+                continue
+            line += hint
+        return tuple(line)
+
+
+def model_pieces(model: ModelInfo | None, prose: object) -> Pieces:
+    """Model, device, precision and the verdict of the identities."""
+    if model is None:
+        return (Piece("no model", "dim"),)
+    shown = prose if callable(prose) else str
+    proven = "fail" not in model.proof.lower()
+    return (
+        Piece(shown(model.title or model.name), "strong"),
+        Piece(f" · {shown(model.device)} · {shown(model.dtype)} · ", "dim"),
+        Piece(shown(model.proof), "good" if proven else "warn"),
+    )
+
+
+def progress_pieces(progress: Progress | None, cancelling: bool, escape: str) -> Pieces:
+    """`12/81 cells  0:02 left  esc cancels`."""
+    if cancelling:
+        return (Piece("cancelling…", "warn"),)
+    if progress is None:
+        return (Piece("starting  ", "accent"), Piece(escape, "key"), Piece(" cancels", "dim"))
+    left = "" if progress.seconds_left is None else f"  {clock(progress.seconds_left)} left"
+    done = progress.cells_done
+    if not done and progress.steps:
+        done_text = f"{100 * progress.steps_done // progress.steps} % of {progress.cells} cells"
+    else:
+        done_text = f"{done}/{progress.cells} cells"
+    return (Piece(f"{done_text}{left}  ", "accent"), Piece(escape, "key"), Piece(" cancels", "dim"))
+
+
+def clock(seconds: float) -> str:
+    """`0:02`, `12:05`, `1:02:03`."""
+    minutes, rest = divmod(max(round(seconds), 0), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,113 @@
+"""A text field whose every character is visible, newlines included, and which never blinks."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import events
+from textual.message import Message
+from textual.strip import Strip
+from textual.widgets import Input
+
+from selfie_tui import text
+from selfie_tui.tui.actions import Scope, bindings
+from selfie_tui.tui.look import Look, Piece, Role
+from selfie_tui.tui.widgets.lines import look_of
+
+
+class Field(Input, inherit_bindings=False):
+    """A one-line editor of text that may hold several lines: `↵` stands for a line break.
+
+    Characters are drawn one by one, so that what is under the cursor is one character of the text, whatever it is.
+    """
+
+    DEFAULT_CSS = """
+    Field, Field:focus, Field:ansi {
+        height: 1; border: none; padding: 0; background: transparent; background-tint: transparent;
+    }
+    """
+    BINDINGS = bindings("text")
+    SCOPES: ClassVar[tuple[Scope, ...]] = ("text",)
+
+    class Left(Message):
+        """The field was left downwards."""
+
+        def __init__(self, field: Field) -> None:
+            super().__init__()
+            self.field = field
+
+        @property
+        def control(self) -> Field:
+            return self.field
+
+    def __init__(self, *, placeholder: str = "", id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(placeholder=placeholder, select_on_focus=False, id=id, classes=classes, compact=True)
+        self.cursor_blink = False
+
+    def shown(self) -> list[str]:
+        """What stands for each character of the value."""
+        ascii = self._look.ascii
+        return [text.prose(character, ascii=ascii) for character in self.value]
+
+    def render_line(self, y: int) -> Strip:
+        base, room = self.rich_style, self.size.width
+        if y != 0:
+            return Strip.blank(room, base)
+        pieces = self._pieces() if self.value or self.has_focus else [Piece(self.placeholder, "dim")]
+        offset = round(self.scroll_offset.x)
+        line = self._look.strip(pieces, offset + room, base)
+        return line.crop(offset, offset + room).adjust_cell_length(room, base)
+
+    @property
+    def _look(self) -> Look:
+        return look_of(self)
+
+    def _pieces(self) -> list[Piece]:
+        start, end = sorted(self.selection)
+        cursor = self.cursor_position if self.has_focus else -1
+        roles: list[Role] = ["match" if start <= index < end else "text" for index in range(len(self.value))]
+        pieces = [
+            Piece(glyph, "cursor" if index == cursor else role)
+            for index, (glyph, role) in enumerate(zip(self.shown(), roles, strict=True))
+        ]
+        if cursor == len(self.value):
+            pieces.append(Piece(" ", "cursor"))
+        if not self.value:
+            pieces.append(Piece(self.placeholder, "dim"))
+        return pieces
+
+    @property
+    def content_width(self) -> int:
+        """Cells of the whole text, and one for the cursor behind it."""
+        return sum(map(text.width, self.shown())) + 1
+
+    def _position_to_cell(self, position: int) -> int:
+        return sum(map(text.width, self.shown()[:position]))
+
+    def _cell_offset_to_index(self, offset: int) -> int:
+        cell = offset + round(self.scroll_offset.x)
+        for index, glyph in enumerate(self.shown()):
+            cell -= text.width(glyph)
+            if cell < 0:
+                return index
+        return len(self.value)
+
+    def _on_paste(self, event: events.Paste) -> None:
+        self.replace(event.text.replace("\r\n", "\n").replace("\r", "\n"), *self.selection)
+        event.stop()
+        event.prevent_default()
+
+    def action_newline(self) -> None:
+        """Put a line break where the cursor is."""
+        self.replace("\n", *self.selection)
+
+    def action_leave_down(self) -> None:
+        """Say that the user wants to go to what is below."""
+        self.post_message(self.Left(self))
+
+
+class PromptField(Field):
+    """The field of the source prompt."""
+
+    BINDINGS = bindings("prompt")
+    SCOPES: ClassVar[tuple[Scope, ...]] = ("prompt", "text")

@@ -1,0 +1,137 @@
+"""The models that can be loaded, and the device and precision they will be loaded with."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, NamedTuple
+
+from textual.message import Message
+
+from selfie_tui import text
+from selfie_tui.tui.actions import Scope, bindings
+from selfie_tui.tui.catalog import Offer
+from selfie_tui.tui.look import Piece, Pieces
+from selfie_tui.tui.widgets.lines import Rows, on_cursor
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+DTYPES = ("auto", "bfloat16", "float16", "float32")
+OTHER = "another: hub id or folder"
+
+
+class Row(NamedTuple):
+    """A line of the list: a model, a setting with its value, or the way to type a name."""
+
+    kind: Literal["model", "other", "device", "dtype"]
+    name: str = ""
+    note: str = ""
+
+
+class ModelList(Rows):
+    """One line for each model, one to type another, one each for device and precision."""
+
+    SCOPES: ClassVar[tuple[Scope, ...]] = ("models", "list")
+    BINDINGS = bindings("models")
+
+    class Chosen(Message):
+        """The user wants this model."""
+
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
+    class OtherWanted(Message):
+        """The user wants to type a name."""
+
+    def __init__(self, device: str = "auto", dtype: str = "auto", id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.device = device
+        self.dtype = dtype
+        self.current = ""
+        self.coming = ""
+        self.progress = ""
+        self.offers: tuple[Offer, ...] = ()
+        self._rows: tuple[Row, ...] = ()
+        self._arrange()
+
+    def show_offers(self, offers: tuple[Offer, ...]) -> None:
+        """Show these models; the cursor stays on its model."""
+        here = self._rows[self.cursor]
+        self.offers = offers
+        self._arrange()
+        self.cursor = next(
+            (index for index, row in enumerate(self._rows) if row == here), min(self.cursor, self.count() - 1)
+        )
+        self.refresh()
+        self.settle()
+
+    def show_state(self, current: str, loading: str = "", progress: str = "") -> None:
+        """Show which model is loaded, and which is being loaded how far."""
+        before = (self.current, self.coming)
+        self.current, self.coming, self.progress = current, loading, progress
+        for index, row in enumerate(self._rows):
+            if row.kind == "model" and row.name in (*before, current, loading):
+                self.redraw(index)
+
+    def count(self) -> int:
+        return len(self._rows)
+
+    def pieces(self, index: int) -> Pieces:
+        row = self._rows[index]
+        here = index == self.cursor
+        line = self._setting(row) if row.kind in ("device", "dtype") else self._model(row)
+        return (Piece("▌" if here else " ", "key"), *(on_cursor(line, self.cursor_role) if here else line))
+
+    def copyable(self) -> str:
+        """The name of the model under the cursor, or of the loaded one."""
+        row = self._rows[self.cursor]
+        return row.name if row.kind == "model" else self.current
+
+    def action_choose(self) -> None:
+        """Load the model under the cursor, or do what its line is for."""
+        row = self._rows[self.cursor]
+        if row.kind == "model":
+            self.post_message(self.Chosen(row.name))
+        elif row.kind == "other":
+            self.post_message(self.OtherWanted())
+        else:
+            self.action_change(1)
+
+    def action_change(self, step: int) -> None:
+        """The next device or precision, when the cursor is on one of them."""
+        kind = self._rows[self.cursor].kind
+        if kind == "device":
+            self.device = _next(DEVICES, self.device, step)
+        elif kind == "dtype":
+            self.dtype = _next(DTYPES, self.dtype, step)
+        self.redraw(self.cursor)
+
+    def _arrange(self) -> None:
+        models = [Row("model", offer.name, offer.where) for offer in self.offers]
+        self._rows = (*models, Row("other", OTHER), Row("device", "device"), Row("dtype", "precision"))
+
+    def _model(self, row: Row) -> Pieces:
+        note = row.note
+        if row.kind == "model" and row.name == self.coming:
+            note = self.progress or "loading"
+        elif row.kind == "model" and row.name == self.current:
+            note = "loaded"
+        mark = {self.current: "●", self.coming: "○"}.get(row.name, " ") if row.kind == "model" else "…"
+        room = self.size.width - 4 - len(note)
+        name = text.pad(self.look.prose(row.name), max(room, 4))
+        return (
+            Piece(f"{mark} ", "good"),
+            Piece(name, "dim" if row.kind == "other" else "text"),
+            Piece(f" {note}", "dim"),
+        )
+
+    def _setting(self, row: Row) -> Pieces:
+        values, chosen = (DEVICES, self.device) if row.kind == "device" else (DTYPES, self.dtype)
+        del values
+        return (
+            Piece(f"  {row.name:10}", "dim"),
+            Piece(f"‹{chosen}›"),
+            Piece(" " * max(self.size.width - 15 - len(chosen), 0)),
+        )
+
+
+def _next(values: tuple[str, ...], value: str, step: int) -> str:
+    return values[(values.index(value) + step) % len(values)] if value in values else values[0]

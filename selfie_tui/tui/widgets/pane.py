@@ -1,0 +1,55 @@
+"""A pane: a border with the digit that jumps to it, around the widgets that take the keys in it."""
+
+from __future__ import annotations
+
+from textual import events, on
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widget import Widget
+
+from selfie_tui.tui.widgets.lines import Lines
+
+
+class Pane(Vertical):
+    """One of the five; `home` is the widget that a jump to the pane focuses."""
+
+    ALLOW_MAXIMIZE = True
+
+    def __init__(
+        self, digit: int, title: str, home: Widget, *others: Widget, id: str, above: tuple[Widget, ...] = ()
+    ) -> None:
+        super().__init__(*above, home, *others, id=id)
+        self.digit = digit
+        self.heading = title
+        self.home = home
+        self._below = ""
+        self.retitle()
+
+    def retitle(self, detail: str = "") -> None:
+        """Write the title; `detail` went through `text.visible` or `text.prose`."""
+        self.border_title = Content(f" {self.digit} {self.heading}{detail} ")
+
+    def tell_below(self, below: str) -> None:
+        """Write on the lower border, if it is something else; `below` is safe text."""
+        if below != self._below:
+            self._below = below
+            self.border_subtitle = Content(f" {below} ") if below else None
+
+    def enter(self) -> None:
+        """Focus the pane's own place for keys."""
+        self.home.focus()
+
+    @on(Lines.Scrolled)
+    def tell_extent(self, event: Lines.Scrolled) -> None:
+        """Say which lines are in sight, where the pane has something to scroll."""
+        event.stop()
+        if event.view is self.home and not self.has_class("-told"):
+            self.tell_below(event.view.extent())
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """Show that the keys go here."""
+        self.add_class("-active")
+
+    def on_descendant_blur(self, event: events.DescendantBlur) -> None:
+        """Show that the keys go elsewhere."""
+        self.remove_class("-active")

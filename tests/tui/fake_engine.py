@@ -1,0 +1,161 @@
+"""An engine without a model, that answers as the protocol wants: words as tokens, and readings that can be foreseen."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from selfie_tui.errors import Cancelled, LoadError, SelfieError
+from selfie_tui.records import (
+    EMBED,
+    Cell,
+    CellFinished,
+    Control,
+    ControlFinished,
+    Event,
+    GeneratedToken,
+    Growing,
+    Interpret,
+    Interpretation,
+    LensRead,
+    LensRow,
+    LensToken,
+    LoadModel,
+    ModelInfo,
+    ModelProgress,
+    ModelReady,
+    Notice,
+    PresetTokens,
+    PreviewPreset,
+    Progress,
+    PromptToken,
+    PromptTokens,
+    ReadLens,
+    Request,
+    Task,
+    Token,
+    Tokenize,
+)
+
+BLOCKS = 8
+CONTROL_TEXT = "the message is empty"
+LATE = "Paris , the capital of France"
+EARLY = "the word of"
+
+
+@dataclass
+class FakeEngine:
+    """Answers at once, unless told to wait: `loaded` holds back the model, `step` the next step of a run."""
+
+    blocks: int = BLOCKS
+    late: str = LATE
+    loaded: threading.Event = field(default_factory=threading.Event)
+    step: threading.Event = field(default_factory=threading.Event)
+    pause: float = 0.0
+    fail: SelfieError | Exception | None = None
+    notices: tuple[Notice, ...] = ()
+    done: list[Task] = field(default_factory=list)
+    name: str = "demo"
+
+    def __post_init__(self) -> None:
+        self.loaded.set()
+        self.step.set()
+
+    def run(self, task: Task, cancelled: Callable[[], bool], post: Callable[[Event], object]) -> Iterator[Event]:
+        self.done.append(task)
+        match task:
+            case LoadModel():
+                yield from self._load(task, cancelled)
+            case Tokenize(prompt=prompt):
+                yield PromptTokens(prompt=prompt, tokens=words(prompt))
+            case PreviewPreset(preset=preset):
+                slots = tuple(
+                    PromptToken(token, token.text.strip() == preset.placeholder) for token in words(preset.text)
+                )
+                if any(slot.overwritten for slot in slots):
+                    yield PresetTokens(preset=preset, tokens=slots)
+                else:
+                    yield PresetTokens(preset=preset, problem=f"There is no {preset.placeholder} in it. Write one.")
+            case ReadLens(prompt=prompt, position=position):
+                yield LensRead(prompt=prompt, position=position, rows=self._lens(prompt, position))
+            case Interpret(request=request):
+                yield from self._interpret(request, cancelled)
+
+    def _load(self, task: LoadModel, cancelled: Callable[[], bool]) -> Iterator[Event]:
+        yield ModelProgress(step="reading weights", fraction=0.5)
+        wait(self.loaded, cancelled)
+        if task.name == "missing":
+            raise LoadError("There is no model called missing.", "Check its name.")
+        self.name = task.name
+        yield from self.notices
+        yield ModelReady(model=info(task.name, self.blocks))
+
+    def _lens(self, prompt: str, position: int) -> tuple[LensRow, ...]:
+        text = words(prompt)[position].text
+        return tuple(
+            LensRow(Cell(layer, position), (LensToken(f"{text}{layer}", (layer + 1) / (self.blocks + 1)),), 1.0, 0)
+            for layer in (EMBED, *range(self.blocks))
+        )
+
+    def _interpret(self, request: Request, cancelled: Callable[[], bool]) -> Iterator[Event]:
+        if self.fail is not None:
+            raise self.fail
+        source = words(request.prompt)
+        cells = len(request.cells)
+        yield Growing(texts=((-1, CONTROL_TEXT[:5]), *((index, "the") for index in range(cells))))
+        yield Progress(cells_done=0, cells=cells, steps_done=1, steps=cells * 3, seconds_left=2.0)
+        wait(self.step, cancelled)
+        yield ControlFinished(control=Control("none", CONTROL_TEXT, generated(CONTROL_TEXT, None)))
+        for index, cell in enumerate(request.cells):
+            wait(self.step, cancelled)
+            time.sleep(self.pause)
+            yield CellFinished(index=index, interpretation=self._reading(cell, source, request))
+            yield Progress(cells_done=index + 1, cells=cells, steps_done=index * 3, steps=cells * 3, seconds_left=1.0)
+
+    def _reading(self, cell: Cell, source: tuple[Token, ...], request: Request) -> Interpretation:
+        text = CONTROL_TEXT if cell.layer == EMBED else EARLY if cell.layer < 4 else self.late
+        tokens = generated(text, 0.0 if cell.layer == EMBED else 0.9)
+        random = Control("random", "Picasso, painter", generated("Picasso, painter", None), cell)
+        return Interpretation(
+            cell=cell,
+            token=source[cell.position],
+            text=text,
+            tokens=tokens,
+            norm=5.0 + cell.layer,
+            treatment_effect=sum(abs(token.effect or 0) for token in tokens) / max(len(tokens), 1),
+            says_no_more=text == CONTROL_TEXT,
+            random=random if request.random_control else None,
+        )
+
+
+def wait(gate: threading.Event, cancelled: Callable[[], bool]) -> None:
+    """Wait for a gate, and honour a cancel while waiting."""
+    while not gate.wait(0.005):
+        if cancelled():
+            raise Cancelled
+    if cancelled():
+        raise Cancelled
+
+
+def words(text: str) -> tuple[Token, ...]:
+    """A token for every word, the space before it included, as byte-pair tokenizers have it."""
+    pieces = [piece if number == 0 else f" {piece}" for number, piece in enumerate(text.split(" "))] if text else []
+    return tuple(Token(position, 100 + position, piece) for position, piece in enumerate(pieces))
+
+
+def generated(text: str, effect: float | None) -> tuple[GeneratedToken, ...]:
+    """Generated tokens whose effects fall from `effect` on, the second one negative."""
+    pieces = [piece if number == 0 else f" {piece}" for number, piece in enumerate(text.split(" "))]
+    return tuple(
+        GeneratedToken(
+            piece, number, 0.95, None if effect is None else effect / (number + 1) * (-1 if number == 1 else 1)
+        )
+        for number, piece in enumerate(pieces)
+    )
+
+
+def info(name: str, blocks: int) -> ModelInfo:
+    """What a model of so many blocks would say of itself."""
+    return ModelInfo(name, name, "llama", blocks, 256, 4096, 512, 4_900_000, "cpu", "bfloat16", "hooks proven", False)
