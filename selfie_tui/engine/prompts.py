@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, chain, pairwise
 from typing import TYPE_CHECKING
 
 from selfie_tui.engine.chat import Rendering, render
@@ -101,55 +102,62 @@ def _encoded(
 ) -> tuple[tuple[int, ...], list[Span]]:
     """The ids of the rendering and where in its text each token lies; (0, 0) for tokens that are added to it."""
     special = not rendering.templated
-    if not getattr(tokenizer, "is_fast", False):
-        return _encoded_in_pieces(tokenizer, rendering.text, spans, special)
-    encoding = tokenizer(rendering.text, add_special_tokens=special, return_offsets_mapping=True, verbose=False)
-    return tuple(encoding["input_ids"]), [(start, end) for start, end in encoding["offset_mapping"]]
+    if getattr(tokenizer, "is_fast", False):
+        encoding = tokenizer(rendering.text, add_special_tokens=special, return_offsets_mapping=True, verbose=False)
+        return tuple(encoding["input_ids"]), [(start, end) for start, end in encoding["offset_mapping"]]
+    ids = _ids(tokenizer, rendering.text, special=False)
+    places = _places_by_text(rendering.text, token_texts(tokenizer, ids))
+    if places is None:
+        places = _places_by_piece(tokenizer, rendering.text, spans, ids)
+    return _with_special_tokens(tokenizer, rendering.text, ids, places) if special else (ids, places)
 
 
-def _encoded_in_pieces(
-    tokenizer: PreTrainedTokenizerBase, text: str, spans: Sequence[Span], special: bool
-) -> tuple[tuple[int, ...], list[Span]]:
-    """As `_encoded` for a tokenizer without offsets: cut at the placeholders so that the pieces' ids are the whole's.
+def _ids(tokenizer: PreTrainedTokenizerBase, text: str, special: bool = True) -> tuple[int, ...]:
+    return tuple(tokenizer(text, add_special_tokens=special, verbose=False)["input_ids"])
 
-    A space beside a placeholder may belong to the token before it, to the token after it or to neither, so the cuts
-    are tried in these three ways.
+
+def _places_by_text(text: str, tokens: Sequence[str]) -> list[Span] | None:
+    """Where tokens without offsets lie if their texts, joined, are `text` or that after a space; else None."""
+    joined = "".join(tokens)
+    if joined not in (text, " " + text):
+        return None
+    ends = list(accumulate((len(token) for token in tokens), initial=len(text) - len(joined)))
+    return [(max(0, start), max(0, end)) for start, end in pairwise(ends)]
+
+
+def _places_by_piece(
+    tokenizer: PreTrainedTokenizerBase, text: str, spans: Sequence[Span], ids: tuple[int, ...]
+) -> list[Span]:
+    """Where tokens without offsets lie: in pieces of `text`, cut at the placeholders, which encode to the same `ids`.
+
+    Spaces beside a placeholder may belong to neither side, to the token after them or to the token before them; the
+    cuts are tried in these three ways.
     """
-    whole = tuple(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
-    for space_before, space_after in ((r"\s*", ""), ("", r"\s*"), ("", "")):
-        pieces = _pieces(text, spans, space_before, space_after)
-        encoded = [tokenizer(text[a:b], add_special_tokens=False, verbose=False)["input_ids"] for a, b in pieces]
-        if sum(map(tuple, encoded), ()) == whole:
-            places = [piece for piece, ids in zip(pieces, encoded, strict=True) for _ in ids]
-            return _with_special_tokens(tokenizer, text, whole, places) if special else (whole, places)
+    for spaces_before, spaces_after in (("", ""), (" *", ""), ("", " *")):
+        pieces = _pieces(text, spans, spaces_before, spaces_after)
+        encoded = [_ids(tokenizer, text[start:end], special=False) for start, end in pieces]
+        if tuple(chain.from_iterable(encoded)) == ids:
+            return [piece for piece, own in zip(pieces, encoded, strict=True) for _ in own]
     raise PlaceholderError(
-        "The tokenizer gives no character offsets, and a placeholder shares a token with the text beside it.",
+        "The tokenizer gives no character offsets, and a placeholder's tokens cannot be told from those beside it.",
         "Put spaces around the placeholder, or use another one.",
     )
 
 
-def _pieces(text: str, spans: Sequence[Span], space_before: str, space_after: str) -> list[Span]:
-    """`text` cut before and after each placeholder, with the white space beside it that the two patterns take."""
-    pieces = []
-    done = 0
+def _pieces(text: str, spans: Sequence[Span], spaces_before: str, spaces_after: str) -> list[Span]:
+    """`text` cut before and after each placeholder, with the spaces beside it that the two patterns take."""
+    cuts = [0]
     for start, end in spans:
-        first = start - len(_trailing(space_before, text[done:start]))
-        found = re.compile(space_after).match(text, end)
-        last = found.end() if found else end
-        pieces += [(done, first), (first, last)]
-        done = last
-    return [piece for piece in [*pieces, (done, len(text))] if piece[0] < piece[1]]
-
-
-def _trailing(pattern: str, text: str) -> str:
-    found = re.search(rf"{pattern}\Z", text)
-    return found[0] if found else ""
+        before = re.search(rf"{spaces_before}\Z", text[cuts[-1] : start])
+        after = re.compile(spaces_after).match(text, end)
+        cuts += [start - len(before[0] if before else ""), after.end() if after else end]
+    return [(start, end) for start, end in pairwise([*cuts, len(text)]) if start < end]
 
 
 def _with_special_tokens(
     tokenizer: PreTrainedTokenizerBase, text: str, ids: tuple[int, ...], places: list[Span]
 ) -> tuple[tuple[int, ...], list[Span]]:
-    full = tuple(tokenizer(text, verbose=False)["input_ids"])
+    full = _ids(tokenizer, text)
     for first in range(len(full) - len(ids) + 1):
         if full[first : first + len(ids)] == ids:
             return full, [(0, 0)] * first + places + [(0, 0)] * (len(full) - first - len(ids))
@@ -170,7 +178,7 @@ def _overwritten(text: str, span: Span, places: Sequence[Span], tokens: Sequence
     for position, (first, last) in enumerate(places):
         if last <= start or end <= first or not tokens[position].strip():
             continue
-        beside = (text[first:start] + " " + text[end:last]).strip()
+        beside = [other.strip() for other in (text[first:start], text[end:last]) if other.strip()]
         if beside:
             raise _shared(text[start:end], position, tokens[position], beside)
         positions.append(position)
@@ -182,25 +190,22 @@ def _overwritten(text: str, span: Span, places: Sequence[Span], tokens: Sequence
     return positions
 
 
-def _shared(placeholder: str, position: int, token: str, beside: str) -> PlaceholderError:
+def _shared(placeholder: str, position: int, token: str, beside: Sequence[str]) -> PlaceholderError:
+    others = " and ".join(f"`{visible(other)}`" for other in beside)
     return PlaceholderError(
-        f"Token {position} `{visible(token)}` holds the placeholder `{visible(placeholder)}` and `{visible(beside)}`.",
+        f"Token {position} `{visible(token)}` holds the placeholder `{visible(placeholder)}` and {others}.",
         "Put spaces around the placeholder, or use another one.",
     )
 
 
 def _published(tokenizer: PreTrainedTokenizerBase, text: str, spans: Sequence[Span]) -> InterpretationPrompt:
     """Positions as the published tools count them: where encoding the text before a placeholder ends, and with it."""
-    ids = tuple(tokenizer(text, verbose=False)["input_ids"])
+    ids = _ids(tokenizer, text)
     positions: set[int] = set()
     for start, end in spans:
         end += text[end : end + 1] == " "
-        positions.update(range(_length(tokenizer, text[:start]), _length(tokenizer, text[:end])))
+        positions.update(range(len(_ids(tokenizer, text[:start])), len(_ids(tokenizer, text[:end]))))
     inside = tuple(sorted(position for position in positions if position < len(ids)))
     if not inside:
         raise PlaceholderError("Counted as published, no token would be overwritten.", "Use exact positions instead.")
     return InterpretationPrompt(text, ids, inside, token_texts(tokenizer, ids))
-
-
-def _length(tokenizer: PreTrainedTokenizerBase, text: str) -> int:
-    return len(tokenizer(text, verbose=False)["input_ids"])

@@ -83,16 +83,26 @@ def token_texts(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> tuple
     added = tokenizer.added_tokens_decoder
     texts = []
     for place, token_id in enumerate(ids):
-        written = tokenizer.convert_ids_to_tokens(int(token_id))
-        if token_id in added:
-            texts.append(str(added[token_id].content))
-        elif written is None:
+        written = _written(tokenizer, int(token_id))
+        if written is None:
             texts.append(f"<unused {token_id}>")
+        elif token_id in added and not (spelling == "metaspace" and _BYTE_TOKEN.fullmatch(written)):
+            texts.append(str(added[token_id].content))
         elif spelling == "other":
-            texts.append(_added_by(tokenizer, ids[max(0, place - _CONTEXT) : place], token_id) or written)
+            more = _added_by(tokenizer, ids[max(0, place - _CONTEXT) : place], token_id)
+            texts.append(more or written.replace(_METASPACE, " "))
         else:
             texts.append(_read(written, spelling))
     return tuple(texts)
+
+
+def _written(tokenizer: PreTrainedTokenizerBase, token_id: int) -> str | None:
+    """The token as its vocabulary writes it; None if the tokenizer has no such id, which some say by raising."""
+    try:
+        written: str | None = tokenizer.convert_ids_to_tokens(token_id)
+    except (LookupError, TypeError, ValueError):
+        return None
+    return written
 
 
 def _read(written: str, spelling: Spelling) -> str:
