@@ -55,6 +55,7 @@ _ROWS: dict[Scope, tuple[tuple[str, str, str, str, str], ...]] = {
         ("app.help", "?,f1", "help", "Help", "how the focused pane is read, and its keys"),
         ("app.palette", "ctrl+p", "command_palette", "Command palette", "every action, preset, theme, model by name"),
         ("app.theme", "ctrl+t", "next_theme", "Next theme", "the next of the themes; the palette has them by name"),
+        ("app.repaint", "ctrl+l", "repaint", "Draw again", "draw the screen anew, when something wrote over it"),
         ("app.suspend", "ctrl+z", "suspend_process", "Suspend", "back to the shell; `fg` returns"),
         ("app.quit", "q", "quit", "Quit", "leave the program (not in text fields)"),
         ("app.quit-anywhere", "ctrl+q", "quit", "Quit, anywhere", "leave the program, from anywhere"),
@@ -173,7 +174,7 @@ _HINTS = {
 _PALETTE = frozenset({
     "run.start", "log.filter", "log.bars", "edit.prompt", "edit.preset", "edit.model", "search.find", "search.next",
     "search.previous", "copy.here", "copy.all", "pane.model", "pane.prompt", "pane.ask", "pane.layers", "pane.log",
-    "pane.zoom", "app.help", "app.theme", "app.quit",
+    "pane.zoom", "app.help", "app.theme", "app.repaint", "app.quit",
 })  # fmt: skip
 """What the command palette offers."""
 

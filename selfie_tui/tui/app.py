@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import time
@@ -20,12 +21,8 @@ from selfie_tui.tui import catalog
 from selfie_tui.tui.actions import Scope, bindings, problems_of_keymap
 from selfie_tui.tui.look import Look
 from selfie_tui.tui.screens.main import MainScreen
+from selfie_tui.tui.wire import WireApp
 from selfie_tui.tui.work import Work
-
-try:
-    from selfie_tui.tui.wire import WireApp
-except ModuleNotFoundError:
-    from textual.app import App as WireApp  # type: ignore[assignment]
 
 FIRST_PROMPT = "The Eiffel Tower is located in the city of"
 TWICE = 2.0
@@ -55,8 +52,6 @@ class SelfieApp(WireApp[None], inherit_bindings=False):
     BINDINGS = bindings("app")
     COMMANDS: ClassVar[set[Any]] = set()
     ENABLE_COMMAND_PALETTE = True
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-tiny"), (60, "-narrow"), (100, "-wide")]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-flat"), (18, "-low"), (30, "-high")]
     ESCAPE_TO_MINIMIZE = False
     ALLOW_SELECT = False
 
@@ -77,8 +72,11 @@ class SelfieApp(WireApp[None], inherit_bindings=False):
         user_themes: Path | None = None,
         notes: tuple[str, ...] = (),
     ) -> None:
-        super().__init__(**({"stock_display": stock_display} if "stock_display" in _parameters(WireApp) else {}))
+        # Textual turns colours to grey for NO_COLOR unless they are the terminal's own; those it takes away.
+        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None, stock_display=stock_display)
         self.animation_level = "none"
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (100, "-wide")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-flat"), (18, "-low"), (30, "-high")]
         self.settings = settings or config.Config()
         self.keymap: Mapping[str, str] = {}
         self.memory, problem = config.read_memory(keep / "memory.json") if keep else (config.Memory(), "")
@@ -209,6 +207,12 @@ class SelfieApp(WireApp[None], inherit_bindings=False):
         self.remember(recent=self.memory.with_model(model.name).recent)
         self.offer_models()
 
+    def first_load_is_over(self) -> None:
+        """Collect garbage from now on, but never again look at what has been imported."""
+        if not gc.isenabled():
+            gc.freeze()
+            gc.enable()
+
     def offer_models(self) -> None:
         """Fill the list of models."""
         work = self.main.work
@@ -231,6 +235,10 @@ class SelfieApp(WireApp[None], inherit_bindings=False):
         else:
             self._interrupted = now
             self.tell("ctrl+c once more quits.", "information")
+
+    def action_repaint(self) -> None:
+        """Draw the whole screen anew."""
+        self.repaint()
 
     def action_help(self) -> None:
         """Help for what has the focus."""
@@ -287,9 +295,3 @@ def run_app(
     )
     app.run(mouse=mouse and settings.mouse)
     return app.return_code or 0
-
-
-def _parameters(kind: type) -> set[str]:
-    import inspect
-
-    return set(inspect.signature(kind.__init__).parameters)  # type: ignore[misc]

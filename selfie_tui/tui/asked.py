@@ -14,8 +14,8 @@ CUSTOM = "custom"
 STRENGTH_STEP = 0.1
 MOST_STRENGTH = 20.0
 MOST_TOKENS = 512
-STOPS: dict[str, tuple[str, ...]] = {"sentence": (".", ";", "\n"), "line": ("\n",), "never": ()}
-"""Where a reading is cut: after a sentence, after a line, or only by its number of tokens."""
+STOPS: dict[str, tuple[str, ...]] = {"end": (), "line": ("\n",), "sentence": (".", ";", "\n")}
+"""Where a reading is cut: where the model itself ends, after a line, after a sentence."""
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -26,7 +26,7 @@ class Asked(msgspec.Struct, frozen=True):
     mode: Mode = "replace"
     strength: float = 1.0
     max_new_tokens: int = 12
-    stop: str = "sentence"
+    stop: str = "end"
     random_control: bool = False
 
     def request(self, prompt: str, cells: tuple[Cell, ...]) -> Request:
@@ -109,9 +109,9 @@ MODES_TOLD: dict[Mode, str] = {
 """What is written at a placeholder: `h` is the state in place, `v` the vector that is read, `s` the strength."""
 
 STOPS_TOLD = {
-    "sentence": "a reading ends at . ; or a line break",
-    "line": "a reading ends at a line break",
-    "never": "only at its number of tokens",
+    "end": "until the model ends, or has written all tokens",
+    "line": "until the end of a line",
+    "sentence": "until . ; or the end of a line",
 }
 
 

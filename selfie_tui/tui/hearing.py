@@ -28,7 +28,6 @@ from selfie_tui.records import (
 )
 from selfie_tui.sessions import Controlled, Read, RunBegan, RunEnded, timestamp
 from selfie_tui.tui.runs import CONTROL
-from selfie_tui.tui.screens.error import ErrorScreen
 
 if TYPE_CHECKING:
     from selfie_tui.tui.screens.main import MainScreen
@@ -56,7 +55,6 @@ def _model_progress(screen: MainScreen, event: ModelProgress) -> None:
 def _model_ready(screen: MainScreen, event: ModelReady) -> None:
     screen.work.ready(event.model)
     screen.settings.show_blocks(event.model.layers)
-    screen.settings.settle_stop(bundled=event.model.name == "demo")
     screen.layer_list.show_layers(event.model.layers)
     screen.tokens_of = ""
     screen.tokenize()
@@ -147,12 +145,18 @@ def _failed(screen: MainScreen, event: JobFailed) -> None:
             screen.preset_view.show_tokens(PresetTokens(preset=preset, problem=f"{event.cause} {event.remedy}"))
         case LoadModel(name=name):
             screen.work.wanted = False
-            screen.app.push_screen(ErrorScreen(f"{screen.app.look.prose(name)} was not loaded", event))
+            _show_error(screen, f"{screen.app.look.prose(name)} was not loaded", event)
         case Interpret():
-            screen.app.push_screen(ErrorScreen("The interpretation stopped", event))
+            _show_error(screen, "The interpretation stopped", event)
         case _:
             screen.app.tell(f"{event.cause} {event.remedy}", "warning")
     _ended(screen, event, "failed")
+
+
+def _show_error(screen: MainScreen, what: str, failure: JobFailed) -> None:
+    from selfie_tui.tui.screens.error import ErrorScreen  # not needed for the first paint
+
+    screen.app.push_screen(ErrorScreen(what, failure))
 
 
 def _ended(screen: MainScreen, event: Event, ending: Any) -> None:
@@ -161,6 +165,7 @@ def _ended(screen: MainScreen, event: Event, ending: Any) -> None:
         screen.log_view.update_header(run)
         screen.app.session.append(RunEnded(run.number, ending))
         screen.app.tell_session_problem()
+    screen.app.first_load_is_over()
     screen.run_if_ready()
     screen.tell_status()
 

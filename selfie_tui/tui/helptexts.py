@@ -46,7 +46,7 @@ MARKS = (
 ASK = (
     "inject at: the layer where the state is written in. mode: replace writes it as it is; blend mixes it with what "
     "was there; add adds it; replace-norm and add-norm bring it to the norm of what was there; unit gives it length "
-    "1. strength scales it (replace and replace-norm have none). stop cuts a reading after a sentence or a line. "
+    "1. strength scales it (replace and replace-norm have none). to cuts a reading after a sentence or a line. "
     "Tokens in [brackets] will be overwritten. e writes an interpretation prompt of your own, with _ as "
     "placeholder."
 )

@@ -27,6 +27,8 @@ ROLES_OF_STATES: dict[State, Role] = {
 TAIL_CELLS = 6
 LEAST_LABEL, MOST_LABEL = 8, 22
 MOST_BARS_BEHIND = 20
+TEXT_COLUMN = 40
+"""Cells after which the bars behind short texts begin, so that they stand below each other."""
 SAYS_MORE, SAYS_NO_MORE = "+", "="
 
 
@@ -97,11 +99,8 @@ class Layout(NamedTuple):
 def label_cells(run: Run, room: int, look: Look) -> int:
     """How wide the labels of a run are: as its widest, within bounds that leave room for the text."""
     most = min(MOST_LABEL, max(LEAST_LABEL, room // 4))
-    places = {cell.position: index for index, cell in enumerate(run.request.cells)}
-    deepest = max(
-        (index for index in range(len(run.request.cells))), key=lambda index: run.cell(index).layer, default=0
-    )
-    widest = max((text.width(run.label(index, look)) for index in {*places.values(), deepest}), default=0)
+    by_length = {(len(layer_name(cell.layer)), cell.position): index for index, cell in enumerate(run.request.cells)}
+    widest = max((text.width(run.label(index, look)) for index in by_length.values()), default=0)
     return max(LEAST_LABEL, min(widest, most))
 
 
@@ -130,7 +129,7 @@ def header_line(run: Run, layout: Layout) -> Pieces:
 def reading_lines(run: Run, index: int, layout: Layout) -> list[Pieces]:
     """The lines of a reading: its cell, its text by token, a bar for each token's relevancy, and what it is worth."""
     label = run.label(index, layout.look)
-    tokens = run.tokens(index)
+    tokens = without_blank_ends(run.tokens(index))
     body_room = layout.room - layout.label - 2 - TAIL_CELLS
     plain = _is_plain(run, index)
     texts = [layout.look.prose(token.text) for token in tokens] or [layout.look.prose(run.said(index).strip())]
@@ -143,6 +142,12 @@ def reading_lines(run: Run, index: int, layout: Layout) -> list[Pieces]:
     if reading is not None and reading.random is not None:
         lines += _random_lines(reading.random, layout, body_room)
     return lines
+
+
+def without_blank_ends(tokens: tuple[GeneratedToken, ...]) -> tuple[GeneratedToken, ...]:
+    """Tokens from the first to the last that is more than white space."""
+    written = [place for place, token in enumerate(tokens) if token.text.strip()]
+    return tokens[written[0] : written[-1] + 1] if written else ()
 
 
 def plain_line(run: Run, index: int, look: Look) -> str:
@@ -213,7 +218,7 @@ def _body(texts: list[str], roles: Sequence[Role], relevancies: list[float], mos
     lines = flow_parts(texts, layout.room)
     if not relevancies:
         return [_text(line, roles) for line in lines]
-    column = layout.room - min(most, MOST_BARS_BEHIND)
+    column = min(layout.room - min(most, MOST_BARS_BEHIND), TEXT_COLUMN)
     first = _text(lines[0], roles)
     behind = tuple(Piece(bar(value), heat(value)) for value in relevancies)
     if not layout.below and len(lines) == 1 and cells(first) + 1 + len(behind) <= layout.room:

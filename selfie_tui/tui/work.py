@@ -84,6 +84,10 @@ class Work:
             self._submit(ReadLens(prompt, position))
         return rows
 
+    def has_lens(self, prompt: str, position: int) -> bool:
+        """Whether the lens at a position has been read."""
+        return (prompt, position) in self._lenses
+
     def interpret(self, asked: Asked, prompt: str, tokens: Sequence[Token], cells: tuple[Cell, ...]) -> Run | None:
         """Submit a run; None when the same one is under way already."""
         request = asked.request(prompt, cells)

@@ -17,7 +17,6 @@ from selfie_tui.tui import hearing
 from selfie_tui.tui.actions import Scope, bindings, by_scope, hints, keys_of
 from selfie_tui.tui.asked import Asked
 from selfie_tui.tui.look import Piece, Pieces
-from selfie_tui.tui.screens.details import DetailsScreen
 from selfie_tui.tui.widgets.ask import AskSettings, PresetView
 from selfie_tui.tui.widgets.bars import HintLine, StatusLine, model_pieces, progress_pieces
 from selfie_tui.tui.widgets.field import Field, PromptField
@@ -34,6 +33,9 @@ if TYPE_CHECKING:
 
 TYPING_PAUSE = 0.08
 """Seconds without a key after which what was typed is looked at."""
+
+STALE = 0.2
+"""Seconds for which the lens of the token before may stand while the cursor's own is being read."""
 
 DRAFT_PAUSE = 0.5
 """Seconds without a key after which the draft is saved."""
@@ -66,29 +68,27 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.search = Field(placeholder="search", id="search", classes="-hidden")
         self.panes = (
             Pane(1, "Model", self.models, self.model_name, id="model"),
-            Pane(2, "Prompt", self.tokens, id="prompt", above=(self.prompt_text,)),
-            Pane(3, "Ask", self.settings, self.preset_text, self.preset_view, id="ask"),
-            Pane(4, "Layers", self.layer_list, id="layers"),
+            Pane(2, "Prompt", self.tokens, id="prompt", above=(self.prompt_text,), classes="-told -alone -active"),
+            Pane(3, "Ask", self.settings, self.preset_text, self.preset_view, id="ask", classes="-told"),
+            Pane(4, "Layers", self.layer_list, id="layers", classes="-front"),
             Pane(5, "Interpretations", self.log_view, self.search, id="log"),
         )
-        for digit in (2, 3):
-            self.panes[digit - 1].add_class("-told")
         self._typing: Timer | None = None
         self._drafting: Timer | None = None
+        self._stale: Timer | None = None
 
     def compose(self) -> ComposeResult:
         model, prompt, ask, layers, log = self.panes
         yield self.status
         with Horizontal(id="body"):
             yield Vertical(model, layers, id="left")
-            yield Vertical(prompt, ask, log, id="right")
+            yield Vertical(prompt, ask, log, id="right", classes="-alone")
         yield self.hints
 
     def on_mount(self) -> None:
         """Say what is not known yet, and look into the cache of models once the screen is drawn."""
-        self.set_class(self.app.look.ascii, "-ascii")
-        self._bring(self.panes[3])
-        self._bring(self.panes[1])
+        if self.app.look.ascii:
+            self.add_class("-ascii")
         self.prompt_text.value = self._first_prompt
         self.tokens.show_note("tokens come with the model")
         self.tell_status()
@@ -130,7 +130,14 @@ class MainScreen(Screen[None], inherit_bindings=False):
             rows = self.work.lens(self.tokens_of, self.tokens.cursor)
             if rows is not None:
                 self.layer_list.show_lens(rows)
-                self.panes[3].retitle(f" · lens at {self.tokens.cursor}")
+            elif self._stale is None:
+                self._stale = self.set_timer(STALE, self.blank_stale_lens)
+
+    def blank_stale_lens(self) -> None:
+        """Take away a lens of another token when the cursor's own is not there in time."""
+        self._stale = None
+        if self.tokens.tokens and not self.work.has_lens(self.tokens_of, self.tokens.cursor):
+            self.layer_list.show_lens(())
 
     tokens_of = ""
     """The prompt whose tokens are shown."""
@@ -216,6 +223,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
     @on(Log.DetailsWanted)
     def show_details(self, event: Log.DetailsWanted) -> None:
         """Open the details of a reading."""
+        from selfie_tui.tui.screens.details import DetailsScreen
+
         self.app.push_screen(DetailsScreen(self.log_view, event.run, event.index, self.app.look))
 
     # Saying how things stand --------------------------------------------------------------------------------------
@@ -453,7 +462,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.panes[0].heading = "Model │ 4 Layers" if narrow else "Model"
         self.panes[3].heading = "Layers │ 1 Model" if narrow else "Layers"
         self.panes[0].retitle()
-        self.panes[3].retitle(f" · lens at {self.tokens.cursor}" if self.layer_list.lens and not narrow else "")
+        self.panes[3].retitle()
 
     def look_changed(self) -> None:
         """Draw everything again in another theme."""

@@ -111,11 +111,11 @@ class PageScreen(ModalScreen[None], inherit_bindings=False):
         self.set_class(look.ascii, "-ascii")
         self.retitle(self._title)
         keys = "  ".join(f"{key} {word}" for key, word in hints(self.SCOPES, self.app.keymap))
-        self.query_one("#box").border_subtitle = Content(look.glyphs(f" {keys} "))
+        self.query_one("#box").border_subtitle = Content(look.glyphs(keys))
 
     def retitle(self, title: str) -> None:
         """Write the title, which is safe text."""
-        self.query_one("#box").border_title = Content(f" {title} ")
+        self.query_one("#box").border_title = Content(title)
 
     def copyable(self) -> tuple[str, str]:
         """What `copy` copies, and what that is called."""

@@ -42,7 +42,6 @@ class AskSettings(Lines, can_focus=True):
         self.bounds = AskBounds()
         self.cursor = 0
         self._places: list[tuple[int, int]] = []
-        self._stop_chosen = False
 
     def on_mount(self) -> None:
         self._lay_out()
@@ -61,11 +60,6 @@ class AskSettings(Lines, can_focus=True):
             self.asked = asked
             self._lay_out()
             self.post_message(self.Changed(asked))
-
-    def settle_stop(self, *, bundled: bool) -> None:
-        """Until the user chooses: the bundled model is cut after a sentence; others may begin with a line break."""
-        if not self._stop_chosen:
-            self.ask(msgspec.structs.replace(self.asked, stop="sentence" if bundled else "never"))
 
     def ask_text(self, written: str) -> None:
         """Ask with an interpretation prompt of the user's own."""
@@ -120,9 +114,7 @@ class AskSettings(Lines, can_focus=True):
 
     def action_change(self, step: int) -> None:
         """Change the setting under the cursor: down the list of its choices, or to a smaller number."""
-        before = self.asked.stop
         self.ask(SETTINGS[self.cursor].changed(self.asked, step, self.bounds))
-        self._stop_chosen |= self.asked.stop != before
 
     def on_click(self, event: events.Click) -> None:
         """Go to the setting under the mouse; on the one that is there already, take its next value."""

@@ -54,12 +54,10 @@ class ModelList(Rows):
 
     def show_offers(self, offers: tuple[Offer, ...]) -> None:
         """Show these models; the cursor stays on its model."""
-        here = self._rows[self.cursor]
+        here = self._rows[self.cursor] if self.offers else None
         self.offers = offers
         self._arrange()
-        self.cursor = next(
-            (index for index, row in enumerate(self._rows) if row == here), min(self.cursor, self.count() - 1)
-        )
+        self.cursor = next((index for index, row in enumerate(self._rows) if row == here), 0)
         self.refresh()
         self.settle()
 

@@ -16,9 +16,16 @@ class Pane(Vertical):
     ALLOW_MAXIMIZE = True
 
     def __init__(
-        self, digit: int, title: str, home: Widget, *others: Widget, id: str, above: tuple[Widget, ...] = ()
+        self,
+        digit: int,
+        title: str,
+        home: Widget,
+        *others: Widget,
+        id: str,
+        above: tuple[Widget, ...] = (),
+        classes: str | None = None,
     ) -> None:
-        super().__init__(*above, home, *others, id=id)
+        super().__init__(*above, home, *others, id=id, classes=classes)
         self.digit = digit
         self.heading = title
         self.home = home
@@ -27,13 +34,13 @@ class Pane(Vertical):
 
     def retitle(self, detail: str = "") -> None:
         """Write the title; `detail` went through `text.visible` or `text.prose`."""
-        self.border_title = Content(f" {self.digit} {self.heading}{detail} ")
+        self.border_title = Content(f"{self.digit} {self.heading}{detail}")
 
     def tell_below(self, below: str) -> None:
         """Write on the lower border, if it is something else; `below` is safe text."""
         if below != self._below:
             self._below = below
-            self.border_subtitle = Content(f" {below} ") if below else None
+            self.border_subtitle = Content(below) if below else None
 
     def enter(self) -> None:
         """Focus the pane's own place for keys."""
