@@ -30,14 +30,14 @@ class Record(msgspec.Struct, frozen=True):
     """Base of all records: immutable, compared by value, written as JSON without further code."""
 
 
-class Cell(Record, order=True):
+class Cell(Record, order=True, frozen=True):
     """One place in a prompt's residual stream: the output of block `layer` at token `position`."""
 
     layer: int
     position: int
 
 
-class Token(Record):
+class Token(Record, frozen=True):
     """A token of a prompt: its position, its id in the vocabulary, the text it stands for (unsafe to print as is)."""
 
     position: int
@@ -45,7 +45,7 @@ class Token(Record):
     text: str
 
 
-class Preset(Record):
+class Preset(Record, frozen=True):
     """An interpretation prompt: literal text in which each stand-alone `placeholder` is overwritten.
 
     Text of the form `[INST]user[/INST] answer` is a chat turn: a model with a chat template gets it through that
@@ -58,14 +58,14 @@ class Preset(Record):
     source: str = ""
 
 
-class PromptToken(Record):
+class PromptToken(Record, frozen=True):
     """A token of an interpretation prompt and whether the injection overwrites it."""
 
     token: Token
     overwritten: bool
 
 
-class Request(Record):
+class Request(Record, frozen=True):
     """Everything that decides a self-interpretation run; the same request gives the same result.
 
     `cells` are read from `prompt`; `preset` is interpreted with each cell's vector written over its placeholders at
@@ -86,7 +86,7 @@ class Request(Record):
     seed: int = 0
 
 
-class GeneratedToken(Record):
+class GeneratedToken(Record, frozen=True):
     """A generated token: its text, its probability with the injection, and what the injection changed.
 
     `effect` is P_inj - P_none (signed); `relevancy` is its absolute value, in [0, 1] (SelfIE, arXiv 2403.10949 §3.3).
@@ -103,7 +103,7 @@ class GeneratedToken(Record):
         return None if self.effect is None else abs(self.effect)
 
 
-class Control(Record):
+class Control(Record, frozen=True):
     """What the interpretation prompt says without a cell: `none` is no injection, `random` a random direction."""
 
     kind: Literal["none", "random"]
@@ -113,7 +113,7 @@ class Control(Record):
     """The cell whose norm a random direction was given; None for `none`."""
 
 
-class Interpretation(Record):
+class Interpretation(Record, frozen=True):
     """What the model says of one cell.
 
     `token` is the source token at the cell. `treatment_effect` is the mean relevancy of the generated tokens.
@@ -131,15 +131,15 @@ class Interpretation(Record):
     random: Control | None = None
 
 
-class LensToken(Record):
+class LensToken(Record, frozen=True):
     """A token of the vocabulary with its probability under the logit lens."""
 
     text: str
     probability: float
 
 
-class LensRow(Record):
-    """The logit lens at one cell: top tokens, entropy in nats, and the rank there of the model's own answer, 0 first."""
+class LensRow(Record, frozen=True):
+    """The logit lens at one cell: top tokens, entropy in nats, the rank there of the model's own answer (0 first)."""
 
     cell: Cell
     top: tuple[LensToken, ...]
@@ -147,7 +147,7 @@ class LensRow(Record):
     answer_rank: int
 
 
-class ModelInfo(Record):
+class ModelInfo(Record, frozen=True):
     """What the interface says of a loaded model; `proof` is the verdict of the identities run at load."""
 
     name: str
@@ -168,7 +168,7 @@ class ModelInfo(Record):
 # What can be asked of the job thread -------------------------------------------------------------------------------
 
 
-class LoadModel(Record, tag=True):
+class LoadModel(Record, tag=True, frozen=True):
     """Make `name` the current model: `demo`, a folder, or a hub id; `auto` leaves device and dtype to the engine."""
 
     name: str
@@ -176,19 +176,19 @@ class LoadModel(Record, tag=True):
     dtype: str = "auto"
 
 
-class Tokenize(Record, tag=True):
+class Tokenize(Record, tag=True, frozen=True):
     """Split a prompt into tokens with the current model's tokenizer."""
 
     prompt: str
 
 
-class PreviewPreset(Record, tag=True):
+class PreviewPreset(Record, tag=True, frozen=True):
     """Show which tokens of an interpretation prompt the injection will overwrite."""
 
     preset: Preset
 
 
-class ReadLens(Record, tag=True):
+class ReadLens(Record, tag=True, frozen=True):
     """The logit lens of every layer at one position."""
 
     prompt: str
@@ -196,7 +196,7 @@ class ReadLens(Record, tag=True):
     k: int = 5
 
 
-class Interpret(Record, tag=True):
+class Interpret(Record, tag=True, frozen=True):
     """Run a self-interpretation."""
 
     request: Request
@@ -208,39 +208,39 @@ Task = LoadModel | Tokenize | PreviewPreset | ReadLens | Interpret
 # What the job thread tells ------------------------------------------------------------------------------------------
 
 
-class Event(Record, tag=True):
+class Event(Record, tag=True, frozen=True):
     """Something that happened to job number `job` (0 where no job is meant)."""
 
     job: int = 0
 
 
-class JobStarted(Event, kw_only=True):
+class JobStarted(Event, kw_only=True, frozen=True):
     """The job left the queue."""
 
     task: Task
 
 
-class ModelProgress(Event, kw_only=True):
+class ModelProgress(Event, kw_only=True, frozen=True):
     """A step of loading, with the share that is done where it is known."""
 
     step: str
     fraction: float | None = None
 
 
-class ModelReady(Event, kw_only=True):
+class ModelReady(Event, kw_only=True, frozen=True):
     """A model can be used."""
 
     model: ModelInfo
 
 
-class PromptTokens(Event, kw_only=True):
+class PromptTokens(Event, kw_only=True, frozen=True):
     """The tokens of a prompt."""
 
     prompt: str
     tokens: tuple[Token, ...]
 
 
-class PresetTokens(Event, kw_only=True):
+class PresetTokens(Event, kw_only=True, frozen=True):
     """The tokens of an interpretation prompt; `problem` says why it cannot be used, in the user's terms."""
 
     preset: Preset
@@ -248,7 +248,7 @@ class PresetTokens(Event, kw_only=True):
     problem: str = ""
 
 
-class LensRead(Event, kw_only=True):
+class LensRead(Event, kw_only=True, frozen=True):
     """The logit lens at `position`, one row a layer, `embed` first."""
 
     prompt: str
@@ -256,13 +256,13 @@ class LensRead(Event, kw_only=True):
     rows: tuple[LensRow, ...]
 
 
-class Growing(Event, kw_only=True):
+class Growing(Event, kw_only=True, frozen=True):
     """Text so far of the cells being decoded, by their place in `Request.cells`; -1 is the no-injection control."""
 
     texts: tuple[tuple[int, str], ...]
 
 
-class Progress(Event, kw_only=True):
+class Progress(Event, kw_only=True, frozen=True):
     """How far a run is: whole cells, decoding steps over all batches, and the estimated seconds left."""
 
     cells_done: int
@@ -272,37 +272,37 @@ class Progress(Event, kw_only=True):
     seconds_left: float | None = None
 
 
-class CellFinished(Event, kw_only=True):
+class CellFinished(Event, kw_only=True, frozen=True):
     """A cell's interpretation is complete; `index` is its place in `Request.cells`."""
 
     index: int
     interpretation: Interpretation
 
 
-class ControlFinished(Event, kw_only=True):
+class ControlFinished(Event, kw_only=True, frozen=True):
     """The no-injection control of the run is complete."""
 
     control: Control
 
 
-class Notice(Event, kw_only=True):
+class Notice(Event, kw_only=True, frozen=True):
     """Something the user should know and need not act on: a fall back to CPU, a halved batch."""
 
     text: str
     severity: Severity = "information"
 
 
-class JobFinished(Event, kw_only=True):
+class JobFinished(Event, kw_only=True, frozen=True):
     """The job is done."""
 
     seconds: float
 
 
-class JobCancelled(Event, kw_only=True):
+class JobCancelled(Event, kw_only=True, frozen=True):
     """The job stopped because it was asked to; what was finished before stays."""
 
 
-class JobFailed(Event, kw_only=True):
+class JobFailed(Event, kw_only=True, frozen=True):
     """The job ended in an error: the cause in one line, what to do next, and the traceback for a report."""
 
     cause: str

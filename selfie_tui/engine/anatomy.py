@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,9 +36,9 @@ class Anatomy:
         return logits if self.softcap is None else self.softcap * torch.tanh(logits / self.softcap)
 
 
-LOGIT_SCALES = {
-    "logit_scale": lambda value: float(value),
-    "logits_scaling": lambda value: 1.0 / float(value),
+LOGIT_SCALES: dict[str, Callable[[float], float]] = {
+    "logit_scale": lambda value: value,
+    "logits_scaling": lambda value: 1.0 / value,
 }
 """Config fields by which families scale their logits (Cohere multiplies, Granite divides)."""
 
@@ -58,7 +59,7 @@ def find_anatomy(model: Any) -> Anatomy:
     config = model.config.get_text_config()
     scale = next(
         (
-            convert(getattr(config, field))
+            convert(float(getattr(config, field)))
             for field, convert in LOGIT_SCALES.items()
             if getattr(config, field, None) is not None
         ),

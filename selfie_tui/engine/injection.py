@@ -15,7 +15,8 @@ class Injection:
     """Vectors for the first rows of a batch, and where and how they are written.
 
     `vectors` is `(rows, hidden)`; row `i` of the batch gets vector `i` at every one of `positions`, at the output of
-    block `layer` (`EMBED`: the input of block 0). Rows beyond `vectors` are left as they are.
+    block `layer` (`EMBED`: the input of block 0). As `(rows, positions, hidden)` each position gets its own. Rows beyond
+    `vectors` are left as they are.
     """
 
     vectors: torch.Tensor
@@ -40,11 +41,12 @@ def parse_mode(name: str) -> Mode:
 def inject(state: torch.Tensor, vectors: torch.Tensor, mode: Mode, strength: float) -> torch.Tensor:
     """The state after injection, `(rows, positions, hidden)`, in the state's own dtype and on its device.
 
-    `state` is `(rows, positions, hidden)`, `vectors` is `(rows, hidden)`. With `h` the state, `v` the vector, `s` the
+    `state` is `(rows, positions, hidden)`, `vectors` is `(rows, hidden)` or of the state's shape. With `h` the state, `v` the vector, `s` the
     strength: replace `v`; blend `s*v + (1-s)*h`; add `h + s*v`; replace-norm `v*|h|/|v|`; add-norm `h + s*|h|*v/|v|`;
     unit `s*v/|v|`. A zero vector has no direction: its direction counts as zero.
     """
-    v = vectors.to(state.device, state.dtype).unsqueeze(1).expand_as(state)  # (rows, positions, hidden)
+    v = vectors.to(state.device, state.dtype)
+    v = (v.unsqueeze(1) if v.dim() == 2 else v).expand_as(state)  # (rows, positions, hidden)
     if mode == "replace":
         return v
     if mode == "blend":
@@ -54,7 +56,7 @@ def inject(state: torch.Tensor, vectors: torch.Tensor, mode: Mode, strength: flo
     direction = unit(v)
     if mode == "unit":
         return (strength * direction).to(state.dtype)
-    length = state.float().norm(dim=-1, keepdim=True)
+    length: torch.Tensor = state.float().norm(dim=-1, keepdim=True)
     if mode == "replace-norm":
         return (direction * length).to(state.dtype)
     return state + (strength * length * direction).to(state.dtype)
@@ -63,4 +65,5 @@ def inject(state: torch.Tensor, vectors: torch.Tensor, mode: Mode, strength: flo
 def unit(vectors: torch.Tensor) -> torch.Tensor:
     """Vectors scaled to length one in at least float32; zero stays zero."""
     wide = vectors.to(torch.promote_types(vectors.dtype, torch.float32))
-    return wide / wide.norm(dim=-1, keepdim=True).clamp_min(torch.finfo(wide.dtype).tiny)
+    length: torch.Tensor = wide.norm(dim=-1, keepdim=True)
+    return wide / length.clamp_min(torch.finfo(wide.dtype).tiny)

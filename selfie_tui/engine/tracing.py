@@ -32,7 +32,8 @@ def envoys(traced: Any, path: str) -> list[Any]:
 
 def hidden_of(output: Any) -> torch.Tensor:
     """The residual stream in a block's output, which is a tensor in most families and a tuple in some."""
-    return output[0] if isinstance(output, tuple) else output
+    hidden: torch.Tensor = output[0] if isinstance(output, tuple) else output
+    return hidden
 
 
 def read_residuals(
@@ -43,6 +44,7 @@ def read_residuals(
     The forward stops after the last block that is needed: norm and head never run.
     """
     wanted = sorted(set(layers))
+    found: dict[int, torch.Tensor]
     places = list(positions)
     with torch.no_grad(), traced.trace(**inputs) as tracer:
         found = nnsight.save({})
@@ -68,6 +70,7 @@ def run_injected(traced: Any, blocks: Sequence[Any], inputs: dict[str, Any], inj
 
 def read_block_inputs(traced: Any, blocks: Sequence[Any], inputs: dict[str, Any]) -> list[torch.Tensor]:
     """The input of every block, each `(rows, positions, hidden)`: `resid_pre` by layer."""
+    found: list[torch.Tensor]
     with torch.no_grad(), traced.trace(**inputs) as tracer:
         found = nnsight.save([])
         for block in blocks:

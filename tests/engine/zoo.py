@@ -99,7 +99,7 @@ def randomise(module: Any) -> None:
                 spread = torch.randn_like(parameter)
                 parameter.copy_(1 + 0.4 * spread if name.endswith("weight") else 0.2 * spread)
             else:
-                parameter.copy_(0.12 * torch.randn_like(parameter))
+                parameter.copy_(0.18 * torch.randn_like(parameter))
 
 
 @cache

@@ -1,0 +1,104 @@
+"""The command line: the app, headless interpretation, and the doctor; heavy imports wait until they are needed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from selfie_tui import __version__
+
+DEVICES = "auto, mps, cuda, cuda:1, cpu"
+EXIT_CODES = "exit codes: 0 done · 1 the run failed · 2 wrong usage · 3 the model could not be opened · 130 interrupted"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
+    arguments = parser().parse_args(argv)
+    if arguments.command == "interpret":
+        from selfie_tui.headless import run_interpret
+
+        return run_interpret(arguments)
+    if arguments.command == "doctor":
+        from selfie_tui.doctor import run_doctor
+
+        return run_doctor(arguments.model_name)
+    if not (sys.stdin.isatty() and (sys.stdout.isatty() or sys.stderr.isatty())):
+        print("selfie-tui needs a terminal; without one use `selfie-tui interpret`.", file=sys.stderr)
+        return 2
+    from selfie_tui.tui.app import run_app
+
+    return run_app(
+        model=arguments.model,
+        device=arguments.device,
+        dtype=arguments.dtype,
+        prompt=arguments.prompt,
+        mouse=not arguments.no_mouse,
+        theme=arguments.theme,
+        ascii=arguments.ascii or None,
+        stock_display=arguments.stock_display,
+        session=not arguments.no_session,
+    )
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole grammar of the command line."""
+    top = argparse.ArgumentParser(
+        prog="selfie-tui",
+        description="Read a language model's hidden states aloud, in a terminal.",
+        epilog=f"Without a command the app opens. {EXIT_CODES}",
+        allow_abbrev=False,
+    )
+    top.add_argument("--version", action="version", version=f"selfie-tui {__version__}")
+    add_model(top)
+    top.add_argument("--prompt", help="the source prompt to begin with (default: the last draft)")
+    top.add_argument("--theme", help="a theme by name, shipped or from your config folder")
+    top.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
+    top.add_argument("--ascii", action="store_true", help="draw with ASCII only")
+    top.add_argument("--no-session", action="store_true", help="do not append results to a session file")
+    top.add_argument("--stock-display", action="store_true", help="draw whole regions rather than only what changed")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND")
+    add_interpret(commands)
+    doctor = commands.add_parser(
+        "doctor", help="show versions, devices and folders; with a model, prove it", allow_abbrev=False
+    )
+    doctor.add_argument("model_name", nargs="?", metavar="MODEL", help="open this model and print the proof's verdict")
+    return top
+
+
+def add_model(to: argparse.ArgumentParser) -> None:
+    """The options that choose a model and where it runs."""
+    to.add_argument("--model", default="demo", help="demo (bundled), a folder, or a hub id (default: demo)")
+    to.add_argument("--device", default="auto", help=f"{DEVICES} (default: auto, the best there is)")
+    to.add_argument("--dtype", default="auto", help="fp32, bf16, fp16 (default: auto, the checkpoint's own)")
+
+
+def add_interpret(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The headless command."""
+    run = commands.add_parser(
+        "interpret",
+        help="interpret cells of a prompt and print what the model says of them",
+        description="Interpret cells of a prompt: results on stdout, narration on stderr.",
+        epilog=EXIT_CODES,
+        allow_abbrev=False,
+    )
+    run.add_argument("prompt", metavar="PROMPT", help="the source prompt; - reads it from stdin")
+    add_model(run)
+    run.add_argument("--layers", default="all", help="such as embed,0-7 or all (default: all); -1 is the last one")
+    run.add_argument("--tokens", default="-1", help="positions such as 3,4 or 2-5 or all (default: -1, the last one)")
+    run.add_argument("--preset", default="summarize", help="the interpretation prompt, by name (default: summarize)")
+    run.add_argument("--template", metavar="TEXT", help="an interpretation prompt of your own, with placeholders")
+    run.add_argument("--placeholder", default="_", help="what stands for the activation in --template (default: _)")
+    run.add_argument("--inject", default="embed", metavar="LAYER", help="where it is written (default: embed)")
+    run.add_argument("--mode", default="replace", help="replace, blend, add, replace-norm, add-norm or unit")
+    run.add_argument("--strength", type=float, default=1.0, help="the mode's strength (default: 1)")
+    run.add_argument("--max-new-tokens", type=int, default=12, metavar="N", help="tokens to generate (default: 12)")
+    run.add_argument("--temperature", type=float, default=0.0, help="sample at this temperature (default: 0, greedy)")
+    run.add_argument("--seed", type=int, default=0, help="seed of sampling and of random directions (default: 0)")
+    run.add_argument("--random-control", action="store_true", help="also decode a random direction of each cell's norm")
+    run.add_argument("--no-relevancy", action="store_true", help="leave relevancy out (faster)")
+    run.add_argument("--json", action="store_true", help="one JSON object a line")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,50 @@
+"""Reads selections such as `embed,0-7` or `-1` or `all`, as they are typed for layers and tokens."""
+
+from __future__ import annotations
+
+import re
+
+from selfie_tui.errors import RequestError
+from selfie_tui.records import EMBED
+
+PART = re.compile(r"(?P<first>-?\d+|embed)(?:-(?P<last>\d+))?")
+
+
+def parse_layers(text: str, layers: int) -> tuple[int, ...]:
+    """Layers in ascending order without repeats; `all` begins with the embeddings, negatives count from the end."""
+    return parse(text, layers, "layer", lowest=EMBED)
+
+
+def parse_positions(text: str, tokens: int) -> tuple[int, ...]:
+    """Token positions in ascending order without repeats; negative numbers count from the end."""
+    return parse(text, tokens, "token", lowest=0)
+
+
+def parse(text: str, count: int, what: str, lowest: int) -> tuple[int, ...]:
+    """The numbers that a selection stands for, out of `count` things.
+
+    Raises:
+        RequestError: for a selection that cannot be read or that is out of range.
+    """
+    if text.strip() == "all":
+        return tuple(range(lowest, count))
+    chosen: set[int] = set()
+    for part in text.replace(" ", "").split(","):
+        found = PART.fullmatch(part)
+        if found is None or (found["first"] == "embed" and lowest != EMBED):
+            raise RequestError(f"“{part}” is no {what}.", f"Write {what}s such as 0-3,5 or -1 or all.")
+        first = EMBED if found["first"] == "embed" else from_end(int(found["first"]), count, what)
+        last = first if found["last"] is None else from_end(int(found["last"]), count, what)
+        chosen.update(range(first, last + 1))
+        if last < first:
+            raise RequestError(f"“{part}” runs backwards.", f"Write the smaller {what} first.")
+    return tuple(sorted(chosen))
+
+
+def from_end(number: int, count: int, what: str) -> int:
+    """A number as it is, or counted from the end where it is negative."""
+    if not -count <= number < count:
+        raise RequestError(
+            f"{what.capitalize()} {number} is out of range: there are {count}.", f"Use 0 to {count - 1}."
+        )
+    return number + count if number < 0 else number
