@@ -50,6 +50,12 @@ def render(tokenizer: PreTrainedTokenizerBase | None, text: str) -> Rendering:
     return Rendering(head + answer, own, templated=True)
 
 
+def spaced_turn(text: str) -> str:
+    """A chat turn with one space between `[INST]`, the user's words and `[/INST]`; other text as it is."""
+    turn = _TURN.fullmatch(text)
+    return text if turn is None else f"[INST] {turn['user'].strip()} [/INST]{turn['answer']}"
+
+
 def _around(tokenizer: PreTrainedTokenizerBase, user: str) -> tuple[str, str]:
     """What the template writes before and after the user's message.
 

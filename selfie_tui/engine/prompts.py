@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import accumulate, chain, pairwise
 from typing import TYPE_CHECKING
 
-from selfie_tui.engine.chat import Rendering, render
+from selfie_tui.engine.chat import Rendering, render, spaced_turn
 from selfie_tui.engine.tokens import as_records, encode_source, is_unicode, token_texts
 from selfie_tui.errors import PlaceholderError
 from selfie_tui.records import Preset, PromptToken
@@ -46,7 +46,8 @@ def build_prompt(tokenizer: PreTrainedTokenizerBase, preset: Preset, compat: boo
 
     A chat turn goes through the tokenizer's chat template and is encoded without further special tokens; placeholders
     count only in the user's and the answer's own words. Other text, or a tokenizer without template, is encoded as it
-    stands with the special tokens the tokenizer adds by default.
+    stands with the special tokens the tokenizer adds by default; where the literal `[INST]` or `[/INST]` would share a
+    token with a placeholder, a space is put between them, as Llama 2's own format has it.
 
     `compat` reproduces what SelfIE (arXiv 2403.10949) and NNsight Selfie compute instead: the literal text, and
     positions from the lengths of encoded prefixes, wrong where tokens merge.
@@ -58,10 +59,22 @@ def build_prompt(tokenizer: PreTrainedTokenizerBase, preset: Preset, compat: boo
         raise PlaceholderError("The placeholder is empty or blank.", "Choose a visible one, such as `_`.")
     if not is_unicode(preset.text):
         raise PlaceholderError("The interpretation prompt holds half of a surrogate pair.", "Retype that character.")
-    rendering = render(None if compat else tokenizer, preset.text)
-    spans = placeholder_spans(rendering, preset.placeholder)
     if compat:
-        return _published(tokenizer, rendering.text, spans)
+        rendering = render(None, preset.text)
+        return _published(tokenizer, rendering.text, placeholder_spans(rendering, preset.placeholder))
+    try:
+        return _exact(tokenizer, preset.text, preset.placeholder)
+    except PlaceholderError as refusal:
+        try:
+            return _exact(tokenizer, spaced_turn(preset.text), preset.placeholder)
+        except PlaceholderError:
+            raise refusal from None
+
+
+def _exact(tokenizer: PreTrainedTokenizerBase, text: str, placeholder: str) -> InterpretationPrompt:
+    """The prompt with the tokens that hold its placeholders and nothing else."""
+    rendering = render(tokenizer, text)
+    spans = placeholder_spans(rendering, placeholder)
     ids, places = _encoded(tokenizer, rendering, spans)
     tokens = token_texts(tokenizer, ids)
     positions = [position for span in spans for position in _overwritten(rendering.text, span, places, tokens)]

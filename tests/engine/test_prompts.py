@@ -358,12 +358,18 @@ def test_two_placeholders_in_one_token_are_refused() -> None:
         build_prompt(tokenizer_of("superword"), Preset("drawn", "_ _ _ _ of"))
 
 
-def test_the_selfie_readme_prompt_is_refused_where_the_first_placeholder_merges_with_the_bracket() -> None:
+def test_the_selfie_readme_prompt_is_spaced_where_the_first_placeholder_merges_with_the_bracket() -> None:
     readme = preset_named("summarize")
     assert readme is not None
     tokenizer = tokenizer_of("llama2")  # like Llama 2's own, it has the token `]_`
-    with pytest.raises(PlaceholderError, match=re.escape("Token 2 `]_` holds the placeholder `_` and `]`")):
-        build_prompt(tokenizer, readme)
+    prompt = build_prompt(tokenizer, readme)
+    assert prompt.text.startswith("[INST] _ _ _ _ _ [/INST] Sure")
+    assert [prompt.tokens[place] for place in prompt.positions] == [" _"] * 5
+
+
+def test_a_plain_prompt_is_refused_where_a_placeholder_merges_with_a_bracket() -> None:
+    with pytest.raises(PlaceholderError, match=re.escape("Token 2 `·]_` holds the placeholder `_` and `]`")):
+        build_prompt(tokenizer_of("llama2"), Preset("drawn", "the ]_ is"))
 
 
 def test_compat_hits_four_of_five_placeholders_and_the_bracket_as_selfie_does_on_llama_2() -> None:
