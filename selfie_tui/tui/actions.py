@@ -259,7 +259,7 @@ def _joined(first: str, second: str) -> str:
 
 def _is_typed(action: Action, shown: str, keymap: Mapping[str, str] | None) -> bool:
     keys = (keymap or {}).get(action.id, action.keys).split(",")
-    return any(_shown(key.strip()) == shown and key_to_character(key.strip()) is not None for key in keys)
+    return any(_shown(key.strip()) == shown and (key_to_character(key.strip()) or "\n").isprintable() for key in keys)
 
 
 def _shown(key: str) -> str:

@@ -85,6 +85,7 @@ class SelfieApp(WireApp[None], inherit_bindings=False):
         self._first_model = model
         self._user_themes = user_themes
         self._interrupted = -TWICE
+        self.copied = ""
         ascii = self.settings.ascii if ascii is None else ascii
         self._ascii = plain_terminal(os.environ) if ascii is None else ascii
         self._choose_theme(theme or self.settings.theme or self.memory.theme)
@@ -115,6 +116,10 @@ class SelfieApp(WireApp[None], inherit_bindings=False):
         problems = [*self._notes, *problems_of_keymap(self.settings.keymap), *loaded.problems]
         if problems:
             self.tell("\n".join(problems), "warning")
+
+    def on_unmount(self) -> None:
+        """However the program ends, the job thread is told."""
+        self.jobs.close()
 
     async def action_quit(self) -> None:
         """Leave: what runs is told to stop and nobody waits for it."""
@@ -177,13 +182,13 @@ class SelfieApp(WireApp[None], inherit_bindings=False):
         if not copied:
             self.tell("There is nothing to copy here.", "information")
             return
+        self.copied = copied
         done = clipboard.copy(copied, what, (self._keep or paths.state_dir()) / "clipboard.txt")
         if done.sequence and self._driver is not None:
             self._driver.write(done.sequence)
         self.tell(done.message, "information" if done.ok else "warning")
 
     def copy_to_clipboard(self, text: str) -> None:
-        self._clipboard = text
         self.copy_text(text, "the selection")
 
     # Keeping ------------------------------------------------------------------------------------------------------

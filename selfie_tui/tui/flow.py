@@ -18,10 +18,19 @@ class Part(NamedTuple):
 
 def flow(pieces: Sequence[Piece], room: int) -> list[Pieces]:
     """Pieces in lines of at most `room` cells, broken at spaces and after `↵`."""
-    return [
-        tuple(Piece(part.text, pieces[part.source].role) for part in line)
-        for line in flow_parts([piece.text for piece in pieces], room)
-    ]
+    lines = flow_parts([piece.text for piece in pieces], room)
+    return [joined(Piece(part.text, pieces[part.source].role) for part in line) for line in lines]
+
+
+def joined(pieces: Iterable[Piece]) -> Pieces:
+    """The pieces with neighbours of one role as one."""
+    kept: list[Piece] = []
+    for piece in pieces:
+        if kept and kept[-1].role == piece.role:
+            kept[-1] = Piece(kept[-1].text + piece.text, piece.role)
+        else:
+            kept.append(piece)
+    return tuple(kept)
 
 
 def flow_parts(texts: Sequence[str], room: int) -> list[list[Part]]:

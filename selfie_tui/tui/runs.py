@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from selfie_tui import text
 from selfie_tui.records import Cell, Control, GeneratedToken, Interpretation, Request, Token, layer_name
-from selfie_tui.tui.flow import Part, flow_parts
+from selfie_tui.tui.flow import Part, flow_parts, joined
 from selfie_tui.tui.look import Look, Piece, Pieces, Role, bar, cells, heat, padded, share
 
 State = Literal["waiting", "running", "finished", "cancelled", "failed"]
@@ -26,6 +26,9 @@ ROLES_OF_STATES: dict[State, Role] = {
 
 TAIL_CELLS = 6
 LEAST_LABEL, MOST_LABEL = 8, 22
+ROOMY = 64
+"""Cells of a line from which on there is room to space things out."""
+
 MOST_BARS_BEHIND = 20
 TEXT_COLUMN = 40
 """Cells after which the bars behind short texts begin, so that they stand below each other."""
@@ -51,14 +54,14 @@ class Run:
         """The cell of a reading."""
         return self.request.cells[index]
 
-    def label(self, index: int, look: Look) -> str:
-        """`L5 · 8 of`: the cell of a reading, in words; `control` for the control."""
+    def label(self, index: int, look: Look, *, close: bool = False) -> str:
+        """`L5 · 8 of`: the cell of a reading, in words, or `L5·8 of` when `close`; `control` for the control."""
         if index == CONTROL:
             return "control"
         cell = self.cell(index)
         token = self.sources.get(cell.position)
         shown = look.prose(token.text).strip() or look.visible(token.text) if token else ""
-        return f"{layer_name(cell.layer)} · {cell.position} {shown}".rstrip()
+        return f"{layer_name(cell.layer)}{'·' if close else ' · '}{cell.position} {shown}".rstrip()
 
     def said(self, index: int) -> str:
         """The text of a reading so far, or of the control; unsafe to print as is."""
@@ -95,12 +98,27 @@ class Layout(NamedTuple):
     below: bool
     look: Look
 
+    @property
+    def close(self) -> bool:
+        """Whether room is short, and what stands between things is left out."""
+        return self.room < ROOMY
+
+    @property
+    def gap(self) -> int:
+        """Cells between a label and its text."""
+        return 1 if self.close else 2
+
+    @property
+    def body(self) -> int:
+        """Cells for the text of a reading and its bars."""
+        return max(self.room - self.label - self.gap - TAIL_CELLS, 8)
+
 
 def label_cells(run: Run, room: int, look: Look) -> int:
     """How wide the labels of a run are: as its widest, within bounds that leave room for the text."""
     most = min(MOST_LABEL, max(LEAST_LABEL, room // 4))
     by_length = {(len(layer_name(cell.layer)), cell.position): index for index, cell in enumerate(run.request.cells)}
-    widest = max((text.width(run.label(index, look)) for index in by_length.values()), default=0)
+    widest = max((text.width(run.label(index, look, close=room < ROOMY)) for index in by_length.values()), default=0)
     return max(LEAST_LABEL, min(widest, most))
 
 
@@ -128,19 +146,18 @@ def header_line(run: Run, layout: Layout) -> Pieces:
 
 def reading_lines(run: Run, index: int, layout: Layout) -> list[Pieces]:
     """The lines of a reading: its cell, its text by token, a bar for each token's relevancy, and what it is worth."""
-    label = run.label(index, layout.look)
+    label = run.label(index, layout.look, close=layout.close)
     tokens = without_blank_ends(run.tokens(index))
-    body_room = layout.room - layout.label - 2 - TAIL_CELLS
     plain = _is_plain(run, index)
     texts = [layout.look.prose(token.text) for token in tokens] or [layout.look.prose(run.said(index).strip())]
     roles = [_role(token, plain) for token in tokens] or ["dim" if plain else "text"]
     relevancies = [token.relevancy for token in tokens if token.relevancy is not None] if index != CONTROL else []
-    body = _body(texts, roles, relevancies, run.request.max_new_tokens, layout._replace(room=max(body_room, 8)))
+    body = _body(texts, roles, relevancies, run.request.max_new_tokens, layout._replace(room=layout.body))
     lines = [_framed(label, body[0], _tail_pieces(run, index), layout)]
     lines += [_framed("", line, (), layout) for line in body[1:]]
     reading = run.readings.get(index)
     if reading is not None and reading.random is not None:
-        lines += _random_lines(reading.random, layout, body_room)
+        lines += _random_lines(reading.random, layout)
     return lines
 
 
@@ -185,7 +202,7 @@ def highlighted(line: Pieces, query: str) -> Pieces:
     while start >= 0:
         hits[start : start + len(query)] = [True] * len(query)
         start = whole.find(query, start + 1)
-    return tuple(_split_by(line, hits))
+    return joined(_split_by(line, hits))
 
 
 def _readings(count: int) -> str:
@@ -244,11 +261,10 @@ def _bars_below(line: list[Part], relevancies: list[float]) -> Pieces:
 
 
 def _framed(label: str, body: Pieces, tail: Pieces, layout: Layout) -> Pieces:
-    room = layout.room - layout.label - 2 - TAIL_CELLS
     return (
         Piece(text.pad(label, layout.label), "key" if label != "control" else "dim"),
-        Piece("  "),
-        *padded(body, room),
+        Piece(" " * layout.gap),
+        *padded(body, layout.body),
         *tail,
     )
 
@@ -264,24 +280,17 @@ def _tail_pieces(run: Run, index: int) -> Pieces:
     return number, mark
 
 
-def _random_lines(random: Control, layout: Layout, room: int) -> list[Pieces]:
-    body = flow_parts([layout.look.prose(random.text)], max(room, 8))
+def _random_lines(random: Control, layout: Layout) -> list[Pieces]:
+    body = flow_parts([layout.look.prose(random.text)], layout.body)
     label = text.pad("  random", layout.label)
     return [
-        (Piece(label if number == 0 else " " * layout.label, "dim"), Piece("  "), *_text(line, ["dim"]))
+        (Piece(label if number == 0 else " " * layout.label, "dim"), Piece(" " * layout.gap), *_text(line, ["dim"]))
         for number, line in enumerate(body)
     ]
 
 
-def _split_by(line: Pieces, hits: list[bool]) -> list[Piece]:
-    split: list[Piece] = []
-    at = 0
+def _split_by(line: Pieces, hits: list[bool]) -> Iterator[Piece]:
+    at = iter(hits)
     for piece in line:
         for character in piece.text:
-            role: Role = "match" if hits[at] else piece.role
-            if split and split[-1].role == role and split[-1].text:
-                split[-1] = Piece(split[-1].text + character, role)
-            else:
-                split.append(Piece(character, role))
-            at += 1
-    return split
+            yield Piece(character, "match" if next(at) else piece.role)

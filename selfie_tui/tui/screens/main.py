@@ -282,11 +282,18 @@ class MainScreen(Screen[None], inherit_bindings=False):
         """Write the hint line for what has the focus."""
         focused = self.focused
         own: tuple[Scope, ...] = getattr(focused, "SCOPES", ())
-        self.hints.tell(hints((*own, "main", "app"), self.app.keymap, typing=isinstance(focused, Field)))
+        typing = isinstance(focused, Field)
+        told = hints((*own, "main", "app"), self.app.keymap, typing=typing)
+        if typing:
+            told.insert(2, (self._key("back"), "leave"))
+        first, last = (self._key(action, -1 if typing else 0) for action in ("pane.model", "pane.log"))
+        panes = (f"{first}–{last[-1]}", "panes")
+        place = next((index for index, (_, word) in enumerate(told) if word == "pane"), len(told))
+        self.hints.tell([*told[:place], panes, *told[place:]])
 
-    def _key(self, action_id: str) -> str:
+    def _key(self, action_id: str, which: int = 0) -> str:
         action = next(action for action in by_scope("main") if action.id == action_id)
-        return keys_of(action, self.app.keymap)[0]
+        return keys_of(action, self.app.keymap)[which]
 
     # Actions ------------------------------------------------------------------------------------------------------
 
@@ -459,8 +466,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def on_resize(self, event: events.Resize) -> None:
         """Say in the titles which panes share a place."""
         narrow = 60 <= event.size.width < 100
-        self.panes[0].heading = "Model │ 4 Layers" if narrow else "Model"
-        self.panes[3].heading = "Layers │ 1 Model" if narrow else "Layers"
+        self.panes[0].heading = "Model·4 Layers" if narrow else "Model"
+        self.panes[3].heading = "Layers·1 Model" if narrow else "Layers"
         self.panes[0].retitle()
         self.panes[3].retitle()
 

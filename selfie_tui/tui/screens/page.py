@@ -9,6 +9,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
+from textual.geometry import Size
 from textual.screen import ModalScreen
 
 from selfie_tui.tui.actions import Scope, bindings, hints
@@ -51,6 +52,9 @@ class Page(Lines, can_focus=True):
     def pieces(self, index: int) -> Pieces:
         return self._built[index]
 
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return len(self._build(max(width, 1), self.look))
+
     def text(self) -> str:
         """The page as plain text."""
         return "\n".join("".join(piece.text for piece in line).rstrip() for line in self._built)
@@ -78,7 +82,7 @@ class Page(Lines, can_focus=True):
 class PageScreen(ModalScreen[None], inherit_bindings=False):
     """A page in a box, closed by escape."""
 
-    CSS = """
+    DEFAULT_CSS = """
     PageScreen { align: center middle; background: $background 60%; }
     PageScreen:ansi { background: transparent; }
     PageScreen > #box {

@@ -16,7 +16,7 @@ from selfie_tui.tui.actions import Scope, bindings
 from selfie_tui.tui.asked import CUSTOM, SETTINGS, AskBounds, Asked, Setting
 from selfie_tui.tui.flow import flow
 from selfie_tui.tui.look import Look, Piece, Pieces, cells
-from selfie_tui.tui.widgets.lines import Lines
+from selfie_tui.tui.widgets.lines import TALL, Lines
 
 
 class AskSettings(Lines, can_focus=True):
@@ -177,7 +177,8 @@ class PresetView(Lines):
             words = slot_pieces(self.shown.tokens, self.look)
         else:
             words = [Piece(self.look.prose(self.preset.text), "dim")]
-        self._lines = flow(words, room)
+        low = self.app.size.height < TALL
+        self._lines = [tuple(words)] if low else flow(words, room)
         self.fit(4)
         self.refresh()
         self.settle()

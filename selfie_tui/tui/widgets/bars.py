@@ -55,12 +55,11 @@ class HintLine(Lines):
         return 1
 
     def pieces(self, index: int) -> Pieces:
-        line: list[Piece] = [Piece(" ")]
+        line: list[Piece] = []
         for keys, word in self.hints:
-            hint = (Piece(keys, "key"), Piece(f" {word}  ", "dim"))
-            if cells(line) + cells(hint) - 2 > self.size.width:
-                continue
-            line += hint
+            hint = (Piece("  " if line else " "), Piece(keys, "key"), Piece(f" {word}", "dim"))
+            if cells(line) + cells(hint) <= self.size.width:
+                line += hint
         return tuple(line)
 
 

@@ -190,9 +190,12 @@ class Log(Rows):
         self.settle()
 
     def _expected(self) -> int:
-        """Lines that the running run still has to come."""
+        """Entries that the running run still has to come."""
         run = self.shown[-1].run
-        return len(run.request.cells) - len(run.readings) if run is not None and run.state == "running" else 0
+        if run is None or run.state != "running":
+            return 0
+        begun = len(run.readings.keys() | run.growing.keys() - {CONTROL})
+        return len(run.request.cells) - begun
 
     def _is_shown(self, entry: Entry) -> bool:
         return not (self.only_matches and self.query_text) or self._matches(entry)

@@ -58,5 +58,7 @@ class Pane(Vertical):
         self.add_class("-active")
 
     def on_descendant_blur(self, event: events.DescendantBlur) -> None:
-        """Show that the keys go elsewhere."""
-        self.remove_class("-active")
+        """Show that the keys go elsewhere, unless they go to another part of this pane."""
+        focused = self.screen.focused
+        if focused is None or self not in focused.ancestors:
+            self.remove_class("-active")

@@ -11,7 +11,7 @@ from textual.message import Message
 from selfie_tui import text
 from selfie_tui.records import Token
 from selfie_tui.tui.actions import Scope, bindings
-from selfie_tui.tui.look import Look, Piece, Pieces
+from selfie_tui.tui.look import Look, Piece, Pieces, Role
 from selfie_tui.tui.widgets.lines import Lines
 
 MARK = "●"
@@ -101,11 +101,15 @@ class TokenStrip(Lines, can_focus=True):
     def _edge(self, right: int, left: int) -> list[Piece]:
         """The column between two tokens, which is where the cursor's bars stand."""
         if right == self.cursor and right < len(self._chips):
-            return [Piece("▌", "key")]
+            return [Piece("▌", self._cursor_role)]
         beside = left == self.cursor and (
             right >= len(self._chips) or self._chips[left].line == self._chips[right].line
         )
-        return [Piece("▐", "key") if beside else Piece(" ")]
+        return [Piece("▐", self._cursor_role) if beside else Piece(" ")]
+
+    @property
+    def _cursor_role(self) -> Role:
+        return "cursor" if self.has_focus else "rest"
 
     def _last_of(self, line: int) -> int:
         return max((place for place, chip in enumerate(self._chips) if chip.line == line), default=-1)
@@ -114,7 +118,7 @@ class TokenStrip(Lines, can_focus=True):
         marked = place in self.marks
         gap = MARK if marked else " "
         if place == self.cursor:
-            return [Piece(f"{chip.position}{gap}{chip.token}", "cursor" if self.has_focus else "rest")]
+            return [Piece(f"{chip.position}{gap}{chip.token}", self._cursor_role)]
         if marked:
             return [Piece(f"{chip.position}{gap}{chip.token}", "accent")]
         lead = len(chip.token) - len(chip.token.lstrip("·"))

@@ -1,0 +1,71 @@
+"""Drives the app in tests: starts it on a scripted engine, waits for what must come, reads what is on the screen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from textual.pilot import Pilot
+from textual.strip import Strip
+
+from selfie_tui.tui.app import SelfieApp
+from tests.tui.fake_engine import FakeEngine
+
+SECONDS = 8.0
+"""How long a test waits for what must come before it fails."""
+
+
+@asynccontextmanager
+async def running(
+    engine: FakeEngine | None = None, size: tuple[int, int] = (120, 40), *, ready: bool = True, **options: Any
+) -> AsyncIterator[tuple[SelfieApp, Pilot[None]]]:
+    """The app on a terminal of a size; with `ready`, once the model's tokens and lens are shown."""
+    engine = engine or FakeEngine()
+    app = SelfieApp(lambda: engine, **{"theme": "dusk", "ascii": False, **options})
+    async with app.run_test(size=size, notifications=True) as pilot:
+        if ready:
+            await until(pilot, lambda: bool(app.main.tokens.tokens and app.main.layer_list.lens))
+            await pilot.pause()
+        try:
+            yield app, pilot
+        finally:
+            engine.loaded.set()
+            engine.step.set()
+
+
+async def until(pilot: Pilot[None], true: Callable[[], object], seconds: float = SECONDS) -> None:
+    """Wait for something to become true."""
+    limit = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < limit, f"waited in vain; the screen:\n{text_of(pilot.app)}"
+        await pilot.pause(0.01)
+    await pilot.pause()
+
+
+def strips(app: Any) -> list[Strip]:
+    """What is drawn on the whole screen, line by line."""
+    drawn: list[Strip] = app.screen._compositor.render_strips()
+    return drawn
+
+
+def text_of(app: Any) -> str:
+    """The screen as plain text."""
+    return "\n".join(strip.text.rstrip() for strip in strips(app))
+
+
+def toasts(app: SelfieApp) -> list[str]:
+    """The toasts so far, the oldest first."""
+    return [notification.message for notification in app._notifications]
+
+
+def log_text(app: SelfieApp) -> list[str]:
+    """The lines of the log, whether in sight or not."""
+    log = app.main.log_view
+    return ["".join(piece.text for piece in log.pieces(line)).rstrip() for line in range(len(log._lines))]
+
+
+async def run_to_end(app: SelfieApp, pilot: Pilot[None]) -> None:
+    """Wait until nothing is under way any more."""
+    await until(pilot, lambda: not app.main.work.busy and not app.main.work.wanted)
