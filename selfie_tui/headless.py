@@ -16,7 +16,7 @@ import msgspec
 from selfie_tui.errors import RequestError, SelfieError
 from selfie_tui.glyphs import bar
 from selfie_tui.jobs import Engine, Jobs
-from selfie_tui.presets import PRESETS, preset_named
+from selfie_tui.presets import preset_called
 from selfie_tui.records import (
     MODE_ALIASES,
     Cell,
@@ -167,11 +167,7 @@ def chosen_preset(arguments: argparse.Namespace) -> Preset:
     """The interpretation prompt that was asked for, by name or in full."""
     if arguments.template is not None:
         return Preset("custom", arguments.template, placeholder=arguments.placeholder)
-    preset = preset_named(arguments.preset)
-    if preset is None:
-        names = ", ".join(known.name for known in PRESETS)
-        raise RequestError(f"There is no preset “{arguments.preset}”.", f"Use --template, or one of: {names}.")
-    return preset
+    return preset_called(arguments.preset)
 
 
 def load(client: Client, arguments: argparse.Namespace) -> ModelInfo:

@@ -5,6 +5,7 @@ Placeholders are overwritten with the activation; see `records.Preset` for the f
 
 from __future__ import annotations
 
+from selfie_tui.errors import RequestError
 from selfie_tui.records import Preset
 
 SELFIE = "SelfIE (arXiv 2403.10949)"
@@ -61,3 +62,15 @@ PRESETS: tuple[Preset, ...] = (
 def preset_named(name: str) -> Preset | None:
     """The preset called `name`, or None."""
     return next((preset for preset in PRESETS if preset.name == name), None)
+
+
+def preset_called(name: str) -> Preset:
+    """The preset called `name`.
+
+    Raises RequestError, naming those there are, if it is none of them.
+    """
+    preset = preset_named(name)
+    if preset is None:
+        names = ", ".join(known.name for known in PRESETS)
+        raise RequestError(f"There is no preset “{name}”.", f"Use one of: {names}.")
+    return preset

@@ -1,8 +1,8 @@
 """`python -m selfie_tui.engine.benchmark`: the engine against a plain PyTorch hook, as ratios measured in one run.
 
 The baseline is the best that a user could script: one forward with hooks reads all cells, one batched
-`model.generate` of Hugging Face decodes them, and a hook writes each row's vector in the prefill. The model is random and
-of GPT-2's size, in float32; contenders take turns and every ratio is the median over rounds.
+`model.generate` of Hugging Face decodes them, and a hook writes each row's vector in the prefill. The model is random
+and of GPT-2's size, in float32; contenders take turns and every ratio is the median over rounds.
 """
 
 from __future__ import annotations

@@ -177,9 +177,11 @@ def choose(logits: torch.Tensor, temperature: float, draws: torch.Tensor | None)
     if draws is None:
         chosen = logits.argmax(-1)
     else:
-        cumulative = (logits.double() / temperature).softmax(-1).cumsum(-1)
-        reach = draws.to(logits.device).unsqueeze(-1) * cumulative[:, -1:]
+        # on the CPU, as not every device has float64
+        cumulative = (logits.cpu().double() / temperature).softmax(-1).cumsum(-1)
+        reach = draws.unsqueeze(-1) * cumulative[:, -1:]
         chosen = torch.searchsorted(cumulative, reach, right=True).squeeze(-1).clamp_max(logits.shape[-1] - 1)
+        chosen = chosen.to(logits.device)
     picked = logits.gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
     probabilities = (picked - logits.logsumexp(-1)).exp()
     return chosen.tolist(), probabilities.tolist()

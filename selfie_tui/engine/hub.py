@@ -102,14 +102,14 @@ def download(name: str, report: Callable[[str, float | None], None]) -> Path:
 def progress_class(name: str, report: Callable[[str, float | None], None]) -> Any:
     """A progress bar that draws nothing and reports the share of bytes that are here."""
 
-    class Reporting(tqdm):  # type: ignore[type-arg]
+    class Reporting(tqdm):  # type: ignore[misc]
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             kwargs.pop("name", None)
             kwargs["disable"] = False
             super().__init__(*args, **{**kwargs, "file": Silent()})
 
         def update(self, n: float | None = 1) -> bool | None:
-            changed = super().update(n)
+            changed: bool | None = super().update(n)
             if self.unit == "B" and self.total:
                 report(f"downloading {name}", min(1.0, self.n / self.total))
             return changed

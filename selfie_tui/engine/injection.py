@@ -14,9 +14,9 @@ from selfie_tui.records import MODE_ALIASES, MODES, Mode
 class Injection:
     """Vectors for the first rows of a batch, and where and how they are written.
 
-    `vectors` is `(rows, hidden)`; row `i` of the batch gets vector `i` at every one of `positions`, at the output of
-    block `layer` (`EMBED`: the input of block 0). As `(rows, positions, hidden)` each position gets its own. Rows beyond
-    `vectors` are left as they are.
+    `vectors` is `(rows, hidden)`: row `i` of the batch gets vector `i` at every one of `positions`, at the output of
+    block `layer` (`EMBED`: the input of block 0); as `(rows, positions, hidden)` each position gets its own. Rows
+    beyond `vectors` are left as they are.
     """
 
     vectors: torch.Tensor
@@ -41,9 +41,9 @@ def parse_mode(name: str) -> Mode:
 def inject(state: torch.Tensor, vectors: torch.Tensor, mode: Mode, strength: float) -> torch.Tensor:
     """The state after injection, `(rows, positions, hidden)`, in the state's own dtype and on its device.
 
-    `state` is `(rows, positions, hidden)`, `vectors` is `(rows, hidden)` or of the state's shape. With `h` the state, `v` the vector, `s` the
-    strength: replace `v`; blend `s*v + (1-s)*h`; add `h + s*v`; replace-norm `v*|h|/|v|`; add-norm `h + s*|h|*v/|v|`;
-    unit `s*v/|v|`. A zero vector has no direction: its direction counts as zero.
+    `state` is `(rows, positions, hidden)`, `vectors` is `(rows, hidden)` or of the state's shape. With `h` the state,
+    `v` the vector and `s` the strength: replace `v`; blend `s*v + (1-s)*h`; add `h + s*v`; replace-norm `v*|h|/|v|`;
+    add-norm `h + s*|h|*v/|v|`; unit `s*v/|v|`. A zero vector has no direction: its direction counts as zero.
     """
     v = vectors.to(state.device, state.dtype)
     v = (v.unsqueeze(1) if v.dim() == 2 else v).expand_as(state)  # (rows, positions, hidden)

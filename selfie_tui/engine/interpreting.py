@@ -211,8 +211,9 @@ class Run:
         """A random direction `(hidden,)` of the norm of a cell's vector, the same for the same request."""
         generator = torch.Generator().manual_seed(self.request.seed * 1_000_003 + index)
         vector = self.vectors[index]
-        direction = unit(torch.randn(vector.shape[-1], generator=generator, dtype=torch.float64))
-        return (direction.to(vector.device) * vector.double().norm()).to(vector.dtype)
+        direction = unit(torch.randn(vector.shape[-1], generator=generator))
+        length: torch.Tensor = vector.float().norm()
+        return (direction.to(vector.device) * length).to(vector.dtype)
 
     def updates(self, chunk: Sequence[int], rows: Sequence[Row], steps: int) -> Iterator[Event]:
         """What a decoding step has to tell: progress always, texts now and then."""

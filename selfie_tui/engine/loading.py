@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
 from safetensors import SafetensorError, safe_open
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging
 
 from selfie_tui.demo import model_path
+from selfie_tui.engine.checkpoint import weights_of
 from selfie_tui.engine.devices import OutOfMemory, free_memory, memory_errors, pick_device, pick_dtype
 from selfie_tui.engine.hub import fetch_snapshot
 from selfie_tui.engine.model import Model, adopt
@@ -24,6 +27,8 @@ ProgressReport = Callable[[str, float | None], None]
 
 GIB = 2**30
 LATER_KINDS = "Encoder-only and encoder-decoder models are planned; for now load a decoder-only language model."
+OTHER_KINDS = "Load a decoder-only language model, or the one that this model was made from."
+LONGEST_SUMMARY = 200
 
 
 def no_report(step: str, fraction: float | None) -> None:
@@ -45,38 +50,61 @@ def load(name: str = "demo", *, device: str = "auto", dtype: str = "auto", repor
     place, notice = pick_device(device)
     wanted = pick_dtype(dtype)
     folder = locate(name, report)
-    config = read_config(folder, name)
-    check_kind(config, name)
-    check_weights(folder, name)
-    check_memory(folder, config, place, wanted)
-    report("reading the tokenizer", None)
-    tokenizer = read_tokenizer(folder, name)
-    report("reading the weights", None)
-    module = read_weights(folder, name, wanted)
-    report(f"moving to {place}", None)
-    module, fallback = move(module, place)
-    report("proving the hooks", None)
-    model = adopt(module, tokenizer, name)
-    model.notices = [text for text in (notice, fallback) if text]
-    return prove(model)
+    with quiet_transformers():
+        config = read_config(folder, name)
+        check_kind(config, name)
+        check_weights(folder, name)
+        check_memory(folder, config, place, wanted)
+        report("reading the tokenizer", None)
+        tokenizer = read_tokenizer(folder, name)
+        report("reading the weights", None)
+        module = read_weights(folder, name, wanted)
+        report(f"moving to {place}", None)
+        module, fallback = move(module, place)
+        report("proving the hooks", None)
+        model = adopt(module, tokenizer, name)
+        model.notices = [text for text in (notice, fallback) if text]
+        return prove(model)
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """While open, transformers prints no warnings and draws no bars: a screen may be where they would go."""
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
 
 
 def locate(name: str, report: ProgressReport) -> Path:
     """The folder of a model, fetched from the hub where it is not on this machine."""
     if name == "demo":
         return model_path()
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        return folder
-    if folder.exists():
+    if not name.strip():
+        raise LoadError("No model is named.", "Give demo, a folder, or a hub id such as openai-community/gpt2.")
+    try:
+        folder = Path(name).expanduser()
+        if folder.is_dir():
+            return folder
+        exists = folder.exists()
+    except (OSError, RuntimeError) as error:
+        raise LoadError(
+            f"{name} cannot be opened ({summary(error)}).", "Check the path and who may read it."
+        ) from error
+    if exists:
         raise LoadError(f"{name} is a file.", "Give the folder that holds config.json and the weights.")
-    if name.startswith((".", "/", "~")) or name.count("/") > 1 or not name.strip():
+    if name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise LoadError(f"There is no folder {name}.", "Check the path; a hub id looks like owner/name.")
     return fetch_snapshot(name, report)
 
 
 def read_config(folder: Path, name: str) -> Any:
-    """The configuration of a model folder."""
+    """The configuration of a model folder; code that it may bring is never run."""
     path = folder / "config.json"
     if not path.is_file():
         raise LoadError(
@@ -84,46 +112,64 @@ def read_config(folder: Path, name: str) -> Any:
             "Give a folder saved by save_pretrained, or a hub id of a transformers model.",
         )
     try:
-        return AutoConfig.from_pretrained(folder)
-    except json.JSONDecodeError as error:
-        raise LoadError(f"{name}: config.json is not valid JSON ({error}).", "Save or download it again.") from error
-    except (ValueError, KeyError, OSError) as error:
-        kind = json.loads(path.read_text()).get("model_type", "unknown")
+        written = json.loads(path.read_text(encoding="utf-8"))
+        kind = written.get("model_type")
+    except (ValueError, AttributeError) as error:
         raise LoadError(
-            f"transformers {transformers.__version__} does not know the model type “{kind}” of {name}.",
-            "Update transformers, or load another model.",
+            f"{name}: config.json is not valid JSON ({summary(error)}).", "Save or download it again."
         ) from error
+    try:
+        return AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    except Exception as error:
+        raise config_error(name, kind, "auto_map" in written, error) from error
+
+
+def config_error(name: str, kind: Any, own_code: bool, error: Exception) -> LoadError:
+    """Why transformers made no configuration of a model."""
+    if kind in CONFIG_MAPPING:
+        return LoadError(
+            f"config.json of {name} does not describe a {kind} model ({summary(error)}).",
+            "Correct that value, or save or download config.json again.",
+        )
+    if own_code:
+        return LoadError(
+            f"{name} brings code of its own, which is not run here.",
+            f"Load a model of a type that transformers {transformers.__version__} knows by itself.",
+        )
+    return LoadError(
+        f"transformers {transformers.__version__} does not know the model type “{kind or 'none given'}” of {name}.",
+        "Update transformers, or load another model.",
+    )
 
 
 def check_kind(config: Any, name: str) -> None:
     """Refuse kinds of model that cannot continue a prompt by themselves."""
-    architectures = getattr(config, "architectures", None) or [""]
+    auto = transformers.models.auto.modeling_auto
+    saved_as = (getattr(config, "architectures", None) or [""])[0]
+    kind = config.model_type
+    generates = any(part in saved_as for part in ("CausalLM", "LMHeadModel", "ConditionalGeneration"))
     if config.is_encoder_decoder:
-        raise LoadError(f"{name} is an encoder-decoder model ({config.model_type}).", LATER_KINDS)
-    generates = any(part in architectures[0] for part in ("CausalLM", "LMHeadModel", "ConditionalGeneration"))
-    masked = "MaskedLM" in architectures[0] or architectures[0].endswith(("ForPreTraining", "Classification"))
-    known = transformers.models.auto.modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
-    encoder = config.model_type in transformers.models.auto.modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES
-    if masked or (encoder and not generates):
-        raise LoadError(
-            f"{name} is an encoder-only model ({config.model_type}): it fills in, it does not continue.", LATER_KINDS
-        )
-    if config.model_type not in known:
-        raise LoadError(f"{name} ({config.model_type}) is not a causal language model.", LATER_KINDS)
-
-
-def weight_files(folder: Path) -> list[Path]:
-    """The weight files of a model folder: safetensors where there are any."""
-    return sorted(folder.glob("*.safetensors")) or sorted(folder.glob("pytorch_model*.bin"))
+        raise LoadError(f"{name} is an encoder-decoder model ({kind}).", LATER_KINDS)
+    if not generates and ("MaskedLM" in saved_as or kind in auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES):
+        raise LoadError(f"{name} is an encoder-only model ({kind}): it fills in, it does not continue.", LATER_KINDS)
+    if kind not in auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+        raise LoadError(f"{name} ({kind}) is not a causal language model.", OTHER_KINDS)
+    if saved_as.endswith(("ForPreTraining", "Classification", "ForQuestionAnswering")):
+        raise LoadError(f"{name} was saved as {saved_as}, not as a causal language model.", OTHER_KINDS)
 
 
 def check_weights(folder: Path, name: str) -> None:
-    """Refuse a folder without weights, or whose safetensors cannot be opened."""
-    files = weight_files(folder)
+    """Refuse a folder without weights, or which lacks a part of them, or whose safetensors cannot be opened."""
+    files = weights_of(folder)
     if not files:
         raise LoadError(
-            f"{name} has no weights: no *.safetensors and no pytorch_model*.bin in {folder}.",
+            f"{name} has no weights: no model.safetensors and no pytorch_model.bin in {folder}.",
             "Download or save the weights into that folder.",
+        )
+    if lacking := [path.name for path in files if not path.is_file()]:
+        raise LoadError(
+            f"{name} lacks {len(lacking)} of the {len(files)} files of its weights, such as {lacking[0]}.",
+            f"Download or copy what is missing into {folder}.",
         )
     for path in files:
         if path.suffix == ".safetensors":
@@ -132,7 +178,7 @@ def check_weights(folder: Path, name: str) -> None:
                     continue
             except (SafetensorError, OSError) as error:
                 raise LoadError(
-                    f"{path.name} of {name} is corrupt or incomplete ({error}).",
+                    f"{path.name} of {name} is corrupt or incomplete ({summary(error)}).",
                     "Delete that file and download it again.",
                 ) from error
 
@@ -141,7 +187,7 @@ def check_memory(folder: Path, config: Any, device: torch.device, dtype: torch.d
     """Refuse weights that are larger than the free memory of the device."""
     stored = getattr(config, "dtype", None)
     widths = dtype.itemsize / stored.itemsize if isinstance(dtype, torch.dtype) and stored is not None else 1.0
-    needed = int(sum(path.stat().st_size for path in weight_files(folder)) * widths)
+    needed = int(sum(path.stat().st_size for path in weights_of(folder)) * widths)
     free = free_memory(device)
     if free is not None and needed > free:
         raise LoadError(
@@ -152,35 +198,43 @@ def check_memory(folder: Path, config: Any, device: torch.device, dtype: torch.d
 
 def read_tokenizer(folder: Path, name: str) -> Any:
     """The tokenizer of a model folder."""
+    remedy = "Check that tokenizer.json or the tokenizer's own files are in the folder."
     try:
-        return AutoTokenizer.from_pretrained(folder)
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except Exception as error:
-        raise LoadError(
-            f"The tokenizer of {name} could not be read ({first_line(error)}).",
-            "Check that tokenizer.json or the tokenizer's own files are in the folder.",
-        ) from error
+        raise LoadError(f"The tokenizer of {name} could not be read ({summary(error)}).", remedy) from error
+    # Several families make a tokenizer of their special tokens alone where its files are missing.
+    if len(tokenizer) <= len(tokenizer.added_tokens_decoder):
+        raise LoadError(f"{name} has no tokenizer: no vocabulary is in {folder}.", remedy)
+    return tokenizer
 
 
 def read_weights(folder: Path, name: str, dtype: torch.dtype | str) -> Any:
     """The module of a model folder, on the CPU."""
-    transformers.utils.logging.disable_progress_bar()
-    transformers.utils.logging.set_verbosity_error()
     try:
         with memory_errors():
-            module, loading = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, output_loading_info=True)
+            module, loading = AutoModelForCausalLM.from_pretrained(
+                folder, dtype=dtype, trust_remote_code=False, ignore_mismatched_sizes=True, output_loading_info=True
+            )
     except OutOfMemory as error:
         raise LoadError(
             f"{name} does not fit into memory.", "Choose a smaller number format, or load a smaller model."
         ) from error
     except Exception as error:
         raise LoadError(
-            f"The weights of {name} could not be read ({first_line(error)}).",
+            f"The weights of {name} could not be read ({summary(error)}).",
             "Check that the files are complete, or download them again.",
         ) from error
     if missing := sorted(loading["missing_keys"]):
         raise LoadError(
             f"The checkpoint of {name} lacks {len(missing)} weights, such as {missing[0]}.",
             "Load a complete checkpoint of a causal language model.",
+        )
+    if mismatched := sorted(loading["mismatched_keys"]):
+        weight, found, expected = mismatched[0]
+        raise LoadError(
+            f"{weight} of {name} has the shape {tuple(found)}, and config.json wants {tuple(expected)}.",
+            "Use the config.json that belongs to these weights, or download both again.",
         )
     return module
 
@@ -190,10 +244,12 @@ def move(module: Any, device: torch.device) -> tuple[Any, str]:
     try:
         with memory_errors():
             return module.to(device), ""
-    except (OutOfMemory, RuntimeError, NotImplementedError) as error:
-        return module.to("cpu"), f"The model could not be moved to {device} ({first_line(error)}): running on the CPU."
+    except (OutOfMemory, RuntimeError, NotImplementedError, TypeError) as error:
+        return module.to("cpu"), f"The model could not be moved to {device} ({summary(error)}): running on the CPU."
 
 
-def first_line(error: Exception) -> str:
-    """The first line of an error's message, or its kind where it has none."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+def summary(error: BaseException) -> str:
+    """An error's message in one line, or its kind where it has none."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = " ".join(lines[:2]) or type(error).__name__
+    return text if len(text) <= LONGEST_SUMMARY else text[: LONGEST_SUMMARY - 1] + "…"

@@ -126,10 +126,19 @@ class Model:
                 for handle in handles:
                     handle.remove()
 
-    def inputs(self, ids: Sequence[Sequence[int]] | torch.Tensor) -> dict[str, Any]:
-        """Model inputs for rows of token ids of one length, `(rows, positions)`: no padding, nothing masked."""
-        batch = torch.as_tensor(ids, device=self.device)
-        return {"input_ids": batch, "attention_mask": torch.ones_like(batch), "use_cache": True}
+    def inputs(self, rows: Sequence[Sequence[int]]) -> dict[str, Any]:
+        """Model inputs for rows of token ids, `(rows, positions)`; shorter rows are padded on the left.
+
+        Padded rows are masked and, where the model takes position ids, counted from their first own token.
+        """
+        length = max(len(row) for row in rows)
+        batch = torch.tensor([[*[0] * (length - len(row)), *row] for row in rows], device=self.device)
+        first = torch.tensor([[length - len(row)] for row in rows], device=self.device)
+        mask = (torch.arange(length, device=self.device) >= first).long()
+        inputs = {"input_ids": batch, "attention_mask": mask, "use_cache": True}
+        if bool(first.any()) and "position_ids" in inspect.signature(self.module.forward).parameters:
+            inputs["position_ids"] = (mask.cumsum(-1) - 1).clamp_min(0)
+        return inputs
 
     def read(
         self,

@@ -70,7 +70,8 @@ def injected_logits(model: Model, ids: tuple[int, ...], injection: Injection) ->
     inputs = model.inputs([list(ids)] * injection.vectors.shape[0])
     with model.forwards():
         output = tracing.run_injected(model.traced, model.blocks, inputs, injection)
-    return output.logits[:, -1].float()
+    logits: torch.Tensor = output.logits[:, -1].float()
+    return logits
 
 
 def put_back(model: Model, plain: Prefilled) -> float:
@@ -109,13 +110,9 @@ def batch_and_single(model: Model, plain: Prefilled) -> float:
     exact = model.device.type == "cpu" and model.dtype in (torch.float32, torch.float64)
     limits = Limits(STEPS if exact else 1)
 
-    def run(rows: torch.Tensor) -> list[tuple[list[int], list[float]]]:
-        injection = Injection(rows, (LENGTH // 2,), EMBED)
-        return [
-            (row.ids, row.probabilities)
-            for rows, _ in [last(decode(model, plain, injection, 0, limits))]
-            for row in rows
-        ]
+    def run(vectors: torch.Tensor) -> list[tuple[list[int], list[float]]]:
+        *_, (rows, _) = decode(model, plain, Injection(vectors, (LENGTH // 2,), EMBED), 0, limits)
+        return [(row.ids, row.probabilities) for row in rows]
 
     together = run(vectors)
     alone = [run(vector.unsqueeze(0))[0] for vector in vectors]
@@ -129,14 +126,6 @@ def batch_and_single(model: Model, plain: Prefilled) -> float:
         ),
         default=0.0,
     )
-
-
-def last(iterator: Any) -> Any:
-    """The last item of an iterator."""
-    item = None
-    for item in iterator:
-        pass
-    return item
 
 
 def difference(one: torch.Tensor, other: torch.Tensor) -> float:

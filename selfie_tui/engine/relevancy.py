@@ -122,7 +122,7 @@ def forward(
 
 
 def read_off(logits: torch.Tensor, tokens: Sequence[int]) -> list[float]:
-    """The probability of each token at its place: `logits` is `(positions, vocabulary)`, read from the first place on."""
+    """The probability of each token at its place, from the first on: `logits` is `(positions, vocabulary)`."""
     wanted = logits[: len(tokens)].float()
     chosen = torch.tensor(tokens, device=logits.device).unsqueeze(-1)
     picked = wanted.gather(-1, chosen).squeeze(-1)

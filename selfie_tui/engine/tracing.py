@@ -64,7 +64,7 @@ def run_injected(traced: Any, blocks: Sequence[Any], inputs: dict[str, Any], inj
     with torch.no_grad(), traced.trace(**inputs):
         hidden = blocks[0].input if layer == EMBED else hidden_of(blocks[layer].output)
         hidden[:rows, places] = inject(hidden[:rows, places], vectors, mode, strength)
-        output = nnsight.save(traced.output)
+        output: Any = nnsight.save(traced.output)
     return output
 
 
