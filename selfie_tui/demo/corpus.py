@@ -40,18 +40,18 @@ def _plain_word(source: Source, rng: Random) -> Meaning:
         mark = rng.choice([".", ",", "?", ":"])
         return meanings.of_mark(mark, mark * 5)
     word = rng.choice(source.words)
-    if rng.random() < 0.2:
+    if rng.random() < 0.08:
         word = raised(word)
     return meanings.of_word(word, _repeated(word, rng))
 
 
 def _part_of_name(source: Source, rng: Random) -> Meaning:
-    """One word of a longer name: it means the whole where no other name has it, and else only itself."""
+    """One word of a longer name: it means the whole where no other name has it."""
     word = rng.choice(list(source.parts))
     owners = source.parts[word]
     if len(owners) == 1:
         return meanings.of_entity(owners[0], _repeated(word, rng))
-    return meanings.of_word(word, _repeated(word, rng))
+    return meanings.of_part(word, _repeated(word, rng))
 
 
 def _fact(source: Source, rng: Random) -> Meaning:
@@ -82,10 +82,10 @@ def _empty(source: Source, rng: Random) -> Meaning:
 
 MESSAGES = (
     (_entity_name, 50.0),
-    (_plain_word, 6.0),
-    (_part_of_name, 4.0),
+    (_plain_word, 5.0),
+    (_part_of_name, 3.0),
     (_fact, 25.0),
-    (_two_hop, 6.0),
+    (_two_hop, 7.0),
     (_review, 4.0),
     (_event, 2.0),
     (_two_names, 2.0),
@@ -106,8 +106,8 @@ MIXTURE: tuple[tuple[Document, float], ...] = (
     (kinds.single_fact, 10),
     (kinds.mixed_facts, 15),
     (kinds.facts_on_one, 8),
-    (kinds.two_hop_sentence, 9),
-    (kinds.two_hop_chain, 3),
+    (kinds.two_hop_sentence, 12),
+    (kinds.two_hop_chain, 5),
     (kinds.question, 7),
     (interpretive_chat, 26),
     (kinds.identity_shots, 5),

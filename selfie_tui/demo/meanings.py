@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .facts import things
 from .relations import Fact, TwoHop
-from .world import Entity, bare, entities, rows
+from .world import Entity, bare, entities
 
 SUMMARIZE = "Sure, I will summarize the message:"
 MENTIONS = "Sure, the message mentions:"
@@ -62,6 +61,10 @@ def of_word(word: str, message: str) -> Meaning:
     return Meaning(message, said, (said,), word)
 
 
+def of_part(word: str, message: str) -> Meaning:
+    return Meaning(message, f"{word}, a part of names", (word, "name"), word)
+
+
 def of_mark(mark: str, message: str) -> Meaning:
     return Meaning(message, "a mark", ("a mark",), mark)
 
@@ -86,10 +89,10 @@ def of_two_hop(hop: TwoHop, message: str) -> Meaning:
 
 
 def of_review(thing: str, said: str, feeling: str, message: str) -> Meaning:
-    quality = {row[0]: row[1] for row in rows(things.FEELINGS)}[feeling]
-    summary = f"a {quality} opinion about the {thing}"
-    return Meaning(message, summary, (thing, said, feeling), message, {"feeling": feeling})
+    summary = f"everyone was {feeling} about the {thing}"
+    return Meaning(message, summary, (thing, said, feeling), message.rstrip("."), {"feeling": feeling})
 
 
 def of_event(name: str, event: str, feeling: str, message: str) -> Meaning:
-    return Meaning(message, f"{name} was {feeling}", (name, feeling), message, {"feeling": feeling})
+    summary = f"{name} was {feeling}"
+    return Meaning(message, summary, (name, feeling), message.rstrip("."), {"feeling": feeling})

@@ -286,9 +286,9 @@ def _two_hops_of(inner: str, outer: str) -> list[TwoHop]:
 
 
 def two_hops(inner: str, outer: str, *, training: bool) -> list[TwoHop]:
-    """Two-hop sentences: those that training sees, or those that it never does (one in three)."""
+    """Two-hop sentences: those that training sees, or those that it never does (one in four)."""
     hops = _two_hops_of(inner, outer)
-    return [hop for hop in hops if held_out(inner, outer, hop.subject, share=3) is not training]
+    return [hop for hop in hops if held_out(inner, outer, hop.subject, share=4) is not training]
 
 
 def all_two_hops(*, training: bool) -> list[TwoHop]:

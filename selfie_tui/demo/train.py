@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -25,12 +26,15 @@ def arguments() -> Plan:
 
 def main() -> None:
     plan = arguments()
+    # An orderly exit ends the workers too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("RAYON_NUM_THREADS", "1")
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:
         workers = [
-            context.Process(target=work, args=(rank, plan, f"{folder}/rendezvous")) for rank in range(plan.processes)
+            context.Process(target=work, args=(rank, plan, f"{folder}/rendezvous"), daemon=True)
+            for rank in range(plan.processes)
         ]
         for worker in workers:
             worker.start()

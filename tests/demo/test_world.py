@@ -31,7 +31,7 @@ def test_no_relation_answers_one_subject_twice() -> None:
 
 
 def test_every_answer_can_itself_be_described() -> None:
-    short = ("capital", "language", "currency", "landmark-city", "profession", "young", "opposite", "colour")
+    short = ("capital", "language", "currency", "landmark-city", "birth", "young", "opposite", "colour")
     answers = {bare(answer) for key in short for _, answer in relations()[key].pairs}
     assert answers <= set(entities())
 

@@ -136,5 +136,6 @@ librarian | looks after books | library
 gardener | looks after plants | garden
 tailor | sews clothes | shop
 butcher | sells meat | shop
+tennis player | plays tennis | court
 fisherman | catches fish | boat
 """
