@@ -8,6 +8,7 @@ batch of cells decodes as one by one (10).
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -20,6 +21,9 @@ from selfie_tui.records import EMBED
 
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 3e-2, torch.bfloat16: 1e-1}
 """Largest difference, relative to the largest logit, that rounding explains."""
+
+States = dict[int, torch.Tensor]
+"""Residual states of the sample prompt by layer, at its second and its last token."""
 
 LENGTH = 6
 STEPS = 3
@@ -40,18 +44,19 @@ def prove(model: Model) -> Model:
 
 def verdict(model: Model) -> str:
     """`proven`, or the first identity that fails and by how much."""
-    ids = sample_ids(model)
-    plain = prefill_plain(model, ids)
+    plain = prefill_plain(model, sample_ids(model))
+    layers = [EMBED, model.layers // 2, model.layers - 1]
+    states = model.read(plain.ids, layers, [1, len(plain.ids) - 1])
     scale = float(plain.logits.abs().max().clamp_min(1e-6))
     tolerance = TOLERANCE.get(model.dtype, 1e-1)
-    checks: list[tuple[int, Callable[[Model, Prefilled], float]]] = [
+    checks: list[tuple[int, Callable[[Model, Prefilled, States], float]]] = [
         (1, put_back),
         (4, last_lens),
         (7, block_to_block),
         (10, batch_and_single),
     ]
     for number, check in checks:
-        difference = check(model, plain) / scale
+        difference = check(model, plain, states) / scale
         if not difference <= tolerance:
             return f"differs by {difference:.0e} at identity {number}"
     return "proven"
@@ -74,39 +79,35 @@ def injected_logits(model: Model, ids: tuple[int, ...], injection: Injection) ->
     return logits
 
 
-def put_back(model: Model, plain: Prefilled) -> float:
+def put_back(model: Model, plain: Prefilled, states: States) -> float:
     """Identity 1: largest change of a logit when vectors are written where they were read."""
-    layers = [EMBED, model.layers // 2, model.layers - 1]
-    states = model.read(plain.ids, layers, [1])
     return max(
-        difference(injected_logits(model, plain.ids, Injection(states[layer], (1,), layer)), plain.logits)
-        for layer in layers
+        difference(injected_logits(model, plain.ids, Injection(state[:1], (1,), layer)), plain.logits)
+        for layer, state in states.items()
     )
 
 
-def last_lens(model: Model, plain: Prefilled) -> float:
+def last_lens(model: Model, plain: Prefilled, states: States) -> float:
     """Identity 4: the model's own norm and head on the last block's output against the model's logits."""
-    states = model.read(plain.ids, [model.layers - 1], [len(plain.ids) - 1])
     with model.forwards():
-        logits = model.anatomy.logits(states[model.layers - 1].unsqueeze(0))[0]
+        logits = model.anatomy.logits(states[model.layers - 1][None, -1:])[0]
     return difference(logits, plain.logits)
 
 
-def block_to_block(model: Model, plain: Prefilled) -> float:
+def block_to_block(model: Model, plain: Prefilled, states: States) -> float:
     """Identity 7: the input of each block against the output of the one before."""
     inputs: dict[str, Any] = model.inputs([list(plain.ids)]) | {"use_cache": False}
     with model.forwards():
-        before = tracing.read_block_inputs(model.traced, model.blocks, inputs)
-    after = model.read(plain.ids, range(model.layers - 1), range(len(plain.ids)))
-    return max((difference(before[layer + 1][0], after[layer]) for layer in after), default=0.0)
+        ends = tracing.read_block_ends(model.traced, model.blocks, inputs)
+    return max((difference(after[0], before[1]) for before, after in pairwise(ends)), default=0.0)
 
 
-def batch_and_single(model: Model, plain: Prefilled) -> float:
-    """Identity 10: probabilities of tokens decoded in a batch against one by one, 1 where a token differs.
+def batch_and_single(model: Model, plain: Prefilled, states: States) -> float:
+    """Identity 10: probabilities of tokens decoded in a batch against one by one, infinite where a token differs.
 
     Outside float32 on a CPU only the first token's probabilities are compared, as sums are rounded in another order.
     """
-    vectors = torch.cat(list(model.read(plain.ids, [0, model.layers - 1], [1, len(plain.ids) - 1]).values()))
+    vectors = torch.cat([states[EMBED][:1], states[model.layers - 1][-1:].to(states[EMBED].device)])
     exact = model.device.type == "cpu" and model.dtype in (torch.float32, torch.float64)
     limits = Limits(STEPS if exact else 1)
 
@@ -114,18 +115,10 @@ def batch_and_single(model: Model, plain: Prefilled) -> float:
         *_, (rows, _) = decode(model, plain, Injection(vectors, (LENGTH // 2,), EMBED), 0, limits)
         return [(row.ids, row.probabilities) for row in rows]
 
-    together = run(vectors)
-    alone = [run(vector.unsqueeze(0))[0] for vector in vectors]
-    if exact and any(one[0] != other[0] for one, other in zip(together, alone, strict=True)):
+    pairs = list(zip(run(vectors), [run(vector.unsqueeze(0))[0] for vector in vectors], strict=True))
+    if exact and any(together[0] != alone[0] for together, alone in pairs):
         return float("inf")
-    return max(
-        (
-            abs(p - q)
-            for one, other in zip(together, alone, strict=True)
-            for p, q in zip(one[1], other[1], strict=False)
-        ),
-        default=0.0,
-    )
+    return max((abs(p - q) for one, other in pairs for p, q in zip(one[1], other[1], strict=False)), default=0.0)
 
 
 def difference(one: torch.Tensor, other: torch.Tensor) -> float:

@@ -68,12 +68,15 @@ def run_injected(traced: Any, blocks: Sequence[Any], inputs: dict[str, Any], inj
     return output
 
 
-def read_block_inputs(traced: Any, blocks: Sequence[Any], inputs: dict[str, Any]) -> list[torch.Tensor]:
-    """The input of every block, each `(rows, positions, hidden)`: `resid_pre` by layer."""
-    found: list[torch.Tensor]
+def read_block_ends(
+    traced: Any, blocks: Sequence[Any], inputs: dict[str, Any]
+) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """The input and the output of every block, each `(rows, positions, hidden)`: `resid_pre` and `resid_post`."""
+    ends: list[tuple[torch.Tensor, torch.Tensor]]
     with torch.no_grad(), traced.trace(**inputs) as tracer:
-        found = nnsight.save([])
+        ends = nnsight.save([])
         for block in blocks:
-            found.append(block.input.clone())
+            before = block.input.clone()
+            ends.append((before, hidden_of(block.output).clone()))
         tracer.stop()
-    return found
+    return ends

@@ -39,7 +39,9 @@ def plain_logits(model: Model, ids: list[int], rows: int = 1) -> torch.Tensor:
 
 
 def injected(model: Model, ids: list[int], injection: Injection) -> torch.Tensor:
-    return tracing.run_injected(model.traced, model.blocks, model.inputs([ids] * len(injection.vectors)), injection).logits
+    return tracing.run_injected(
+        model.traced, model.blocks, model.inputs([ids] * len(injection.vectors)), injection
+    ).logits
 
 
 def decoded(model: Model, plain: Prefilled, vectors: torch.Tensor, layer: int = EMBED) -> list[Row]:
@@ -102,10 +104,11 @@ def test_6_the_last_hidden_state_of_hugging_face_is_already_normed(model: Model)
 
 def test_7_the_input_of_a_block_is_the_output_of_the_one_before(model: Model) -> None:
     ids = prompt_ids(7)
-    before = tracing.read_block_inputs(model.traced, model.blocks, model.inputs([ids]))
+    ends = tracing.read_block_ends(model.traced, model.blocks, model.inputs([ids]))
     after = model.read(ids, range(EMBED, model.layers), range(len(ids)))
-    for layer in range(model.layers):
-        assert torch.equal(before[layer][0], after[layer - 1])
+    for layer, (resid_pre, resid_post) in enumerate(ends):
+        assert torch.equal(resid_pre[0], after[layer - 1])
+        assert torch.equal(resid_post[0], after[layer])
 
 
 def test_what_is_read_is_what_plain_hooks_see(model: Model) -> None:
@@ -153,16 +156,22 @@ def test_11_injecting_in_the_prefill_only_is_injecting_at_every_step(model: Mode
         for row, token in zip(again, output.logits[:, -1].argmax(-1).tolist(), strict=True):
             row.append(token)
     generated = [row[len(prompt) :] for row in again]
-    ended = [ids[: next((i for i, token in enumerate(ids) if token in model.end_tokens), len(ids))] for ids in generated]
+    ended = [
+        ids[: next((i for i, token in enumerate(ids) if token in model.end_tokens), len(ids))] for ids in generated
+    ]
     assert [row.ids for row in decoded(model, plain, vectors, layer)] == ended
 
 
 def test_12_relevancy_lies_between_0_and_1_and_the_states_own_vector_has_none(model: Model) -> None:
     plain = prefill_plain(model, prompt_ids(12))
     own = model.read(plain.ids, [EMBED], [3])[EMBED]
-    rows, _ = list(decode(model, plain, Injection(torch.cat([own, some_vectors(model)]), (3,), EMBED), 0, Limits(8)))[-1]
+    rows, _ = list(decode(model, plain, Injection(torch.cat([own, some_vectors(model)]), (3,), EMBED), 0, Limits(8)))[
+        -1
+    ]
     none = uninjected_probabilities(model, plain, [row.ids for row in rows])
-    effects = [[p - q for p, q in zip(row.probabilities, base, strict=True)] for row, base in zip(rows, none, strict=True)]
+    effects = [
+        [p - q for p, q in zip(row.probabilities, base, strict=True)] for row, base in zip(rows, none, strict=True)
+    ]
     assert all(-1 <= effect <= 1 for row in effects for effect in row)
     assert max(map(abs, effects[0])) < 1e-5  # float32 sums in another order
     assert max(abs(effect) for row in effects[1:] for effect in row) > 1e-3
