@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
+ENGINE_THREAD = "engine"
+"""Name of the one thread that does engine work."""
+
 if TYPE_CHECKING:
     from selfie_tui.engine.lens import logit_lens as logit_lens
     from selfie_tui.engine.loading import load as load

@@ -3,13 +3,38 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import sys
+import threading
 from collections.abc import Sequence
 
-from selfie_tui import __version__
+from selfie_tui import ENGINE_THREAD, __version__
 
 DEVICES = "auto, mps, cuda, cuda:1, cpu"
 EXIT_CODES = "exit codes: 0 done · 1 the run failed · 2 wrong usage · 3 the model could not be opened · 130 interrupted"
+
+
+ENGINE_GRACE = 0.5
+"""Seconds that the engine's thread gets to end by itself when the program leaves."""
+
+
+def run() -> None:
+    """The program: run the command line and leave.
+
+    An engine that is in the middle of a forward cannot be torn down with the interpreter without a crash, so once
+    everything is written the process ends on the spot.
+    """
+    code = main()
+    engines = [thread for thread in threading.enumerate() if thread.name == ENGINE_THREAD]
+    for thread in engines:
+        thread.join(ENGINE_GRACE)
+    if any(thread.is_alive() for thread in engines):
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError):
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -101,4 +126,4 @@ def add_interpret(commands: argparse._SubParsersAction[argparse.ArgumentParser])
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

@@ -18,7 +18,6 @@ from selfie_tui.glyphs import bar
 from selfie_tui.jobs import Engine, Jobs
 from selfie_tui.presets import preset_called
 from selfie_tui.records import (
-    MODE_ALIASES,
     Cell,
     CellFinished,
     ControlFinished,
@@ -42,7 +41,7 @@ from selfie_tui.records import (
     Tokenize,
     layer_name,
 )
-from selfie_tui.selection import parse_layers, parse_positions
+from selfie_tui.selection import parse_layers, parse_mode, parse_positions
 from selfie_tui.text import clip, pad, prose, visible
 
 DONE, RUN_FAILED, WRONG_USAGE, NO_MODEL, INTERRUPTED = 0, 1, 2, 3, 130
@@ -134,6 +133,7 @@ def interpret(client: Client, arguments: argparse.Namespace) -> int:
     """Load, tokenize, run and print; the exit code."""
     try:
         preset = chosen_preset(arguments)
+        parse_mode(arguments.mode)
         prompt = sys.stdin.read().rstrip("\n") if arguments.prompt == "-" else arguments.prompt
     except SelfieError as error:
         narrate(str(error))
@@ -214,7 +214,7 @@ def make_request(
         cells=tuple(Cell(layer, position) for position in positions for layer in layers),
         preset=preset,
         injection_layer=where[0],
-        mode=MODE_ALIASES.get(arguments.mode, arguments.mode),
+        mode=parse_mode(arguments.mode),
         strength=arguments.strength,
         max_new_tokens=arguments.max_new_tokens,
         relevancy=not arguments.no_relevancy,

@@ -15,6 +15,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from selfie_tui import ENGINE_THREAD
 from selfie_tui.errors import Cancelled, SelfieError
 from selfie_tui.records import (
     Event,
@@ -76,7 +77,7 @@ class Jobs:
         self._closed = False
         self._last_job = 0
         self._state: State = "idle"
-        self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
+        self._thread = threading.Thread(target=self._work, name=ENGINE_THREAD, daemon=True)
 
     @property
     def state(self) -> State:

@@ -1,11 +1,11 @@
-"""Reads selections such as `embed,0-7` or `-1` or `all`, as they are typed for layers and tokens."""
+"""Reads what is typed for layers, tokens and modes: selections such as `embed,0-7` or `-1` or `all`, and names."""
 
 from __future__ import annotations
 
 import re
 
 from selfie_tui.errors import RequestError
-from selfie_tui.records import EMBED
+from selfie_tui.records import EMBED, MODE_ALIASES, MODES, Mode
 
 PART = re.compile(r"(?P<first>-?\d+|embed)(?:-(?P<last>\d+))?")
 
@@ -48,3 +48,15 @@ def from_end(number: int, count: int, what: str) -> int:
             f"{what.capitalize()} {number} is out of range: there are {count}.", f"Use 0 to {count - 1}."
         )
     return number + count if number < 0 else number
+
+
+def parse_mode(name: str) -> Mode:
+    """The mode of that name; `normalized` and `addition` are accepted as SelfIE's names of `blend` and `add`.
+
+    Raises:
+        RequestError: if there is no such mode.
+    """
+    mode = MODE_ALIASES.get(name, name)
+    if mode not in MODES:
+        raise RequestError(f"There is no injection mode “{name}”.", f"Use one of: {', '.join(MODES)}.")
+    return mode

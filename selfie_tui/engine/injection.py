@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from selfie_tui.errors import RequestError
-from selfie_tui.records import MODE_ALIASES, MODES, Mode
+from selfie_tui.records import Mode
 
 
 @dataclass(frozen=True)
@@ -24,18 +23,6 @@ class Injection:
     layer: int
     mode: Mode = "replace"
     strength: float = 1.0
-
-
-def parse_mode(name: str) -> Mode:
-    """The mode of that name; `normalized` and `addition` are accepted as SelfIE's names of `blend` and `add`.
-
-    Raises:
-        RequestError: if there is no such mode.
-    """
-    mode = MODE_ALIASES.get(name, name)
-    if mode not in MODES:
-        raise RequestError(f"There is no injection mode “{name}”.", f"Use one of: {', '.join(MODES)}.")
-    return mode
 
 
 def inject(state: torch.Tensor, vectors: torch.Tensor, mode: Mode, strength: float) -> torch.Tensor:

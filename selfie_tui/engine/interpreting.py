@@ -15,7 +15,7 @@ import torch
 
 from selfie_tui.engine.decoding import Limits, Prefilled, Row, decode, never, prefill_plain
 from selfie_tui.engine.devices import OutOfMemory, release_memory
-from selfie_tui.engine.injection import Injection, parse_mode, unit
+from selfie_tui.engine.injection import Injection, unit
 from selfie_tui.engine.memory import rows_that_fit
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts import InterpretationPrompt, build_prompt, encode_source
@@ -36,6 +36,7 @@ from selfie_tui.records import (
     Request,
     Token,
 )
+from selfie_tui.selection import parse_mode
 
 SECONDS_BETWEEN_TEXTS = 0.1
 CONTROL_ROW = -1

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from selfie_tui.engine.injection import parse_mode
 from selfie_tui.engine.interpreting import interpret as run
 from selfie_tui.engine.interpreting import source_tokens
 from selfie_tui.engine.model import Model
@@ -21,7 +20,7 @@ from selfie_tui.records import (
     Preset,
     Request,
 )
-from selfie_tui.selection import parse_layers, parse_positions
+from selfie_tui.selection import parse_layers, parse_mode, parse_positions
 
 
 @dataclass(frozen=True)
