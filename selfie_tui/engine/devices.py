@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from selfie_tui.errors import LoadError
+from selfie_tui.errors import LoadError, SelfieError
 
 DTYPES = {
     "float32": torch.float32,
@@ -42,14 +42,14 @@ def pick_device(wanted: str = "auto") -> tuple[torch.device, str]:
     present = available_devices()
     if wanted == "auto":
         return torch.device(present[0]), ""
-    kind, _, index = wanted.partition(":")
-    if kind not in ("mps", "cuda", "cpu") or (index and not index.isdigit()):
+    kind, colon, index = wanted.partition(":")
+    if kind not in ("mps", "cuda", "cpu") or (colon and not (index.isascii() and index.isdigit())):
         raise LoadError(f"There is no device “{wanted}”.", "Use cuda, cuda:1, mps, cpu or auto.")
     if kind not in present:
         return torch.device("cpu"), f"{kind} is not available on this machine: running on the CPU."
     if kind == "cuda" and index and int(index) >= torch.cuda.device_count():
         return torch.device("cuda:0"), f"There is no {wanted}: running on cuda:0."
-    return torch.device(wanted), ""
+    return torch.device(wanted if kind == "cuda" else kind), ""
 
 
 def pick_dtype(wanted: str = "auto") -> torch.dtype | str:
@@ -78,8 +78,19 @@ def free_memory(device: torch.device) -> int | None:
     return int(available[1]) * 1024 if available else None
 
 
-class OutOfMemory(Exception):  # noqa: N818 - a condition that the engine answers with a smaller batch
-    """The device had no memory for what was tried."""
+SIGNS_OF_NO_MEMORY = ("out of memory", "allocate memory", "ALLOC_FAILED")
+"""What CUDA and MPS, the CPU allocator and cuBLAS write into a `RuntimeError` of no kind of its own."""
+
+
+class OutOfMemory(SelfieError):  # noqa: N818 - a condition that the engine answers with a smaller batch
+    """The device had no memory for what was tried; `details` is what it said."""
+
+    def __init__(self, details: str) -> None:
+        super().__init__(
+            "There is not enough memory.",
+            "Close other programs, load a smaller model or a smaller number format, or shorten the prompts.",
+        )
+        self.details = details
 
 
 @contextmanager
@@ -90,7 +101,7 @@ def memory_errors() -> Iterator[None]:
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise OutOfMemory(str(error)) from error
     except RuntimeError as error:
-        if "out of memory" not in str(error) and "allocate memory" not in str(error):
+        if not any(sign in str(error) for sign in SIGNS_OF_NO_MEMORY):
             raise
         raise OutOfMemory(str(error)) from error
 

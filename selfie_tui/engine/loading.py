@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,12 +16,12 @@ from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForCausalLM, AutoT
 from transformers.utils import logging
 
 from selfie_tui.demo import model_path
-from selfie_tui.engine.checkpoint import weights_of
+from selfie_tui.engine.checkpoint import has_vocabulary, weights_of
 from selfie_tui.engine.devices import OutOfMemory, free_memory, memory_errors, pick_device, pick_dtype
 from selfie_tui.engine.hub import fetch_snapshot
 from selfie_tui.engine.model import Model, adopt
 from selfie_tui.engine.proof import prove
-from selfie_tui.errors import LoadError
+from selfie_tui.errors import LoadError, SelfieError
 
 ProgressReport = Callable[[str, float | None], None]
 """Told what is being done and, where it is known, which share of it is done; may raise `Cancelled`."""
@@ -59,6 +60,7 @@ def load(name: str = "demo", *, device: str = "auto", dtype: str = "auto", repor
         tokenizer = read_tokenizer(folder, name)
         report("reading the weights", None)
         module = read_weights(folder, name, wanted)
+        check_cache(module, name)
         report(f"moving to {place}", None)
         module, fallback = move(module, place)
         report("proving the hooks", None)
@@ -90,6 +92,7 @@ def locate(name: str, report: ProgressReport) -> Path:
     try:
         folder = Path(name).expanduser()
         if folder.is_dir():
+            next(folder.iterdir(), None)
             return folder
         exists = folder.exists()
     except (OSError, RuntimeError) as error:
@@ -113,31 +116,33 @@ def read_config(folder: Path, name: str) -> Any:
         )
     try:
         written = json.loads(path.read_text(encoding="utf-8"))
-        kind = written.get("model_type")
-    except (ValueError, AttributeError) as error:
+        if not isinstance(written, dict):
+            raise ValueError("no object in braces")
+    except (ValueError, OSError) as error:
         raise LoadError(
             f"{name}: config.json is not valid JSON ({summary(error)}).", "Save or download it again."
         ) from error
     try:
         return AutoConfig.from_pretrained(folder, trust_remote_code=False)
     except Exception as error:
-        raise config_error(name, kind, "auto_map" in written, error) from error
+        raise config_error(name, written, error) from error
 
 
-def config_error(name: str, kind: Any, own_code: bool, error: Exception) -> LoadError:
-    """Why transformers made no configuration of a model."""
+def config_error(name: str, written: dict[str, Any], error: Exception) -> LoadError:
+    """Why transformers made no configuration of what is written in a config.json."""
+    kind = written.get("model_type", "none given")
     if kind in CONFIG_MAPPING:
         return LoadError(
             f"config.json of {name} does not describe a {kind} model ({summary(error)}).",
             "Correct that value, or save or download config.json again.",
         )
-    if own_code:
+    if "auto_map" in written:
         return LoadError(
             f"{name} brings code of its own, which is not run here.",
             f"Load a model of a type that transformers {transformers.__version__} knows by itself.",
         )
     return LoadError(
-        f"transformers {transformers.__version__} does not know the model type “{kind or 'none given'}” of {name}.",
+        f"transformers {transformers.__version__} does not know the model type “{kind}” of {name}.",
         "Update transformers, or load another model.",
     )
 
@@ -202,6 +207,8 @@ def read_tokenizer(folder: Path, name: str) -> Any:
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except Exception as error:
+        if not has_vocabulary(folder):
+            raise LoadError(f"{name} has no tokenizer: no vocabulary is in {folder}.", remedy) from error
         raise LoadError(f"The tokenizer of {name} could not be read ({summary(error)}).", remedy) from error
     # Several families make a tokenizer of their special tokens alone where its files are missing.
     if len(tokenizer) <= len(tokenizer.added_tokens_decoder):
@@ -239,6 +246,15 @@ def read_weights(folder: Path, name: str, dtype: torch.dtype | str) -> Any:
     return module
 
 
+def check_cache(module: Any, name: str) -> None:
+    """Refuse a model that keeps no keys and values from token to token, as the decoding here needs it."""
+    if "past_key_values" not in inspect.signature(module.forward).parameters:
+        raise LoadError(
+            f"{name} ({module.config.model_type}) keeps no cache of keys and values.",
+            "Load a transformer with attention; recurrent models and those without a cache cannot be decoded here.",
+        )
+
+
 def move(module: Any, device: torch.device) -> tuple[Any, str]:
     """The module on the device, or on the CPU with a sentence that says why."""
     try:
@@ -250,6 +266,7 @@ def move(module: Any, device: torch.device) -> tuple[Any, str]:
 
 def summary(error: BaseException) -> str:
     """An error's message in one line, or its kind where it has none."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = " ".join(lines[:2]) or type(error).__name__
+    message = error.cause if isinstance(error, SelfieError) else str(error)
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    text = " ".join(lines[:2]).rstrip(".") or type(error).__name__
     return text if len(text) <= LONGEST_SUMMARY else text[: LONGEST_SUMMARY - 1] + "…"

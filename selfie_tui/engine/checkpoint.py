@@ -1,0 +1,82 @@
+"""Which files of a model's folder, or of its repository, hold the weights and the tokenizer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from selfie_tui.errors import LoadError
+
+FORMATS = (
+    ("model.safetensors", "model.safetensors.index.json"),
+    ("pytorch_model.bin", "pytorch_model.bin.index.json"),
+)
+"""Names of a single file of weights, and of the index of a sharded one, in the order in which transformers looks."""
+
+VOCABULARIES = (
+    "tokenizer.json",
+    "tokenizer.model",
+    "vocab.json",
+    "vocab.txt",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "tekken.json",
+)
+"""Files any of which holds a tokenizer's vocabulary; so does any `*.tiktoken`."""
+
+
+def weight_names(names: Collection[str], index_path: Callable[[str], Path]) -> list[str]:
+    """The weight files that transformers reads where there are files of these `names`; empty if it would find none.
+
+    `index_path` gives the place of the index that lists the shards.
+
+    Raises:
+        LoadError: if that index cannot be read.
+    """
+    for single, index in FORMATS:
+        if single in names:
+            return [single]
+        if index in names:
+            return shards(index_path(index))
+    return []
+
+
+def shards(index: Path) -> list[str]:
+    """The files that an index of sharded weights lists."""
+    try:
+        return sorted(set(json.loads(index.read_text())["weight_map"].values()))
+    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+        raise LoadError(
+            f"{index.name} does not list the files of the weights ({type(error).__name__}).",
+            f"Delete {index} and download it again.",
+        ) from error
+
+
+def weights_of(folder: Path) -> list[Path]:
+    """The weight files that a model folder should have, whether they are there or not; empty if it names none.
+
+    Raises:
+        LoadError: if the index of the shards cannot be read.
+    """
+    names = {path.name for path in folder.iterdir()}
+    return [folder / name for name in weight_names(names, lambda index: folder / index)]
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether a model folder has its configuration, every file of its weights, and a tokenizer's vocabulary."""
+    try:
+        weights = weights_of(folder)
+    except LoadError:
+        return False
+    return (
+        bool(weights)
+        and all(path.is_file() for path in weights)
+        and (folder / "config.json").is_file()
+        and has_vocabulary(folder)
+    )
+
+
+def has_vocabulary(folder: Path) -> bool:
+    """Whether a model folder has a file that holds a tokenizer's vocabulary."""
+    return any((folder / name).is_file() for name in VOCABULARIES) or any(folder.glob("*.tiktoken"))
