@@ -23,7 +23,9 @@ def test_the_key_table_is_the_registrys() -> None:
     assert between[1].strip() == key_table().strip()
 
 
-@pytest.mark.parametrize("line", [line for _, block in BLOCKS for line in block.splitlines() if line[:11] == "selfie-tui "])
+@pytest.mark.parametrize(
+    "line", [line for _, block in BLOCKS for line in block.splitlines() if line[:11] == "selfie-tui "]
+)
 def test_every_command_is_one_that_the_command_line_takes(line: str) -> None:
     assert cli.parser().parse_args(shlex.split(line, comments=True)[1:])
 

@@ -1,0 +1,121 @@
+"""The headless commands as a user runs them: stdout is data, stderr is narration, exit codes are an interface."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from selfie_tui import cli
+
+PROGRAM = str(Path(sys.executable).parent / "selfie-tui")
+EIFFEL = "The Eiffel Tower is located in the city of"
+
+
+def run(*arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, input=text, timeout=120)
+
+
+def test_the_city_of_the_eiffel_tower_appears_with_the_layers_and_not_in_the_control() -> None:
+    done = run("interpret", EIFFEL)
+    assert done.returncode == 0, done.stderr
+    control, *cells = done.stdout.splitlines()
+    assert control.startswith("control")
+    assert "Paris" not in control
+    assert [line.split()[0] for line in cells] == ["embed", *(f"L{layer}" for layer in range(8))]
+    assert not any("Paris" in line for line in cells[:3])
+    assert all("Paris" in line for line in cells[-4:])
+    assert "proven" in done.stderr
+
+
+def test_json_lines_hold_the_request_the_control_and_every_cell() -> None:
+    done = run("interpret", EIFFEL, "--layers", "embed,5-7", "--tokens", "2,-1", "--random-control", "--json")
+    assert done.returncode == 0, done.stderr
+    first, control, *cells = [json.loads(line) for line in done.stdout.splitlines()]
+    assert first["type"] == "run"
+    assert first["request"]["prompt"] == EIFFEL
+    assert first["model"]["proof"] == "proven"
+    assert control["control"]["kind"] == "none"
+    asked = [(cell["layer"], cell["position"]) for cell in first["request"]["cells"]]
+    given = [(c["interpretation"]["cell"]["layer"], c["interpretation"]["cell"]["position"]) for c in cells]
+    assert asked == given == [(layer, position) for position in (2, 9) for layer in (-1, 5, 6, 7)]
+    for cell in cells:
+        reading = cell["interpretation"]
+        assert reading["random"]["kind"] == "random"
+        effects = [abs(token["effect"]) for token in reading["tokens"]]
+        assert reading["treatment_effect"] == pytest.approx(sum(effects) / len(effects))
+        assert "".join(token["text"] for token in reading["tokens"]).strip() == reading["text"]
+
+
+def test_the_prompt_can_come_from_stdin() -> None:
+    done = run("interpret", "-", "--layers", "7", "--no-relevancy", text=EIFFEL + "\n")
+    assert done.returncode == 0, done.stderr
+    assert "Paris" in done.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["", "--layers", "1"], 2, "The prompt is empty."),
+        (["Hi", "--layers", "9"], 2, "Layer 9 is out of range"),
+        (["Hi", "--tokens", "70"], 2, "Token 70 is out of range"),
+        (["Hi", "--inject", "8"], 2, "Layer 8 is out of range"),
+        (["Hi", "--mode", "paint"], 2, "There is no injection mode “paint”."),
+        (["Hi", "--preset", "none"], 2, "There is no preset “none”."),
+        (["Hi", "--template", "no slot here"], 1, "no placeholder"),
+        (["word " * 600], 1, "takes 512"),
+        (["Hi", "--model", "./nowhere"], 3, "There is no folder ./nowhere."),
+        (["Hi", "--device", "abacus"], 3, "There is no device “abacus”."),
+    ],
+)
+def test_bad_input_has_its_own_message_and_exit_code(
+    arguments: list[str], code: int, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["interpret", *arguments]) == code
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert message in printed.err
+    assert "Traceback" not in printed.err
+
+
+def test_ctrl_c_ends_a_long_run_at_once_and_keeps_what_was_finished() -> None:
+    arguments = [PROGRAM, "interpret", " ".join([EIFFEL] * 12), "--tokens", "all", "--max-new-tokens", "400"]
+    arguments += ["--template", "_ _ of the", "--json"]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        assert "proven" in process.stderr.readline()
+        time.sleep(1.5)
+        process.send_signal(signal.SIGINT)
+        pressed = time.monotonic()
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    assert "interrupted" in err
+    assert time.monotonic() - pressed < 10
+    assert all(json.loads(line) for line in out.splitlines())
+
+
+def test_a_closed_pipe_ends_the_command_without_a_traceback() -> None:
+    done = subprocess.run(
+        f"'{PROGRAM}' interpret '{EIFFEL}' --json | head -c 10", shell=True, capture_output=True, text=True, timeout=120
+    )
+    assert "Traceback" not in done.stderr
+
+
+def test_the_doctor_proves_the_bundled_model() -> None:
+    done = run("doctor", "demo")
+    assert done.returncode == 0, done.stderr
+    rows = dict(line.split(maxsplit=1) for line in done.stdout.splitlines() if len(line.split(maxsplit=1)) == 2)
+    assert rows["proof"] == "proven"
+    assert "model.layers: 8 layers" in rows["blocks"]
+    assert run("doctor", "./nowhere").returncode == 3
+
+
+def test_without_a_terminal_the_app_says_what_to_do() -> None:
+    done = run()
+    assert done.returncode == 2
+    assert "selfie-tui interpret" in done.stderr
