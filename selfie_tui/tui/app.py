@@ -14,7 +14,7 @@ import msgspec
 from textual.message import Message
 from textual.screen import Screen
 
-from selfie_tui import clipboard, config, paths, sessions, text, themes
+from selfie_tui import clipboard, config, paths, sessions, themes
 from selfie_tui.jobs import Engine, Jobs, default_engine
 from selfie_tui.records import Event, ModelInfo, Severity
 from selfie_tui.tui import catalog
@@ -169,7 +169,7 @@ class SelfieApp(WireApp[None], inherit_bindings=False):
 
     def tell(self, message: str, severity: Severity) -> None:
         """A toast; any text is safe here."""
-        self.notify(text.prose(message, ascii=self._ascii).replace("↵", "\n"), severity=severity, markup=False)
+        self.notify(self.look.prose(self.look.glyphs(message)).replace("↵", "\n"), severity=severity, markup=False)
 
     def tell_session_problem(self) -> None:
         """Say once that the session cannot be written."""

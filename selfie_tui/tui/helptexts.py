@@ -58,8 +58,8 @@ MODELS = (
 )
 
 PROMPT = (
-    "The text whose hidden states are read. Every token is shown as it is, with its position: · is a space, ↵ a "
-    "line break. ctrl+j puts a line break in; pasted text keeps its own."
+    "The text whose hidden states are read. Every token is shown as it is, with its position: · is a space, a return "
+    "arrow a line break. ctrl+j puts a line break in; pasted text keeps its own."
 )
 
 TEXTS: dict[Scope, tuple[str, ...]] = {

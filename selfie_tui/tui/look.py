@@ -27,7 +27,7 @@ BARS = "▁▂▃▄▅▆▇█"
 _ASCII = str.maketrans(
     {
         **{bar: str(step) for step, bar in enumerate(BARS, 1)},
-        **dict(zip("▌▐●○·…×─—‹›↑↓←→│▏¶", "><*o-~x--<>^v<>||$", strict=True)),
+        **dict(zip("▌▐●○·…×─–—−‹›“”↑↓←→│", '><*o.~x----<>""^v<>|', strict=True)),
         **dict(zip("╭╮╰╯", "++++", strict=True)),
     }
 )

@@ -14,6 +14,7 @@ from textual.widgets import Input
 
 from selfie_tui.records import EMBED, MODES, layer_name
 from selfie_tui.tui.actions import ACTIONS, Action, keys_of
+from selfie_tui.tui.asked import MODES_TOLD
 
 if TYPE_CHECKING:
     from selfie_tui.tui.app import SelfieApp
@@ -23,7 +24,7 @@ PLACES = {"main": "main", "app": "app", "log": "log_view"}
 
 
 class Command(NamedTuple):
-    """Something that the palette offers; `name` is safe text."""
+    """Something to offer; `name` is any safe text, `help` only our own, since the palette parses it as markup."""
 
     name: str
     help: str
@@ -31,10 +32,16 @@ class Command(NamedTuple):
 
 
 class Palette(CommandPalette):
-    """Textual's palette, without a blinking cursor."""
+    """Textual's palette, no wider than its lines need, without a blinking cursor."""
+
+    DEFAULT_CSS = """
+    Palette > Vertical { max-width: 100; margin-top: 1; }
+    Palette.-ascii SearchIcon { display: none; }
+    """
 
     def on_mount(self) -> None:
         """Stop the cursor's timer."""
+        self.set_class(cast("SelfieApp", self.app).look.ascii, "-ascii")
         self.query_one(Input).cursor_blink = False
 
 
@@ -70,11 +77,13 @@ def commands(app: SelfieApp) -> Iterator[Command]:
             yield Command(f"{action.title}  [{keys}]", action.help, partial(_do, app, action))
     asked, bounds = main.settings.asked, main.settings.bounds
     change = partial(msgspec.structs.replace, asked)
-    prose = app.look.prose
+    look = app.look
+    prose = look.prose
     for preset in bounds.presets:
-        yield Command(f"Preset: {prose(preset.name)}", prose(preset.text), partial(main.ask, change(preset=preset)))
+        told = "the interpretation prompt"
+        yield Command(f"Preset: {prose(preset.name)}", told, partial(main.ask, change(preset=preset)))
     for mode in MODES:
-        yield Command(f"Mode: {mode}", "how the state is written", partial(main.ask, change(mode=mode)))
+        yield Command(f"Mode: {mode}", look.glyphs(MODES_TOLD[mode]), partial(main.ask, change(mode=mode)))
     for layer in range(EMBED, bounds.blocks):
         told = "the layer that is written to"
         yield Command(f"Inject at: {layer_name(layer)}", told, partial(main.ask, change(injection_layer=layer)))

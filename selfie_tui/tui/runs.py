@@ -131,13 +131,7 @@ def header_line(run: Run, layout: Layout) -> Pieces:
         asked += f" ×{request.strength:g}"
     prompt = look.prose(request.prompt)
     room = layout.room - text.width(asked) - text.width(told) - 8
-    quoted = (
-        f"“{_tail(prompt, room - 2)}”"
-        if room >= 8 and not look.ascii
-        else f'"{_tail(prompt, room - 2)}"'
-        if room >= 8
-        else ""
-    )
+    quoted = f"“{_tail(prompt, room - 2)}”" if room >= 8 else ""
     role = ROLES_OF_STATES[run.state]
     left = (Piece("── ", "dim"), Piece(asked, "strong"), Piece(f"  {quoted} ", "dim"))
     fill = layout.room - cells(left) - text.width(told) - 1

@@ -11,7 +11,7 @@ from selfie_tui.tui.helptexts import TEXTS
 from selfie_tui.tui.look import Look, Piece, Pieces
 from selfie_tui.tui.screens.page import PageScreen
 
-KEYS_CELLS = 16
+KEYS_CELLS = 24
 
 
 class HelpScreen(PageScreen):
@@ -22,23 +22,21 @@ class HelpScreen(PageScreen):
 
 
 def help_lines(scopes: Sequence[Scope], keymap: Mapping[str, str], room: int, look: Look) -> list[Pieces]:
-    """Paragraphs for the first scope, then the keys of all, then those of everywhere."""
-    lines: list[Pieces] = []
-    for paragraph in TEXTS.get(scopes[0], ()):
-        lines += [*flow([Piece(look.prose(paragraph) if not look.ascii else _plain(paragraph))], room), ()]
-    for scope in (*scopes, "main", "app"):
-        lines.append((Piece(SCOPES[scope], "strong"),))
-        for action in by_scope(scope):
-            keys = text.pad("  " + " ".join(keys_of(action, keymap)), KEYS_CELLS)
-            told = flow([Piece(action.help)], max(room - KEYS_CELLS, 10))
-            lines.append((Piece(keys, "key"), *told[0]))
-            lines += [(Piece(" " * KEYS_CELLS), *more) for more in told[1:]]
-        lines.append(())
+    """The keys of the first scope, how it is read, then the keys of the others and of everywhere."""
+    own, *others = scopes
+    lines = _keys(own, keymap, room)
+    for paragraph in TEXTS.get(own, ()):
+        lines += [*flow([Piece(paragraph)], room), ()]
+    for scope in (*others, "main", "app"):
+        lines += _keys(scope, keymap, room)
     return lines[:-1]
 
 
-def _plain(paragraph: str) -> str:
-    """Our own text in ASCII; its bars become the digits that stand for them."""
-    return paragraph.translate(
-        {ord("“"): '"', ord("”"): '"', ord("−"): "-", ord("▁"): "1", ord("█"): "8", ord("●"): "*"}
-    )
+def _keys(scope: Scope, keymap: Mapping[str, str], room: int) -> list[Pieces]:
+    lines: list[Pieces] = [(Piece(SCOPES[scope], "strong"),)]
+    for action in by_scope(scope):
+        keys = text.pad("  " + " ".join(keys_of(action, keymap)), KEYS_CELLS)
+        told = flow([Piece(action.help)], max(room - KEYS_CELLS, 10))
+        lines.append((Piece(keys, "key"), *told[0]))
+        lines += [(Piece(" " * KEYS_CELLS), *more) for more in told[1:]]
+    return [*lines, ()]

@@ -284,12 +284,12 @@ class MainScreen(Screen[None], inherit_bindings=False):
         own: tuple[Scope, ...] = getattr(focused, "SCOPES", ())
         typing = isinstance(focused, Field)
         told = hints((*own, "main", "app"), self.app.keymap, typing=typing)
-        if typing:
-            told.insert(2, (self._key("back"), "leave"))
         first, last = (self._key(action, -1 if typing else 0) for action in ("pane.model", "pane.log"))
-        panes = (f"{first}–{last[-1]}", "panes")
-        place = next((index for index, (_, word) in enumerate(told) if word == "pane"), len(told))
-        self.hints.tell([*told[:place], panes, *told[place:]])
+        always = [(self._key("back"), "leave")] if typing else []
+        always += [(f"{first}–{last[-1]}", "panes"), *(hint for hint in told if hint[1] == "help")]
+        place = 2 if typing else 1 + sum(bool(action.hint) for action in by_scope(*own) if action.scope != "list")
+        rest = [hint for hint in told if hint not in always]
+        self.hints.tell([*rest[:place], *always, *rest[place:]])
 
     def _key(self, action_id: str, which: int = 0) -> str:
         action = next(action for action in by_scope("main") if action.id == action_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import events
+from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
@@ -111,15 +111,21 @@ class PageScreen(ModalScreen[None], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Write the keys on the border."""
-        look = self.app.look
-        self.set_class(look.ascii, "-ascii")
+        self.set_class(self.app.look.ascii, "-ascii")
         self.retitle(self._title)
-        keys = "  ".join(f"{key} {word}" for key, word in hints(self.SCOPES, self.app.keymap))
-        self.query_one("#box").border_subtitle = Content(look.glyphs(keys))
+        self.tell_keys()
+
+    @on(Lines.Scrolled)
+    def tell_keys(self) -> None:
+        """Write the keys on the border, and which lines are in sight where there are more."""
+        keys = [f"{key} {word}" for key, word in hints(self.SCOPES, self.app.keymap)]
+        extent = self.page.extent()
+        below = "  ".join([*([f"↑↓ {extent}"] if extent else []), *keys])
+        self.query_one("#box").border_subtitle = Content(self.app.look.glyphs(below))
 
     def retitle(self, title: str) -> None:
         """Write the title, which is safe text."""
-        self.query_one("#box").border_title = Content(title)
+        self.query_one("#box").border_title = Content(self.app.look.glyphs(title))
 
     def copyable(self) -> tuple[str, str]:
         """What `copy` copies, and what that is called."""

@@ -7,7 +7,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widget import Widget
 
-from selfie_tui.tui.widgets.lines import Lines
+from selfie_tui.tui.widgets.lines import Lines, look_of
 
 
 class Pane(Vertical):
@@ -34,13 +34,13 @@ class Pane(Vertical):
 
     def retitle(self, detail: str = "") -> None:
         """Write the title; `detail` went through `text.visible` or `text.prose`."""
-        self.border_title = Content(f"{self.digit} {self.heading}{detail}")
+        self.border_title = Content(look_of(self).glyphs(f"{self.digit} {self.heading}{detail}"))
 
     def tell_below(self, below: str) -> None:
         """Write on the lower border, if it is something else; `below` is safe text."""
         if below != self._below:
             self._below = below
-            self.border_subtitle = Content(below) if below else None
+            self.border_subtitle = Content(look_of(self).glyphs(below)) if below else None
 
     def enter(self) -> None:
         """Focus the pane's own place for keys."""

@@ -15,6 +15,8 @@ from selfie_tui.tui.look import Look, Piece, Pieces, Role
 from selfie_tui.tui.widgets.lines import Lines
 
 MARK = "●"
+SPACES = "·~"
+"""What `text.visible` writes for a space at the end of a token."""
 
 
 class Chip(NamedTuple):
@@ -121,7 +123,7 @@ class TokenStrip(Lines, can_focus=True):
             return [Piece(f"{chip.position}{gap}{chip.token}", self._cursor_role)]
         if marked:
             return [Piece(f"{chip.position}{gap}{chip.token}", "accent")]
-        lead = len(chip.token) - len(chip.token.lstrip("·"))
+        lead = len(chip.token) - len(chip.token.lstrip(SPACES))
         return [Piece(chip.position + gap + chip.token[:lead], "dim"), Piece(chip.token[lead:])]
 
     def go(self, place: int) -> None:

@@ -1,0 +1,114 @@
+"""A program in a real pseudo-terminal, with an emulated screen to look at."""
+
+from __future__ import annotations
+
+import codecs
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable
+from types import TracebackType
+
+from tests.tui.terminals import Terminal
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+class PtyProgram:
+    """`python ARGUMENTS` with a terminal of this size as its standard input, output and error."""
+
+    def __init__(
+        self, *arguments: str, size: tuple[int, int] = (80, 24), env: dict[str, str] | None = None, shell: str = ""
+    ) -> None:
+        self.terminal = Terminal(*size)
+        self.received = 0
+        self._master, slave = pty.openpty()
+        self._resize(slave, size)
+        kept = {
+            name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLORTERM", "TMUX", "STY")
+        }
+        command = ["/bin/sh", "-c", shell, sys.executable, *arguments] if shell else [sys.executable, *arguments]
+        self.process = subprocess.Popen(
+            command,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            cwd=ROOT,
+            env={**kept, "TERM": "xterm-256color", "PYTHONPATH": ROOT, **(env or {})},
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
+        os.close(slave)
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._unfed = ""
+
+    def __enter__(self) -> PtyProgram:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        os.close(self._master)
+
+    def send(self, keys: str) -> None:
+        """Type."""
+        os.write(self._master, keys.encode())
+
+    def resize(self, columns: int, lines: int) -> None:
+        """Change the size of the terminal."""
+        self.terminal.resize(lines, columns)
+        self._resize(self._master, (columns, lines))
+        os.killpg(self.process.pid, signal.SIGWINCH)
+
+    def read(self, seconds: float) -> bool:
+        """Show what comes within this time, or until there is a pause; whether anything came."""
+        if not select.select([self._master], [], [], seconds)[0]:
+            self._feed(self._unfed)
+            self._unfed = ""
+            return False
+        try:
+            data = os.read(self._master, 65536)
+        except OSError:
+            return False
+        self.received += len(data)
+        text = self._unfed + self._decoder.decode(data)
+        # The last sequence may not have come whole.
+        start = text.rfind("\x1b")
+        self._unfed = text[start:] if start >= 0 else ""
+        self._feed(text[:start] if start >= 0 else text)
+        return True
+
+    def until(self, true: Callable[[], bool], seconds: float = 20) -> bool:
+        """Read until something is true, and nothing more comes; whether it came true in this time."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if not self.read(0.1) and true():
+                return True
+            if self.process.poll() is not None and not self.read(0.05):
+                return true()
+        return False
+
+    def text(self) -> str:
+        """What the screen shows."""
+        return "\n".join("".join(look.glyph for look in line) for line in self.terminal.looks())
+
+    def shows(self, text: str) -> bool:
+        """Wait until the screen shows a text."""
+        return self.until(lambda: text in self.text())
+
+    def _feed(self, text: str) -> None:
+        self.terminal.feed(text)
+
+    @staticmethod
+    def _resize(descriptor: int, size: tuple[int, int]) -> None:
+        fcntl.ioctl(descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))

@@ -1,0 +1,207 @@
+"""What each pane does with its keys."""
+
+from __future__ import annotations
+
+import pytest
+
+from selfie_tui.presets import PRESETS
+from selfie_tui.records import EMBED, Interpret, PreviewPreset, ReadLens
+from tests.tui.driving import run_to_end, running, text_of, toasts, until
+from tests.tui.fake_engine import FakeEngine
+
+
+def asked(engine: FakeEngine):
+    return [task.request for task in engine.done if isinstance(task, Interpret)]
+
+
+async def test_the_lens_follows_the_token_cursor():
+    async with running() as (app, pilot):
+        assert "·of7" in text_of(app)
+        await pilot.press("escape", "left")
+        await until(pilot, lambda: "·city7" in text_of(app))
+        assert "▌7 ·city▐" in text_of(app)
+
+
+async def test_a_lens_that_was_read_is_not_read_again():
+    engine = FakeEngine()
+    async with running(engine) as (_, pilot):
+        await pilot.press("escape", "left", "right", "left", "right")
+        await pilot.pause(0.05)
+        positions = [task.position for task in engine.done if isinstance(task, ReadLens)]
+        assert sorted(positions) == [7, 8]
+
+
+async def test_the_lens_of_another_token_does_not_stay_when_the_cursors_own_does_not_come():
+    engine = FakeEngine()
+    async with running(engine) as (app, pilot):
+        engine.run = lambda task, cancelled, post: iter(())  # an engine that answers nothing
+        app.main.tokens.go(3)
+        assert app.main.layer_list.lens
+        await until(pilot, lambda: not app.main.layer_list.lens)
+
+
+async def test_without_marks_the_token_under_the_cursor_is_read():
+    engine = FakeEngine()
+    async with running(engine) as (app, pilot):
+        await pilot.press("escape", "g", "l", "enter")
+        await run_to_end(app, pilot)
+        assert {cell.position for cell in asked(engine)[0].cells} == {1}
+
+
+async def test_marked_tokens_and_layers_are_read_wherever_the_cursors_are():
+    engine = FakeEngine()
+    async with running(engine) as (app, pilot):
+        await pilot.press("escape", "h", "space", "h", "h", "space", "G")
+        await pilot.press("4", "a", "j", "space", "G", "space", "g")
+        assert "reads 2 tokens × 2 layers" in text_of(app)
+        await pilot.press("enter")
+        await run_to_end(app, pilot)
+        cells = [(cell.position, cell.layer) for cell in asked(engine)[0].cells]
+        assert cells == [(5, 0), (5, 7), (7, 0), (7, 7)]
+
+
+async def test_a_marks_all_and_then_none():
+    async with running() as (app, pilot):
+        tokens, layers = app.main.tokens, app.main.layer_list
+        await pilot.press("escape", "a")
+        assert tokens.marks == frozenset(range(9))
+        await pilot.press("a", "4", "a")
+        assert tokens.marks == layers.marks == frozenset()
+        assert layers.read == (EMBED,)
+        assert "reads 8 of × 1 layer" in text_of(app)
+
+
+async def test_marks_of_tokens_that_are_still_there_survive_an_edit():
+    async with running() as (app, pilot):
+        await pilot.press("escape", "g", "l", "space", "G", "space", "i", "space", "x")
+        await until(pilot, lambda: len(app.main.tokens.tokens) == 10)
+        assert app.main.tokens.marks == {1, 8}
+        await pilot.press("backspace", "backspace", "backspace")
+        await until(pilot, lambda: app.main.tokens.tokens[-1].text == " o")
+        assert app.main.tokens.marks == {1}
+
+
+async def test_up_and_down_go_between_text_and_tokens_and_through_lines_of_tokens():
+    async with running(prompt=" ".join(f"word{number}" for number in range(30))) as (app, pilot):
+        strip = app.main.tokens
+        await pilot.press("down")
+        assert strip.has_focus
+        last = strip.cursor
+        await pilot.press("up")
+        assert strip.cursor < last
+        await pilot.press("up", "up", "up", "up", "up")
+        assert app.main.prompt_text.has_focus
+
+
+async def test_pasted_line_breaks_are_kept_and_shown():
+    async with running() as (app, pilot):
+        from textual.events import Paste
+
+        app.main.prompt_text.post_message(Paste("\r\none\ttwo\n"))
+        await until(pilot, lambda: app.main.prompt_text.value.endswith("of\none\ttwo\n"))
+        await pilot.press("ctrl+j")
+        assert app.main.prompt_text.value.endswith("two\n\n")
+        assert "of↵one⇥two↵↵" in text_of(app)
+
+
+async def test_settings_change_what_is_asked():
+    engine = FakeEngine()
+    async with running(engine) as (app, pilot):
+        await pilot.press("escape", "3", "down", "right", "down", "down", "right", "j", "right", "k", "right", "pageup")
+        await pilot.press("right", "down", "right", "up", "enter")
+        await run_to_end(app, pilot)
+        request = asked(engine)[0]
+        assert request.preset == PRESETS[1]
+        assert request.injection_layer == 1
+        assert request.mode == "blend"
+        assert request.strength == pytest.approx(1.1)
+        assert request.max_new_tokens == 22
+        assert request.stop == ("\n",)
+        assert request.random_control
+
+
+async def test_settings_stop_at_their_ends():
+    async with running() as (app, pilot):
+        await pilot.press("escape", "3", "right", "G")
+        assert app.main.settings.asked.injection_layer == 7
+        await pilot.press("g", "up")
+        assert app.main.settings.asked.injection_layer == EMBED
+        await pilot.press("right", "right", "G", "down")
+        assert app.main.settings.asked.strength == 0.0
+        await pilot.press("right", "G", "down")
+        assert app.main.settings.asked.max_new_tokens == 1
+
+
+async def test_a_setting_says_what_it_does():
+    async with running() as (app, pilot):
+        await pilot.press("escape", "3", "right", "right", "down")
+        assert "s·v + (1−s)·h" in text_of(app)
+
+
+async def test_the_tokens_that_will_be_overwritten_stand_in_brackets():
+    async with running() as (app, pilot):
+        assert "[_] [_] [_] [_]" in text_of(app)
+        await pilot.press("escape", "3", "G")
+        await until(pilot, lambda: "This refers to the entity [_]" in text_of(app))
+
+
+async def test_an_interpretation_prompt_of_ones_own_is_used_and_its_problem_shown_in_place():
+    engine = FakeEngine()
+    async with running(engine) as (app, pilot):
+        await pilot.press("escape", "e", "ctrl+u", *"say")
+        await until(pilot, lambda: "cannot be used: There is no _ in it." in text_of(app))
+        await pilot.press("enter", "enter")
+        assert any("cannot be used" in toast for toast in toasts(app))
+        assert not asked(engine)
+        await pilot.press("e", "space", "underscore")
+        await until(pilot, lambda: "say [_]" in text_of(app))
+        await pilot.press("enter", "enter")
+        await run_to_end(app, pilot)
+        assert asked(engine)[0].preset.text == "say _"
+        assert PRESETS[0] in app.main.settings.bounds.presets, "the shipped ones are still there"
+        assert PreviewPreset(asked(engine)[0].preset) in engine.done
+
+
+async def test_a_model_with_fewer_layers_brings_settings_and_marks_inside():
+    engine = FakeEngine()
+    async with running(engine) as (app, pilot):
+        await pilot.press("escape", "3", "right", "G", "4", "G")
+        engine.blocks = 2
+        await pilot.press("o", *"small", "enter")
+        await until(pilot, lambda: app.main.layer_list.read == (EMBED, 0, 1))
+        assert app.main.settings.asked.injection_layer == 1
+        assert app.main.layer_list.cursor == 0
+        await until(pilot, lambda: len(app.main.layer_list.lens) == 3)
+        await pilot.press("2", "enter")
+        await run_to_end(app, pilot)
+        assert {cell.layer for cell in asked(engine)[0].cells} == {EMBED, 0, 1}
+
+
+async def test_settings_of_the_list_of_models_change_with_left_and_right():
+    async with running() as (app, pilot):
+        await pilot.press("escape", "1", "G", "right")
+        assert app.main.models.dtype == "bfloat16"
+        await pilot.press("up", "left", "enter")
+        assert app.main.models.device == "auto"
+
+
+async def test_zoom_gives_a_pane_the_screen_and_takes_it_back():
+    async with running() as (app, pilot):
+        await pilot.press("escape", "5", "z")
+        assert app.main.log_view.size.width > 110
+        assert "3 Ask" not in text_of(app)
+        await pilot.press("3")
+        assert "3 Ask" in text_of(app)
+        await pilot.press("z")
+        assert "5 Interpretations" in text_of(app)
+
+
+async def test_clicks_go_where_they_point():
+    async with running() as (app, pilot):
+        await pilot.click("#layer-list", offset=(5, 3))
+        assert app.main.layer_list.cursor == 3
+        assert app.main.layer_list.has_focus
+        await pilot.click("#tokens", offset=(2, 0))
+        assert app.main.tokens.cursor == 0
+        await pilot.click("#settings", offset=(15, 0))
+        assert app.main.settings.cursor == 1
