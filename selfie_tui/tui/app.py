@@ -99,7 +99,7 @@ class SelfieApp(WireApp[None], inherit_bindings=False):
     main: MainScreen
 
     def get_default_screen(self) -> Screen[Any]:
-        self.main = MainScreen(Work(self.jobs), self._prompt, self._device, self._dtype)
+        self.main = MainScreen(Work(self.jobs), self._prompt, self._first_model, self._device, self._dtype)
         return self.main
 
     def on_mount(self) -> None:
@@ -109,7 +109,7 @@ class SelfieApp(WireApp[None], inherit_bindings=False):
 
     def _begin(self) -> None:
         self.jobs.start()
-        self.main.load(self._first_model)
+        self.offer_models()
         loaded = themes.load_all(themes.shipped_dir(), *([self._user_themes] if self._user_themes else []))
         for theme in loaded.themes:
             self.register_theme(theme)

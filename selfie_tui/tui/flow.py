@@ -46,6 +46,8 @@ def flow_parts(texts: Sequence[str], room: int) -> list[list[Part]]:
                 used += size
             continue
         if used and used + size > room:
+            if lines[-1][-1].text.isspace():
+                lines[-1].pop()
             lines.append([])
             used = 0
         for part in _fitting(word, room):

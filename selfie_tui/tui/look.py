@@ -150,7 +150,7 @@ def _roles_of_colours(theme: Theme) -> dict[Role, Style]:
     background = system.background or Color.parse("#121212" if theme.dark else "#f0f0f0")
     accent, secondary = system.accent or system.primary, system.secondary or system.primary
     return {
-        "dim": _foreground(foreground.blend(background, 0.42)),
+        "dim": _foreground(foreground.blend(background, 0.36)),
         "strong": Style(bold=True),
         "accent": _foreground(accent),
         "key": _foreground(system.primary) + Style(bold=True),

@@ -64,6 +64,13 @@ async def test_a_request_made_while_the_model_loads_waits_and_runs_when_it_is_re
         await until(pilot, lambda: len(log_text(app)) == 11)
 
 
+async def test_enter_before_anything_has_begun_waits_too():
+    engine = FakeEngine()
+    async with running(engine, ready=False) as (app, pilot):
+        app.main.action_interpret()
+        await until(pilot, lambda: len(log_text(app)) == 11)
+
+
 async def test_a_request_that_waits_for_the_model_is_forgotten_on_escape():
     engine = FakeEngine()
     engine.loaded.clear()

@@ -48,10 +48,10 @@ class MainScreen(Screen[None], inherit_bindings=False):
     AUTO_FOCUS = "#prompt-text"
     app: SelfieApp
 
-    def __init__(self, work: Work, prompt: str, device: str, dtype: str) -> None:
+    def __init__(self, work: Work, prompt: str, model: str, device: str, dtype: str) -> None:
         super().__init__()
         self.work = work
-        self._first_prompt = prompt
+        self._first_prompt, self._first_model = prompt, model
         self.status = StatusLine(id="status")
         self.hints = HintLine(id="hints")
         self.models = ModelList(device, dtype, id="models")
@@ -91,6 +91,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
             self.add_class("-ascii")
         self.prompt_text.value = self._first_prompt
         self.tokens.show_note("tokens come with the model")
+        self.work.load(self._first_model, self.models.device, self.models.dtype)
         self.tell_status()
         self.tell_reads()
 

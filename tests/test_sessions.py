@@ -1,0 +1,102 @@
+"""What a session file keeps: every finished reading at once, through kills, torn lines and full disks."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from selfie_tui.presets import PRESETS
+from selfie_tui.records import Cell, Control, GeneratedToken, Interpretation, Request, Token
+from selfie_tui.sessions import Controlled, Read, RunBegan, RunEnded, Session, new_path, read
+
+REQUEST = Request("a prompt\n\x1b[31m", (Cell(-1, 0), Cell(3, 1)), PRESETS[0])
+READING = Interpretation(
+    Cell(3, 1), Token(1, 7, " prompt"), "Paris ▁ 漢", (GeneratedToken(" Paris", 3, 0.5, -0.25),), 4.5, 0.25, False
+)
+ENTRIES = [
+    RunBegan(1, "demo", "2026-01-01T00:00:00+00:00", REQUEST),
+    Controlled(1, Control("none", "nothing")),
+    Read(1, 1, READING),
+    RunEnded(1, "finished"),
+]
+
+
+def written(path: Path, entries=ENTRIES) -> Session:
+    session = Session(path)
+    for entry in entries:
+        session.append(entry)
+    return session
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    written(tmp_path / "a" / "s.jsonl").close()
+    assert read(tmp_path / "a" / "s.jsonl") == ENTRIES
+
+
+def test_an_entry_is_in_the_file_as_soon_as_it_is_appended(tmp_path):
+    session = Session(tmp_path / "s.jsonl")
+    for number, entry in enumerate(ENTRIES, 1):
+        session.append(entry)
+        assert read(tmp_path / "s.jsonl") == ENTRIES[:number]
+
+
+def test_nothing_is_created_before_the_first_entry_nor_without_a_path(tmp_path):
+    Session(tmp_path / "s.jsonl").close()
+    session = Session(None)
+    session.append(ENTRIES[0])
+    assert list(tmp_path.iterdir()) == []
+    assert session.problem == ""
+
+
+def test_a_torn_last_line_is_left_out_wherever_it_is_torn(tmp_path):
+    path = tmp_path / "s.jsonl"
+    written(path).close()
+    whole = path.read_bytes()
+    last = whole[:-1].rfind(b"\n") + 1
+    for end in range(last, len(whole) - 1):
+        path.write_bytes(whole[:end])
+        assert read(path) == ENTRIES[:-1]
+    path.write_bytes(whole[:-1])
+    assert read(path) == ENTRIES
+
+
+def test_a_broken_line_in_the_middle_is_an_error(tmp_path):
+    path = tmp_path / "s.jsonl"
+    path.write_bytes(b'{"type": "nonsense"}\n' + msgspec.json.encode(ENTRIES[0]) + b"\n")
+    with pytest.raises(msgspec.DecodeError):
+        read(path)
+
+
+def test_a_killed_process_loses_nothing_that_it_appended(tmp_path):
+    path = tmp_path / "s.jsonl"
+    program = (
+        "import sys, time; from pathlib import Path; from selfie_tui.sessions import RunEnded, Session\n"
+        f"session = Session(Path({str(path)!r}))\n"
+        "for run in range(100): session.append(RunEnded(run, 'finished'))\n"
+        "print('done', flush=True); time.sleep(60)"
+    )
+    child = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    assert child.stdout.readline() == b"done\n"
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    child.stdout.close()
+    assert len(read(path)) == 100
+
+
+def test_a_disk_that_refuses_is_told_once_and_raises_nothing(tmp_path):
+    (tmp_path / "file").write_text("")
+    session = written(tmp_path / "file" / "s.jsonl")
+    assert "no longer saved" in session.problem
+
+
+def test_two_programs_that_start_in_one_second_have_two_files(tmp_path):
+    path = new_path(tmp_path, datetime(2026, 1, 2, 3, 4, 5))
+    assert path.name == f"2026-01-02_03-04-05_{os.getpid()}.jsonl"

@@ -1,0 +1,119 @@
+"""What the interface costs: what it imports, and what it sends to the terminal."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator
+
+import pytest
+
+HEAVY = ("torch", "transformers", "nnsight", "numpy", "pydantic", "httpx", "huggingface_hub", "IPython", "pandas")
+
+
+def test_the_interface_imports_nothing_heavy():
+    program = "import sys; import selfie_tui.tui.app; print(*sys.modules)"
+    modules = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert "selfie_tui.tui.screens.main" in modules
+    assert not {module.partition(".")[0] for module in modules} & set(HEAVY)
+    assert "selfie_tui.engine" not in modules
+
+
+PROGRAM = """
+from selfie_tui.tui.app import SelfieApp
+from tests.tui.fake_engine import FakeEngine
+SelfieApp(lambda: FakeEngine(), theme="dusk", ascii=False).run()
+"""
+
+QUIET = 0.4
+"""Seconds without a byte after which an answer is taken to be over."""
+
+
+class Terminal:
+    """The program on a pseudo-terminal of 120 columns and 40 lines with 256 colours; counts what it sends."""
+
+    def __init__(self) -> None:
+        self.pid, self.descriptor = pty.fork()
+        if self.pid == 0:
+            os.environ.update(TERM="xterm-256color", COLORTERM="", LC_ALL="C.UTF-8", COLUMNS="120", LINES="40")
+            os.execv(sys.executable, [sys.executable, "-c", PROGRAM])
+        fcntl.ioctl(self.descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+
+    def read(self, seconds: float) -> bytes:
+        if not select.select([self.descriptor], [], [], seconds)[0]:
+            return b""
+        return os.read(self.descriptor, 1 << 16)
+
+    def settle(self, wanted: bytes = b"", quiet: float = QUIET) -> bytes:
+        """What comes until it is quiet, not before `wanted` has come."""
+        sent, limit, last = b"", time.monotonic() + 20, time.monotonic()
+        while time.monotonic() < limit and (wanted not in sent or time.monotonic() - last < quiet):
+            if data := self.read(0.02):
+                sent, last = sent + data, time.monotonic()
+        assert wanted in sent
+        return sent
+
+    def press(self, key: bytes, wanted: bytes = b"") -> int:
+        """Bytes that answer a key."""
+        os.write(self.descriptor, key)
+        return len(self.settle(wanted))
+
+    def close(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+        os.close(self.descriptor)
+
+
+@pytest.fixture
+def terminal() -> Iterator[Terminal]:
+    terminal = Terminal()
+    yield terminal
+    terminal.close()
+
+
+RIGHT, LEFT, DOWN = b"\x1b[C", b"\x1b[D", b"\x1b[B"
+
+
+def test_what_is_sent_stays_within_the_budgets(terminal):
+    """Budgets of the interface at 120x40: what is felt over a slow line is bytes."""
+    assert len(terminal.settle(b"reads 8")) <= 30 * 1024, "from the start to a settled screen"
+    assert terminal.press(b"", b"") == 0
+    assert len(terminal.settle(quiet=1.5)) == 0, "nothing is sent while nothing happens"
+    assert 0 < terminal.press(DOWN) <= 4096, "from the text to the tokens"
+    for key in (LEFT, LEFT, RIGHT):
+        assert 0 < terminal.press(key) <= 512, "a step of the token cursor, the lens included"
+    assert 0 < terminal.press(b"\r", b"France") <= 11 * 1024, "a run: at most 1 KiB for each line"
+    for _ in range(5):
+        assert 0 < terminal.press(b"\t") <= 4096, "another pane"
+    assert 0 < terminal.press(b"4") <= 4096
+    for _ in range(3):
+        assert 0 < terminal.press(DOWN) <= 512, "a step of the layer cursor"
+    assert 0 < terminal.press(b"3") <= 4096
+    assert 0 < terminal.press(RIGHT) <= 512, "a step through the settings"
+    assert 0 < terminal.press(b"5") <= 4096
+    for _ in range(3):
+        assert 0 < terminal.press(b"k") <= 512, "a step through the readings"
+
+
+def test_the_terminal_is_restored_at_the_end(terminal):
+    terminal.settle(b"reads 8")
+    os.write(terminal.descriptor, b"\x11")
+    sent = b""
+    while True:
+        try:
+            data = terminal.read(5)
+        except OSError:
+            break
+        if not data:
+            break
+        sent += data
+    for restoring in (b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1000l"):
+        assert restoring in sent
