@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -36,6 +37,8 @@ class Row:
     ids: list[int] = field(default_factory=list)
     probabilities: list[float] = field(default_factory=list)
     done: bool = False
+    overflowed: bool = False
+    """It ended because the model's logits were no numbers any more."""
 
 
 @dataclass(frozen=True)
@@ -103,8 +106,8 @@ def extend(row: Row, token: int, probability: float, end_tokens: frozenset[int],
     """Add a token to a row, unless the row has ended or the token ends it."""
     if row.done:
         return
-    if token in end_tokens:
-        row.done = True
+    if token in end_tokens or math.isnan(probability):
+        row.done, row.overflowed = True, math.isnan(probability)
         return
     row.ids.append(token)
     row.probabilities.append(probability)
@@ -114,10 +117,16 @@ def extend(row: Row, token: int, probability: float, end_tokens: frozenset[int],
 def compact(rows: list[Row], active: list[int], last: list[int], cache: Any) -> tuple[list[int], list[int], Any]:
     """Drop the ended rows from the batch once there are enough of them to pay for the copy of the cache."""
     alive = [place for place, index in enumerate(active) if not rows[index].done]
-    if len(alive) > COMPACT_BELOW * len(active) or not hasattr(cache, "batch_select_indices"):
+    if len(alive) > COMPACT_BELOW * len(active) or not can_select_rows(cache):
         return active, last, cache
     cache.batch_select_indices(torch.tensor(alive))
     return [active[place] for place in alive], [last[place] for place in alive], cache
+
+
+def can_select_rows(cache: Any) -> bool:
+    """Whether rows can be dropped from a cache; layers with a recurrent state cannot do it."""
+    layers = getattr(cache, "layers", ())
+    return bool(layers) and all(hasattr(layer, "batch_select_indices") for layer in layers)
 
 
 def prefill_injected(
@@ -178,7 +187,8 @@ def choose(logits: torch.Tensor, temperature: float, draws: torch.Tensor | None)
         chosen = logits.argmax(-1)
     else:
         # on the CPU, as not every device has float64
-        cumulative = (logits.cpu().double() / temperature).softmax(-1).cumsum(-1)
+        wide = logits.cpu().double()
+        cumulative = ((wide - wide.max(-1, keepdim=True).values) / temperature).softmax(-1).cumsum(-1)
         reach = draws.unsqueeze(-1) * cumulative[:, -1:]
         chosen = torch.searchsorted(cumulative, reach, right=True).squeeze(-1).clamp_max(logits.shape[-1] - 1)
         chosen = chosen.to(logits.device)

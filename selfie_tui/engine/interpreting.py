@@ -20,7 +20,7 @@ from selfie_tui.engine.memory import rows_that_fit
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts import InterpretationPrompt, build_prompt, encode_source
 from selfie_tui.engine.relevancy import uninjected_probabilities
-from selfie_tui.engine.texts import cut_tokens, ends_at, text_of
+from selfie_tui.engine.texts import answer, cut_tokens, ends_at, text_of
 from selfie_tui.errors import Cancelled, PromptError, RequestError, SelfieError
 from selfie_tui.records import (
     Cell,
@@ -35,6 +35,7 @@ from selfie_tui.records import (
     Progress,
     Request,
     Token,
+    layer_name,
 )
 from selfie_tui.selection import parse_mode
 
@@ -68,7 +69,8 @@ def interpret_vectors(
     plain = prefill_plain(model, target.ids, cancelled)
     run = Run(model, request, vectors, tuple(source), target, plain, cancelled)
     pending = list(range(len(request.cells)))
-    size = rows_that_fit(model, len(target.ids) + request.max_new_tokens)
+    rows = rows_that_fit(model, len(target.ids) + request.max_new_tokens)
+    size = max(1, rows // 2 if request.random_control else rows)
     while pending:
         chunk = pending[:size]
         try:
@@ -90,6 +92,8 @@ def interpret_vectors(
 def read_source(model: Model, request: Request, cancelled: Callable[[], bool]) -> tuple[Token, ...]:
     """The source prompt's tokens, once the request is known to fit model and prompt."""
     parse_mode(request.mode)
+    if not request.prompt.strip():
+        raise PromptError("The prompt is empty.", "Type the text whose hidden states you want to read.")
     if not request.cells:
         raise RequestError("No cell is chosen.", "Mark at least one token and one layer.")
     if request.max_new_tokens < 1:
@@ -100,12 +104,21 @@ def read_source(model: Model, request: Request, cancelled: Callable[[], bool]) -
     model.check_layer(request.injection_layer)
     for cell in request.cells:
         model.check_layer(cell.layer)
-        if not 0 <= cell.position < len(source):
-            raise RequestError(
-                f"Token {cell.position} is out of range: the prompt has {len(source)} tokens.",
-                f"Choose 0 to {len(source) - 1}.",
-            )
+        check_position(source, cell.position)
     return source
+
+
+def check_position(source: Sequence[Token], position: int) -> None:
+    """Refuse a position that the prompt does not have.
+
+    Raises:
+        RequestError: naming the positions there are.
+    """
+    if not 0 <= position < len(source):
+        raise RequestError(
+            f"Token {position} is out of range: the prompt has {len(source)} tokens.",
+            f"Choose 0 to {len(source) - 1}.",
+        )
 
 
 def source_tokens(model: Model, prompt: str) -> tuple[Token, ...]:
@@ -144,7 +157,14 @@ def read_vectors(
     layers = sorted({cell.layer for cell in cells})
     positions = sorted({cell.position for cell in cells})
     states = model.read([token.id for token in source], layers, positions, cancelled)
-    return torch.stack([states[cell.layer][positions.index(cell.position)].to(model.device) for cell in cells])
+    vectors = torch.stack([states[cell.layer][positions.index(cell.position)].to(model.device) for cell in cells])
+    for cell, finite in zip(cells, vectors.isfinite().all(-1).tolist(), strict=True):
+        if not finite:
+            raise SelfieError(
+                f"The state at {layer_name(cell.layer)}, token {cell.position} overflows {model.info().dtype}.",
+                "Load the model in bf16 or fp32.",
+            )
+    return vectors
 
 
 @dataclass
@@ -166,7 +186,8 @@ class Run:
     @property
     def stops(self) -> tuple[str, ...]:
         """Texts at which an answer ends: the request's and the model's own."""
-        return (*self.request.stop, *(getattr(self.model.module.generation_config, "stop_strings", None) or ()))
+        own = getattr(self.model.module.generation_config, "stop_strings", None) or ()
+        return tuple(stop for stop in (*self.request.stop, *([own] if isinstance(own, str) else own)) if stop)
 
     def batch(self, chunk: Sequence[int]) -> Iterator[Event]:
         """Decode some of the request's cells together, with the control if it is still unknown."""
@@ -187,20 +208,27 @@ class Run:
                 yield from self.updates(chunk, rows, steps)
             none = self.effects_baseline(rows[: len(chunk)])
         except Cancelled:
-            yield from self.kept(chunk, rows)
+            yield from self.kept(chunk, rows, uninjected)
             raise
         yield from self.finished(chunk, rows, none, len(randoms))
 
-    def kept(self, chunk: Sequence[int], rows: Sequence[Row]) -> Iterator[Event]:
-        """The cells whose answer was complete when the run was cancelled, without relevancy."""
+    def kept(self, chunk: Sequence[int], rows: Sequence[Row], uninjected: int) -> Iterator[Event]:
+        """What was complete when the run was cancelled: the control, and cells, without relevancy."""
+        if uninjected and rows and self.complete(rows[-1]):
+            self.control = self.make_control("none", rows[-1])
+            yield ControlFinished(control=self.control)
         for index, row in zip(chunk, rows, strict=False):
-            if row.done:
+            if self.complete(row):
                 yield CellFinished(index=index, interpretation=self.interpretation(index, row, None, None))
+
+    def complete(self, row: Row) -> bool:
+        """Whether a row has ended or has all the tokens that were asked for."""
+        return row.done or len(row.ids) == self.request.max_new_tokens
 
     def limits(self, chunk: Sequence[int], randoms: int) -> Limits:
         """When and how the rows of a batch end; a cell's seed does not depend on the batch that it is in."""
-        cells = [self.request.seed * 1_000_003 + index for index in chunk]
-        seeds = [*cells, *cells[:randoms], self.request.seed * 1_000_003 + len(self.request.cells)]
+        cells = [self.seed(index) for index in chunk]
+        seeds = [*cells, *cells[:randoms], self.seed(len(self.request.cells))]
         return Limits(
             self.request.max_new_tokens,
             ends=lambda row: ends_at(self.model.tokenizer, row.ids, self.stops),
@@ -208,9 +236,13 @@ class Run:
             seeds=seeds,
         )
 
+    def seed(self, index: int) -> int:
+        """The seed of the cell at `index`, or of the control at the index after the last; any integer will do."""
+        return (self.request.seed * 1_000_003 + index) % 2**63
+
     def random_vector(self, index: int) -> torch.Tensor:
         """A random direction `(hidden,)` of the norm of a cell's vector, the same for the same request."""
-        generator = torch.Generator().manual_seed(self.request.seed * 1_000_003 + index)
+        generator = torch.Generator().manual_seed(self.seed(index))
         vector = self.vectors[index]
         direction = unit(torch.randn(vector.shape[-1], generator=generator))
         length: torch.Tensor = vector.float().norm()
@@ -239,6 +271,11 @@ class Run:
         self, chunk: Sequence[int], rows: Sequence[Row], none: Sequence[list[float] | None], randoms: int
     ) -> Iterator[Event]:
         """The records of a decoded batch, the control first."""
+        if overflowed := sum(row.overflowed for row in rows):
+            yield Notice(
+                text=f"{overflowed} answers of this batch end early: the logits overflow {self.model.info().dtype}.",
+                severity="warning",
+            )
         if self.control is None:
             self.control = self.make_control("none", rows[-1])
             yield ControlFinished(control=self.control)
@@ -262,8 +299,11 @@ class Run:
         return uninjected_probabilities(self.model, self.plain, [row.ids for row in rows], self.cancelled)
 
     def make_control(self, kind: str, row: Row, cell: Cell | None = None) -> Control:
-        tokens = self.tokens(row, None)
-        return Control(kind=kind, text=join(tokens), tokens=tokens, cell=cell)  # type: ignore[arg-type]
+        return Control(kind=kind, text=self.text(row), tokens=self.tokens(row, None), cell=cell)  # type: ignore[arg-type]
+
+    def text(self, row: Row) -> str:
+        """A row's answer."""
+        return answer(self.model.tokenizer, row.ids, self.stops)
 
     def tokens(self, row: Row, none: list[float] | None) -> tuple[GeneratedToken, ...]:
         """A row's tokens up to where its answer ends, with what the injection changed."""
@@ -273,7 +313,7 @@ class Run:
                 text=piece,
                 id=row.ids[place],
                 probability=row.probabilities[place],
-                effect=None if none is None else row.probabilities[place] - none[place],
+                effect=None if none is None or math.isnan(none[place]) else row.probabilities[place] - none[place],
             )
             for place, piece in enumerate(pieces)
         )
@@ -282,7 +322,7 @@ class Run:
         """A decoded row as the record of its cell."""
         cell = self.request.cells[index]
         tokens = self.tokens(row, none)
-        text = join(tokens)
+        text = self.text(row)
         relevancies = [token.relevancy for token in tokens if token.relevancy is not None]
         return Interpretation(
             cell=cell,
@@ -294,8 +334,3 @@ class Run:
             says_no_more=self.control is not None and text == self.control.text,
             random=random,
         )
-
-
-def join(tokens: Sequence[GeneratedToken]) -> str:
-    """The text of generated tokens without the white space around it."""
-    return "".join(token.text for token in tokens).strip()

@@ -29,7 +29,8 @@ def uninjected_probabilities(
     if not order:
         return result
     longest = max(len(row) for row in rows)
-    per_row = longest * plain.logits.shape[-1] * 4
+    positions = longest if can_repeat(plain.cache) else len(plain.ids) + longest
+    per_row = positions * plain.logits.shape[-1] * 4
     size = max(1, LOGITS_BYTES // per_row)
     distinct = list(dict.fromkeys(tuple(rows[i]) for i in order))
     found: dict[tuple[int, ...], list[float]] = {}

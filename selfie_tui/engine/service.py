@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-from selfie_tui.engine.interpreting import interpret, source_tokens
+from selfie_tui.engine.interpreting import check_position, interpret, source_tokens
 from selfie_tui.engine.lens import logit_lens
 from selfie_tui.engine.loading import load
 from selfie_tui.engine.model import Model
@@ -61,8 +61,9 @@ class EngineService:
                 except SelfieError as error:
                     yield PresetTokens(preset=preset, problem=str(error))
             case ReadLens(prompt=prompt, position=position, k=k):
-                ids = [token.id for token in source_tokens(self.model, prompt)]
-                rows = logit_lens(self.model, ids, position, k=k)
+                tokens = source_tokens(self.model, prompt)
+                check_position(tokens, position)
+                rows = logit_lens(self.model, [token.id for token in tokens], position, k=k)
                 yield LensRead(prompt=prompt, position=position, rows=rows)
             case Interpret(request=request):
                 yield from interpret(self.model, request, cancelled)
@@ -70,10 +71,16 @@ class EngineService:
     def _load(self, task: LoadModel, cancelled: Callable[[], bool], post: Callable[[Event], object]) -> Iterator[Event]:
         """Load a model; the one before stays current until the new one is ready."""
 
+        told: ModelProgress | None = None
+
         def report(step: str, fraction: float | None) -> None:
+            nonlocal told
             if cancelled():
                 raise Cancelled
-            post(ModelProgress(step=step, fraction=fraction))
+            progress = ModelProgress(step=step, fraction=fraction)
+            if progress != told:
+                told = progress
+                post(progress)
 
         model = load(task.name, device=task.device, dtype=task.dtype, report=report)
         self._model = model

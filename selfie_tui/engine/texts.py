@@ -17,8 +17,22 @@ def text_of(tokenizer: Any, ids: Sequence[int]) -> str:
     return text
 
 
+def answer(tokenizer: Any, ids: Sequence[int], stops: Sequence[str]) -> str:
+    """The text of the ids up to the first stop text, without the white space around it.
+
+    It may be more than the ids' own texts in a row: several tokens can make one character.
+    """
+    whole = text_of(tokenizer, ids)
+    return whole[: end_of(whole, stops)].strip()
+
+
+def end_of(text: str, stops: Sequence[str]) -> int:
+    """Where the first of the stop texts begins, or else the length of the text."""
+    return min((place for place in map(text.find, stops) if place >= 0), default=len(text))
+
+
 def ends_at(tokenizer: Any, ids: Sequence[int], stops: Sequence[str]) -> bool:
-    """Whether the newest token completes one of the stop texts after some text of its own."""
+    """Whether one of the stop texts is in the text of the newest tokens."""
     if not stops:
         return False
     tail = text_of(tokenizer, ids[-LOOK_BACK:])
@@ -29,10 +43,9 @@ def cut_tokens(tokenizer: Any, ids: Sequence[int], stops: Sequence[str]) -> list
     """The texts of the ids up to the first stop text; ids of which nothing is left are dropped."""
     pieces = list(token_texts(tokenizer, list(ids)))
     whole = "".join(pieces)
-    ends = [place for place in (whole.find(stop) for stop in stops) if place >= 0]
-    if not ends:
+    left, kept = end_of(whole, stops), []
+    if left == len(whole):
         return pieces
-    left, kept = min(ends), []
     for piece in pieces:
         if left <= 0:
             break
