@@ -1,0 +1,615 @@
+"""A run from request to records: against a plain reference, and when memory, the user or the request is in the way."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import math
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, Gemma2Config, LlamaConfig
+
+from selfie_tui.engine import decoding, interpreting
+from selfie_tui.engine.decoding import can_repeat, prefill_plain
+from selfie_tui.engine.injection import Injection
+from selfie_tui.engine.interpreting import interpret
+from selfie_tui.engine.loading import load
+from selfie_tui.engine.model import Model, adopt
+from selfie_tui.engine.texts import answer
+from selfie_tui.errors import Cancelled, PlaceholderError, PromptError, RequestError, SelfieError
+from selfie_tui.records import (
+    EMBED,
+    MODES,
+    Cell,
+    CellFinished,
+    Control,
+    ControlFinished,
+    Event,
+    Interpretation,
+    Notice,
+    Preset,
+    Progress,
+    Request,
+)
+from tests.engine.reference import decoded, interpreted, state_at
+from tests.engine.tokenizers_zoo import tokenizer_of
+from tests.engine.zoo import LLAMA_LIKE, build, byte_tokenizer, randomise
+
+PROMPT = "the Eiffel Tower is located in Paris"
+PRESET = Preset("test", "the man in _ _ is located in the city of")
+CELLS = tuple(Cell(layer, position) for layer in (EMBED, 0, 1) for position in (1, 3, 5))
+REQUEST = Request(PROMPT, CELLS, PRESET, max_new_tokens=8)
+CLOSE = 2e-5  # sums of float32 in another order
+
+
+@pytest.fixture(scope="module")
+def llama() -> Model:
+    return build("llama", layers=2)
+
+
+@pytest.fixture
+def ending(llama: Model, monkeypatch: pytest.MonkeyPatch) -> Model:
+    """A model for which some of the answers to `REQUEST` end early, at tokens of their own, and others do not."""
+    monkeypatch.setattr(llama.module.generation_config, "eos_token_id", some_ends(llama))
+    return llama
+
+
+def some_ends(model: Model) -> list[int]:
+    """Tokens that end some of the answers to `REQUEST` in different steps."""
+    rows = [[token.id for token in reading.tokens] for reading in readings(interpret(model, REQUEST))]
+    return [rows[0][3], rows[4][5], rows[7][2]]
+
+
+# What a run tells ---------------------------------------------------------------------------------------------------
+
+
+def readings(events: Iterator[Event] | list[Event]) -> list[Interpretation]:
+    """The interpretations in the order of the cells."""
+    found = {event.index: event.interpretation for event in events if isinstance(event, CellFinished)}
+    return [found[index] for index in sorted(found)]
+
+
+def control_of(events: list[Event]) -> Control:
+    """The one control of a run."""
+    (control,) = [event.control for event in events if isinstance(event, ControlFinished)]
+    return control
+
+
+def notices_of(events: list[Event]) -> list[Notice]:
+    return [event for event in events if isinstance(event, Notice)]
+
+
+def assert_same(one: Any, other: Any) -> None:
+    """Two records, or lists of them, are equal up to the rounding of float32."""
+
+    def compare(a: Any, b: Any, path: str) -> None:
+        if isinstance(a, float) and isinstance(b, float):
+            assert math.isclose(a, b, abs_tol=CLOSE), (path, a, b)
+        elif isinstance(a, dict) and isinstance(b, dict):
+            assert a.keys() == b.keys(), path
+            for key in a:
+                compare(a[key], b[key], f"{path}.{key}")
+        elif isinstance(a, list | tuple) and isinstance(b, list | tuple):
+            assert len(a) == len(b), path
+            for place, (left, right) in enumerate(zip(a, b, strict=True)):
+                compare(left, right, f"{path}[{place}]")
+        else:
+            assert a == b, path
+
+    compare(msgspec.to_builtins(one), msgspec.to_builtins(other), "")
+
+
+def changed(**fields: Any) -> Request:
+    """`REQUEST` with other fields."""
+    return msgspec.structs.replace(REQUEST, **fields)
+
+
+class Forwards:
+    """Counts the forwards of a model while open: rows and tokens of each; `limit` raises in those with more rows."""
+
+    def __init__(self, model: Model, limit: int | None = None, error: Exception | None = None) -> None:
+        self.model, self.limit, self.error = model, limit, error
+        self.shapes: list[tuple[int, int]] = []
+        self.only: Callable[[tuple[int, int]], bool] = lambda shape: True
+
+    def note(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        shape = tuple((args[0] if args else kwargs["input_ids"]).shape)
+        self.shapes.append(shape)  # type: ignore[arg-type]
+        if self.limit is not None and shape[0] > self.limit and self.only(shape):  # type: ignore[arg-type]
+            assert self.error is not None
+            raise self.error
+
+    def __enter__(self) -> Forwards:
+        self.handle = self.model.module.register_forward_pre_hook(self.note, with_kwargs=True)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.handle.remove()
+
+
+def hooks_on(model: Model) -> int:
+    return sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.module.modules())
+
+
+@contextmanager
+def unchanged(model: Model) -> Iterator[None]:
+    """Check that what happens inside leaves weights and hooks of a model as they are."""
+    before, hooks = copy.deepcopy(model.module.state_dict()), hooks_on(model)
+    yield
+    after = model.module.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert hooks_on(model) == hooks
+
+
+# A run equals the reference -----------------------------------------------------------------------------------------
+
+
+def assert_is_the_reference(model: Model, request: Request) -> None:
+    """Every reading and the control of a run are what plain PyTorch gives row by row."""
+    events = list(interpret(model, request))
+    control = control_of(events)
+    expected = decoded(model, request, None)
+    assert [token.id for token in control.tokens] == expected.ids
+    assert [token.probability for token in control.tokens] == pytest.approx(expected.probabilities, abs=CLOSE)
+    for cell, reading in zip(request.cells, readings(events), strict=True):
+        expected = interpreted(model, request, cell)
+        assert [token.id for token in reading.tokens] == expected.ids
+        assert [token.probability for token in reading.tokens] == pytest.approx(expected.probabilities, abs=CLOSE)
+        assert [token.effect for token in reading.tokens] == pytest.approx(expected.effects, abs=CLOSE)
+        assert reading.treatment_effect == pytest.approx(
+            sum(map(abs, expected.effects)) / len(expected.effects) if expected.effects else None, abs=CLOSE
+        )
+        assert reading.text == answer(model.tokenizer, expected.ids, ())
+        assert reading.norm == pytest.approx(float(state_at(model, request.prompt, cell).norm()), rel=1e-5)
+        assert reading.says_no_more == (reading.text == control.text)
+
+
+@pytest.mark.parametrize("family", ["gpt2", "gemma2", "bloom", "falcon", "neox"])
+def test_a_run_is_what_plain_hooks_give_row_by_row(family: str) -> None:
+    assert_is_the_reference(build(family, layers=2), changed(cells=CELLS[::2], injection_layer=EMBED))
+
+
+@pytest.mark.parametrize("layer", [EMBED, 0])
+@pytest.mark.parametrize("mode", MODES)
+def test_each_mode_is_its_definition(llama: Model, mode: str, layer: int) -> None:
+    assert_is_the_reference(llama, changed(cells=CELLS[::3], mode=mode, strength=0.7, injection_layer=layer))
+
+
+def test_relevancy_and_answer_stop_before_the_token_that_ends_them(ending: Model) -> None:
+    lengths = {len(reading.tokens) for reading in readings(interpret(ending, REQUEST))}
+    assert len(lengths) > 1
+    assert_is_the_reference(ending, REQUEST)
+
+
+@pytest.mark.parametrize("window", [6, 14, 18])
+def test_a_sliding_window_shorter_than_prompt_or_answer_changes_nothing(window: int) -> None:
+    """The prompt has 13 tokens: the window is overrun by the prompt alone, by prompt and answer, or is not."""
+    torch.manual_seed(3)
+    config = Gemma2Config(
+        num_hidden_layers=2, head_dim=16, sliding_window=window, query_pre_attn_scalar=16, **LLAMA_LIKE
+    )
+    module = AutoModelForCausalLM.from_config(config, attn_implementation="eager").eval()
+    randomise(module)
+    model = adopt(module, byte_tokenizer(), "windowed")
+    plain = prefill_plain(model, tuple(byte_tokenizer()(PRESET.text)["input_ids"]))
+    assert can_repeat(plain.cache) == (len(plain.ids) < window)
+    assert_is_the_reference(model, changed(cells=CELLS[::4]))
+    assert_is_the_reference(model, changed(prompt=PROMPT + PROMPT, cells=(Cell(1, 12),)))
+
+
+def test_a_cell_says_no_more_exactly_where_its_text_is_the_controls(llama: Model) -> None:
+    events = list(interpret(llama, changed(mode="add", strength=0.0)))
+    assert [reading.says_no_more for reading in readings(events)] == [True] * len(CELLS)
+    events = list(interpret(llama, REQUEST))
+    marks = [reading.says_no_more for reading in readings(events)]
+    assert marks == [reading.text == control_of(events).text for reading in readings(events)]
+    assert not all(marks)
+
+
+def test_the_demo_model_answers_for_every_cell_and_no_effect_exceeds_one() -> None:
+    model = load("demo")
+    tokens = interpreting.source_tokens(model, "The Eiffel Tower is in Paris.")
+    cells = tuple(Cell(layer, len(tokens) - 1) for layer in range(EMBED, model.layers))
+    preset = Preset("test", "This _ _ _ represents the concept of")
+    events = list(interpret(model, Request("The Eiffel Tower is in Paris.", cells, preset, random_control=True)))
+    found = readings(events)
+    assert [reading.cell for reading in found] == list(cells)
+    assert all(abs(token.effect or 0) <= 1 and 0 <= token.probability <= 1 for each in found for token in each.tokens)
+    assert all(reading.random is not None and reading.random.cell == reading.cell for reading in found)
+
+
+# Bad requests -------------------------------------------------------------------------------------------------------
+
+BAD = {
+    "an empty prompt": (changed(prompt=""), PromptError, "empty"),
+    "a blank prompt": (changed(prompt=" \n\t "), PromptError, "empty"),
+    "a prompt past the context": (changed(prompt=PROMPT * 40), PromptError, "takes 128"),
+    "a layer after the last": (changed(cells=(Cell(2, 1),)), RequestError, "Layer 2 is out of range"),
+    "a layer before embed": (changed(cells=(Cell(-2, 1),)), RequestError, "Layer -2 is out of range"),
+    "a position after the last": (changed(cells=(Cell(0, 99),)), RequestError, "Token 99 is out of range"),
+    "a position before the first": (changed(cells=(Cell(0, -1),)), RequestError, "Token -1 is out of range"),
+    "an injection layer after the last": (changed(injection_layer=2), RequestError, "Layer 2 is out of range"),
+    "no cells": (changed(cells=()), RequestError, "No cell"),
+    "no tokens to generate": (changed(max_new_tokens=0), RequestError, "nothing to generate"),
+    "an unknown mode": (changed(mode="average"), RequestError, "no injection mode “average”"),
+    "a strength that is no number": (changed(strength=math.nan), RequestError, "finite"),
+    "an infinite strength": (changed(strength=math.inf), RequestError, "finite"),
+    "a negative temperature": (changed(temperature=-1.0), RequestError, "temperature"),
+    "a preset without placeholder": (changed(preset=Preset("p", "the city of")), PlaceholderError, "placeholder"),
+    "a preset past the context": (changed(preset=Preset("p", "of _ " * 70)), PromptError, "takes 128"),
+    "an answer past the context": (changed(max_new_tokens=120), PromptError, "Generate fewer tokens"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_request_is_refused_before_any_forward(llama: Model, case: str) -> None:
+    request, kind, message = BAD[case]
+    with Forwards(llama) as forwards, unchanged(llama), pytest.raises(kind, match=message) as caught:
+        list(interpret(llama, request))
+    assert not forwards.shapes
+    assert caught.value.remedy
+    assert "\n" not in caught.value.cause
+    assert len(readings(interpret(llama, changed(cells=CELLS[:1], max_new_tokens=1)))) == 1
+
+
+def test_an_answer_that_just_fits_the_context_is_given(llama: Model) -> None:
+    room = llama.context - len(llama.tokenizer(PRESET.text)["input_ids"])
+    events = list(interpret(llama, changed(cells=CELLS[:1], max_new_tokens=room)))
+    assert len(control_of(events).tokens) == room
+
+
+# Memory -------------------------------------------------------------------------------------------------------------
+
+NO_MEMORY = {
+    "cuda": torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+    "cpu": RuntimeError("[enforce fail at alloc_cpu.cpp:121] . DefaultCPUAllocator: can't allocate memory: you tried"),
+    "mps": RuntimeError("MPS backend out of memory (MPS allocated: 9.00 GB)"),
+}
+
+
+@pytest.mark.parametrize("device", NO_MEMORY)
+@pytest.mark.parametrize("where", ["prefill", "step"])
+def test_without_memory_the_batch_is_halved_and_the_records_are_the_same(llama: Model, device: str, where: str) -> None:
+    unlimited = list(interpret(llama, REQUEST))
+    with Forwards(llama, limit=4, error=NO_MEMORY[device]) as forwards, unchanged(llama):
+        forwards.only = lambda shape: (shape[1] == 1) == (where == "step")
+        events = list(interpret(llama, REQUEST))
+    assert_same(readings(events), readings(unlimited))
+    assert_same(control_of(events), control_of(unlimited))
+    halved = notices_of(events)
+    assert [notice.severity for notice in halved] == ["warning"] * len(halved)
+    assert halved[0].text == "Out of memory with 9 cells at once: going on with 4."
+    assert [event.interpretation.cell for event in events if isinstance(event, CellFinished)] == list(CELLS)
+
+
+@pytest.mark.parametrize("device", NO_MEMORY)
+def test_without_memory_for_one_row_the_error_is_clear_and_the_model_usable(llama: Model, device: str) -> None:
+    with (
+        Forwards(llama, limit=1, error=NO_MEMORY[device]),
+        unchanged(llama),
+        pytest.raises(SelfieError, match="no memory for even one cell") as caught,
+    ):
+        list(interpret(llama, REQUEST))
+    assert "smaller" in caught.value.remedy
+    assert len(readings(interpret(llama, REQUEST))) == len(CELLS)
+
+
+@pytest.mark.parametrize("device", NO_MEMORY)
+def test_without_memory_for_the_prompts_themselves_the_error_is_clear(llama: Model, device: str) -> None:
+    with (
+        Forwards(llama, limit=0, error=NO_MEMORY[device]),
+        unchanged(llama),
+        pytest.raises(SelfieError, match="not enough memory") as caught,
+    ):
+        list(interpret(llama, REQUEST))
+    assert "shorten the prompts" in caught.value.remedy
+
+
+def test_other_errors_of_a_forward_are_not_taken_for_a_lack_of_memory(llama: Model) -> None:
+    error = RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+    with Forwards(llama, limit=4, error=error), unchanged(llama), pytest.raises(RuntimeError, match="shapes"):
+        list(interpret(llama, REQUEST))
+
+
+@pytest.mark.parametrize("rows", [1, 2, 4, 100])
+@pytest.mark.parametrize("temperature", [0.0, 1.5])
+def test_how_memory_splits_the_batch_changes_no_record(
+    llama: Model, rows: int, temperature: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = changed(random_control=True, temperature=temperature, seed=7)
+    whole = list(interpret(llama, request))
+    monkeypatch.setattr(interpreting, "rows_that_fit", lambda model, tokens: rows)
+    with Forwards(llama) as forwards:
+        split = list(interpret(llama, request))
+    assert_same(readings(split), readings(whole))
+    assert_same(control_of(split), control_of(whole))
+    prefills = [rows for rows, tokens in forwards.shapes[2:] if tokens == forwards.shapes[2][1]]
+    assert max(prefills) <= 2 * max(1, rows // 2) + 1
+
+
+def test_the_control_is_decoded_once_however_often_the_batch_is_split(
+    llama: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interpreting, "rows_that_fit", lambda model, tokens: 3)
+    with Forwards(llama) as forwards:
+        events = list(interpret(llama, changed(relevancy=False)))
+    assert sum(isinstance(event, ControlFinished) for event in events) == 1
+    prefills = [rows for rows, tokens in forwards.shapes[2:] if tokens > 1]
+    assert prefills == [4, 3, 3]
+
+
+def test_states_that_overflow_the_number_format_are_named() -> None:
+    torch.manual_seed(0)
+    module = AutoModelForCausalLM.from_config(LlamaConfig(num_hidden_layers=2, **LLAMA_LIKE)).eval()
+    randomise(module)
+    with torch.no_grad():
+        module.model.layers[0].mlp.down_proj.weight.mul_(1e5)
+    model = adopt(module.half(), byte_tokenizer(), "overflowing")
+    assert len(readings(interpret(model, changed(cells=(Cell(EMBED, 3),), injection_layer=1)))) == 1
+    with pytest.raises(SelfieError, match="state at L0, token 3 overflows fp16") as caught:
+        list(interpret(model, changed(cells=(Cell(EMBED, 3), Cell(0, 3)))))
+    assert "bf16" in caught.value.remedy
+
+
+def test_answers_that_overflow_end_and_say_so_and_no_record_holds_a_number_that_is_none(llama: Model) -> None:
+    events = list(interpret(llama, changed(mode="add", strength=3e38)))
+    assert [len(reading.tokens) for reading in readings(events)][-3:] == [0, 0, 0]
+    assert any("overflow fp32" in notice.text for notice in notices_of(events))
+    for event in events:
+        assert msgspec.json.decode(msgspec.json.encode(event), type=type(event)) == event
+    assert control_of(events).tokens
+
+
+# Cancelling ---------------------------------------------------------------------------------------------------------
+
+
+class Flag:
+    """A cancel flag that is asked; it is set by itself after having been asked `after` times."""
+
+    def __init__(self, after: int = sys.maxsize) -> None:
+        self.after, self.asked, self.set = after, 0, False
+
+    def __call__(self) -> bool:
+        self.asked += 1
+        return self.set or self.asked > self.after
+
+
+def times_asked(model: Model) -> int:
+    """How often a whole run asks the flag."""
+    flag = Flag()
+    list(interpret(model, REQUEST, flag))
+    return flag.asked
+
+
+def run_until_cancelled(
+    model: Model, request: Request, flag: Flag, hear: Callable[[Event], None] = lambda event: None
+) -> list[Event]:
+    """The events of a run that is cancelled; `hear` is told of each as it comes."""
+    events: list[Event] = []
+
+    def run() -> None:
+        for event in interpret(model, request, flag):
+            events.append(event)
+            hear(event)
+
+    with pytest.raises(Cancelled):
+        run()
+    return events
+
+
+def test_a_cancel_ends_the_run_wherever_it_comes_and_leaves_the_model_as_it_was(llama: Model) -> None:
+    """The flag is asked before every block of every forward: each of these moments is tried."""
+    expected = list(interpret(llama, REQUEST))
+    count = times_asked(llama)
+    assert count > 2 * llama.layers * REQUEST.max_new_tokens * 0.8
+    for after in {*range(8), *range(8, count, 3), count - 1}:
+        flag = Flag(after)
+        with unchanged(llama):
+            run_until_cancelled(llama, REQUEST, flag)
+        assert flag.asked == after + 1
+    again = list(interpret(llama, REQUEST))
+    assert readings(again) == readings(expected)
+    assert control_of(again) == control_of(expected)
+
+
+@pytest.mark.parametrize("step", [0, 1, 4, 6])
+def test_a_cancel_between_two_steps_begins_no_other_step(llama: Model, step: int) -> None:
+    flag, steps = Flag(), itertools.count()
+
+    def hear(event: Event) -> None:
+        if isinstance(event, Progress) and next(steps) == step:
+            flag.set = True
+            forwards.shapes.clear()
+
+    with Forwards(llama) as forwards:
+        run_until_cancelled(llama, REQUEST, flag, hear)
+    assert len(forwards.shapes) <= 1  # the forward whose first block heard it
+
+
+def test_answers_that_had_ended_are_kept_when_a_run_is_cancelled(ending: Model) -> None:
+    expected = readings(interpret(ending, REQUEST))
+    flag = Flag()
+
+    def hear(event: Event) -> None:
+        flag.set |= isinstance(event, Progress) and event.steps_done == 6 * len(CELLS)
+
+    kept = [event for event in run_until_cancelled(ending, REQUEST, flag, hear) if isinstance(event, CellFinished)]
+    ended = [index for index, reading in enumerate(expected) if len(reading.tokens) < 6]
+    assert 0 < len(ended) < len(CELLS)
+    assert [event.index for event in kept] == ended
+    for event in kept:
+        assert event.interpretation.text == expected[event.index].text
+        assert event.interpretation.treatment_effect is None
+
+
+def test_all_answers_are_kept_when_relevancy_is_cancelled(llama: Model) -> None:
+    expected = list(interpret(llama, REQUEST))
+    events = run_until_cancelled(llama, REQUEST, Flag(times_asked(llama) - 1))
+    assert [reading.text for reading in readings(events)] == [reading.text for reading in readings(expected)]
+    assert [reading.says_no_more for reading in readings(events)] == [
+        reading.says_no_more for reading in readings(expected)
+    ]
+    assert_same(control_of(events), control_of(expected))
+
+
+def test_cells_of_earlier_batches_are_kept_with_relevancy(llama: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interpreting, "rows_that_fit", lambda model, tokens: 4)
+    flag, finished = Flag(), itertools.count(1)
+
+    def hear(event: Event) -> None:
+        flag.set |= isinstance(event, CellFinished) and next(finished) == 4
+
+    kept = readings(run_until_cancelled(llama, REQUEST, flag, hear))
+    assert [reading.cell for reading in kept] == list(CELLS[:4])
+    assert all(reading.treatment_effect is not None for reading in kept)
+
+
+# Ends, samples and random directions ---------------------------------------------------------------------------------
+
+
+def test_answers_that_have_ended_leave_the_batch(ending: Model) -> None:
+    with Forwards(ending) as forwards:
+        found = readings(interpret(ending, changed(relevancy=False)))
+    steps = [rows for rows, tokens in forwards.shapes[2:] if tokens == 1]
+    control = len(decoded(ending, REQUEST, None).ids)
+    lengths = [len(reading.tokens) for reading in found] + [control]
+    alive = [sum(length > step for length in lengths) for step in range(len(steps))]
+    assert all(rows <= max(1, left / decoding.COMPACT_BELOW) for rows, left in zip(steps, alive, strict=True))
+    assert steps[-1] < steps[0]
+
+
+def test_a_text_is_cut_at_the_first_stop_and_its_row_ends_there(llama: Model) -> None:
+    free = list(interpret(llama, REQUEST))
+    (first, *_), control = readings(free), control_of(free).text
+    stop = next(token.text.strip() for token in first.tokens[2:] if token.text.strip() and token.text not in control)
+    request = changed(stop=("never said", stop), cells=CELLS[:1], relevancy=False)
+    with Forwards(llama) as forwards:
+        events = list(interpret(llama, request))
+    (stopped,) = readings(events)
+    assert stopped.text == first.text[: first.text.find(stop)].strip() != first.text
+    assert "".join(token.text for token in stopped.tokens).strip() == stopped.text
+    assert control_of(events).text == control
+    steps = [rows for rows, tokens in forwards.shapes[3:]]
+    assert steps == sorted(steps, reverse=True)
+    assert steps.count(2) <= len(stopped.tokens)
+    assert steps[-1] == 1  # the control alone goes on
+
+
+def test_an_empty_stop_text_stops_nothing(llama: Model) -> None:
+    assert readings(interpret(llama, changed(stop=("",)))) == readings(interpret(llama, REQUEST))
+
+
+def test_a_character_of_several_tokens_is_one_character_of_the_text() -> None:
+    tokenizer = tokenizer_of("gpt2")
+    for text in ("日本 café", "😀 and naïve"):
+        ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+        assert answer(tokenizer, ids, ()) == text
+        assert answer(tokenizer, ids, (" ",)) == text.split(" ")[0]
+
+
+def test_a_sample_depends_on_the_seed_and_on_nothing_else(llama: Model) -> None:
+    request = changed(temperature=2.0, seed=3)
+    one, other = list(interpret(llama, request)), list(interpret(llama, request))
+    assert readings(one) == readings(other)
+    assert control_of(one) == control_of(other)
+    texts = {
+        tuple(reading.text for reading in readings(interpret(llama, changed(temperature=2.0, seed=seed))))
+        for seed in (3, 4, -1, 2**70)
+    }
+    assert len(texts) == 4
+    assert {tuple(reading.text for reading in readings(interpret(llama, REQUEST)))}.isdisjoint(texts)
+
+
+def test_cells_of_one_vector_are_sampled_apart(llama: Model) -> None:
+    twice = readings(interpret(llama, changed(cells=(CELLS[0], CELLS[0]), temperature=2.0)))
+    assert twice[0].text != twice[1].text
+
+
+@pytest.mark.parametrize("temperature", [1e-310, 1e-6])
+def test_a_temperature_near_zero_is_greedy(llama: Model, temperature: float) -> None:
+    cold = readings(interpret(llama, changed(temperature=temperature)))
+    assert [reading.text for reading in cold] == [reading.text for reading in readings(interpret(llama, REQUEST))]
+
+
+def test_samples_follow_the_models_probabilities(llama: Model) -> None:
+    """4,000 first tokens of one vector: frequencies within five standard deviations of the probabilities."""
+    plain = prefill_plain(llama, llama.tokenizer(PRESET.text)["input_ids"])
+    draws = torch.rand(4000, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    chosen, _ = decoding.choose(plain.logits.expand(4000, -1), 1.0, draws)
+    counts = torch.bincount(torch.tensor(chosen), minlength=plain.logits.shape[-1]).double() / 4000
+    wanted = plain.logits[0].double().softmax(-1)
+    assert bool(((counts - wanted).abs() <= 5 * (wanted * (1 - wanted) / 4000).sqrt() + 1e-3).all())
+
+
+def injected_vectors(model: Model, request: Request, monkeypatch: pytest.MonkeyPatch) -> torch.Tensor:
+    """The vectors that the first batch of a run writes, `(rows, hidden)`."""
+    seen: list[torch.Tensor] = []
+    real = decoding.prefill_injected
+
+    def note(model: Model, plain: Any, injection: Injection, *rest: Any) -> Any:
+        seen.append(injection.vectors)
+        return real(model, plain, injection, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(decoding, "prefill_injected", note)
+        list(interpret(model, request))
+    return seen[0]
+
+
+def test_a_random_direction_has_its_cells_norm_and_is_the_seeds_and_the_cells_own(
+    llama: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = changed(random_control=True, max_new_tokens=1)
+    vectors = injected_vectors(llama, request, monkeypatch)
+    cells, randoms = vectors[: len(CELLS)], vectors[len(CELLS) :]
+    torch.testing.assert_close(randoms.norm(dim=-1), cells.norm(dim=-1), rtol=1e-5, atol=0)
+    cosines = torch.nn.functional.cosine_similarity(randoms.unsqueeze(0), randoms.unsqueeze(1), dim=-1)
+    assert float(cosines.fill_diagonal_(0).abs().max()) < 0.6  # 64 dimensions: 5 standard deviations
+    assert float(torch.nn.functional.cosine_similarity(randoms, cells, dim=-1).abs().max()) < 0.6
+    assert torch.equal(injected_vectors(llama, request, monkeypatch), vectors)
+    other = injected_vectors(llama, changed(random_control=True, max_new_tokens=1, seed=1), monkeypatch)
+    assert not torch.equal(other[len(CELLS) :], randoms)
+
+
+def test_a_random_control_is_the_reading_of_its_direction(llama: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = changed(random_control=True)
+    randoms = injected_vectors(llama, request, monkeypatch)[len(CELLS) :]
+    for reading, vector in zip(readings(interpret(llama, request)), randoms, strict=True):
+        assert reading.random is not None
+        assert [token.id for token in reading.random.tokens] == decoded(llama, request, vector).ids
+
+
+# Threads ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("families", [("llama", "llama"), ("llama", "gpt2")])
+def test_two_threads_give_what_each_gives_alone(families: tuple[str, str]) -> None:
+    models = [build(family, layers=2) for family in families]
+    requests = [REQUEST, changed(prompt="a man with hat", cells=CELLS[::3], random_control=True)]
+    expected = [readings(interpret(model, request)) for model, request in zip(models, requests, strict=True)]
+    assert all(expected)
+    found: list[list[list[Interpretation]]] = [[], []]
+
+    def work(place: int) -> None:
+        for _ in range(5):
+            found[place].append(readings(interpret(models[place], requests[place])))
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-4)
+    try:
+        threads = [threading.Thread(target=work, args=(place,)) for place in (0, 1)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert found == [[expected[0]] * 5, [expected[1]] * 5]
