@@ -107,15 +107,34 @@ def _read_batch(
 def _decode(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, embedded: Tensor, max_new_tokens: int
 ) -> list[str]:
-    """Greedy continuations of embedded prompts of one length."""
+    """Greedy continuations of embedded prompts of one length; rows that have ended are dropped as they go."""
+    endings, blanks = (torch.tensor(tokens) for tokens in _ending_tokens(tokenizer))
+    tokens = torch.full((len(embedded), max_new_tokens), tokenizer.eos_token_id)
+    rows = torch.arange(len(embedded))
+    begun = torch.zeros(len(embedded), dtype=torch.bool)
     with torch.inference_mode():
         step = model(inputs_embeds=embedded, use_cache=True, logits_to_keep=1)
-        tokens = [step.logits[:, -1].argmax(-1)]
-        while len(tokens) < max_new_tokens:
-            step = model(input_ids=tokens[-1][:, None], past_key_values=step.past_key_values, use_cache=True)
-            tokens.append(step.logits[:, -1].argmax(-1))
-    return [_cut(tokenizer.decode(row, skip_special_tokens=False)) for row in torch.stack(tokens, dim=1)]
+        for place in range(max_new_tokens):
+            chosen = step.logits[:, -1].argmax(-1)
+            tokens[rows, place] = chosen
+            begun[rows] |= ~torch.isin(chosen, blanks)
+            going = ~(torch.isin(chosen, endings) & begun[rows])
+            if place + 1 == max_new_tokens or not going.any():
+                break
+            step.past_key_values.batch_select_indices(going.nonzero()[:, 0])
+            rows, chosen = rows[going], chosen[going]
+            step = model(input_ids=chosen[:, None], past_key_values=step.past_key_values, use_cache=True)
+    return [_cut(tokenizer, row) for row in tokens.tolist()]
 
 
-def _cut(text: str) -> str:
-    return ENDINGS.split(text.split("<|end|>")[0].strip())[0].strip()
+def _ending_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[int]]:
+    """The tokens that end a reading, and those that are white space: a reading may open with these."""
+    texts = {token: tokenizer.decode([token]) for token in range(len(tokenizer))}
+    ended = [token for token, text in texts.items() if ENDINGS.search(text)]
+    return [*ended, tokenizer.eos_token_id], [token for token, text in texts.items() if text.isspace()]
+
+
+def _cut(tokenizer: PreTrainedTokenizerBase, ids: list[int]) -> str:
+    """The text before its first ending."""
+    text = tokenizer.decode(ids, skip_special_tokens=True).strip()
+    return ENDINGS.split(text)[0].strip()

@@ -107,6 +107,6 @@ def reading_sets() -> list[ReadingSet]:
         _facts("dish-country", "mentions"),
         _facts("profession", "mentions"),
         _facts("birth", "mentions"),
-        _facts("young", "mentions"),
+        _facts("young", "summarize"),
         _reviews("mentions"),
     ]
