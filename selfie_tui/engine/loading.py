@@ -96,9 +96,8 @@ def locate(name: str, report: ProgressReport) -> Path:
             return folder
         exists = folder.exists()
     except (OSError, RuntimeError) as error:
-        raise LoadError(
-            f"{name} cannot be opened ({summary(error)}).", "Check the path and who may read it."
-        ) from error
+        why = getattr(error, "strerror", None) or summary(error)
+        raise LoadError(f"{name} cannot be opened ({why}).", "Check the path and who may read it.") from error
     if exists:
         raise LoadError(f"{name} is a file.", "Give the folder that holds config.json and the weights.")
     if name.startswith((".", "/", "~")) or name.count("/") > 1:

@@ -70,7 +70,6 @@ class EngineService:
 
     def _load(self, task: LoadModel, cancelled: Callable[[], bool], post: Callable[[Event], object]) -> Iterator[Event]:
         """Load a model; the one before stays current until the new one is ready."""
-
         told: ModelProgress | None = None
 
         def report(step: str, fraction: float | None) -> None:
@@ -83,6 +82,8 @@ class EngineService:
                 post(progress)
 
         model = load(task.name, device=task.device, dtype=task.dtype, report=report)
+        if cancelled():
+            raise Cancelled
         self._model = model
         for notice in model.notices:
             yield Notice(text=notice, severity="warning")
