@@ -38,6 +38,7 @@ from selfie_tui.records import (
     Progress,
     Request,
 )
+from tests.engine.records_compared import CLOSE, assert_same
 from tests.engine.reference import decoded, interpreted, state_at
 from tests.engine.tokenizers_zoo import tokenizer_of
 from tests.engine.zoo import LLAMA_LIKE, build, byte_tokenizer, randomise
@@ -46,7 +47,6 @@ PROMPT = "the Eiffel Tower is located in Paris"
 PRESET = Preset("test", "the man in _ _ is located in the city of")
 CELLS = tuple(Cell(layer, position) for layer in (EMBED, 0, 1) for position in (1, 3, 5))
 REQUEST = Request(PROMPT, CELLS, PRESET, max_new_tokens=8)
-CLOSE = 2e-5  # sums of float32 in another order
 
 
 @pytest.fixture(scope="module")
@@ -84,26 +84,6 @@ def control_of(events: list[Event]) -> Control:
 
 def notices_of(events: list[Event]) -> list[Notice]:
     return [event for event in events if isinstance(event, Notice)]
-
-
-def assert_same(one: Any, other: Any) -> None:
-    """Two records, or lists of them, are equal up to the rounding of float32."""
-
-    def compare(a: Any, b: Any, path: str) -> None:
-        if isinstance(a, float) and isinstance(b, float):
-            assert math.isclose(a, b, abs_tol=CLOSE), (path, a, b)
-        elif isinstance(a, dict) and isinstance(b, dict):
-            assert a.keys() == b.keys(), path
-            for key in a:
-                compare(a[key], b[key], f"{path}.{key}")
-        elif isinstance(a, list | tuple) and isinstance(b, list | tuple):
-            assert len(a) == len(b), path
-            for place, (left, right) in enumerate(zip(a, b, strict=True)):
-                compare(left, right, f"{path}[{place}]")
-        else:
-            assert a == b, path
-
-    compare(msgspec.to_builtins(one), msgspec.to_builtins(other), "")
 
 
 def changed(**fields: Any) -> Request:

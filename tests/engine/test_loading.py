@@ -1,0 +1,438 @@
+"""Opening a model: what is wrong is said in the user's terms, nothing is lost by it, and what loads is what was."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from huggingface_hub import constants
+from safetensors.torch import load_file, save_file
+from transformers import (
+    AutoModelForCausalLM,
+    BertConfig,
+    BertForMaskedLM,
+    BertModel,
+    GPT2ForSequenceClassification,
+    MambaConfig,
+    T5Config,
+    T5ForConditionalGeneration,
+)
+from transformers.utils import logging
+
+from selfie_tui.engine import devices, loading
+from selfie_tui.engine.interpreting import interpret
+from selfie_tui.engine.loading import load
+from selfie_tui.engine.service import EngineService
+from selfie_tui.errors import Cancelled, LoadError
+from selfie_tui.records import (
+    EMBED,
+    Cell,
+    CellFinished,
+    ControlFinished,
+    Event,
+    LoadModel,
+    ModelReady,
+    Notice,
+    Preset,
+    PromptTokens,
+    Request,
+    Tokenize,
+)
+from tests.engine.records_compared import assert_same
+from tests.engine.zoo import CONFIGS, build
+
+REQUEST = Request(
+    "the Eiffel Tower is in Paris",
+    tuple(Cell(layer, position) for layer in (EMBED, 0, 1) for position in (1, 4)),
+    Preset("test", "a man in _ _ is of the"),
+    max_new_tokens=5,
+    random_control=True,
+)
+
+Spoil = Callable[[Path], object]
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A good model folder."""
+    return save(tmp_path_factory.mktemp("saved") / "model")
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The hub is not to be asked, and its cache is empty."""
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+
+
+def save(folder: Path, family: str = "llama", dtype: torch.dtype = torch.float32, **options: Any) -> Path:
+    """Save a zoo model with its tokenizer as `save_pretrained` does."""
+    model = build(family, layers=2)
+    module = AutoModelForCausalLM.from_config(CONFIGS[family](2)).to(dtype)
+    module.load_state_dict(model.module.state_dict())
+    module.config.dtype = dtype
+    module.save_pretrained(folder, **options)
+    model.tokenizer.save_pretrained(folder)
+    return folder
+
+
+def results(events: list[Event]) -> list[Event]:
+    return [event for event in events if isinstance(event, CellFinished | ControlFinished)]
+
+
+def configured(**values: Any) -> Spoil:
+    """Change values of a folder's config.json; None takes one out."""
+
+    def spoil(folder: Path) -> None:
+        path = folder / "config.json"
+        written = json.loads(path.read_text()) | values
+        path.write_text(json.dumps({name: value for name, value in written.items() if value is not None}))
+
+    return spoil
+
+
+def written(name: str, content: bytes) -> Spoil:
+    return lambda folder: (folder / name).write_bytes(content)
+
+
+def truncated(folder: Path) -> None:
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1000])
+
+
+def tensors_changed(change: Callable[[dict[str, torch.Tensor]], object]) -> Spoil:
+    """Change the tensors in the weights of a folder."""
+
+    def spoil(folder: Path) -> None:
+        tensors = load_file(folder / "model.safetensors")
+        change(tensors)
+        save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+
+    return spoil
+
+
+def resaved(module: Callable[[], Any]) -> Spoil:
+    """Put another model into the folder."""
+
+    def spoil(folder: Path) -> None:
+        for name in ("config.json", "model.safetensors", "generation_config.json"):
+            (folder / name).unlink(missing_ok=True)
+        module().save_pretrained(folder)
+
+    return spoil
+
+
+def sharded(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    save(folder, max_shard_size="60KB")
+
+
+def without_a_shard(folder: Path) -> None:
+    sharded(folder)
+    (folder / "model-00002-of-00007.safetensors").unlink()
+
+
+def with_a_torn_index(folder: Path) -> None:
+    sharded(folder)
+    written("model.safetensors.index.json", b'{"weight_map"')(folder)
+
+
+SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+BERT = BertConfig(vocab_size=160, **SMALL)
+T5 = T5Config(d_model=32, d_kv=8, d_ff=32, num_layers=1, num_heads=2, vocab_size=160)
+MAMBA = MambaConfig(hidden_size=32, num_hidden_layers=2, state_size=8, vocab_size=160)
+OWN_CODE = configured(model_type="homemade", auto_map={"AutoConfig": "config.C", "AutoModelForCausalLM": "model.M"})
+
+SPOILT: dict[str, tuple[Spoil, str, str]] = {
+    "no config": (lambda folder: (folder / "config.json").unlink(), "no config.json", "save_pretrained"),
+    "config that is no JSON": (written("config.json", b"{nope"), "not valid JSON", "again"),
+    "config that is no text": (written("config.json", b"\xff\xfe\x00"), "not valid JSON", "again"),
+    "config that is no object": (written("config.json", b"[1]"), "not valid JSON", "again"),
+    "unknown model type": (configured(model_type="frobnicate"), "model type “frobnicate”", "Update transformers"),
+    "no model type": (configured(model_type=None), "model type “none given”", "Update transformers"),
+    "code of its own": (OWN_CODE, "code of its own, which is not run", "knows by itself"),
+    "value of a wrong type": (configured(hidden_size="wide"), "'hidden_size' expected int", "Correct that value"),
+    "values that contradict": (configured(num_attention_heads=7), "not a multiple", "Correct that value"),
+    "no weights": (lambda folder: (folder / "model.safetensors").unlink(), "has no weights", "Download or save"),
+    "truncated weights": (truncated, "corrupt or incomplete", "Delete that file"),
+    "garbage for weights": (written("model.safetensors", b"garbage" * 99), "corrupt or incomplete", "Delete that file"),
+    "empty weights": (written("model.safetensors", b""), "corrupt or incomplete", "Delete that file"),
+    "a shard that is not there": (without_a_shard, "lacks 1 of the 7 files of its weights", "missing"),
+    "a torn index of shards": (with_a_torn_index, "does not list the files", "download it again"),
+    "a weight that is not there": (
+        tensors_changed(lambda tensors: tensors.pop("model.layers.1.mlp.up_proj.weight")),
+        "lacks 1 weights, such as model.layers.1.mlp.up_proj.weight",
+        "complete checkpoint",
+    ),
+    "a weight of another shape": (
+        tensors_changed(lambda tensors: tensors.update({"model.norm.weight": torch.ones(3)})),
+        r"model.norm.weight of .* has the shape \(3,\), and config.json wants \(64,\)",
+        "download both again",
+    ),
+    "no tokenizer": (
+        lambda folder: [path.unlink() for path in folder.glob("token*")],
+        "has no tokenizer",
+        "tokenizer.json",
+    ),
+    "a torn tokenizer": (written("tokenizer.json", b"{"), "tokenizer of .* could not be read", "tokenizer.json"),
+    "BERT": (resaved(lambda: BertForMaskedLM(BERT)), r"encoder-only model \(bert\)", "are planned"),
+    "BERT without head": (resaved(lambda: BertModel(BERT)), r"encoder-only model \(bert\)", "are planned"),
+    "T5": (resaved(lambda: T5ForConditionalGeneration(T5)), r"encoder-decoder model \(t5\)", "are planned"),
+    "a classifier": (
+        resaved(lambda: GPT2ForSequenceClassification(CONFIGS["gpt2"](2))),
+        "saved as GPT2ForSequenceClassification",
+        "made from",
+    ),
+    "Mamba": (resaved(lambda: AutoModelForCausalLM.from_config(MAMBA)), "no cache of keys", "with attention"),
+}
+
+
+@pytest.mark.parametrize("case", SPOILT)
+def test_a_spoilt_folder_is_refused_with_cause_and_remedy(saved: Path, tmp_path: Path, case: str) -> None:
+    spoil, cause, remedy = SPOILT[case]
+    folder = tmp_path / "model"
+    shutil.copytree(saved, folder)
+    spoil(folder)
+    assert_refused(str(folder), cause, remedy)
+
+
+def assert_refused(name: str, cause: str, remedy: str, **options: str) -> None:
+    """Loading fails with this cause and remedy, in plain words."""
+    with pytest.raises(LoadError, match=cause) as caught:
+        load(name, **options)
+    error = caught.value
+    assert remedy in error.remedy
+    assert "\n" not in error.cause
+    assert "Traceback" not in str(error)
+    assert len(error.cause) < 500
+    assert error.cause.endswith((".", ")"))
+
+
+@pytest.mark.parametrize(
+    ("name", "cause", "remedy"),
+    [
+        ("/no/such/folder", "There is no folder /no/such/folder", "Check the path"),
+        ("./nothing-here", "There is no folder", "Check the path"),
+        ("x/y/z", "There is no folder x/y/z", "hub id looks like owner/name"),
+        ("~nobody-of-that-name/model", "cannot be opened", "Check the path"),
+        ("n" * 300, "cannot be opened", "Check the path"),
+        ("a b", "“a b” is no folder and no hub id", "owner/name"),
+        ("someone/[INST]", "is no folder and no hub id", "owner/name"),
+        ("", "No model is named", "demo"),
+        (" ", "No model is named", "demo"),
+        ("someone/unknown", "not on this machine as a whole, and the hub cannot be reached", "network"),
+    ],
+)
+def test_a_name_that_leads_nowhere_is_refused_with_cause_and_remedy(name: str, cause: str, remedy: str) -> None:
+    assert_refused(name, cause, remedy)
+
+
+def test_a_file_in_place_of_a_folder_is_told_as_such(saved: Path) -> None:
+    assert_refused(str(saved / "config.json"), "is a file", "the folder that holds config.json")
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama", "neox", "gemma2", "qwen3", "opt", "bloom", "falcon", "mpt"])
+def test_no_family_makes_do_with_a_tokenizer_without_vocabulary(tmp_path: Path, family: str) -> None:
+    build(family, layers=2).module.save_pretrained(tmp_path / "model")
+    assert_refused(str(tmp_path / "model"), "has no tokenizer", "tokenizer.json")
+
+
+def test_a_model_with_code_of_its_own_is_never_asked_about(
+    saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(saved, tmp_path / "model")
+    OWN_CODE(tmp_path / "model")
+    (tmp_path / "model" / "config.py").write_text("raise SystemExit('the code ran')")
+    monkeypatch.setattr("builtins.input", lambda *args: pytest.fail("a question on the terminal"))
+    assert_refused(str(tmp_path / "model"), "code of its own", "knows by itself")
+
+
+# Nothing is lost ----------------------------------------------------------------------------------------------------
+
+
+def done(service: EngineService, task: Any) -> list[Event]:
+    posted: list[Event] = []
+    return [*service.run(task, lambda: False, posted.append), *posted]
+
+
+@pytest.mark.parametrize("case", ["no config", "truncated weights", "BERT", "a weight that is not there"])
+def test_the_model_that_was_there_stays_and_answers_when_another_fails(saved: Path, tmp_path: Path, case: str) -> None:
+    service = EngineService(threads=1)
+    done(service, LoadModel(str(saved)))
+    before, tokens = service.model, done(service, Tokenize(REQUEST.prompt))
+    shutil.copytree(saved, tmp_path / "model")
+    SPOILT[case][0](tmp_path / "model")
+    with pytest.raises(LoadError):
+        done(service, LoadModel(str(tmp_path / "model")))
+    assert service.model is before
+    assert done(service, Tokenize(REQUEST.prompt)) == tokens
+    assert len(results(list(interpret(service.model, REQUEST)))) == len(REQUEST.cells) + 1
+
+
+@pytest.mark.parametrize("step", ["reading the tokenizer", "reading the weights", "proving the hooks"])
+def test_a_cancel_while_loading_leaves_the_model_that_was_there(saved: Path, step: str) -> None:
+    service = EngineService(threads=1)
+    done(service, LoadModel(str(saved)))
+    before, seen = service.model, []
+    with pytest.raises(Cancelled):
+        list(service.run(LoadModel("demo"), lambda: step in seen, lambda event: seen.append(event.step)))  # type: ignore[attr-defined]
+    assert service.model is before
+    assert seen[-1] == step
+
+
+def test_a_new_model_takes_the_place_of_the_one_before(saved: Path) -> None:
+    service = EngineService(threads=1)
+    done(service, LoadModel("demo"))
+    (ready,) = [event for event in done(service, LoadModel(str(saved))) if isinstance(event, ModelReady)]
+    assert (ready.model.name, ready.model.family, ready.model.layers) == (str(saved), "llama", 2)
+    assert any(isinstance(event, PromptTokens) for event in done(service, Tokenize("the city")))
+
+
+# Devices, formats, memory -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:one", "cuda:²", "cpu:", "CUDA", "meta", ""])
+def test_a_device_that_is_none_is_refused(saved: Path, device: str) -> None:
+    assert_refused(str(saved), f"There is no device “{device}”", "cuda, cuda:1, mps, cpu or auto", device=device)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "float", "FP32", ""])
+def test_a_number_format_that_is_none_is_refused(saved: Path, dtype: str) -> None:
+    assert_refused(str(saved), f"There is no number format “{dtype}”", "bf16", dtype=dtype)
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:3", "mps"])
+def test_a_device_that_is_not_there_becomes_the_cpu_with_a_notice(
+    saved: Path, device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    events = done(EngineService(threads=1), LoadModel(str(saved), device=device))
+    (ready,) = [event for event in events if isinstance(event, ModelReady)]
+    (notice,) = [event for event in events if isinstance(event, Notice)]
+    assert ready.model.device == "cpu"
+    assert "is not available on this machine: running on the CPU" in notice.text
+
+
+def test_a_device_that_fails_when_the_model_moves_there_becomes_the_cpu_with_a_notice(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A device that torch cannot reach, as after a driver has failed."""
+    place = "mps" if not torch.backends.mps.is_available() else "cuda"
+    monkeypatch.setattr(loading, "pick_device", lambda wanted: (torch.device(place), ""))
+    monkeypatch.setattr(loading, "free_memory", lambda device: None)
+    model = load(str(saved))
+    assert model.device.type == "cpu"
+    assert model.notices[0].startswith(f"The model could not be moved to {place} (")
+    assert model.notices[0].endswith("): running on the CPU.")
+    assert results(list(interpret(model, REQUEST)))
+
+
+@pytest.mark.parametrize("stored", [torch.float32, torch.bfloat16, torch.float16])
+def test_the_checkpoints_own_number_format_is_kept_unless_another_is_asked_for(
+    tmp_path: Path, stored: torch.dtype
+) -> None:
+    folder = save(tmp_path / "model", dtype=stored)
+    assert load(str(folder)).dtype == stored
+    for name, wanted in (("bf16", torch.bfloat16), ("float32", torch.float32)):
+        model = load(str(folder), dtype=name)
+        assert model.dtype == wanted
+        assert model.proof == "proven"
+    assert model.info().dtype == "fp32"
+
+
+def test_the_weights_own_number_format_counts_where_the_config_names_none(tmp_path: Path) -> None:
+    folder = save(tmp_path / "model", dtype=torch.bfloat16)
+    configured(dtype=None, torch_dtype=None)(folder)
+    assert load(str(folder)).dtype == torch.bfloat16
+
+
+def test_weights_larger_than_the_free_memory_are_refused_before_they_are_read(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = (saved / "model.safetensors").stat().st_size
+    monkeypatch.setattr(loading, "read_weights", lambda *args: pytest.fail("the weights were read"))
+    monkeypatch.setattr(loading, "free_memory", lambda device: size - 1)
+    assert_refused(str(saved), "The weights need .* GiB and cpu has .* GiB free", "smaller number format")
+    monkeypatch.setattr(loading, "free_memory", lambda device: size + 1)
+    assert_refused(str(saved), "The weights need", "smaller number format", dtype="float64")
+
+
+def test_a_smaller_number_format_needs_less_memory(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = (saved / "model.safetensors").stat().st_size
+    monkeypatch.setattr(loading, "free_memory", lambda device: size * 2 // 3)
+    assert load(str(saved), dtype="bf16").dtype == torch.bfloat16
+
+
+def test_files_that_are_not_read_need_no_memory(saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(saved, tmp_path / "model")
+    size = (saved / "model.safetensors").stat().st_size
+    (tmp_path / "model" / "consolidated.safetensors").write_bytes(b"in another layout" * 10**5)
+    monkeypatch.setattr(loading, "free_memory", lambda device: size + 1000)
+    assert load(str(tmp_path / "model")).proof == "proven"
+
+
+def test_memory_that_runs_out_while_weights_are_read_is_told_as_such(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted(*args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", exhausted)
+    assert_refused(str(saved), "does not fit into memory", "smaller number format")
+
+
+def test_the_free_memory_of_this_machine_is_known() -> None:
+    free = devices.free_memory(torch.device("cpu"))
+    assert free is None or 2**20 < free < 2**50
+
+
+# What loads is what was saved ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+@pytest.mark.parametrize("shards", ["1GB", "60KB"])
+def test_a_saved_model_interprets_as_the_module_in_hand(tmp_path: Path, family: str, shards: str) -> None:
+    folder = save(tmp_path / "model", family, max_shard_size=shards)
+    assert (len(list(folder.glob("*.safetensors"))) > 1) == (shards == "60KB")
+    loaded = load(str(folder))
+    assert loaded.proof == "proven"
+    assert not loaded.notices
+    assert_same(results(list(interpret(loaded, REQUEST))), results(list(interpret(build(family, layers=2), REQUEST))))
+
+
+def test_weights_in_pytorchs_own_format_load_too(tmp_path: Path) -> None:
+    folder = save(tmp_path / "model")
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    loaded, in_hand = load(str(folder)), build("llama", layers=2)
+    assert_same(results(list(interpret(loaded, REQUEST))), results(list(interpret(in_hand, REQUEST))))
+
+
+def test_loading_writes_nothing_on_the_terminal(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Not even where transformers has much to say: an unknown weight, special tokens outside the vocabulary."""
+    folder = save(tmp_path / "model", max_shard_size="60KB")
+    configured(bos_token_id=10**6)(folder)
+    other = save(tmp_path / "other")
+    tensors_changed(lambda tensors: tensors.update({"model.extra.weight": torch.ones(3)}))(other)
+    capfd.readouterr()
+    for name in (str(folder), str(other), "demo"):
+        load(name)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_loading_leaves_the_settings_of_transformers_as_they_are(saved: Path) -> None:
+    before = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    try:
+        logging.set_verbosity_info()
+        logging.enable_progress_bar()
+        load(str(saved))
+        assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == (logging.INFO, True)
+    finally:
+        logging.set_verbosity(before[0])
+        (logging.enable_progress_bar if before[1] else logging.disable_progress_bar)()
