@@ -142,8 +142,8 @@ _ROWS: dict[Scope, tuple[tuple[str, str, str, str, str], ...]] = {
         ("text.select-end", "shift+end", "end(True)", "Select to end", "extend the selection to the end"),
     ),
     "prompt": (
-        ("prompt.run", "enter", "submit", "Interpret", "read the marked tokens at the marked layers; go to the tokens"),
-        ("prompt.down", "down", "leave_down", "To the tokens", "go down from the text to its tokens"),
+        ("prompt.run", "enter", "screen.run_prompt", "Interpret", "read the marked cells; go to the tokens"),
+        ("prompt.down", "down", "screen.to_tokens", "To the tokens", "go down from the text to its tokens"),
         ("prompt.newline", "ctrl+j", "newline", "New line", "put a line break into the prompt"),
     ),
     "page": (

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import msgspec
+from textual import events
 from textual.message import Message
 from textual.screen import Screen
 
@@ -21,6 +22,8 @@ from selfie_tui.tui import catalog
 from selfie_tui.tui.actions import Scope, bindings, problems_of_keymap
 from selfie_tui.tui.look import Look
 from selfie_tui.tui.screens.main import MainScreen
+from selfie_tui.tui.screens.page import PageScreen
+from selfie_tui.tui.widgets.field import Field
 from selfie_tui.tui.wire import WireApp
 from selfie_tui.tui.work import Work
 
@@ -131,6 +134,39 @@ class SelfieApp(WireApp[None], inherit_bindings=False):
     def post_event(self, event: Event) -> None:
         """Hand an event to the interface; called on the job thread."""
         self.post_message(EngineEvent(event))
+
+    async def on_event(self, event: events.Event) -> None:
+        """Do what a key is for before the next one is looked at.
+
+        Textual hands each key to the focused widget's queue and looks for a binding once it comes back unused, by when
+        later letters of a burst (fast typing, a slow line, tmux) have overtaken it: backspace then deletes the wrong
+        letter, and letters typed after `i` are taken for commands.
+        """
+        here = (
+            self._screen_in_order()
+            if isinstance(event, (events.Key, events.Paste)) and not event.is_forwarded
+            else None
+        )
+        if here is not None:
+            if isinstance(event, events.Key) and await self._key(here, event):
+                return
+            if isinstance(event, events.Paste) and isinstance(here.focused, Field):
+                here.focused.put(event.text)
+                return
+        await super().on_event(event)
+
+    def _screen_in_order(self) -> MainScreen | PageScreen | None:
+        if not self._screen_stack:
+            return None
+        screen = self.screen
+        return screen if isinstance(screen, (MainScreen, PageScreen)) else None
+
+    async def _key(self, screen: MainScreen | PageScreen, event: events.Key) -> bool:
+        if isinstance(screen.focused, Field) and event.is_printable and event.character:
+            screen.focused.put(event.character)
+            return True
+        active = screen.active_bindings.get(event.key)
+        return active is not None and bool(await self.run_action(active.binding.action, active.node))
 
     def on_engine_event(self, message: EngineEvent) -> None:
         """Let the main screen hear it, whatever is open above it."""

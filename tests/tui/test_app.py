@@ -6,6 +6,7 @@ import threading
 import time
 
 import pytest
+from textual.events import Key, Paste
 
 from selfie_tui.errors import SelfieError
 from selfie_tui.records import EMBED, Interpret, LoadModel, Notice, Tokenize
@@ -277,6 +278,35 @@ async def test_q_is_a_letter_in_a_text_field():
         await pilot.press("q")
         assert app.is_running
         assert app.main.prompt_text.value.endswith("q")
+
+
+async def burst(app, pilot, *keys):
+    """Keys that arrive faster than any of them can be answered."""
+    for key in keys:
+        character = key if len(key) == 1 else {"space": " "}.get(key)
+        app.post_message(Key(key, character))
+    await pilot.pause(0.05)
+
+
+async def test_keys_of_a_burst_are_answered_in_their_order():
+    async with running(prompt="x") as (app, pilot):
+        text = app.main.prompt_text
+        await burst(
+            app, pilot, "ctrl+u", *"teh", "backspace", "backspace", *"he", "space", *"qat", "left", "left", "delete"
+        )
+        assert text.value == "the qt"
+        await burst(app, pilot, "escape", "5", "4", "j", "tab", "i", "end", *"q1?", "backspace", "down", "g", "l")
+        assert text.value == "the qtq1"
+        assert app.is_running
+        assert app.main.layer_list.cursor == 1
+        assert app.main.focused is app.main.tokens
+
+
+async def test_what_is_pasted_stays_before_what_is_typed_after_it():
+    async with running(prompt="x") as (app, pilot):
+        app.post_message(Paste("one\r\ntwo"))
+        await burst(app, pilot, "backspace", *"!")
+        assert app.main.prompt_text.value == "xone\ntw!"
 
 
 @pytest.mark.parametrize("size", [(40, 12), (20, 5), (1, 1), (200, 60)])

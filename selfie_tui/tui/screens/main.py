@@ -146,12 +146,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
     @on(TokenStrip.Above)
     def to_text(self) -> None:
         """Go up from the tokens to the text."""
-        self.prompt_text.focus()
-
-    @on(Field.Left, "#prompt-text")
-    def to_tokens(self) -> None:
-        """Go down from the text to the tokens."""
-        self.tokens.focus()
+        self.set_focus(self.prompt_text)
 
     @on(LayerList.Marked)
     def layers_marked(self) -> None:
@@ -178,14 +173,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
     @on(Input.Changed, "#preset-text")
     def preset_typed(self, event: Input.Changed) -> None:
         """Ask with what is typed."""
-        if self.preset_text.has_focus:
+        if event.value != self.settings.asked.preset.text:
             self.settings.ask_text(event.value)
-
-    @on(Input.Submitted, "#prompt-text")
-    def prompt_submitted(self) -> None:
-        """Interpret, and leave the text for its tokens."""
-        self.tokens.focus()
-        self.action_interpret()
 
     @on(Input.Submitted, "#preset-text")
     def preset_submitted(self) -> None:
@@ -304,6 +293,15 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.app.offer_models()
         self.tell_status()
 
+    def action_to_tokens(self) -> None:
+        """Go down from the text to the tokens."""
+        self.set_focus(self.tokens)
+
+    def action_run_prompt(self) -> None:
+        """Interpret, and leave the text for its tokens."""
+        self.set_focus(self.tokens)
+        self.action_interpret()
+
     def action_interpret(self) -> None:
         """Read the marked cells, now or as soon as model and tokens are there."""
         if not self.prompt_text.value:
@@ -355,7 +353,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         if pane.id == "prompt" and not self.tokens.tokens:
             self.edit(self.prompt_text)
         else:
-            pane.enter()
+            self.set_focus(pane.home)
 
     def _bring(self, pane: Pane) -> None:
         for other in self.panes:
@@ -368,13 +366,18 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def action_next_pane(self, step: int) -> None:
         """To the pane after or before the one with the focus."""
-        here = next((place for place, pane in enumerate(self.panes) if pane.has_class("-active")), 1)
+        here = self.panes.index(self.pane_here)
         self.enter_pane(self.panes[(here + step) % len(self.panes)])
+
+    @property
+    def pane_here(self) -> Pane:
+        """The pane with the focus; the prompt's where there is none."""
+        inside = () if self.focused is None else self.focused.ancestors
+        return next((pane for pane in self.panes if pane in inside), self.panes[1])
 
     def action_zoom(self) -> None:
         """Maximise the pane with the focus, or give it its place again."""
-        pane = next((pane for pane in self.panes if pane.has_class("-active")), None)
-        self.maximized = None if self.maximized is not None else pane
+        self.maximized = None if self.maximized is not None else self.pane_here
 
     def edit(self, field: Field) -> None:
         """Show a field and put the cursor into it."""
@@ -383,14 +386,14 @@ class MainScreen(Screen[None], inherit_bindings=False):
             self.maximized = pane
         self._bring(pane)
         field.remove_class("-hidden")
-        field.focus()
+        self.set_focus(field)
 
     def leave_field(self) -> None:
         """Leave a text field for its pane; the ones that only exist for typing go away."""
         field = self.focused
         pane = next((pane for pane in self.panes if field in pane.children), None)
         if pane is not None:
-            pane.home.focus()
+            self.set_focus(pane.home)
         if isinstance(field, Field) and field is not self.prompt_text:
             field.add_class("-hidden")
 
@@ -445,7 +448,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         elif self.search.value:
             self.search.value = ""
             self.log_view.search("")
-            if self.search.has_focus:
+            if self.focused is self.search:
                 self.leave_field()
             self.search.add_class("-hidden")
         elif isinstance(self.focused, Field):

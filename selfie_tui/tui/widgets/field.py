@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual import events
-from textual.message import Message
 from textual.strip import Strip
 from textual.widgets import Input
 
@@ -28,17 +27,6 @@ class Field(Input, inherit_bindings=False):
     """
     BINDINGS = bindings("text")
     SCOPES: ClassVar[tuple[Scope, ...]] = ("text",)
-
-    class Left(Message):
-        """The field was left downwards."""
-
-        def __init__(self, field: Field) -> None:
-            super().__init__()
-            self.field = field
-
-        @property
-        def control(self) -> Field:
-            return self.field
 
     def __init__(self, *, placeholder: str = "", id: str | None = None, classes: str | None = None) -> None:
         super().__init__(placeholder=placeholder, select_on_focus=False, id=id, classes=classes, compact=True)
@@ -92,18 +80,18 @@ class Field(Input, inherit_bindings=False):
                 return index
         return len(self.value)
 
+    def put(self, typed: str) -> None:
+        """Put what was typed or pasted where the cursor is, line breaks included."""
+        self.replace(typed.replace("\r\n", "\n").replace("\r", "\n"), *self.selection)
+
     def _on_paste(self, event: events.Paste) -> None:
-        self.replace(event.text.replace("\r\n", "\n").replace("\r", "\n"), *self.selection)
+        self.put(event.text)
         event.stop()
         event.prevent_default()
 
     def action_newline(self) -> None:
         """Put a line break where the cursor is."""
         self.replace("\n", *self.selection)
-
-    def action_leave_down(self) -> None:
-        """Say that the user wants to go to what is below."""
-        self.post_message(self.Left(self))
 
 
 class PromptField(Field):

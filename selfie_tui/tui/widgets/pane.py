@@ -42,10 +42,6 @@ class Pane(Vertical):
             self._below = below
             self.border_subtitle = Content(look_of(self).glyphs(below)) if below else None
 
-    def enter(self) -> None:
-        """Focus the pane's own place for keys."""
-        self.home.focus()
-
     @on(Lines.Scrolled)
     def tell_extent(self, event: Lines.Scrolled) -> None:
         """Say which lines are in sight, where the pane has something to scroll."""
