@@ -1,7 +1,8 @@
 """The one thread that does engine work: tasks in by a queue, events out by a callback, one cancel flag.
 
 Nothing else in the project starts a thread for engine work. Small tasks (tokens, placeholders, the lens) are served
-between the decoding steps of a running interpretation, newest first, so that the screen answers while a job runs.
+between the decoding steps of a running interpretation, only the newest of each kind, so that the screen answers while
+a job runs; after a load that was submitted before them, as it changes the answer.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ SECONDS_BETWEEN_UPDATES = 0.1
 class Engine(Protocol):
     """What does the work: a task in, its events out, lazily; polls `cancelled` and raises `Cancelled` once it is true.
 
-    `post` takes the events that happen inside a call that cannot yield, such as a download's progress.
+    `post` takes the events that happen inside a call that cannot yield, such as a download's progress; it is called
+    on the same thread.
     """
 
     def run(self, task: Task, cancelled: Callable[[], bool], post: Post) -> Iterator[Event]: ...
