@@ -161,6 +161,7 @@ _ROWS: dict[Scope, tuple[tuple[str, str, str, str, str], ...]] = {
 """Scope by scope: id, default keys, handler, title, help."""
 
 _HINTS = {
+    "text.submit": "done",
     "run.start": "interpret", "prompt.run": "interpret", "prompt.down": "tokens", "tokens.left": "token",
     "tokens.right": "token", "layers.left": "token", "layers.right": "token", "ask.left": "setting",
     "ask.right": "setting", "ask.up": "value", "ask.down": "value", "models.load": "load", "log.details": "details",

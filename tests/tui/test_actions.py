@@ -129,6 +129,10 @@ async def test_hints_are_those_of_what_has_the_focus_and_fit_the_line():
         assert text_of(app).splitlines()[-1].startswith(" enter interpret  ←→ token  space mark")
         await pilot.press("5")
         assert text_of(app).splitlines()[-1].startswith(" enter details")
+        await pilot.press("slash")
+        assert text_of(app).splitlines()[-1].startswith(" enter done")
+        await pilot.press("escape", "i")
+        assert text_of(app).splitlines()[-1].startswith(" enter interpret  ↓ tokens  esc leave")
 
 
 def test_no_hint_tells_a_key_that_would_be_typed():

@@ -71,7 +71,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
             Pane(2, "Prompt", self.tokens, id="prompt", above=(self.prompt_text,), classes="-told -alone -active"),
             Pane(3, "Ask", self.settings, self.preset_text, self.preset_view, id="ask", classes="-told"),
             Pane(4, "Layers", self.layer_list, id="layers", classes="-front"),
-            Pane(5, "Interpretations", self.log_view, self.search, id="log"),
+            Pane(5, "Interpretations", self.log_view, self.search, id="log", classes="-beside"),
         )
         self._typing: Timer | None = None
         self._drafting: Timer | None = None
@@ -231,6 +231,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def _under_way(self) -> Pieces:
         work, escape = self.work, self._key("back")
+        if isinstance(self.focused, Field):
+            escape = f"{escape} {escape}"  # the first one leaves the field
         if work.cancelling or (work.running is not None and work.task_running_is_a_run()):
             return progress_pieces(work.progress, work.cancelling, escape)
         if work.loading is None:
@@ -358,6 +360,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def _bring(self, pane: Pane) -> None:
         for other in self.panes:
             other.set_class(other is pane, "-alone")
+        self.panes[4].set_class(pane.id == "prompt", "-beside")
         for column in self.query("#left, #right"):
             column.set_class(pane.parent is column, "-alone")
         if pane.id in ("model", "layers"):
@@ -465,6 +468,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Write the keys of what has the focus now."""
         self.tell_hints()
+        self.tell_status()
         self.setting_moved()
 
     def on_resize(self, event: events.Resize) -> None:

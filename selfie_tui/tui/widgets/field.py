@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual import events
+from textual.geometry import Region
 from textual.strip import Strip
 from textual.widgets import Input
 
@@ -79,6 +80,9 @@ class Field(Input, inherit_bindings=False):
             if cell < 0:
                 return index
         return len(self.value)
+
+    def _on_resize(self, event: events.Resize) -> None:
+        self.scroll_to_region(Region(self._cursor_offset, 0, 1, 1), force=True, animate=False)
 
     def put(self, typed: str) -> None:
         """Put what was typed or pasted where the cursor is, line breaks included."""

@@ -29,9 +29,11 @@ HEADER = -2
 """The place of a run's header among its entries."""
 
 WELCOME = (
-    "What the model says of a token's hidden state, layer by layer, will stand here.",
+    "What the model says of a hidden state will stand here, layer by layer.",
     "",
     "enter reads the token under the cursor at the marked layers.",
+    "",
+    "▁▂▃▄▅▆▇█ how much each token owes to the state · + says more than the control · = says no more",
 )
 
 
@@ -72,6 +74,7 @@ class Log(Rows):
         self._labels: dict[int, int] = {}
         self._spare = 0
         self._follow = True
+        self._welcome: list[Pieces] = []
 
     # What happens ----------------------------------------------------------------------------------------------------
 
@@ -106,11 +109,11 @@ class Log(Rows):
     # Lines -----------------------------------------------------------------------------------------------------------
 
     def count(self) -> int:
-        return len(self._lines) + self._spare if self.entries else len(WELCOME)
+        return len(self._lines) + self._spare if self.entries else len(self._welcome)
 
     def pieces(self, index: int) -> Pieces:
         if not self.entries:
-            return (Piece(f" {WELCOME[index]}", "dim"),)
+            return (Piece(" "), *self._welcome[index])
         if index >= len(self._lines):
             return ()
         entry, line = self._lines[index]
@@ -212,6 +215,7 @@ class Log(Rows):
         return len(self.entries)
 
     def _on_resize(self, event: events.Resize) -> None:
+        self._welcome = [line for told in WELCOME for line in flow([Piece(told, "dim")], self._room)]
         runs = {entry.run.number: entry.run for entry in self.entries if entry.run is not None}
         self._labels = {number: label_cells(run, self._room, self.look) for number, run in runs.items()}
         self._again()
