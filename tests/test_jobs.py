@@ -88,7 +88,7 @@ class Heard(list[Event]):
 class Scripted:
     """An engine that does what it is told; quick tasks are answered at once.
 
-    A run yields `steps` times `Progress`, at each of which it waits for `gate` and asks for a cancel.
+    A run yields the control and `steps` times `Progress`, at each of which it waits for `gate` and asks for a cancel.
     """
 
     steps: int = 3
@@ -117,10 +117,10 @@ class Scripted:
                     self.wait(step, cancelled)
                     post(ModelProgress(step=f"step {step}"))
             case Interpret():
+                yield ControlFinished(control=Control("none", "nothing"))
                 for step in range(self.steps):
                     self.wait(step, cancelled)
                     yield Progress(cells_done=0, cells=1, steps_done=step + 1, steps=self.steps)
-                yield ControlFinished(control=Control("none", "nothing"))
 
     def wait(self, step: int, cancelled: Callable[[], bool]) -> None:
         self.began.append(step)
@@ -160,7 +160,7 @@ def jobs(engine: Scripted, heard: Heard) -> Iterator[Jobs]:
 def test_a_job_is_told_from_start_to_end_in_order_under_its_number(jobs: Jobs, heard: Heard) -> None:
     first, second = jobs.submit(RUN), jobs.submit(LoadModel("demo"))
     heard.closing(second)
-    assert [type(event) for event in heard.of(first)] == [JobStarted, Progress, Progress, ControlFinished, JobFinished]
+    assert [type(event) for event in heard.of(first)] == [JobStarted, ControlFinished, Progress, Progress, JobFinished]
     assert [type(event) for event in heard.of(second)] == [JobStarted, *[ModelProgress] * 3, JobFinished]
     assert [event.job for event in heard] == sorted(event.job for event in heard)
     assert heard.of(first)[0] == JobStarted(job=first, task=RUN)
@@ -245,8 +245,8 @@ def test_a_cancel_ends_the_job_at_its_step_and_is_told_once(jobs: Jobs, heard: H
     engine.gate.set()
     assert isinstance(heard.closing(job), JobCancelled)
     assert engine.began == [0]
-    assert [type(event) for event in heard] == [JobStarted, JobCancelled]
-    assert heard.states == ["running", "idle"]
+    assert [type(event) for event in heard] == [JobStarted, ControlFinished, JobCancelled]
+    assert heard.states == ["running", "running", "idle"]
     assert jobs.state == "idle"
 
 

@@ -508,6 +508,20 @@ def test_a_sample_depends_on_the_seed_and_on_nothing_else(llama: Model) -> None:
     assert {tuple(reading.text for reading in readings(interpret(llama, REQUEST)))}.isdisjoint(texts)
 
 
+def test_samples_that_end_early_leave_the_others_as_they_are(llama: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = changed(temperature=2.0, seed=5, relevancy=False)
+    free = readings(interpret(llama, request))
+    ends = [free[place].tokens[step].id for place, step in ((0, 1), (3, 2), (6, 4))]
+    monkeypatch.setattr(llama.module.generation_config, "eos_token_id", ends)
+    with Forwards(llama) as forwards:
+        ended = readings(interpret(llama, request))
+    assert forwards.shapes[-1][0] < len(CELLS)
+    for whole, cut in zip(free, ended, strict=True):
+        ids = [token.id for token in whole.tokens]
+        length = next((place for place, token in enumerate(ids) if token in ends), len(ids))
+        assert [token.id for token in cut.tokens] == ids[:length]
+
+
 def test_cells_of_one_vector_are_sampled_apart(llama: Model) -> None:
     twice = readings(interpret(llama, changed(cells=(CELLS[0], CELLS[0]), temperature=2.0)))
     assert twice[0].text != twice[1].text
