@@ -17,14 +17,16 @@ class Anatomy:
     """The places of a decoder that the engine works on.
 
     `blocks_path` is the attribute path of the block list; `tail` are the modules that run between the last block and
-    the head, in order (the final norm, and in some models a projection); `softcap` and `scale` are what the model does
-    to its head's output: `softcap * tanh(x * scale / softcap)`.
+    the head, in order (the final norm, and in some models a projection); `trunk` is the part of the model that gives
+    the head its input, None where that is no module of its own; `softcap` and `scale` are what the model does to its
+    head's output: `softcap * tanh(x * scale / softcap)`.
     """
 
     blocks_path: str
     blocks: tuple[nn.Module, ...]
     tail: tuple[nn.Module, ...]
     head: nn.Module
+    trunk: nn.Module | None = None
     softcap: float | None = None
     scale: float = 1.0
 
@@ -32,7 +34,13 @@ class Anatomy:
         """Logits of residual states at the output of the last block: `(..., hidden)` to `(..., vocabulary)` float32."""
         for module in self.tail:
             hidden = module(hidden)
-        logits = self.head(hidden).float() * self.scale
+        return self.read_out(hidden)
+
+    def read_out(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Logits float32 of what the head is given: `(..., head's width)` to `(..., vocabulary)`."""
+        logits: torch.Tensor = self.head(hidden).float()
+        if self.scale != 1.0:
+            logits = logits * self.scale
         return logits if self.softcap is None else self.softcap * torch.tanh(logits / self.softcap)
 
 
@@ -65,11 +73,13 @@ def find_anatomy(model: Any) -> Anatomy:
         ),
         1.0,
     )
+    tail, trunk = watch_tail(model, blocks, head)
     return Anatomy(
         blocks_path=path,
         blocks=blocks,
-        tail=watch_tail(model, blocks, head),
+        tail=tail,
         head=head,
+        trunk=trunk,
         softcap=getattr(config, "final_logit_softcapping", None),
         scale=scale,
     )
@@ -93,26 +103,29 @@ def has_weights(module: nn.Module) -> bool:
     return any(True for _ in module.parameters())
 
 
-def watch_tail(model: Any, blocks: tuple[nn.Module, ...], head: nn.Module) -> tuple[nn.Module, ...]:
-    """The outermost modules that run after the last block and before the head, in the order in which they ran."""
-    order: list[nn.Module] = []
-    watched = False
-    children = {id(child) for module in model.modules() for child in module.children()}
+def watch_tail(
+    model: Any, blocks: tuple[nn.Module, ...], head: nn.Module
+) -> tuple[tuple[nn.Module, ...], nn.Module | None]:
+    """What runs after the last block and before the head, outermost modules in order; and the trunk.
 
-    def start(module: nn.Module, args: Any, output: Any) -> None:
-        nonlocal watched
-        watched = True
+    The trunk is the model's base model if the head was given exactly what that gave back.
+    """
+    order: list[nn.Module] = []
+    seen: dict[str, Any] = {}
+    inside = {id(module) for block in blocks for module in block.modules()}
 
     def note(module: nn.Module, args: Any, output: Any) -> None:
-        nonlocal watched
-        if module is head:
-            watched = False
-        elif watched and id(module) in children and not encloses(module, blocks[-1]):
+        if module is blocks[-1]:
+            seen["last block"] = True
+        elif module is head:
+            seen["head"] = args[0]
+        elif module is model.base_model:
+            seen["trunk"] = getattr(output, "last_hidden_state", None)
+        if "last block" in seen and "head" not in seen and module is not model and id(module) not in inside:
             order.append(module)
 
-    handles = [blocks[-1].register_forward_hook(start)]
-    inside = {id(module) for block in blocks for module in block.modules()}
-    handles += [module.register_forward_hook(note) for module in model.modules() if id(module) not in inside]
+    watched = [blocks[-1], *(module for module in model.modules() if id(module) not in inside)]
+    handles = [module.register_forward_hook(note) for module in watched]
     try:
         with torch.no_grad():
             device = model.get_input_embeddings().weight.device
@@ -120,7 +133,11 @@ def watch_tail(model: Any, blocks: tuple[nn.Module, ...], head: nn.Module) -> tu
     finally:
         for handle in handles:
             handle.remove()
-    return tuple(module for module in order if not any(encloses(other, module) for other in order))
+    after = [module for module in order if not encloses(module, blocks[-1])]
+    tail = tuple(module for module in after if not any(encloses(other, module) for other in after))
+    given, gave = seen.get("head"), seen.get("trunk")
+    same = isinstance(given, torch.Tensor) and isinstance(gave, torch.Tensor) and torch.equal(given, gave)
+    return tail, model.base_model if same else None
 
 
 def encloses(module: nn.Module, part: nn.Module) -> bool:

@@ -7,125 +7,146 @@ comes from the generation itself. P_none depends on the generated tokens alone, 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import torch
 
 from selfie_tui.engine.decoding import Prefilled, can_repeat, never, repeated
 from selfie_tui.engine.model import Model
 
-LOGITS_BYTES = 256 * 2**20
-"""Memory that one forward's logits may take; longer lists of rows go through in pieces."""
+LOGITS_BYTES = 128 * 2**20
+"""Memory that logits may take at a time; more positions go through the head in pieces."""
 
-MERGE_WITHIN = 1.25
-"""A run of tokens goes through at once while its distinct beginnings grow by no more than this factor."""
+WORTH_A_CUT = 0.9
+"""Rows are cut where their beginnings part if that leaves at most this share of the tokens to compute."""
+
+Ids = tuple[int, ...]
+
+
+class Wanted(NamedTuple):
+    """A token whose probability is wanted: that of row `row`, as it stands at `place`, `offset` of a forward."""
+
+    row: int
+    place: int
+    offset: int
+    token: int
 
 
 def uninjected_probabilities(
     model: Model, plain: Prefilled, rows: Sequence[Sequence[int]], cancelled: Callable[[], bool] = never
 ) -> list[list[float]]:
     """P_none of every token of every row: `rows` are generated ids, the result has the same lengths."""
-    order = sorted((i for i in range(len(rows)) if rows[i]), key=lambda i: tuple(rows[i]))
-    result: list[list[float]] = [[] for _ in rows]
-    if not order:
-        return result
-    longest = max(len(row) for row in rows)
-    positions = longest if can_repeat(plain.cache) else len(plain.ids) + longest
-    per_row = positions * plain.logits.shape[-1] * 4
-    size = max(1, LOGITS_BYTES // per_row)
-    distinct = list(dict.fromkeys(tuple(rows[i]) for i in order))
-    found: dict[tuple[int, ...], list[float]] = {}
-    for start in range(0, len(distinct), size):
-        piece = distinct[start : start + size]
-        found.update(zip(piece, score(model, plain, piece, cancelled), strict=True))
-    for i in order:
-        result[i] = list(found[tuple(rows[i])])
-    return result
-
-
-def score(
-    model: Model, plain: Prefilled, rows: Sequence[tuple[int, ...]], cancelled: Callable[[], bool]
-) -> list[list[float]]:
-    """P_none of the tokens of distinct rows, each beginning computed once."""
+    distinct = list(dict.fromkeys(tuple(row) for row in rows if row))
     first = plain.logits[0].softmax(-1)
-    scores = [[float(first[row[0]])] for row in rows]
+    scores = [[float(first[row[0]])] for row in distinct]
     if can_repeat(plain.cache):
-        score_by_beginnings(model, plain, rows, scores, cancelled)
+        score_by_beginnings(model, plain, distinct, scores, cancelled)
     else:
-        score_whole(model, plain, rows, scores, cancelled)
-    return scores
+        score_whole(model, plain, distinct, scores, cancelled)
+    found = dict(zip(distinct, scores, strict=True))
+    return [list(found[tuple(row)]) if row else [] for row in rows]
 
 
 def score_by_beginnings(
-    model: Model,
-    plain: Prefilled,
-    rows: Sequence[tuple[int, ...]],
-    scores: list[list[float]],
-    cancelled: Callable[[], bool],
+    model: Model, plain: Prefilled, rows: Sequence[Ids], scores: list[list[float]], cancelled: Callable[[], bool]
 ) -> None:
     """Extend `scores` from the second token on, reusing the prompt's cache and sharing equal beginnings of rows."""
-    longest = max(len(row) for row in rows)
-    cache = None
-    place: dict[tuple[int, ...], int] = {}
-    for start, stop in segments(rows, longest - 1):
+    cache: Any = None
+    place: dict[Ids, int] = {}
+    for start, stop in segments(rows):
         beginnings = list(dict.fromkeys(row[:stop] for row in rows if len(row) > start + 1))
         if cache is None:
             cache = repeated(plain.cache, len(beginnings), keep=len(plain.ids))
         else:
             cache.batch_select_indices(torch.tensor([place[beginning[:start]] for beginning in beginnings]))
         batch = pad([beginning[start:stop] for beginning in beginnings], stop - start)
-        logits = forward(model, batch, cache, len(plain.ids) + stop, cancelled)
+        states = forward(model, batch, cache, len(plain.ids) + stop, cancelled)
         place = {beginning: index for index, beginning in enumerate(beginnings)}
-        for row, scored in zip(rows, scores, strict=True):
-            if len(row) > start + 1:
-                scored.extend(read_off(logits[place[row[:stop]]], row[start + 1 : stop + 1]))
+        wanted = [
+            Wanted(index, place[row[:stop]], offset, token)
+            for index, row in enumerate(rows)
+            if len(row) > start + 1
+            for offset, token in enumerate(row[start + 1 : stop + 1])
+        ]
+        read_off(model, states, wanted, scores, cancelled)
 
 
-def segments(rows: Sequence[tuple[int, ...]], length: int) -> list[tuple[int, int]]:
-    """Cut the first `length` tokens into runs in which the number of distinct beginnings hardly grows."""
-    counts = [len({row[:end] for row in rows if len(row) > end}) for end in range(1, length + 1)]
-    cuts = [0]
-    for place in range(1, length):
-        if counts[place] > MERGE_WITHIN * counts[cuts[-1]]:
-            cuts.append(place)
-    return list(zip(cuts, [*cuts[1:], length], strict=True)) if length else []
+def segments(rows: Sequence[Ids]) -> list[tuple[int, int]]:
+    """All tokens but the last in one run, or two where that is worth it: rows alike up to the cut share the first."""
+    length = max((len(row) for row in rows), default=0) - 1
+    if length < 1:
+        return []
+    counts = [len({row[:end] for row in rows if len(row) >= end}) for end in range(length + 1)]
+    cost = {cut: counts[cut] * cut + len(rows) * (length - cut) for cut in range(1, length)}
+    best = min(cost, key=cost.__getitem__, default=0)
+    if not best or cost[best] > WORTH_A_CUT * len(rows) * length:
+        return [(0, length)]
+    return [(0, best), (best, length)]
 
 
 def score_whole(
-    model: Model,
-    plain: Prefilled,
-    rows: Sequence[tuple[int, ...]],
-    scores: list[list[float]],
-    cancelled: Callable[[], bool],
+    model: Model, plain: Prefilled, rows: Sequence[Ids], scores: list[list[float]], cancelled: Callable[[], bool]
 ) -> None:
     """Extend `scores` by running prompt and rows as a whole, for models whose cache cannot be repeated."""
-    longest = max(len(row) for row in rows)
-    batch = pad([plain.ids + row[:-1] for row in rows], len(plain.ids) + longest - 1)
-    logits = forward(model, batch, None, len(plain.ids) + longest - 1, cancelled)
-    for row, scored, own in zip(rows, scores, logits, strict=True):
-        scored.extend(read_off(own[len(plain.ids) :], row[1:]))
+    if not rows:
+        return
+    length = len(plain.ids) + max(len(row) for row in rows) - 1
+    states = forward(model, pad([plain.ids + row[:-1] for row in rows], length), None, length, cancelled)
+    wanted = [
+        Wanted(index, index, len(plain.ids) + offset, token)
+        for index, row in enumerate(rows)
+        for offset, token in enumerate(row[1:])
+    ]
+    read_off(model, states, wanted, scores, cancelled)
 
 
-def pad(rows: Sequence[tuple[int, ...]], length: int) -> list[list[int]]:
+def pad(rows: Sequence[Ids], length: int) -> list[list[int]]:
     """Rows of one length; what follows a row's end is never read, and a causal model never looks at it."""
     return [[*row, *[0] * (length - len(row))] for row in rows]
 
 
 def forward(
-    model: Model, batch: list[list[int]], cache: object, length: int, cancelled: Callable[[], bool]
+    model: Model, batch: list[list[int]], cache: Any, length: int, cancelled: Callable[[], bool]
 ) -> torch.Tensor:
-    """Logits `(rows, positions, vocabulary)` of a batch that continues a cache to `length` tokens."""
+    """What the head is given, `(rows, positions, width)`, for a batch that continues a cache to `length` tokens.
+
+    Where the model has no trunk of its own these are its logits.
+    """
     ids = torch.tensor(batch, device=model.device)
     mask = torch.ones((len(batch), length), dtype=torch.long, device=model.device)
+    trunk = model.anatomy.trunk
     with model.forwards(cancelled):
-        output = model.module(input_ids=ids, attention_mask=mask, past_key_values=cache, use_cache=cache is not None)
-    logits: torch.Tensor = output.logits
-    return logits
+        output = (trunk or model.module)(
+            input_ids=ids, attention_mask=mask, past_key_values=cache, use_cache=cache is not None
+        )
+    states: torch.Tensor = output.last_hidden_state if trunk else output.logits
+    return states
 
 
-def read_off(logits: torch.Tensor, tokens: Sequence[int]) -> list[float]:
-    """The probability of each token at its place, from the first on: `logits` is `(positions, vocabulary)`."""
-    wanted = logits[: len(tokens)].float()
-    chosen = torch.tensor(tokens, device=logits.device).unsqueeze(-1)
-    picked = wanted.gather(-1, chosen).squeeze(-1)
-    probabilities: list[float] = (picked - wanted.logsumexp(-1)).exp().tolist()
-    return probabilities
+def read_off(
+    model: Model,
+    states: torch.Tensor,
+    wanted: Sequence[Wanted],
+    scores: list[list[float]],
+    cancelled: Callable[[], bool],
+) -> None:
+    """Append the probability of each wanted token to its row's scores, each place read out once."""
+    places = {key: index for index, key in enumerate(dict.fromkeys((want.place, want.offset) for want in wanted))}
+    index = torch.tensor(list(places), device=states.device).reshape(-1, 2)
+    picked = states[index[:, 0], index[:, 1]]  # (distinct places, width)
+    of_place: list[list[Wanted]] = [[] for _ in places]
+    for want in wanted:
+        of_place[places[want.place, want.offset]].append(want)
+    size = max(1, LOGITS_BYTES // (4 * int(model.module.config.get_text_config().vocab_size)))
+    found: dict[Wanted, float] = {}
+    for start in range(0, len(places), size):
+        asked = of_place[start : start + size]
+        with model.forwards(cancelled):
+            logits = picked[start : start + size]
+            logits = model.anatomy.read_out(logits) if model.anatomy.trunk else logits.float()
+            rows = torch.tensor([row for row, wants in enumerate(asked) for _ in wants], device=logits.device)
+            tokens = torch.tensor([want.token for wants in asked for want in wants], device=logits.device)
+            probabilities = (logits[rows, tokens] - logits.logsumexp(-1)[rows]).exp().tolist()
+        found.update(zip((want for wants in asked for want in wants), probabilities, strict=True))
+    for want in wanted:
+        scores[want.row].append(found[want])
