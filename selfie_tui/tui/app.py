@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import msgspec
 from textual import events
+from textual.driver import Driver
 from textual.message import Message
 from textual.screen import Screen
 
@@ -23,6 +24,7 @@ from selfie_tui.tui.actions import Scope, bindings, problems_of_keymap
 from selfie_tui.tui.look import Look
 from selfie_tui.tui.screens.main import MainScreen
 from selfie_tui.tui.screens.page import PageScreen
+from selfie_tui.tui.stderr_guard import StderrGuard
 from selfie_tui.tui.widgets.field import Field
 from selfie_tui.tui.wire import WireApp
 from selfie_tui.tui.work import Work
@@ -74,9 +76,12 @@ class SelfieApp(WireApp[None], inherit_bindings=False):
         settings: config.Config | None = None,
         user_themes: Path | None = None,
         notes: tuple[str, ...] = (),
+        driver_class: type[Driver] | None = None,
     ) -> None:
         # Textual turns colours to grey for NO_COLOR unless they are the terminal's own; those it takes away.
-        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None, stock_display=stock_display)
+        super().__init__(
+            driver_class, ansi_color=True if "NO_COLOR" in os.environ else None, stock_display=stock_display
+        )
         self.animation_level = "none"
         self.HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (100, "-wide")]
         self.VERTICAL_BREAKPOINTS = [(0, "-flat"), (18, "-low"), (30, "-high")]
@@ -320,19 +325,21 @@ def run_app(
     """Run the program in this terminal until the user leaves it; its exit code."""
     settings, problem = config.read_config(paths.config_file())
     sys.setswitchinterval(0.001)  # the engine imports and computes beside us: keys should not wait for its turn to end
-    app = SelfieApp(
-        model=model,
-        device=device,
-        dtype=dtype,
-        prompt=prompt,
-        theme=theme,
-        ascii=ascii,
-        stock_display=stock_display,
-        keep=paths.state_dir(),
-        session_off=not session,
-        settings=settings,
-        user_themes=paths.user_themes_dir(),
-        notes=(problem,) if problem else (),
-    )
-    app.run(mouse=mouse and settings.mouse)
+    with StderrGuard(paths.log_file()) as guard:
+        app = SelfieApp(
+            model=model,
+            device=device,
+            dtype=dtype,
+            prompt=prompt,
+            theme=theme,
+            ascii=ascii,
+            stock_display=stock_display,
+            keep=paths.state_dir(),
+            session_off=not session,
+            settings=settings,
+            user_themes=paths.user_themes_dir(),
+            notes=tuple(note for note in (problem, guard.problem) if note),
+            driver_class=guard.driver_class(),
+        )
+        app.run(mouse=mouse and settings.mouse)
     return app.return_code or 0

@@ -11,6 +11,7 @@ from textual.color import Color
 from textual.strip import Strip
 
 from selfie_tui import text
+from selfie_tui.glyphs import ASCII_BARS, BARS
 
 if TYPE_CHECKING:
     from textual.theme import Theme
@@ -22,11 +23,10 @@ Role = Literal[
 """What a piece of text is: `cursor` where the keys go, `rest` an unfocused cursor, `slot` an overwritten token."""
 
 HEAT: tuple[Role, ...] = ("heat1", "heat2", "heat3", "heat4", "heat5", "heat6", "heat7", "heat8")
-BARS = "▁▂▃▄▅▆▇█"
 
 _ASCII = str.maketrans(
     {
-        **{bar: str(step) for step, bar in enumerate(BARS, 1)},
+        **dict(zip(BARS, ASCII_BARS, strict=True)),
         **dict(zip("▌▐●○·…×─–—−‹›“”↑↓←→│", '><*o.~x----<>""^v<>|', strict=True)),
         **dict(zip("╭╮╰╯", "++++", strict=True)),
     }
@@ -46,11 +46,6 @@ Pieces = tuple[Piece, ...]
 def level(value: float) -> int:
     """The step, 0 to 7, in which a share from 0 to 1 is drawn."""
     return min(int(max(value, 0.0) * len(BARS)), len(BARS) - 1)
-
-
-def bar(value: float) -> str:
-    """One of `▁▂▃▄▅▆▇█` for a share from 0 to 1."""
-    return BARS[level(value)]
 
 
 def heat(value: float) -> Role:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from selfie_tui import text
+from selfie_tui.glyphs import bar
 from selfie_tui.records import Cell, Control, GeneratedToken, Interpretation, Request, Token, layer_name
 from selfie_tui.tui.flow import Part, flow_parts, joined
-from selfie_tui.tui.look import Look, Piece, Pieces, Role, bar, cells, heat, padded, share
+from selfie_tui.tui.look import Look, Piece, Pieces, Role, cells, heat, padded, share
 
 State = Literal["waiting", "running", "finished", "cancelled", "failed"]
 

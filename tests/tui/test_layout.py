@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from selfie_tui import text
+from selfie_tui.glyphs import BARS, bar
 from selfie_tui.presets import PRESETS
 from selfie_tui.records import EMBED, Cell, Control, GeneratedToken, Interpretation, PromptToken, Request, Token
 from selfie_tui.tui.flow import flow, flow_parts
-from selfie_tui.tui.look import BARS, Look, Piece, bar, cells, clipped, heat, level, padded, share
+from selfie_tui.tui.look import Look, Piece, cells, clipped, heat, level, padded, share
 from selfie_tui.tui.runs import CONTROL, Layout, Run, folded, header_line, highlighted, label_cells, reading_lines
 from selfie_tui.tui.widgets.ask import slot_pieces
 from selfie_tui.tui.widgets.bars import clock

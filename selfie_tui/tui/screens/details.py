@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 from selfie_tui import text
+from selfie_tui.glyphs import bar
 from selfie_tui.records import GeneratedToken, layer_name
 from selfie_tui.tui.actions import Scope, bindings
 from selfie_tui.tui.flow import flow
-from selfie_tui.tui.look import Look, Piece, Pieces, bar, heat
+from selfie_tui.tui.look import Look, Piece, Pieces, heat
 from selfie_tui.tui.runs import CONTROL, Run
 from selfie_tui.tui.screens.page import PageScreen
 from selfie_tui.tui.widgets.log import HEADER, Log

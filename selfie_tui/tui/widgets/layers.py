@@ -7,9 +7,10 @@ from typing import ClassVar
 from textual.message import Message
 
 from selfie_tui import text
+from selfie_tui.glyphs import bar
 from selfie_tui.records import EMBED, LensRow, layer_name
 from selfie_tui.tui.actions import Scope, bindings
-from selfie_tui.tui.look import Piece, Pieces, bar, share
+from selfie_tui.tui.look import Piece, Pieces, share
 from selfie_tui.tui.widgets.lines import Rows, on_cursor
 
 MARK = "●"
