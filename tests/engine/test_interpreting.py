@@ -389,7 +389,7 @@ def test_a_cancel_ends_the_run_wherever_it_comes_and_leaves_the_model_as_it_was(
     """The flag is asked before every block of every forward: each of these moments is tried."""
     expected = list(interpret(llama, REQUEST))
     count = times_asked(llama)
-    assert count > 2 * llama.layers * REQUEST.max_new_tokens * 0.8
+    assert count >= llama.layers * (REQUEST.max_new_tokens + 3)  # source, plain prompt, every step, relevancy
     for after in {*range(8), *range(8, count, 3), count - 1}:
         flag = Flag(after)
         with unchanged(llama):
