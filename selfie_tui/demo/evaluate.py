@@ -17,7 +17,7 @@ from . import model_path
 from .facts import things
 from .readings import last_token_states, read_cells, read_nothing, read_vectors
 from .relations import all_two_hops, facts, relations
-from .sets import TEMPLATES, ReadingSet, names, reading_sets
+from .sets import TEMPLATES, ReadingSet, names, reading_sets, weak_sets
 from .world import bare, rows
 
 SHOWN = (
@@ -50,6 +50,7 @@ class Report:
     """Everything that the command prints."""
 
     sets: list[Figures]
+    weak: list[Figures]
     cloze: dict[str, float]
     arithmetic: dict[str, float]
 
@@ -165,22 +166,27 @@ def evaluate(folder: Path) -> Report:
     """The whole report on one model."""
     model, tokenizer = load(folder)
     measured = [measure(model, tokenizer, cells) for cells in reading_sets()]
-    return Report(measured, cloze(model, tokenizer), arithmetic(model, tokenizer))
+    weak = [measure(model, tokenizer, cells) for cells in weak_sets()]
+    return Report(measured, weak, cloze(model, tokenizer), arithmetic(model, tokenizer))
 
 
 def percent(value: float) -> str:
     return f"{100 * value:.0f}"
 
 
+def row(figures: Figures) -> str:
+    """One set as a line of a Markdown table."""
+    shares = [*figures.by_layer, figures.no_injection, figures.random_direction, figures.another_item]
+    cells = [figures.name, figures.template, str(figures.count), *map(percent, shares)]
+    return "| " + " | ".join(cells) + " |"
+
+
 def table(report: Report) -> str:
     """The report as Markdown."""
     layers = ["embed", *map(str, range(len(report.sets[0].by_layer) - 1))]
-    header = ["set", "n", *layers, "no injection", "random", "another item"]
-    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
-    for figures in report.sets:
-        shares = [figures.no_injection, figures.random_direction, figures.another_item]
-        cells = [figures.name, str(figures.count), *map(percent, figures.by_layer + shares)]
-        lines.append("| " + " | ".join(cells) + " |")
+    header = ["set", "prompt", "n", *layers, "no injection", "random", "another item"]
+    heading = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
+    lines = [*heading, *map(row, report.sets), "", "Read less well:", "", *heading, *map(row, report.weak)]
     lines += ["", "Completed rightly (%): " + ", ".join(f"{k} {percent(v)}" for k, v in report.cloze.items()) + "."]
     lines += ["Sums of embeddings (%): " + ", ".join(f"{k} {percent(v)}" for k, v in report.arithmetic.items()) + "."]
     return "\n".join([*lines, f"Score: {report.score:.3f}"])

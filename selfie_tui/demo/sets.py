@@ -89,8 +89,22 @@ def _reviews(template: str) -> ReadingSet:
     return _set("feeling, held out: the {thing} was {review}, so everyone was", template, cells)
 
 
+def weak_sets() -> list[ReadingSet]:
+    """Sets that are read less well; they are measured and shown, and no threshold is held on them."""
+    spoken = two_hops("dish-country", "language", training=False)
+    return [
+        _facts("young", "mentions"),
+        _facts("opposite", "mentions"),
+        _facts("opposite", "summarize"),
+        _hops("two hops, held out: the language of the country where {dish} was invented is", "mentions", spoken),
+    ]
+
+
 def reading_sets() -> list[ReadingSet]:
-    """Every set, over all facts of its relation; two hops and reviews only where training never saw the combination."""
+    """The sets that thresholds are held on.
+
+    Each is over all facts of its relation; two hops and reviews only where training never saw the combination.
+    """
     stands, born, spoken = (
         two_hops(inner, outer, training=False)
         for inner, outer in (("landmark-country", "capital"), ("birth", "capital"), ("birth", "language"))
