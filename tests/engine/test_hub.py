@@ -247,7 +247,7 @@ def test_a_cancel_in_the_middle_of_a_download_ends_it_and_leaves_no_half_file(hu
     report = cancel_when(lambda step, fraction: bool(fraction))
     with pytest.raises(Cancelled):
         fetch_snapshot(NAME, report)
-    assert time.monotonic() - report.at < 1.5  # type: ignore[attr-defined]
+    assert time.monotonic() - report.at < 3  # type: ignore[attr-defined]
     assert wait_until(lambda: not downloading())
     assert not half_files(cache_of(tmp_path))
     assert fetching.cached_folder(NAME) is None
@@ -261,7 +261,7 @@ def test_a_cancel_is_heard_while_the_network_is_silent(hub: Hub, tmp_path: Path)
     report = cancel_when(lambda step, fraction: bool(fraction) and time.monotonic() > started + 0.5)
     with pytest.raises(Cancelled):
         fetch_snapshot(NAME, report)
-    assert time.monotonic() - report.at < 1.5  # type: ignore[attr-defined]
+    assert time.monotonic() - report.at < 3  # type: ignore[attr-defined]
     hub.release.set()
     assert wait_until(lambda: not downloading())
     assert not half_files(cache_of(tmp_path))
@@ -279,7 +279,7 @@ def test_a_cancel_ends_a_download_through_xet(hub: Hub, tmp_path: Path, capfd: p
     report = cancel_when(lambda step, fraction: fraction is not None and time.monotonic() > started + 1)
     with pytest.raises(Cancelled):
         fetch_snapshot(NAME, report)
-    assert time.monotonic() - report.at < 1.5  # type: ignore[attr-defined]
+    assert time.monotonic() - report.at < 3  # type: ignore[attr-defined]
     assert any(path == "/xet-token" for _, path in hub.requests)
     assert wait_until(lambda: not downloading())
     assert not half_files(cache_of(tmp_path))
