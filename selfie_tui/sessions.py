@@ -118,4 +118,4 @@ def read(path: Path) -> list[Entry]:
 
 
 def _decode(line: bytes) -> Entry:
-    return msgspec.json.decode(line, type=Entry)  # type: ignore[arg-type, no-any-return]
+    return msgspec.json.decode(line, type=Entry)  # type: ignore[no-any-return]

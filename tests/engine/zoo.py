@@ -79,7 +79,7 @@ CONFIGS = {
 }
 FAMILIES = tuple(CONFIGS)
 
-WORDS = "the Eiffel Tower is located in city of Paris a man with hat _ x ? : Sure I will summarize message".split()
+WORDS = "the Eiffel Tower is located in city of Paris a man with hat _ x ? : Sure I will summarize message".split()  # noqa: SIM905 - read as a sentence
 
 
 @cache
