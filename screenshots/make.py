@@ -35,7 +35,8 @@ async def until(holds: object) -> None:
 
 def main() -> None:
     picture = HERE / "first-reading.svg"
-    picture.write_text(asyncio.run(first_reading()).replace("Fira Code", FONT))
+    svg = asyncio.run(first_reading()).replace("Fira Code", FONT)
+    picture.write_text(svg.replace("<text ", '<text xml:space="preserve" '))  # or edge spaces are lost
     if shutil.which("rsvg-convert"):
         subprocess.run(["rsvg-convert", "--zoom", "1.2", "-o", picture.with_suffix(".png"), picture], check=True)
         picture.unlink()
