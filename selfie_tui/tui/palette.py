@@ -35,6 +35,7 @@ class Palette(CommandPalette):
     """Textual's palette, no wider than its lines need, without a blinking cursor."""
 
     DEFAULT_CSS = """
+    Palette { background: transparent; }
     Palette > Vertical { max-width: 100; margin-top: 1; }
     Palette.-ascii SearchIcon { display: none; }
     """

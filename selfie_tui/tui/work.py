@@ -134,7 +134,8 @@ class Work:
             or any(run.state == "waiting" for run in self.runs.values())
         )
 
-    def task_running_is_a_run(self) -> bool:
+    @property
+    def runs_now(self) -> bool:
         """Whether what is under way is an interpretation."""
         return self.running in self.runs
 

@@ -16,8 +16,8 @@ from selfie_tui.records import EMBED, Cell, Control, GeneratedToken, Interpretat
 from selfie_tui.tui.flow import flow, flow_parts
 from selfie_tui.tui.look import Look, Piece, cells, clipped, heat, level, padded, share
 from selfie_tui.tui.runs import CONTROL, Layout, Run, folded, header_line, highlighted, label_cells, reading_lines
+from selfie_tui.tui.telling import clock
 from selfie_tui.tui.widgets.ask import slot_pieces
-from selfie_tui.tui.widgets.bars import clock
 from selfie_tui.tui.widgets.tokens import chips
 
 ANY = st.text(st.characters(codec="utf-8"), max_size=20)

@@ -1,30 +1,24 @@
-"""The one main screen: five panes, and the wiring between what they post and what the engine tells."""
+"""The one main screen: the wiring between what its panes post, what is asked of the engine, and what it tells."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from textual import events, on
-from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
-from textual.screen import Screen
 from textual.timer import Timer
-from textual.widget import Widget
 from textual.widgets import Input
 
 from selfie_tui.records import Cell, Event
 from selfie_tui.tui import hearing
-from selfie_tui.tui.actions import Scope, bindings, by_scope, hints, keys_of
+from selfie_tui.tui.actions import Scope, bindings
 from selfie_tui.tui.asked import Asked
-from selfie_tui.tui.look import Piece, Pieces
-from selfie_tui.tui.widgets.ask import AskSettings, PresetView
-from selfie_tui.tui.widgets.bars import HintLine, StatusLine, model_pieces, progress_pieces
-from selfie_tui.tui.widgets.field import Field, PromptField
+from selfie_tui.tui.screens.panes import PaneScreen
+from selfie_tui.tui.telling import hint_line, key_of, model_pieces, model_state, reads, under_way
+from selfie_tui.tui.widgets.ask import AskSettings
+from selfie_tui.tui.widgets.field import Field
 from selfie_tui.tui.widgets.layers import LayerList
-from selfie_tui.tui.widgets.lines import Lines
 from selfie_tui.tui.widgets.log import Log
 from selfie_tui.tui.widgets.models import ModelList
-from selfie_tui.tui.widgets.pane import Pane
 from selfie_tui.tui.widgets.tokens import TokenStrip
 from selfie_tui.tui.work import Work
 
@@ -41,7 +35,7 @@ DRAFT_PAUSE = 0.5
 """Seconds without a key after which the draft is saved."""
 
 
-class MainScreen(Screen[None], inherit_bindings=False):
+class MainScreen(PaneScreen, inherit_bindings=False):
     """All of the program that is not a page above it."""
 
     BINDINGS = bindings("main")
@@ -49,41 +43,12 @@ class MainScreen(Screen[None], inherit_bindings=False):
     app: SelfieApp
 
     def __init__(self, work: Work, prompt: str, model: str, device: str, dtype: str) -> None:
-        super().__init__()
+        super().__init__(device, dtype)
         self.work = work
         self._first_prompt, self._first_model = prompt, model
-        self.status = StatusLine(id="status")
-        self.hints = HintLine(id="hints")
-        self.models = ModelList(device, dtype, id="models")
-        self.model_name = Field(placeholder="hub id or folder", id="model-name", classes="-hidden")
-        self.prompt_text = PromptField(placeholder="type a prompt", id="prompt-text")
-        self.tokens = TokenStrip(id="tokens")
-        self.settings = AskSettings(id="settings")
-        self.preset_text = Field(
-            placeholder="interpretation prompt, with _ as placeholder", id="preset-text", classes="-hidden"
-        )
-        self.preset_view = PresetView(id="preset")
-        self.layer_list = LayerList(id="layer-list")
-        self.log_view = Log(id="readings")
-        self.search = Field(placeholder="search", id="search", classes="-hidden")
-        self.panes = (
-            Pane(1, "Model", self.models, self.model_name, id="model"),
-            Pane(2, "Prompt", self.tokens, id="prompt", above=(self.prompt_text,), classes="-told -alone -active"),
-            Pane(3, "Ask", self.settings, self.preset_text, self.preset_view, id="ask", classes="-told"),
-            Pane(4, "Layers", self.layer_list, id="layers", classes="-front"),
-            Pane(5, "Interpretations", self.log_view, self.search, id="log", classes="-beside"),
-        )
         self._typing: Timer | None = None
         self._drafting: Timer | None = None
         self._stale: Timer | None = None
-
-    def compose(self) -> ComposeResult:
-        model, prompt, ask, layers, log = self.panes
-        yield self.status
-        with Horizontal(id="body"):
-            yield Vertical(model, layers, id="left")
-            yield Vertical(prompt, ask, log, id="right", classes="-alone")
-        yield self.hints
 
     def on_mount(self) -> None:
         """Say what is not known yet, and look into the cache of models once the screen is drawn."""
@@ -220,72 +185,21 @@ class MainScreen(Screen[None], inherit_bindings=False):
     # Saying how things stand --------------------------------------------------------------------------------------
 
     def tell_status(self) -> None:
-        """Write the status line."""
-        self.status.tell(model_pieces(self.work.model, self.app.look.prose), self._under_way())
-        step = self.work.load_step
-        percent = f"{step.fraction:.0%}" if step and step.fraction is not None else "loading"
-        loading = self.work.loading
-        self.models.show_state(
-            self.work.model.name if self.work.model else "", loading.name if loading else "", percent
-        )
-
-    def _under_way(self) -> Pieces:
-        work, escape = self.work, self._key("back")
-        if isinstance(self.focused, Field):
-            escape = f"{escape} {escape}"  # the first one leaves the field
-        if work.cancelling or (work.running is not None and work.task_running_is_a_run()):
-            return progress_pieces(work.progress, work.cancelling, escape)
-        if work.loading is None:
-            return (
-                (Piece("no model: choose one in pane 1", "warn"),) if work.model is None else self._waiting_for_tokens()
-            )
-        prose = self.app.look.prose
-        step = prose(work.load_step.step) if work.load_step else "loading"
-        fraction = work.load_step.fraction if work.load_step else None
-        percent = f" {fraction:.0%}" if fraction is not None else ""
-        told = Piece(f"{prose(work.loading.name)}: {step}{percent}", "accent")
-        if work.wanted:
-            return (
-                Piece("will interpret when ready  ", "warn"),
-                Piece(escape, "key"),
-                Piece(" forgets  ", "dim"),
-                told,
-            )
-        return (told, Piece("  "), Piece(escape, "key"), Piece(" cancels", "dim"))
-
-    def _waiting_for_tokens(self) -> Pieces:
-        return (Piece("reading the prompt…", "accent"),) if self.work.wanted else ()
+        """Write the status line and the state of the models."""
+        work, prose = self.work, self.app.look.prose
+        leaving = isinstance(self.focused, Field)  # the first escape leaves the field
+        escape = " ".join([key_of("back", self.app.keymap)] * (2 if leaving else 1))
+        self.status.tell(model_pieces(work.model, prose), under_way(work, escape, prose))
+        self.models.show_state(*model_state(work))
 
     def tell_reads(self) -> None:
         """Say on the prompt's border what a run would read."""
-        read, layers = self.tokens.read, self.layer_list.read
-        if not read or not layers:
-            self.panes[1].tell_below("")
-            return
-        look = self.app.look
-        token = self.tokens.tokens[read[0]].text
-        what = (
-            f"{read[0]} {look.prose(token).strip() or look.visible(token)}" if len(read) == 1 else f"{len(read)} tokens"
-        )
-        where = "1 layer" if len(layers) == 1 else f"{len(layers)} layers"
-        self.panes[1].tell_below(look.glyphs(f"reads {what} × {where}"))
+        self.panes[1].tell_below(reads(self.tokens, self.layer_list, self.app.look))
 
     def tell_hints(self) -> None:
         """Write the hint line for what has the focus."""
-        focused = self.focused
-        own: tuple[Scope, ...] = getattr(focused, "SCOPES", ())
-        typing = isinstance(focused, Field)
-        told = hints((*own, "main", "app"), self.app.keymap, typing=typing)
-        first, last = (self._key(action, -1 if typing else 0) for action in ("pane.model", "pane.log"))
-        always = [(self._key("back"), "leave")] if typing else []
-        always += [(f"{first}–{last[-1]}", "panes"), *(hint for hint in told if hint[1] == "help")]
-        place = 2 if typing else 1 + sum(bool(action.hint) for action in by_scope(*own) if action.scope != "list")
-        rest = [hint for hint in told if hint not in always]
-        self.hints.tell([*rest[:place], *always, *rest[place:]])
-
-    def _key(self, action_id: str, which: int = 0) -> str:
-        action = next(action for action in by_scope("main") if action.id == action_id)
-        return keys_of(action, self.app.keymap)[which]
+        scopes: tuple[Scope, ...] = getattr(self.focused, "SCOPES", ())
+        self.hints.tell(hint_line(scopes, self.app.keymap, typing=isinstance(self.focused, Field)))
 
     # Actions ------------------------------------------------------------------------------------------------------
 
@@ -342,63 +256,6 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def ask(self, asked: Asked) -> None:
         """Ask this from now on."""
         self.settings.ask(asked)
-
-    def action_pane(self, digit: int) -> None:
-        """Go to a pane; the Prompt's place for keys is its tokens, or its text as long as there are none."""
-        self.enter_pane(self.panes[digit - 1])
-
-    def enter_pane(self, pane: Pane) -> None:
-        """Bring a pane to the front where panes share a place, and focus it."""
-        if self.maximized is not None and self.maximized is not pane:
-            self.maximized = pane
-        self._bring(pane)
-        if pane.id == "prompt" and not self.tokens.tokens:
-            self.edit(self.prompt_text)
-        else:
-            self.set_focus(pane.home)
-
-    def _bring(self, pane: Pane) -> None:
-        for other in self.panes:
-            other.set_class(other is pane, "-alone")
-        self.panes[4].set_class(pane.id == "prompt", "-beside")
-        for column in self.query("#left, #right"):
-            column.set_class(pane.parent is column, "-alone")
-        if pane.id in ("model", "layers"):
-            self.panes[0].set_class(pane.id == "model", "-front")
-            self.panes[3].set_class(pane.id == "layers", "-front")
-
-    def action_next_pane(self, step: int) -> None:
-        """To the pane after or before the one with the focus."""
-        here = self.panes.index(self.pane_here)
-        self.enter_pane(self.panes[(here + step) % len(self.panes)])
-
-    @property
-    def pane_here(self) -> Pane:
-        """The pane with the focus; the prompt's where there is none."""
-        inside = () if self.focused is None else self.focused.ancestors
-        return next((pane for pane in self.panes if pane in inside), self.panes[1])
-
-    def action_zoom(self) -> None:
-        """Maximise the pane with the focus, or give it its place again."""
-        self.maximized = None if self.maximized is not None else self.pane_here
-
-    def edit(self, field: Field) -> None:
-        """Show a field and put the cursor into it."""
-        pane = next(pane for pane in self.panes if field in pane.children)
-        if self.maximized is not None and self.maximized is not pane:
-            self.maximized = pane
-        self._bring(pane)
-        field.remove_class("-hidden")
-        self.set_focus(field)
-
-    def leave_field(self) -> None:
-        """Leave a text field for its pane; the ones that only exist for typing go away."""
-        field = self.focused
-        pane = next((pane for pane in self.panes if field in pane.children), None)
-        if pane is not None:
-            self.set_focus(pane.home)
-        if isinstance(field, Field) and field is not self.prompt_text:
-            field.add_class("-hidden")
 
     def action_edit_prompt(self) -> None:
         """Edit the prompt."""
@@ -470,20 +327,3 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.tell_hints()
         self.tell_status()
         self.setting_moved()
-
-    def on_resize(self, event: events.Resize) -> None:
-        """Say in the titles which panes share a place."""
-        narrow = 60 <= event.size.width < 100
-        self.panes[0].heading = "Model·4 Layers" if narrow else "Model"
-        self.panes[3].heading = "Layers·1 Model" if narrow else "Layers"
-        self.panes[0].retitle()
-        self.panes[3].retitle()
-
-    def look_changed(self) -> None:
-        """Draw everything again in another theme."""
-        for view in self.query(Lines):
-            view.refresh()
-
-    def focus_chain_widgets(self) -> list[Widget]:
-        """The panes' places for keys, in the order of their digits."""
-        return [pane.home for pane in self.panes]

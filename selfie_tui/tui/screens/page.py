@@ -83,8 +83,7 @@ class PageScreen(ModalScreen[None], inherit_bindings=False):
     """A page in a box, closed by escape."""
 
     DEFAULT_CSS = """
-    PageScreen { align: center middle; background: $background 60%; }
-    PageScreen:ansi { background: transparent; }
+    PageScreen, PageScreen:ansi { align: center middle; background: transparent; }
     PageScreen > #box {
         width: 92%; max-width: 100; height: auto; max-height: 90%;
         border: round $primary; background: $background; padding: 0 1;

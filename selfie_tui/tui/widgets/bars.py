@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from selfie_tui.records import ModelInfo, Progress
 from selfie_tui.tui.look import Piece, Pieces, cells, clipped
 from selfie_tui.tui.widgets.lines import Lines
 
@@ -61,38 +60,3 @@ class HintLine(Lines):
             if cells(line) + cells(hint) <= self.size.width:
                 line += hint
         return tuple(line)
-
-
-def model_pieces(model: ModelInfo | None, prose: object) -> Pieces:
-    """Model, device, precision and the verdict of the identities."""
-    if model is None:
-        return (Piece("no model", "dim"),)
-    shown = prose if callable(prose) else str
-    proven = "fail" not in model.proof.lower()
-    return (
-        Piece(shown(model.title or model.name), "strong"),
-        Piece(f" · {shown(model.device)} · {shown(model.dtype)} · ", "dim"),
-        Piece(shown(model.proof), "good" if proven else "warn"),
-    )
-
-
-def progress_pieces(progress: Progress | None, cancelling: bool, escape: str) -> Pieces:
-    """`12/81 cells  0:02 left  esc cancels`."""
-    if cancelling:
-        return (Piece("cancelling…", "warn"),)
-    if progress is None:
-        return (Piece("starting  ", "accent"), Piece(escape, "key"), Piece(" cancels", "dim"))
-    left = "" if progress.seconds_left is None else f"  {clock(progress.seconds_left)} left"
-    done = progress.cells_done
-    if not done and progress.steps:
-        done_text = f"{100 * progress.steps_done // progress.steps} % of {progress.cells} cells"
-    else:
-        done_text = f"{done}/{progress.cells} cells"
-    return (Piece(f"{done_text}{left}  ", "accent"), Piece(escape, "key"), Piece(" cancels", "dim"))
-
-
-def clock(seconds: float) -> str:
-    """`0:02`, `12:05`, `1:02:03`."""
-    minutes, rest = divmod(max(round(seconds), 0), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
