@@ -14,6 +14,7 @@ import sys
 import termios
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 
 from tests.tui.terminals import Terminal
@@ -72,13 +73,14 @@ class PtyProgram:
 
     def read(self, seconds: float) -> bool:
         """Show what comes within this time, or until there is a pause; whether anything came."""
-        if not select.select([self._master], [], [], seconds)[0]:
+        data = b""
+        if select.select([self._master], [], [], seconds)[0]:
+            # A terminal whose program has ended reads as an error.
+            with suppress(OSError):
+                data = os.read(self._master, 65536)
+        if not data:
             self._feed(self._unfed)
             self._unfed = ""
-            return False
-        try:
-            data = os.read(self._master, 65536)
-        except OSError:
             return False
         self.received += len(data)
         text = self._unfed + self._decoder.decode(data)
