@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not (sys.stdin.isatty() and (sys.stdout.isatty() or sys.stderr.isatty())):
         print("selfie-tui needs a terminal; without one use `selfie-tui interpret`.", file=sys.stderr)
         return 2
-    from selfie_tui.tui.app import run_app
+    from selfie_tui.tui import run as run_app
 
     return run_app(
         model=arguments.model,

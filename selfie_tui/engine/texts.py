@@ -27,15 +27,21 @@ def answer(tokenizer: Any, ids: Sequence[int], stops: Sequence[str]) -> str:
 
 
 def end_of(text: str, stops: Sequence[str]) -> int:
-    """Where the first of the stop texts begins, or else the length of the text."""
-    return min((place for place in map(text.find, stops) if place >= 0), default=len(text))
+    """Where the first of the stop texts begins, or else the length of the text.
+
+    What stands before the first visible character is not looked at: an answer may begin in a new paragraph.
+    """
+    first = len(text) - len(text.lstrip())
+    return min((place for place in (text.find(stop, first) for stop in stops) if place >= 0), default=len(text))
 
 
 def ends_at(tokenizer: Any, ids: Sequence[int], stops: Sequence[str]) -> bool:
-    """Whether one of the stop texts is in the text of the newest tokens."""
+    """Whether one of the stop texts is in the text of the newest tokens, after something visible."""
     if not stops:
         return False
     tail = text_of(tokenizer, ids[-LOOK_BACK:])
+    if not text_of(tokenizer, ids[:-LOOK_BACK]).strip():
+        tail = tail.lstrip()
     return any(stop in tail for stop in stops)
 
 
