@@ -18,6 +18,7 @@ from textual.app import App, ReturnType
 from textual.driver import Driver
 from textual.geometry import Size
 from textual.screen import Screen
+from textual.timer import Timer
 
 from selfie_tui.tui.wire_cells import ControlCharacters, Row, UnknownUpdateError, pieces_of, size_of
 from selfie_tui.tui.wire_paint import Painter, absolute
@@ -112,6 +113,7 @@ class WireApp(App[ReturnType]):
         color_system = self.console._color_system or ColorSystem.TRUECOLOR
         self._wire = Wire(color_system, erases=erases_to_background(os.environ))
         self._wire_reports_pixels = False
+        self._wire_repainting: Timer | None = None
 
     def forget(self) -> None:
         """Take nothing for known of what the terminal shows; what is drawn from now on is sent whole."""
@@ -131,7 +133,9 @@ class WireApp(App[ReturnType]):
         if self._wire.is_known and not (is_first_report and event.size == self._wire.size):
             self.forget()
             # Textual draws nothing for a size that came and went before it looked.
-            self.set_timer(_AFTER_RESIZE, self.refresh)
+            if self._wire_repainting is not None:
+                self._wire_repainting.stop()
+            self._wire_repainting = self.set_timer(_AFTER_RESIZE, self.refresh)
 
     def _terminal_restarted(self) -> None:
         """The driver has entered application mode, at the start or after a suspension: the screen is empty."""

@@ -8,14 +8,20 @@ for dim, conceal, overline and the like, nor for links: `Char.blink` holds the s
 
 from __future__ import annotations
 
+import gc
 import re
 from typing import NamedTuple
 from unicodedata import category, combining
 
 import pyte
 from pyte.screens import Char
+from rich.style import Style
+from textual.strip import Strip
 
 from selfie_tui.tui.wire_cells import clusters
+
+NO_WRAP = "\x1b[?7l"
+"""What Textual's driver sends before anything is drawn."""
 
 _LINK = re.compile("\x1b]8;[^;]*;([^\x1b\x07]*)(?:\x1b\\\\|\x07)")
 _KITTY_KEYS = re.compile("\x1b\\[[<>=][0-9;]*u")
@@ -157,3 +163,22 @@ def _without_loose_marks(glyph: str) -> str:
     if not glyph or not all(category(mark) == "Mn" and combining(mark) for mark in glyph[1:]):
         return glyph
     return glyph[0] + ("".join(dict.fromkeys(glyph[1:])) if glyph[0].isalnum() else "")
+
+
+def differences(ours: list[list[Look]], stock: list[list[Look]]) -> list[tuple[int, int, Look, Look]]:
+    """Line, column, our look and the stock look of the cells that are not alike."""
+    return [
+        (y, x, one, other)
+        for y, (line, other_line) in enumerate(zip(ours, stock, strict=True))
+        for x, (one, other) in enumerate(zip(line, other_line, strict=True))
+        if one != other
+    ]
+
+
+def forget_sequences() -> None:
+    """Make styles and strips forget the sequences they were first drawn with; those keep the colours of that app."""
+    for thing in gc.get_objects():
+        if isinstance(thing, Style):
+            thing._ansi = None
+        elif isinstance(thing, Strip):
+            thing._render_cache = None

@@ -1,0 +1,228 @@
+"""What is sent for one update of the compositor looks as what Textual sends for it, on terminals of all kinds."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from rich.color import ColorSystem
+from rich.console import Console
+from rich.segment import Segment
+from rich.style import Style
+from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
+from textual.geometry import Region
+from textual.strip import Strip
+
+from selfie_tui.tui.wire import Wire, erases_to_background
+from selfie_tui.tui.wire_cells import ControlCharacters
+from tests.tui.terminals import NO_WRAP, Terminal, differences, forget_sequences
+from tests.tui.wire_sample import ATTRIBUTES, CLUSTERS, GLYPHS, random_segments
+
+
+@pytest.fixture(autouse=True)
+def _no_sequences_of_other_apps() -> None:
+    forget_sequences()
+
+
+def full(lines: list[list[Segment]], width: int) -> LayoutUpdate:
+    return LayoutUpdate([[Strip(line)] for line in lines], Region(0, 0, width, len(lines)))
+
+
+def partial(chance: random.Random, width: int, height: int) -> ChopsUpdate:
+    """Chops of some lines, and some spans within them, as the compositor makes them."""
+    chops: list[dict[int, Strip | None]] = []
+    chop_ends: list[list[int]] = []
+    spans: list[tuple[int, int, int]] = []
+    for y in range(height):
+        cuts = sorted({0, width, *(chance.randrange(width) for _ in range(3))})
+        chops.append({x: Strip(random_segments(chance, end - x)) for x, end in pairwise(cuts)})
+        chop_ends.append(cuts[1:])
+        if chance.random() < 0.5 or y == height - 1:
+            first = chance.randrange(width)
+            spans.append((y, first, chance.randrange(first, width) + 1))
+    return ChopsUpdate(chops, spans, chop_ends)
+
+
+def updates(chance: random.Random, width: int, height: int, count: int) -> list[CompositorUpdate]:
+    made: list[CompositorUpdate] = []
+    glyphs = GLYPHS + CLUSTERS
+    lines = [random_segments(chance, width, glyphs) for _ in range(height)]
+    for _ in range(count):
+        for y in chance.sample(range(height), chance.randrange(height)):
+            lines[y] = random_segments(chance, width, glyphs)
+        made.append(full(lines, width) if chance.random() < 0.5 else partial(chance, width, height))
+    return made
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    width=st.integers(1, 40),
+    height=st.integers(1, 8),
+    system=st.sampled_from([ColorSystem.STANDARD, ColorSystem.EIGHT_BIT, ColorSystem.TRUECOLOR]),
+    bce=st.booleans(),
+)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_any_sequence_of_updates_looks_as_textual_draws_it(
+    seed: int, width: int, height: int, system: ColorSystem, bce: bool
+) -> None:
+    console = Console(color_system=None, force_terminal=True)
+    console._color_system = system
+    # Rich keeps the pieces it cut, and in their styles the codes of the colours they were last drawn in.
+    Segment._split_cells.cache_clear()
+    wire = Wire(system, erases=bce)
+    ours, stock = Terminal(width, height, bce=bce), Terminal(width, height, bce=bce)
+    for terminal in (ours, stock):
+        terminal.feed(NO_WRAP)
+    for update in updates(random.Random(seed), width, height, 5):
+        ours.feed(wire.sequence(update, (0, 0)))
+        stock.feed(update.render_segments(console) + "\x1b[H")
+        assert differences(ours.looks(), stock.looks()) == []
+        assert (ours.cursor.x, ours.cursor.y) == (0, 0)
+        assert not ours.cursor.attrs.blink
+        assert ours.cursor.attrs._replace(blink=False) == ours.default_char
+
+
+def test_what_is_shown_already_is_not_sent() -> None:
+    chance = random.Random(5)
+    lines = [random_segments(chance, 60) for _ in range(9)]
+    wire = Wire(ColorSystem.TRUECOLOR, erases=True)
+    assert wire.sequence(full(lines, 60), (0, 0))
+    assert wire.sequence(full(lines, 60), (0, 0)) == ""
+    assert wire.sequence(full(lines, 60), (7, 3)) == "\x1b[4;8H"
+
+
+def test_a_change_of_one_cell_sends_a_move_a_glyph_and_a_move() -> None:
+    wire = Wire(ColorSystem.TRUECOLOR, erases=True)
+    wire.sequence(full([[Segment("abcdef")]], 6), (0, 0))
+    assert wire.sequence(full([[Segment("abXdef")]], 6), (0, 0)) == "\x1b[1;3HX\x1b[H"
+
+
+def test_the_colour_of_letters_is_not_sent_for_spaces() -> None:
+    wire = Wire(ColorSystem.TRUECOLOR, erases=True)
+    wire.sequence(full([[Segment("a" + " " * 9, Style.parse("red"))]], 10), (0, 0))
+    assert wire.sequence(full([[Segment("a" + " " * 9, Style.parse("bold blue"))]], 10), (0, 0)) == (
+        "\x1b[H\x1b[1;34ma\x1b[m\x1b[H"
+    )
+
+
+ATTRIBUTE = st.sampled_from(ATTRIBUTES)
+
+
+@given(before=st.sets(ATTRIBUTE), after=st.sets(ATTRIBUTE), color=st.sampled_from(["red", "default", "#010203"]))
+@settings(deadline=None)
+def test_any_style_may_follow_any_other(before: set[str], after: set[str], color: str) -> None:
+    colors = {"color": "blue", "bgcolor": color}
+    styles = [Style(**colors, **dict.fromkeys(names, True)) for names in (before, after)]
+    terminal = Terminal(4, 1)
+    terminal.feed(
+        NO_WRAP
+        + Wire(ColorSystem.TRUECOLOR, erases=True).sequence(
+            full([[Segment("ab", styles[0]), Segment("cd", styles[1])]], 4), (0, 0)
+        )
+    )
+    alone = Terminal(4, 1)
+    alone.feed(NO_WRAP + "".join(style.render(text) for style, text in zip(styles, ("ab", "cd"), strict=True)))
+    assert differences(terminal.looks(), alone.looks()) == []
+
+
+def test_spaces_are_erased_where_the_terminal_erases_to_their_background_and_drawn_elsewhere() -> None:
+    line = [Segment("ab", Style.parse("on red")), Segment(" " * 30, Style.parse("on blue")), Segment("cd")]
+    before = full([[Segment("x" * 34)], [Segment("x" * 34)]], 34)
+    for erases in (True, False):
+        wire = Wire(ColorSystem.TRUECOLOR, erases=erases)
+        wire.sequence(before, (0, 0))
+        sent = wire.sequence(full([line, [Segment("x"), Segment(" " * 33)]], 34), (0, 0))
+        assert ("\x1b[30X" in sent) is erases
+        assert (" " * 30 in sent) is not erases
+        assert sent.endswith("\r\n\x1b[C\x1b[K\x1b[H")
+
+
+def test_a_part_drawn_on_an_unknown_screen_leaves_the_rest_as_it_is() -> None:
+    wire = Wire(ColorSystem.TRUECOLOR, erases=True)
+    terminal = Terminal(40, 6)
+    terminal.feed(NO_WRAP + wire.sequence(full([[Segment("x" * 40)]] * 6, 40), (0, 0)))
+    wire.forget()
+    chops = [{0: Strip([Segment(" " * 20)]), 20: None} for _ in range(6)]
+    terminal.feed(wire.sequence(ChopsUpdate(chops, [(y, 0, 20) for y in range(6)], [[20, 40]] * 6), (0, 0)))
+    assert ["".join(look.glyph for look in line) for line in terminal.looks()] == [" " * 20 + "x" * 20] * 6
+
+
+def test_a_link_is_one_link_wherever_it_is_drawn_and_cannot_carry_a_sequence() -> None:
+    wire = Wire(ColorSystem.TRUECOLOR, erases=True)
+    drawn = wire.sequence(
+        full([[Segment("ab", Style(link="http://x"))], [Segment("cd", Style(link="http://x"))]], 2), (0, 0)
+    )
+    assert drawn.count("id=") == 1
+    unsafe = wire.sequence(full([[Segment("ab", Style(link="http://x\x07\x1b[2J"))], [Segment("cd")]], 2), (0, 0))
+    assert "\x07" not in unsafe
+    assert "[2J" not in unsafe
+
+
+class DisputingTerminal(Terminal):
+    """A terminal that draws every code point by itself, emoji of two code points as wide or as narrow as it likes."""
+
+    def __init__(self, columns: int, lines: int, cells: Callable[[str], int]) -> None:
+        super().__init__(columns, lines)
+        self._cells = cells
+
+    def draw(self, data: str) -> None:
+        for char in data:
+            row, cells, x = self.buffer[self.cursor.y], self._cells(char), self.cursor.x
+            if cells:
+                self._cut(x)
+                self._cut(x + cells)
+                for column in range(x, min(x + cells, self.columns)):
+                    row[column] = self.cursor.attrs._replace(data=char if column == x else "")
+                self.cursor.x = x + cells
+
+
+@pytest.mark.parametrize("glyph", ["👨\u200d👩\u200d👧", "❤\ufe0f", "👍🏽", "🇫🇷", "🎉"])
+@pytest.mark.parametrize("emoji_cells", [1, 2])
+def test_a_glyph_whose_width_is_disputed_moves_nothing_after_it(glyph: str, emoji_cells: int) -> None:
+    terminal = DisputingTerminal(
+        20, 1, lambda char: 0 if char in "\u200d\ufe0f" else 1 if char.isascii() else emoji_cells
+    )
+    terminal.feed(NO_WRAP)
+    wire = Wire(ColorSystem.TRUECOLOR, erases=True)
+    for text in (
+        "abcdefghijklmnopqrst",
+        f"ab{glyph}efghijklmnopqrst",
+        f"ab{glyph}efghijklmnopq{glyph}t",
+        "abXdefghij" * 2,
+    ):
+        terminal.feed(wire.sequence(full([[Segment(text)]], 20), (0, 0)))
+        shown = "".join(look.glyph for look in terminal.looks()[0])
+        assert shown.startswith("ab")
+        assert [terminal.buffer[0][x].data for x in range(4, 16)] == list(
+            "efghijklmnop" if "X" not in text else "efghijabXdef"
+        )
+
+
+def test_control_characters_are_refused_and_leave_what_is_known() -> None:
+    wire = Wire(ColorSystem.TRUECOLOR, erases=True)
+    wire.sequence(full([[Segment("abc")]], 3), (0, 0))
+    for text in ("a\tc", "\x1b[2J", "漢\x07", "a\u2028c", "\ud800ab", "a\x9bc"):
+        with pytest.raises(ControlCharacters):
+            wire.sequence(full([[Segment(text)]], 3), (0, 0))
+    assert wire.sequence(full([[Segment("abc")]], 3), (0, 0)) == ""
+
+
+@pytest.mark.parametrize(
+    ("environ", "erases"),
+    [
+        ({"TERM": "xterm-256color"}, True),
+        ({"TERM": "tmux-256color"}, True),
+        ({"TERM": "linux"}, True),
+        ({"TERM": "screen-256color", "TMUX": "/tmp/tmux-0/default,1,0"}, True),
+        ({"TERM": "screen-256color"}, False),
+        ({"TERM": "xterm-256color", "STY": "1.pts-0"}, False),
+        ({"TERM": "dumb"}, False),
+        ({}, False),
+    ],
+)
+def test_only_terminals_known_for_it_are_taken_to_erase_to_a_background(environ: dict[str, str], erases: bool) -> None:
+    assert erases_to_background(environ) is erases
