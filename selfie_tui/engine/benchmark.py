@@ -57,7 +57,7 @@ def word_tokenizer(size: int) -> PreTrainedTokenizerFast:
     words = {
         word for text in [SOURCE, *(preset.text for preset in PRESETS)] for word, _ in splitter.pre_tokenize_str(text)
     }
-    known = list(dict.fromkeys([*pre_tokenizers.ByteLevel.alphabet(), *sorted(words)]))
+    known = list(dict.fromkeys([*sorted(pre_tokenizers.ByteLevel.alphabet()), *sorted(words)]))
     known += [f"Ġword{place}" for place in range(size - len(known))]
     backend = Tokenizer(models.WordLevel({token: place for place, token in enumerate(known)}, unk_token="?"))
     backend.pre_tokenizer = splitter

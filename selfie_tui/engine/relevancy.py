@@ -17,8 +17,8 @@ from selfie_tui.engine.model import Model
 LOGITS_BYTES = 128 * 2**20
 """Memory that logits may take at a time; more positions go through the head in pieces."""
 
-WORTH_A_CUT = 0.9
-"""Rows are cut where their beginnings part if that leaves at most this share of the tokens to compute."""
+TOKENS_A_RUN = 64
+"""What a forward costs beside its tokens, as a number of tokens; small forwards use a processor badly."""
 
 Ids = tuple[int, ...]
 
@@ -72,16 +72,21 @@ def score_by_beginnings(
 
 
 def segments(rows: Sequence[Ids]) -> list[tuple[int, int]]:
-    """All tokens but the last in one run, or two where that is worth it: rows alike up to the cut share the first."""
+    """All tokens but the last, cut into runs so that the fewest are computed: a run goes through once per beginning.
+
+    The cheapest cuts by dynamic programming; every run costs as much as `TOKENS_A_RUN` tokens beside its own.
+    """
     length = max((len(row) for row in rows), default=0) - 1
-    if length < 1:
-        return []
-    counts = [len({row[:end] for row in rows if len(row) >= end}) for end in range(length + 1)]
-    cost = {cut: counts[cut] * cut + len(rows) * (length - cut) for cut in range(1, length)}
-    best = min(cost, key=cost.__getitem__, default=0)
-    if not best or cost[best] > WORTH_A_CUT * len(rows) * length:
-        return [(0, length)]
-    return [(0, best), (best, length)]
+    alike = [0, *(len({row[:end] for row in rows if len(row) >= end}) for end in range(1, length + 1))]
+    best = [(0, 0)]  # least cost up to each end, and where its last run starts
+    for end in range(1, length + 1):
+        best.append(min((best[start][0] + alike[end] * (end - start) + TOKENS_A_RUN, start) for start in range(end)))
+    runs: list[tuple[int, int]] = []
+    while length > 0:
+        start = best[length][1]
+        runs.append((start, length))
+        length = start
+    return runs[::-1]
 
 
 def score_whole(

@@ -16,7 +16,7 @@ from selfie_tui.engine.injection import Injection
 from selfie_tui.engine.interpreting import interpret
 from selfie_tui.engine.lens import lens_logits
 from selfie_tui.engine.model import Model
-from selfie_tui.engine.relevancy import uninjected_probabilities
+from selfie_tui.engine.relevancy import segments, uninjected_probabilities
 from selfie_tui.records import EMBED, Cell, CellFinished, Preset, Request
 from tests.engine.zoo import FAMILIES, build, prompt_ids
 
@@ -240,3 +240,13 @@ def test_the_proof_at_load_finds_nothing_wrong(model: Model) -> None:
     from selfie_tui.engine.proof import verdict
 
     assert verdict(model) == "proven"
+
+
+def test_rows_that_begin_alike_are_cut_where_they_part() -> None:
+    alike = [tuple(range(20)) + (row,) * 20 for row in range(90)]
+    assert segments(alike)[0] == (0, 20)
+    assert segments([tuple(range(40))]) == [(0, 39)]
+    for rows in ([], [(1,)], [(1, 2)], alike, [(1, 2, 3), (1,)]):
+        runs = segments(rows)
+        longest = max((len(row) for row in rows), default=1)
+        assert [place for start, stop in runs for place in range(start, stop)] == list(range(longest - 1))
