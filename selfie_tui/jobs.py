@@ -1,6 +1,7 @@
 """The one thread that does engine work: tasks in by a queue, events out by a callback, one cancel flag.
 
-Nothing else in the project starts a thread for engine work. Small tasks (tokens, placeholders, the lens) are served
+Nothing else in the project starts a thread for engine work; a download alone is watched from a thread of its own, so
+that it can be stopped while the network is silent. Small tasks (tokens, placeholders, the lens) are served
 between the decoding steps of a running interpretation, only the newest of each kind, so that the screen answers while
 a job runs; after a load that was submitted before them, as it changes the answer.
 """
