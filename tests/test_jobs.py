@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from selfie_tui import jobs as jobs_module
-from selfie_tui.engine.interpreting import source_tokens
 from selfie_tui.engine.loading import load
+from selfie_tui.engine.requests import source_tokens
 from selfie_tui.engine.service import EngineService
 from selfie_tui.errors import Cancelled, LoadError
 from selfie_tui.jobs import Coalescer, Jobs

@@ -18,10 +18,11 @@ from selfie_tui.engine.devices import OutOfMemory, release_memory
 from selfie_tui.engine.injection import Injection, unit
 from selfie_tui.engine.memory import rows_that_fit
 from selfie_tui.engine.model import Model
-from selfie_tui.engine.prompts import InterpretationPrompt, build_prompt, encode_source
+from selfie_tui.engine.prompts import InterpretationPrompt, build_prompt
 from selfie_tui.engine.relevancy import uninjected_probabilities
+from selfie_tui.engine.requests import check_room, read_source
 from selfie_tui.engine.texts import answer, cut_tokens, ends_at, text_of
-from selfie_tui.errors import Cancelled, PromptError, RequestError, SelfieError
+from selfie_tui.errors import Cancelled, SelfieError
 from selfie_tui.records import (
     Cell,
     CellFinished,
@@ -50,7 +51,7 @@ def interpret(model: Model, request: Request, cancelled: Callable[[], bool] = ne
         SelfieError: before any work, if the request asks for what cannot be done.
         Cancelled: within one decoding step after `cancelled` gives true; cells already yielded stay valid.
     """
-    source = read_source(model, request, cancelled)
+    source = read_source(model, request)
     target = build_prompt(model.tokenizer, request.preset)
     check_room(model, target, request)
     vectors = read_vectors(model, source, request.cells, cancelled)
@@ -87,67 +88,6 @@ def interpret_vectors(
                 "Load a smaller model or a smaller number format, or shorten the interpretation prompt.",
             )
         yield Notice(text=f"Out of memory with {len(chunk)} cells at once: going on with {size}.", severity="warning")
-
-
-def read_source(model: Model, request: Request, cancelled: Callable[[], bool]) -> tuple[Token, ...]:
-    """The source prompt's tokens, once the request is known to fit model and prompt."""
-    parse_mode(request.mode)
-    if not request.prompt.strip():
-        raise PromptError("The prompt is empty.", "Type the text whose hidden states you want to read.")
-    if not request.cells:
-        raise RequestError("No cell is chosen.", "Mark at least one token and one layer.")
-    if request.max_new_tokens < 1:
-        raise RequestError("There is nothing to generate.", "Ask for at least one token.")
-    if not math.isfinite(request.strength) or not 0 <= request.temperature < math.inf:
-        raise RequestError("Strength and temperature must be finite, and temperature not negative.", "Change them.")
-    source = source_tokens(model, request.prompt)
-    model.check_layer(request.injection_layer)
-    for cell in request.cells:
-        model.check_layer(cell.layer)
-        check_position(source, cell.position)
-    return source
-
-
-def check_position(source: Sequence[Token], position: int) -> None:
-    """Refuse a position that the prompt does not have.
-
-    Raises:
-        RequestError: naming the positions there are.
-    """
-    if not 0 <= position < len(source):
-        raise RequestError(
-            f"Token {position} is out of range: the prompt has {len(source)} tokens.",
-            f"Choose 0 to {len(source) - 1}.",
-        )
-
-
-def source_tokens(model: Model, prompt: str) -> tuple[Token, ...]:
-    """The tokens of a source prompt.
-
-    Raises:
-        PromptError: if the prompt is empty or longer than the model's context.
-    """
-    if not prompt:
-        raise PromptError("The prompt is empty.", "Type the text whose hidden states you want to read.")
-    _, tokens = encode_source(model.tokenizer, prompt)
-    if not tokens:
-        raise PromptError("The prompt has no tokens.", "Type the text whose hidden states you want to read.")
-    if model.context and len(tokens) > model.context:
-        raise PromptError(
-            f"The prompt has {len(tokens)} tokens, and {model.name} takes {model.context}.",
-            f"Shorten it by {len(tokens) - model.context} tokens.",
-        )
-    return tuple(tokens)
-
-
-def check_room(model: Model, target: InterpretationPrompt, request: Request) -> None:
-    """Refuse an interpretation prompt that, with what is to be generated, is longer than the model's context."""
-    needed = len(target.ids) + request.max_new_tokens
-    if model.context and needed > model.context:
-        raise PromptError(
-            f"Interpretation prompt and answer need {needed} tokens, and {model.name} takes {model.context}.",
-            "Generate fewer tokens or shorten the interpretation prompt.",
-        )
 
 
 def read_vectors(

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from selfie_tui.engine.interpreting import interpret as run
-from selfie_tui.engine.interpreting import source_tokens
 from selfie_tui.engine.model import Model
+from selfie_tui.engine.requests import source_tokens
 from selfie_tui.presets import preset_called
 from selfie_tui.records import (
     EMBED,

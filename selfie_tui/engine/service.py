@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-from selfie_tui.engine.interpreting import check_position, interpret, source_tokens
+from selfie_tui.engine.interpreting import interpret
 from selfie_tui.engine.lens import logit_lens
 from selfie_tui.engine.loading import load
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts import preset_tokens
+from selfie_tui.engine.requests import check_position, source_tokens
 from selfie_tui.errors import Cancelled, RequestError, SelfieError
 from selfie_tui.records import (
     Event,

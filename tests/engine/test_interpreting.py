@@ -22,6 +22,7 @@ from selfie_tui.engine.injection import Injection
 from selfie_tui.engine.interpreting import interpret
 from selfie_tui.engine.loading import load
 from selfie_tui.engine.model import Model, adopt
+from selfie_tui.engine.requests import source_tokens
 from selfie_tui.engine.texts import answer
 from selfie_tui.errors import Cancelled, PlaceholderError, PromptError, RequestError, SelfieError
 from selfie_tui.records import (
@@ -196,7 +197,7 @@ def test_a_cell_says_no_more_exactly_where_its_text_is_the_controls(llama: Model
 
 def test_the_demo_model_answers_for_every_cell_and_no_effect_exceeds_one() -> None:
     model = load("demo")
-    tokens = interpreting.source_tokens(model, "The Eiffel Tower is in Paris.")
+    tokens = source_tokens(model, "The Eiffel Tower is in Paris.")
     cells = tuple(Cell(layer, len(tokens) - 1) for layer in range(EMBED, model.layers))
     preset = Preset("test", "This _ _ _ represents the concept of")
     events = list(interpret(model, Request("The Eiffel Tower is in Paris.", cells, preset, random_control=True)))
