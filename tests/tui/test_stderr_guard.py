@@ -37,8 +37,8 @@ class Noisy(App):
 
     def action_suspend_it(self):
         with self.suspend():
-            subprocess.run(["sh", "-c", "test -t 1 && test -t 2 && echo IN-THE-SHELL"])
-        self.query_one("#state").update("back again")
+            shell = subprocess.run(["sh", "-c", "test -t 1 && test -t 2 && echo IN-THE-SHELL"])
+        self.query_one("#state").update(f"back again {shell.returncode}")
 
     def action_fail(self):
         raise RuntimeError("ON PURPOSE")
@@ -67,7 +67,7 @@ def test_stray_output_goes_to_the_log_and_the_terminal_comes_back(program: str, 
         assert "STRAY" not in noisy.text()
         assert all(stray in log.read_text() for stray in STRAYS)
         noisy.send("s")
-        assert noisy.shows("back again")
+        assert noisy.shows("back again 0")
         assert "IN-THE-SHELL" not in log.read_text()
         noisy.send("n")
         assert noisy.shows("noise made")
