@@ -34,19 +34,20 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--tokens", type=int, default=30)
     arguments.add_argument("--threads", type=int, default=0, help="torch threads (default: as torch chooses)")
+    arguments.add_argument("--fresh", action="store_true", help="weights as transformers draws them: texts more alike")
     chosen = arguments.parse_args()
     if chosen.threads:
         torch.set_num_threads(chosen.threads)
     print(f"GPT-2-sized random model, float32, CPU, {torch.get_num_threads()} threads", flush=True)
-    report(measure(random_model(), chosen.tokens, chosen.rounds))
+    report(measure(random_model(fresh=chosen.fresh), chosen.tokens, chosen.rounds))
 
 
-def random_model() -> Model:
-    """Twelve random layers of width 768 over 50,257 tokens, spread so that rows do not all say the same."""
+def random_model(fresh: bool = False) -> Model:
+    """Twelve random layers of width 768 over 50,257 tokens, spread, unless `fresh`, so that most texts differ."""
     torch.manual_seed(0)
     module = GPT2LMHeadModel(GPT2Config(bos_token_id=0, eos_token_id=None, pad_token_id=0)).eval()
     with torch.no_grad():
-        for parameter in module.parameters():
+        for parameter in () if fresh else module.parameters():
             parameter.copy_(torch.randn_like(parameter) * 0.06 + (1.0 if parameter.dim() == 1 else 0.0))
     return adopt(module, word_tokenizer(module.config.vocab_size), "random GPT-2")
 
