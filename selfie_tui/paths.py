@@ -19,11 +19,6 @@ def state_dir() -> Path:
     return platformdirs.user_state_path(NAME)
 
 
-def cache_dir() -> Path:
-    """What can be thrown away."""
-    return platformdirs.user_cache_path(NAME)
-
-
 def config_file() -> Path:
     """The user's settings and key bindings."""
     return config_dir() / "config.toml"
@@ -32,11 +27,6 @@ def config_file() -> Path:
 def user_themes_dir() -> Path:
     """The user's own theme files."""
     return config_dir() / "themes"
-
-
-def memory_file() -> Path:
-    """What is carried from one start to the next."""
-    return state_dir() / "memory.json"
 
 
 def sessions_dir() -> Path:

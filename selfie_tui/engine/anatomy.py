@@ -100,6 +100,7 @@ def find_blocks(model: nn.Module) -> tuple[str, tuple[nn.Module, ...]]:
 
 
 def has_weights(module: nn.Module) -> bool:
+    """Whether there is any parameter in a module: lists of bare functions are no stacks of blocks."""
     return any(True for _ in module.parameters())
 
 

@@ -68,6 +68,7 @@ def prefill_plain(model: Model, ids: Sequence[int], cancelled: Callable[[], bool
 
 
 def last_logits(model: Model) -> dict[str, int]:
+    """The argument that keeps the head from running at every position, for models that take one."""
     return {"logits_to_keep": 1} if model.keeps_last_logits else {}
 
 

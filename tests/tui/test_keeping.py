@@ -213,10 +213,7 @@ def test_the_hubs_cache_is_where_its_own_library_looks():
 def test_everything_that_is_kept_lies_under_xdg_directories(monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", "/c")
     monkeypatch.setenv("XDG_STATE_HOME", "/s")
-    monkeypatch.setenv("XDG_CACHE_HOME", "/x")
     assert paths.config_file() == Path("/c/selfie-tui/config.toml")
     assert paths.user_themes_dir() == Path("/c/selfie-tui/themes")
-    assert paths.memory_file() == Path("/s/selfie-tui/memory.json")
     assert paths.sessions_dir() == Path("/s/selfie-tui/sessions")
     assert paths.log_file() == Path("/s/selfie-tui/selfie-tui.log")
-    assert paths.cache_dir() == Path("/x/selfie-tui")
