@@ -18,7 +18,7 @@ from selfie_tui.engine.devices import OutOfMemory, release_memory
 from selfie_tui.engine.injection import Injection, unit
 from selfie_tui.engine.memory import rows_that_fit
 from selfie_tui.engine.model import Model
-from selfie_tui.engine.prompts import InterpretationPrompt, build_prompt
+from selfie_tui.engine.prompts import TargetPrompt, build_prompt
 from selfie_tui.engine.relevancy import uninjected_probabilities
 from selfie_tui.engine.requests import check_room, read_source
 from selfie_tui.engine.texts import answer, cut_tokens, ends_at, text_of
@@ -63,7 +63,7 @@ def interpret_vectors(
     request: Request,
     vectors: torch.Tensor,
     source: Sequence[Token],
-    target: InterpretationPrompt,
+    target: TargetPrompt,
     cancelled: Callable[[], bool] = never,
 ) -> Iterator[Event]:
     """Interpret `vectors` `(cells, hidden)`, one for each cell of the request; the second half of `interpret`."""
@@ -115,7 +115,7 @@ class Run:
     request: Request
     vectors: torch.Tensor
     source: tuple[Token, ...]
-    target: InterpretationPrompt
+    target: TargetPrompt
     plain: Prefilled
     cancelled: Callable[[], bool]
     control: Control | None = None

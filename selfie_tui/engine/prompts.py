@@ -21,15 +21,15 @@ from selfie_tui.text import visible
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-__all__ = ["InterpretationPrompt", "build_prompt", "encode_source", "preset_tokens", "token_texts"]
+__all__ = ["TargetPrompt", "build_prompt", "encode_source", "preset_tokens", "token_texts"]
 
 Span = tuple[int, int]
 """Characters from the first number up to the second."""
 
 
 @dataclass(frozen=True)
-class InterpretationPrompt:
-    """An interpretation prompt as the model gets it.
+class TargetPrompt:
+    """An interpretation prompt as the model gets it (the target prompt of Patchscopes, arXiv 2401.06102).
 
     `text` is what was encoded, chat template included; `ids` and `tokens` (their texts, unsafe to print) have one
     entry a token, special tokens included; `positions` are those to overwrite, ascending.
@@ -41,7 +41,7 @@ class InterpretationPrompt:
     tokens: tuple[str, ...]
 
 
-def build_prompt(tokenizer: PreTrainedTokenizerBase, preset: Preset, compat: bool = False) -> InterpretationPrompt:
+def build_prompt(tokenizer: PreTrainedTokenizerBase, preset: Preset, compat: bool = False) -> TargetPrompt:
     """The prompt of `preset` under this tokenizer, with the tokens that make up its placeholders.
 
     A chat turn goes through the tokenizer's chat template and is encoded without further special tokens; placeholders
@@ -71,14 +71,14 @@ def build_prompt(tokenizer: PreTrainedTokenizerBase, preset: Preset, compat: boo
             raise refusal from None
 
 
-def _exact(tokenizer: PreTrainedTokenizerBase, text: str, placeholder: str) -> InterpretationPrompt:
+def _exact(tokenizer: PreTrainedTokenizerBase, text: str, placeholder: str) -> TargetPrompt:
     """The prompt with the tokens that hold its placeholders and nothing else."""
     rendering = render(tokenizer, text)
     spans = placeholder_spans(rendering, placeholder)
     ids, places = _encoded(tokenizer, rendering, spans)
     tokens = token_texts(tokenizer, ids)
     positions = [position for span in spans for position in _overwritten(rendering.text, span, places, tokens)]
-    return InterpretationPrompt(rendering.text, ids, tuple(positions), tokens)
+    return TargetPrompt(rendering.text, ids, tuple(positions), tokens)
 
 
 def preset_tokens(tokenizer: PreTrainedTokenizerBase, preset: Preset, compat: bool = False) -> tuple[PromptToken, ...]:
@@ -211,7 +211,7 @@ def _shared(placeholder: str, position: int, token: str, beside: Sequence[str]) 
     )
 
 
-def _published(tokenizer: PreTrainedTokenizerBase, text: str, spans: Sequence[Span]) -> InterpretationPrompt:
+def _published(tokenizer: PreTrainedTokenizerBase, text: str, spans: Sequence[Span]) -> TargetPrompt:
     """Positions as the published tools count them: where encoding the text before a placeholder ends, and with it."""
     ids = _ids(tokenizer, text)
     positions: set[int] = set()
@@ -221,4 +221,4 @@ def _published(tokenizer: PreTrainedTokenizerBase, text: str, spans: Sequence[Sp
     inside = tuple(sorted(position for position in positions if position < len(ids)))
     if not inside:
         raise PlaceholderError("Counted as published, no token would be overwritten.", "Use exact positions instead.")
-    return InterpretationPrompt(text, ids, inside, token_texts(tokenizer, ids))
+    return TargetPrompt(text, ids, inside, token_texts(tokenizer, ids))

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from selfie_tui.engine.model import Model
-from selfie_tui.engine.prompts import InterpretationPrompt, encode_source
+from selfie_tui.engine.prompts import TargetPrompt, encode_source
 from selfie_tui.errors import PromptError, RequestError
 from selfie_tui.records import Request, Token
 from selfie_tui.selection import parse_mode
@@ -63,7 +63,7 @@ def source_tokens(model: Model, prompt: str) -> tuple[Token, ...]:
     return tuple(tokens)
 
 
-def check_room(model: Model, target: InterpretationPrompt, request: Request) -> None:
+def check_room(model: Model, target: TargetPrompt, request: Request) -> None:
     """Refuse an interpretation prompt that, with what is to be generated, is longer than the model's context."""
     needed = len(target.ids) + request.max_new_tokens
     if model.context and needed > model.context:
