@@ -1,0 +1,1 @@
+"""Every text model type of transformers, small and random."""

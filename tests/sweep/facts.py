@@ -1,0 +1,152 @@
+"""What the models are shrunk to: rules on field names, the few exceptions, and the types that take no text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+VOCABULARY = 160
+HIDDEN = 64
+LAYERS = 4
+TOWER_LAYERS = 1
+SPECIAL_TOKENS = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2, "decoder_start_token_id": 0}
+
+LAYER_COUNT = r"(num_)?(hidden_|encoder_|decoder_)?layers|n_layers?|depth|num_blocks|num_self_attends_per_block"
+LAYER_COUNT += r"|(speech|t2u)_(encoder|decoder)_layers|conf_num_hidden_layers"
+
+# Sub-configurations of what is not text: one layer each.
+TOWER = r"vision_config|audio_config|vq_config|projector_config|.*tokenizer.*_config|audio_encoder(_config)?"
+TOWER += r"|diarization_config|asr_config|word_timestamp_config|head_config|depth_decoder_config|text_encoder"
+
+# The first pattern that the whole name of an integer field matches gives its greatest value.
+SIZES: tuple[tuple[str, int], ...] = (
+    (r".*type_vocab_size|vocab_offset|unpadded_vocab_size", 1 << 30),
+    (r".*vocab_size.*|.*group_vocab|ngram_vocab_size_base|num_centroids", VOCABULARY),
+    (r".*max_position_embeddings|.*max_2d_position_embeddings|n_positions|n_ctx|max_seq_len|context_length", 128),
+    (r"max_(source|target)_positions|max_(en|de)coder_position_embeddings|max_pos_emb|rel_extent", 128),
+    (r"model_max_length|position_bias_max_distance", 128),
+    (r".*sliding_window(_size)?|.*attention_window(_size|_len)?|attention_chunk_size|local_attention|context_size", 64),
+    (r"keep_window_size|chunk_size|mamba_chunk_size|num_latents", 16),
+    (r"index_topk(_blocks)?", 6),
+    (r"moe_intermediate_size|.*shared_expert.*intermediate_size|expert_ffn_hidden_size|shared_intermediate_size", 32),
+    (r".*intermediate_size.*|.*ffn_dim|ffn_hidden_size|d_ff|dff|d_inner|dim_ff|mlp_dim|feed_forward_size|n_inner", 96),
+    (r"mamba_n_heads|mamba_num_heads|n_mamba_heads", 8),
+    (r".*num_key_value_heads|.*kv_heads|kv_n_heads", 2),
+    (r".*attention_heads.*|.*n_heads?|(.*_)?num_heads|.*num_(key|value|query)_heads|index_n_heads|num_query_groups", 4),
+    (r"qk_head_dim", 24),
+    (r"qk_rope_head_dim|rotary_dim", 8),
+    (r".*head_dim|mamba_d_head|mamba_headdim|attention_head_size|d_head|d_kv|kv_channels|dim_head", 16),
+    (r".*_rank", 16),
+    (r"(moe_)?num_(local_)?experts|n_routed_experts|zero_expert_num", 4),
+    (r"num_experts_per_tok(en)?|moe_topk|moe_top_k|moe_k|top_k_experts|n_group|num_expert_group", 2),
+    (r"topk_group|n_groups|mamba_n_?groups|first_k_dense_replace|num_dense_layers", 1),
+    (r"num_sparse_(en|de)coder_layers", 2),
+    (r".*state_size|mamba_d_state", 8),
+    (
+        r"hidden_size.*|.*_hidden_size|.*hidden_dim|d_model|d_latents|n_embd|dim|mamba_d_ssm|lru_width|lookup_dim",
+        HIDDEN,
+    ),
+    (
+        r".*(embedding_size|embedding_dim|embed_dim|emb_dim|emb_size|embd_dim|proj_dim)|input_size|prompt_mid_dim",
+        HIDDEN,
+    ),
+    (
+        r"encoder_cross_output_size|output_channels|nemo_conv_channels|(adapter|projector)_(in|out)(put)?_(dim|size)",
+        HIDDEN,
+    ),
+    (
+        r"(depthwise_separable|ext_pw)_out_channel|output_dim|out_hidden_size|hc_lowrank|(vision|text)_output_dim",
+        HIDDEN,
+    ),
+)
+
+# What the rules leave wrong, by type and dotted field.
+OVERRIDES: dict[str, dict[str, Any]] = {
+    # The library builds a cache from a number of layers that this configuration does not have.
+    "blt": {"use_cache": False},
+    "bamba": {"attn_layer_indices": [1, 3]},
+    "cohere": {"logit_scale": 0.25},
+    "cohere2": {"logit_scale": 0.25},
+    "cohere2_moe": {"logit_scale": 0.25},
+    "cohere_compass_text": {
+        "layer_types": ["sliding_attention", "full_attention"] * 2,
+        "rope_parameters": {
+            kind: {"rope_type": "default", "rope_theta": 10000.0} for kind in ("sliding_attention", "full_attention")
+        },
+    },
+    "dbrx": {"attn_config.rope_theta": 10000.0, "attn_config.clip_qkv": 8.0, "ffn_config.moe_top_k": 2},
+    "deepseek_v2": {"num_experts_per_tok": 2, "first_k_dense_replace": 1},
+    "dots1": {"n_routed_experts": 4, "n_shared_experts": 1, "num_experts_per_tok": 2, "first_k_dense_replace": 1},
+    "esm": {"mask_token_id": 3},
+    "esmc": {"num_key_value_heads": 4},
+    "funnel": {"block_sizes": [2, 1, 1], "block_repeats": [1, 1, 1]},
+    "gemma3n_text": {
+        "layer_types": ["sliding_attention", "full_attention"] * 2,
+        "num_kv_shared_layers": 2,
+    },
+    "gemma4_text": {"global_head_dim": 32},
+    "gemma4_unified_text": {"global_head_dim": 32},
+    "gpt_neo": {"attention_types": [[["global", "local"], 2]], "attention_layers": ["global", "local"] * 2},
+    "granitemoehybrid": {"layer_types": ["linear_attention", "full_attention"] * 2},
+    "hrm_text": {"num_hidden_layers": 16, "num_layers_per_stack": 2},
+    "hunyuan_v1_dense": {"head_dim": 16},
+    "hunyuan_v1_moe": {"head_dim": 16, "num_experts": 4, "moe_topk": 2},
+    "jamba": {"attn_layer_period": 4, "attn_layer_offset": 2},
+    "lfm2": {"layer_types": ["conv", "full_attention"] * 2},
+    "lfm2_moe": {"layer_types": ["conv", "full_attention"] * 2},
+    "longcat_flash": {"num_layers": 2, "head_dim": 8},
+    "mamba2": {"num_heads": 8},
+    "ministral": {"head_dim": 16},
+    "nemotron": {"num_key_value_heads": 2},
+    "nemo_speechlm": {"audio_config.blank_token_id": 159, "word_timestamp_config.blank_token_id": 159},
+    "reformer": {
+        "axial_pos_embds_dim": (16, 48),
+        "axial_pos_shape": (8, 16),
+        "local_attn_chunk_length": 8,
+        "lsh_attn_chunk_length": 8,
+        "hash_seed": 0,
+    },
+    "vibevoice_asr": {
+        f"{tokenizer}_tokenizer_encoder_config.{name}": value
+        for tokenizer in ("acoustic", "semantic")
+        for name, value in {"num_filters": 2, "depths": [1, 1], "downsampling_ratios": [2]}.items()
+    },
+    "xlstm": {"qk_dim_factor": 1.0},
+    "xmod": {"default_language": "en_XX"},
+    "zamba": {
+        "attention_hidden_size": 2 * HIDDEN,
+        "attention_head_dim": 32,
+        "layers_block_type": ["linear_attention", "hybrid"] * 2,
+    },
+    "zamba2": {
+        "attention_hidden_size": 2 * HIDDEN,
+        "attention_head_dim": 32,
+        "layers_block_type": ["linear_attention", "hybrid"] * 2,
+        "hybrid_layer_ids": [1, 3],
+    },
+}
+QSA = {"indexer_n_heads": 2, "indexer_kv_heads": 1, "indexer_head_dim": 16, "indexer_budget": 8}
+OVERRIDES["qwen4_exp_text"] = {**QSA, "indexer_compress_ratio": 2}
+SWA = {"num_attention_heads": 4, "num_key_value_heads": 4, "q_lora_rank": 16, "kv_lora_rank": 16}
+SWA |= {"head_dim": 24, "qk_nope_head_dim": 16, "v_head_dim": 16}
+OVERRIDES["dots3_note_text"] = {"head_dim": 24, **{f"swa_{name}": value for name, value in SWA.items()}}
+for name in ("qwen4_exp", "dots3_note", "gemma4", "gemma4_unified"):
+    inner = {f"text_config.{field}": value for field, value in OVERRIDES[f"{name}_text"].items()}
+    OVERRIDES[name] = {**OVERRIDES.get(name, {}), **inner}
+
+# Parameters of two or more dimensions that keep their initial value but for a little noise: decays, mixes and scales.
+KEPT = r"A_log|D|dt_proj_bias|time_mix_.*|time_decay|scale|static_weight"
+
+# Perceiver answers for every position it could have, whatever the length of the text.
+ANSWERS_ALL_POSITIONS = frozenset({"perceiver"})
+
+# Causal language models by mapping, yet a later token changes the logits of an earlier one.
+NOT_CAUSAL: dict[str, str] = {}
+
+NOT_TEXT: dict[tuple[str, str], str] = {
+    ("causal", "musicgen"): "continues audio codes, takes no text tokens alone",
+    ("causal", "musicgen_melody"): "continues audio codes, takes no text tokens alone",
+    ("causal", "gemma3n"): "has a vision tower of timm, which needs timm and Pillow; its text half is gemma3n_text",
+    ("causal", "gemma4_assistant"): "drafts from another model's embeddings and keys, refuses token ids alone",
+    ("causal", "gemma4_unified_assistant"): "drafts from another model's embeddings and keys, refuses token ids alone",
+    ("seq2seq", "voxtral_realtime"): "adds a frame of audio to every token, refuses token ids without audio",
+}

@@ -1,0 +1,238 @@
+"""Small random models of every type that transformers maps to text generation or masked words."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+import torch
+from transformers import CONFIG_MAPPING, AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM
+from transformers import logging as transformers_logging
+from transformers.configuration_utils import PreTrainedConfig
+from transformers.models.auto import modeling_auto
+
+from tests.sweep.facts import (
+    ANSWERS_ALL_POSITIONS,
+    KEPT,
+    LAYER_COUNT,
+    LAYERS,
+    NOT_CAUSAL,
+    NOT_TEXT,
+    OVERRIDES,
+    SIZES,
+    SPECIAL_TOKENS,
+    TOWER,
+    TOWER_LAYERS,
+    VOCABULARY,
+)
+
+Kind = Literal["causal", "seq2seq", "masked"]
+MAPPINGS: dict[Kind, tuple[Any, dict[str, str]]] = {
+    "causal": (AutoModelForCausalLM, modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES),
+    "seq2seq": (AutoModelForSeq2SeqLM, modeling_auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES),
+    "masked": (AutoModelForMaskedLM, modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES),
+}
+ENTRIES: tuple[tuple[Kind, str], ...] = tuple((kind, name) for kind, (_, names) in MAPPINGS.items() for name in names)
+
+
+class NotBuilt(Exception):  # noqa: N818 - a state of the table, not a mistake
+    """A type that no small text model stands for; its message says what it would need."""
+
+
+def small(kind: Kind, model_type: str, seed: int = 0) -> Any:
+    """A random model of a type in float32 and eval mode, on the CPU.
+
+    Raises NotBuilt for the entries of `NOT_TEXT`.
+    """
+    if (kind, model_type) in NOT_TEXT:
+        raise NotBuilt(NOT_TEXT[kind, model_type])
+    torch.manual_seed(seed)
+    module = MAPPINGS[kind][0].from_config(configuration(kind, model_type), dtype=torch.float32).eval()
+    randomise(module)
+    return module
+
+
+def configuration(kind: Kind, model_type: str) -> Any:
+    """The type's default configuration with every size shrunk."""
+    overrides = dict(OVERRIDES.get(model_type, {}))
+    default = CONFIG_MAPPING[model_type]()
+    if kind == "causal":
+        overrides |= {name: True for name in ("is_decoder", "causal") if name in vars(default)}
+    return shrunk(default, overrides)
+
+
+def shrunk(config: PreTrainedConfig, overrides: dict[str, Any], layers: int = LAYERS) -> Any:
+    """A configuration of the same class whose sizes follow the rules, or the overrides where they name a field."""
+    own = {name: value for name, value in overrides.items() if "." not in name}
+    stored = vars(config)
+    values = {name: stored.get(config.attribute_map.get(name, name)) for name in fields_of(config)}
+    counts = {value for name, value in values.items() if re.fullmatch(LAYER_COUNT, name) and type(value) is int}
+    chosen = representative([v for v in values.values() if isinstance(v, (list, tuple)) and len(v) in counts], layers)
+    layers = len(chosen) or layers
+    changed = {}
+    for name, value in values.items():
+        if isinstance(value, PreTrainedConfig):
+            inner = {path.removeprefix(name + "."): v for path, v in overrides.items() if path.startswith(name + ".")}
+            smaller = shrunk(value, settings(value) | inner, TOWER_LAYERS if re.fullmatch(TOWER, name) else layers)
+            changed[name] = smaller
+        elif name in SPECIAL_TOKENS:
+            changed[name] = SPECIAL_TOKENS[name]
+        elif name.endswith("num_key_value_heads") and "kv_lora_rank" in values:
+            changed[name] = size("num_attention_heads", value, layers)
+        elif isinstance(value, (list, tuple)) and chosen:
+            kept = taken(list(value), chosen, counts)
+            changed[name] = type(value)(size(name, v, layers) if type(v) is int else v for v in kept)
+        elif type(value) is int or name == "vocab_size":
+            changed[name] = size(name, value, layers)
+    return type(config)(**{**changed, **own})
+
+
+def settings(config: PreTrainedConfig) -> dict[str, Any]:
+    """The switches and names that an outer configuration sets otherwise than the inner one's class would."""
+    plain = vars(type(config)())
+    stored = vars(config)
+    names = [name for name in fields_of(config) if type(stored.get(name)) in (bool, str)]
+    return {name: stored[name] for name in names if stored[name] != plain.get(name)}
+
+
+def fields_of(config: PreTrainedConfig) -> list[str]:
+    """The names that the configuration's constructor takes, less those that stand for another."""
+    inherited = {field.name for field in fields(PreTrainedConfig)}
+    return [field.name for field in fields(config) if field.name not in inherited - set(SPECIAL_TOKENS)]
+
+
+def representative(lists: list[Any], count: int) -> list[int]:
+    """The first `count` layers, or as many more as it takes that every value of every per-layer list occurs."""
+    lists = [list(values) for values in lists if not is_index(values)]
+    if not lists:
+        return []
+    first = {values.index(value) for values in lists for value in values}
+    rest = [place for place in range(len(lists[0])) if place not in first]
+    return sorted([*first, *rest[: max(0, count - len(first))]])
+
+
+def is_index(values: Any) -> bool:
+    """Whether a list holds places of layers rather than one value for each."""
+    return all(type(value) is int for value in values) and len(values) > 1 and sorted(set(values)) == list(values)
+
+
+def taken(values: list[Any], chosen: list[int], counts: set[int]) -> list[Any]:
+    """A per-layer list at the chosen layers, or the new places of a list of layers' places; others as they are."""
+    if is_index(values) and max(values) < max(counts):
+        return [new for new, old in enumerate(chosen) if old in values]
+    return [values[place] for place in chosen] if len(values) in counts else values
+
+
+def size(name: str, value: Any, layers: int) -> int:
+    """The value of an integer field in a small model."""
+    if name == "vocab_size":
+        return VOCABULARY
+    if re.fullmatch(LAYER_COUNT, name):
+        return layers
+    return next((min(value, limit) for pattern, limit in SIZES if re.fullmatch(pattern, name)), value)
+
+
+def randomise(module: Any) -> None:
+    """Spread the weights and move norms, gates and biases off their initial values, so that no norm is the identity."""
+    with torch.no_grad():
+        for name, parameter in module.named_parameters():
+            noise = torch.randn_like(parameter)
+            last = name.rpartition(".")[2]
+            if parameter.dim() > 1 and not re.fullmatch(KEPT, last):
+                parameter.copy_(0.18 * noise)
+            else:
+                parameter.add_((0.4 if last == "weight" else 0.2) * noise)
+
+
+def inputs(kind: Kind, module: Any, seed: int = 0) -> dict[str, torch.Tensor]:
+    """Random ordinary tokens for a forward: 7 of a text and, where the model has a decoder apart, 3 of its answer."""
+    generator = torch.Generator().manual_seed(seed)
+    tokens = torch.randint(3, VOCABULARY, (1, 10), generator=generator)
+    if kind == "seq2seq" and module.config.is_encoder_decoder:
+        return {"input_ids": tokens[:, :7], "decoder_input_ids": tokens[:, 7:]}
+    return {"input_ids": tokens[:, :7]}
+
+
+@dataclass(frozen=True)
+class Check:
+    """What one entry's model showed: its size, the time to build and run it once, and what is wrong with it."""
+
+    kind: Kind
+    model_type: str
+    parameters: int
+    seconds: float
+    problems: tuple[str, ...]
+
+
+def check(kind: Kind, model_type: str, seed: int = 0) -> Check:
+    """Build an entry's model and run it on text."""
+    start = time.perf_counter()
+    module = small(kind, model_type, seed)
+    texts = inputs(kind, module)
+    name, tokens = list(texts.items())[-1]
+    with torch.no_grad(), greatest_hidden() as greatest:
+        logits = module(**texts).logits
+        seconds = time.perf_counter() - start
+        other = tokens.clone()
+        other[0, -1] = 3 + (other[0, -1] - 2) % (VOCABULARY - 3)
+        moved = module(**texts | {name: other}).logits
+        again = module(**texts).logits
+    size = sum(parameter.numel() for parameter in module.parameters())
+    length = logits.shape[1] if model_type in ANSWERS_ALL_POSITIONS else tokens.shape[1]
+    found = {
+        f"logits of shape {tuple(logits.shape)}": logits.shape != (1, length, VOCABULARY),
+        "logits not finite": not torch.isfinite(logits).all(),
+        f"logits all alike ({spread(logits):.2g})": spread(logits) < 0.1,
+        f"hidden states up to {max(greatest):.0f}": max(greatest) > 1e4,
+        "the last token does not count": (logits - moved)[0, : tokens.shape[1]].abs().max().item() < 1e-2,
+        "two runs differ": not torch.equal(logits, again),
+        f"{size} parameters": size > 2_100_000,
+    }
+    if kind != "masked":
+        change = (logits - moved)[0, : tokens.shape[1] - 1].abs().max().item()
+        found[f"a later token changes earlier logits by {change:.2g}"] = (change > 1e-4) != (model_type in NOT_CAUSAL)
+    problems = tuple(problem for problem, holds in found.items() if holds)
+    return Check(kind, model_type, size, seconds, problems)
+
+
+def spread(logits: torch.Tensor) -> float:
+    """The least standard deviation of a position's logits over the vocabulary."""
+    return float(logits.std(-1).min())
+
+
+@contextmanager
+def greatest_hidden() -> Iterator[list[float]]:
+    """Collects the greatest absolute value of every module's output; ends with the block."""
+    seen = [0.0]
+
+    def look(_module: Any, _inputs: Any, output: Any) -> None:
+        first = output[0] if isinstance(output, tuple) else output
+        if isinstance(first, torch.Tensor) and first.is_floating_point() and first.numel():
+            seen.append(float(first.abs().max()))
+
+    handle = torch.nn.modules.module.register_module_forward_hook(look)
+    try:
+        yield seen
+    finally:
+        handle.remove()
+
+
+def main() -> None:
+    """Print a line for every entry."""
+    torch.set_num_threads(1)
+    transformers_logging.set_verbosity_error()
+    for kind, model_type in ENTRIES:
+        if (kind, model_type) in NOT_TEXT:
+            print(f"{kind:8} {model_type:26} {'':>9} {'':>6} not built: {NOT_TEXT[kind, model_type]}")
+            continue
+        made = check(kind, model_type)
+        state = "; ".join(made.problems) or "ok"
+        print(f"{kind:8} {model_type:26} {made.parameters:9,} {made.seconds:6.2f} {state}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
