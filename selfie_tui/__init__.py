@@ -1,6 +1,7 @@
 """Reads a language model's hidden states aloud: a terminal workbench and a Python library.
 
-`load`, `adopt`, `interpret` and `logit_lens` are the library; they bring in torch when they are first used.
+`load`, `adopt`, `interpret`, `interpret_vectors` and `logit_lens` are the library, `ModelAgnosticSelfie` and
+`InterpretationPrompt` the same in the calls of NNsight Selfie; they bring in torch when they are first used.
 """
 
 from __future__ import annotations
@@ -14,16 +15,26 @@ ENGINE_THREAD = "engine"
 """Name of the one thread that does engine work."""
 
 if TYPE_CHECKING:
+    from selfie_tui.engine.agnostic import ModelAgnosticSelfie as ModelAgnosticSelfie
+    from selfie_tui.engine.device_report import get_optimal_device as get_optimal_device
+    from selfie_tui.engine.device_report import print_device_info as print_device_info
     from selfie_tui.engine.lens import logit_lens as logit_lens
     from selfie_tui.engine.loading import load as load
     from selfie_tui.engine.model import adopt as adopt
     from selfie_tui.engine.selfie import interpret as interpret
+    from selfie_tui.engine.selfie import interpret_vectors as interpret_vectors
+    from selfie_tui.engine.sequences import InterpretationPrompt as InterpretationPrompt
 
 _LIBRARY = {
     "load": "selfie_tui.engine.loading",
     "adopt": "selfie_tui.engine.model",
     "interpret": "selfie_tui.engine.selfie",
+    "interpret_vectors": "selfie_tui.engine.selfie",
     "logit_lens": "selfie_tui.engine.lens",
+    "ModelAgnosticSelfie": "selfie_tui.engine.agnostic",
+    "InterpretationPrompt": "selfie_tui.engine.sequences",
+    "get_optimal_device": "selfie_tui.engine.device_report",
+    "print_device_info": "selfie_tui.engine.device_report",
 }
 
 

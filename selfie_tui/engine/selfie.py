@@ -1,36 +1,23 @@
-"""The library's front door: open a model and interpret cells of a prompt in one call."""
+"""The library's front door: interpret cells of a prompt, or vectors of any origin, in one call."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from selfie_tui.engine.interpreting import interpret as run
+import torch
+
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.requests import source_tokens
-from selfie_tui.presets import preset_called
-from selfie_tui.records import (
-    EMBED,
-    Cell,
-    CellFinished,
-    Control,
-    ControlFinished,
-    Interpretation,
-    Notice,
-    Preset,
-    Request,
-)
-from selfie_tui.selection import parse_layers, parse_mode, parse_positions
+from selfie_tui.engine.results import Result, check_settings, collect, collect_as, decode_vectors
+from selfie_tui.engine.sequences import Prompt, as_interpretation_prompt
+from selfie_tui.engine.vectors import stack_vectors
+from selfie_tui.records import EMBED, Cell, Request, Token
+from selfie_tui.selection import from_end, parse_layers, parse_mode, parse_positions
 
+__all__ = ["NO_TOKEN", "Result", "collect", "interpret", "interpret_vectors", "vector_tokens"]
 
-@dataclass(frozen=True)
-class Result:
-    """What a run gave: the interpretations in the order of the request's cells, and what the prompt says by itself."""
-
-    request: Request
-    control: Control
-    interpretations: tuple[Interpretation, ...]
-    notices: tuple[str, ...] = ()
+NO_TOKEN = -1
+"""The vocabulary id of what stands in for a token where a vector was not read from one."""
 
 
 def interpret(
@@ -39,7 +26,7 @@ def interpret(
     *,
     layers: str | Sequence[int] = "all",
     tokens: str | Sequence[int] = "-1",
-    preset: str | Preset = "summarize",
+    preset: Prompt = "summarize",
     injection_layer: int = EMBED,
     mode: str = "replace",
     strength: float = 1.0,
@@ -57,7 +44,7 @@ def interpret(
         layers: such as `"embed,0-7"`, `"all"`, or numbers; layer `l` is the output of block `l`, -1 in a sequence is
             `embed`.
         tokens: positions such as `"3,4"`, `"all"`, `"-1"` for the last, or numbers.
-        preset: an interpretation prompt by name or in full.
+        preset: an interpretation prompt: a preset or its name, or an `InterpretationPrompt`.
         injection_layer: where the vector is written over the placeholders.
         mode: `replace`, `blend`, `add`, `replace-norm`, `add-norm` or `unit`, with its `strength`.
 
@@ -65,12 +52,17 @@ def interpret(
         SelfieError: for a request that the model cannot fulfil, saying what to change.
     """
     source = source_tokens(model, prompt)
+    question = as_interpretation_prompt(model.tokenizer, preset)
     chosen = parse_layers(layers, model.layers) if isinstance(layers, str) else tuple(layers)
-    places = parse_positions(tokens, len(source)) if isinstance(tokens, str) else tuple(tokens)
+    places = (
+        parse_positions(tokens, len(source))
+        if isinstance(tokens, str)
+        else tuple(from_end(place, len(source), "token") for place in tokens)
+    )
     request = Request(
         prompt=prompt,
-        cells=tuple(Cell(layer, place % len(source) if place < 0 else place) for place in places for layer in chosen),
-        preset=preset_called(preset) if isinstance(preset, str) else preset,
+        cells=tuple(Cell(layer, place) for place in places for layer in chosen),
+        preset=question.preset,
         injection_layer=injection_layer,
         mode=parse_mode(mode),
         strength=strength,
@@ -80,20 +72,52 @@ def interpret(
         temperature=temperature,
         seed=seed,
     )
-    return collect(model, request)
+    return collect_as(model, request, question)
 
 
-def collect(model: Model, request: Request) -> Result:
-    """Run a request to its end and gather its records."""
-    control = Control(kind="none", text="")
-    found: dict[int, Interpretation] = {}
-    notices = []
-    for event in run(model, request):
-        match event:
-            case ControlFinished(control=finished):
-                control = finished
-            case CellFinished(index=index, interpretation=interpretation):
-                found[index] = interpretation
-            case Notice(text=text):
-                notices.append(text)
-    return Result(request, control, tuple(found[index] for index in sorted(found)), tuple(notices))
+def interpret_vectors(
+    model: Model,
+    vectors: torch.Tensor | Sequence[torch.Tensor],
+    *,
+    preset: Prompt = "summarize",
+    injection_layer: int = EMBED,
+    mode: str = "replace",
+    strength: float = 1.0,
+    max_new_tokens: int = 12,
+    relevancy: bool = True,
+    random_control: bool = False,
+    temperature: float = 0.0,
+    seed: int = 0,
+) -> Result:
+    """Interpret vectors of any origin, `(n, hidden)` or a list of `(hidden,)`; the settings are those of `interpret`.
+
+    Vector `i` has no place in a prompt: its record says the cell `(EMBED, i)` and the token `vector i`, of the id
+    `NO_TOKEN`, and the result's prompt is empty.
+
+    Raises:
+        RequestError: for vectors that are not of the model's width or not finite, or settings that cannot be.
+    """
+    stacked = stack_vectors(model, vectors)
+    question = as_interpretation_prompt(model.tokenizer, preset)
+    tokens = vector_tokens(len(stacked))
+    request = Request(
+        prompt="",
+        cells=tuple(Cell(EMBED, token.position) for token in tokens),
+        preset=question.preset,
+        injection_layer=injection_layer,
+        mode=parse_mode(mode),
+        strength=strength,
+        max_new_tokens=max_new_tokens,
+        relevancy=relevancy,
+        random_control=random_control,
+        temperature=temperature,
+        seed=seed,
+    )
+    target = question.target(model.tokenizer)
+    check_settings(model, request, target)
+    return decode_vectors(model, request, stacked, tokens, target)
+
+
+def vector_tokens(count: int) -> tuple[Token, ...]:
+    """What stands in for the source tokens of vectors that were not read from any."""
+    return tuple(Token(place, NO_TOKEN, f"vector {place}") for place in range(count))

@@ -1,0 +1,239 @@
+"""`ModelAgnosticSelfie`: one model in hand, with the calls that NNsight Selfie shows, over this engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, overload
+
+import torch
+
+from selfie_tui.engine.cells import Layer, layer_number, positions_in
+from selfie_tui.engine.opening import open_model
+from selfie_tui.engine.prompts import TargetPrompt
+from selfie_tui.engine.requests import source_tokens
+from selfie_tui.engine.results import Readings, check_settings, collect_as, decode_vectors
+from selfie_tui.engine.selfie import interpret_vectors
+from selfie_tui.engine.sequences import InterpretationPrompt, Prompt, as_interpretation_prompt
+from selfie_tui.engine.vectors import stack_activation
+from selfie_tui.errors import RequestError
+from selfie_tui.records import EMBED, Cell, Preset, Request
+from selfie_tui.selection import parse_mode
+
+
+class ModelAgnosticSelfie:
+    """A language model whose hidden states can be read, written and interpreted.
+
+    Args:
+        model: `demo`, a folder or a hub id; or a transformers module, with its `tokenizer`; or an nnsight model; or a
+            `Model` from `load` or `adopt`.
+        tokenizer: of a module in hand; of a name or an nnsight model only where it is not its own.
+        device: such as `mps`, `cuda` or `cpu`. Without one a name is loaded to the best device there is, and what is
+            in hand stays where it is. A device that is absent falls back to the CPU with a warning.
+        dtype: number format for a name that is loaded; a module in hand keeps its own.
+        options: further keywords of `load`.
+
+    Raises:
+        LoadError: with the cause and what to do next.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any = None,
+        device: str | torch.device | None = None,
+        dtype: str = "auto",
+        **options: Any,
+    ) -> None:
+        self.model = open_model(model, tokenizer, None if device is None else str(device), dtype, options)
+
+    @property
+    def device(self) -> str:
+        """Where the model is, such as `cpu`."""
+        return str(self.model.device)
+
+    @property
+    def layer_paths(self) -> list[str]:
+        """The module path of each block, such as `model.layers.0`."""
+        return [f"{self.model.anatomy.blocks_path}.{layer}" for layer in range(self.model.layers)]
+
+    def __repr__(self) -> str:
+        return f"ModelAgnosticSelfie({self.model.name!r}, {self.model.layers} layers, {self.device})"
+
+    @overload
+    def get_activations(
+        self,
+        prompt: str,
+        layer_indices: Sequence[Layer] | None = None,
+        token_indices: Sequence[int] | None = None,
+    ) -> dict[int, torch.Tensor]: ...
+
+    @overload
+    def get_activations(
+        self,
+        prompt: list[str] | tuple[str, ...],
+        layer_indices: Sequence[Layer] | None = None,
+        token_indices: Sequence[int] | None = None,
+    ) -> list[dict[int, torch.Tensor]]: ...
+
+    def get_activations(
+        self,
+        prompt: str | list[str] | tuple[str, ...],
+        layer_indices: Sequence[Layer] | None = None,
+        token_indices: Sequence[int] | None = None,
+    ) -> dict[int, torch.Tensor] | list[dict[int, torch.Tensor]]:
+        """Residual states by layer, each `(1, tokens, hidden)`, in one forward that holds only what is asked for.
+
+        Args:
+            prompt: a text, or several for one dictionary each, as their lengths differ.
+            layer_indices: layers (`l` is the output of block `l`, `"embed"` or -1 the input of block 0); all blocks
+                if None.
+            token_indices: positions, special tokens counted and negative ones from the end; all if None.
+
+        Raises:
+            PromptError: for an empty or too long prompt.
+            RequestError: for a layer or position that is not there.
+        """
+        if not isinstance(prompt, str):
+            return [self.get_activations(each, layer_indices, token_indices) for each in prompt]
+        source = source_tokens(self.model, prompt)
+        wanted = range(self.model.layers) if layer_indices is None else layer_indices
+        layers = [layer_number(layer) for layer in wanted]
+        places = positions_in(source, range(len(source)) if token_indices is None else token_indices)
+        if not layers or not places:
+            raise RequestError("No cell is chosen.", "Ask for at least one layer and one token.")
+        states = self.model.read([token.id for token in source], layers, places)
+        return {layer: states[layer].unsqueeze(0) for layer in layers}
+
+    def inject_activation(
+        self,
+        prompt: str,
+        activation: torch.Tensor,
+        injection_layer: Layer,
+        injection_positions: int | Sequence[int],
+        overlay_strength: float = 1.0,
+        replacing_mode: str = "normalized",
+        max_new_tokens: int = 30,
+    ) -> torch.Tensor:
+        """Token ids `(1, prompt + new)` of a prompt continued greedily with an activation written into it.
+
+        Args:
+            prompt: any text; its own tokens are `output[0, :prompt_length]`.
+            activation: `(hidden,)`, `(1, hidden)` or `(1, 1, hidden)` for every position, or one for each as
+                `(positions, hidden)` or `(1, positions, hidden)`.
+            injection_layer: the layer whose output is written to.
+            injection_positions: where, negative ones from the end; no position twice.
+            overlay_strength, replacing_mode: see `interpret`.
+
+        Raises:
+            RequestError: for a layer, position or activation that does not fit.
+        """
+        source = source_tokens(self.model, prompt)
+        given = [injection_positions] if isinstance(injection_positions, int) else list(injection_positions)
+        places = tuple(positions_in(source, given))
+        if not places or len(set(places)) < len(places):
+            raise RequestError("The injection positions are none or repeat.", "Name each position once.")
+        ids = tuple(token.id for token in source)
+        target = TargetPrompt(prompt, ids, places, tuple(token.text for token in source))
+        layer = layer_number(injection_layer)
+        request = Request(
+            prompt="",
+            cells=(Cell(layer, places[0]),),
+            preset=Preset("custom", prompt),
+            injection_layer=layer,
+            mode=parse_mode(replacing_mode),
+            strength=overlay_strength,
+            max_new_tokens=max_new_tokens,
+            relevancy=False,
+        )
+        check_settings(self.model, request, target)
+        vectors = stack_activation(self.model, activation, len(places))
+        (reading,) = decode_vectors(self.model, request, vectors, [source[places[0]]], target).interpretations
+        return torch.tensor([[*ids, *(token.id for token in reading.tokens)]], device=self.model.device)
+
+    def interpret(
+        self,
+        original_prompt: str | InterpretationPrompt,
+        interpretation_prompt: Prompt,
+        tokens_to_interpret: Iterable[tuple[Layer, int]],
+        injection_layer: Layer = EMBED,
+        batch_size: int | None = None,
+        max_new_tokens: int = 30,
+        overlay_strength: float = 1.0,
+        replacing_mode: str = "normalized",
+        compat: str | None = None,
+        relevancy: bool = True,
+    ) -> Readings:
+        """What the model says of its states at some cells of a prompt, all of them decoded as one batch.
+
+        Args:
+            original_prompt: the text whose states are read; an `InterpretationPrompt` stands for its own text.
+            interpretation_prompt: built anew with this model's tokenizer.
+            tokens_to_interpret: `(layer, position)` pairs; `"embed"` or -1 is the input of block 0, a negative position
+                counts from the end.
+            injection_layer: where the state is written over the placeholders.
+            batch_size: not needed: a batch is as large as memory allows, and halved where it is not enough.
+            overlay_strength, replacing_mode: `normalized` (or `blend`) is `s*v + (1-s)*h`, so `v` itself at strength 1;
+                `addition` (or `add`) is `h + s*v`; and all other modes of `injection`.
+            compat: `"selfie"` for the published positions (see `InterpretationPrompt`).
+            relevancy: whether to find out what the injection changed of each token.
+
+        Raises:
+            SelfieError: for a request that the model cannot fulfil, saying what to change.
+        """
+        prompt = as_interpretation_prompt(self.model.tokenizer, interpretation_prompt, compat)
+        request = self.request(
+            original_prompt,
+            prompt,
+            tokens_to_interpret,
+            injection_layer=layer_number(injection_layer),
+            max_new_tokens=max_new_tokens,
+            strength=overlay_strength,
+            mode=parse_mode(replacing_mode),
+            relevancy=relevancy,
+        )
+        return Readings(collect_as(self.model, request, prompt))
+
+    def request(
+        self,
+        original_prompt: str | InterpretationPrompt,
+        interpretation_prompt: InterpretationPrompt,
+        tokens_to_interpret: Iterable[tuple[Layer, int]],
+        **settings: Any,
+    ) -> Request:
+        """The engine's request for cells of a prompt; raises RequestError for a position that is not there."""
+        text = original_prompt.preset.text if isinstance(original_prompt, InterpretationPrompt) else original_prompt
+        source = source_tokens(self.model, text)
+        pairs = list(tokens_to_interpret)
+        places = positions_in(source, [position for _, position in pairs])
+        cells = tuple(Cell(layer_number(layer), place) for (layer, _), place in zip(pairs, places, strict=True))
+        return Request(prompt=text, cells=cells, preset=interpretation_prompt.preset, **settings)
+
+    def interpret_vectors(
+        self,
+        vectors: torch.Tensor | Sequence[torch.Tensor],
+        interpretation_prompt: Prompt,
+        injection_layer: Layer = EMBED,
+        batch_size: int | None = None,
+        max_new_tokens: int = 30,
+        overlay_strength: float = 1.0,
+        replacing_mode: str = "normalized",
+    ) -> list[str]:
+        """What the model says of vectors of any origin, in their order; the settings are those of `interpret`.
+
+        Args:
+            vectors: `(n, hidden)`, or a list of `(hidden,)`, `(1, hidden)` or `(1, 1, hidden)`.
+
+        Raises:
+            RequestError: for a vector of another width, or one that is not finite.
+        """
+        result = interpret_vectors(
+            self.model,
+            vectors,
+            preset=interpretation_prompt,
+            injection_layer=layer_number(injection_layer),
+            mode=replacing_mode,
+            strength=overlay_strength,
+            max_new_tokens=max_new_tokens,
+            relevancy=False,
+        )
+        return [reading.text for reading in result.interpretations]

@@ -1,0 +1,106 @@
+"""Several prompts read as one batch, and the grid of cells of a prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from selfie_tui.engine.agnostic import ModelAgnosticSelfie
+from selfie_tui.engine.cells import Layer, layer_number
+from selfie_tui.engine.model import Model
+from selfie_tui.engine.results import Readings, collect_together
+from selfie_tui.engine.sequences import Prompt, as_interpretation_prompt
+from selfie_tui.engine.tokens import encode_source
+from selfie_tui.errors import RequestError
+from selfie_tui.records import EMBED
+from selfie_tui.selection import parse_mode
+
+
+def batch_process_interpretations(
+    selfie: ModelAgnosticSelfie,
+    prompts: Sequence[str],
+    interpretation_prompt: Prompt,
+    tokens_per_prompt: Sequence[Iterable[tuple[Layer, int]]],
+    batch_size: int | None = None,
+    *,
+    injection_layer: Layer = EMBED,
+    max_new_tokens: int = 30,
+    overlay_strength: float = 1.0,
+    replacing_mode: str = "normalized",
+    compat: str | None = None,
+    relevancy: bool = True,
+) -> list[Readings]:
+    """What the model says of cells of several prompts, one table a prompt; the settings are those of `interpret`.
+
+    The cells of all prompts are decoded as one batch with one control, so `batch_size` is not needed.
+
+    Raises:
+        RequestError: if there are not as many lists of cells as prompts.
+        SelfieError: for a request that the model cannot fulfil, before anything is decoded.
+    """
+    if len(prompts) != len(tokens_per_prompt):
+        raise RequestError(
+            f"There are {len(prompts)} prompts and cells for {len(tokens_per_prompt)}.",
+            "Give one list of (layer, position) pairs for each prompt.",
+        )
+    if not prompts:
+        return []
+    question = as_interpretation_prompt(selfie.model.tokenizer, interpretation_prompt, compat)
+    requests = [
+        selfie.request(
+            prompt,
+            question,
+            cells,
+            injection_layer=layer_number(injection_layer),
+            max_new_tokens=max_new_tokens,
+            strength=overlay_strength,
+            mode=parse_mode(replacing_mode),
+            relevancy=relevancy,
+        )
+        for prompt, cells in zip(prompts, tokens_per_prompt, strict=True)
+    ]
+    target = question.target(selfie.model.tokenizer)
+    return [Readings(result) for result in collect_together(selfie.model, requests, target)]
+
+
+def create_token_grid(
+    prompt: str,
+    tokenizer: Any,
+    layer_range: tuple[int, int] | None = None,
+    token_range: tuple[int, int] | None = None,
+    layers: int | None = None,
+) -> list[tuple[int, int]]:
+    """The `(layer, position)` pairs of a prompt, layer by layer.
+
+    Args:
+        tokenizer: or a `ModelAgnosticSelfie` or `Model`, which know how many layers there are.
+        layer_range: first layer and the one after the last, as in `range`; all layers if None.
+        token_range: the same of the prompt's positions, special tokens counted.
+        layers: how many layers the model has, for a bare tokenizer.
+
+    Raises:
+        RequestError: if a range is empty or does not fit, or if nothing says how many layers there are.
+    """
+    model = tokenizer.model if isinstance(tokenizer, ModelAgnosticSelfie) else tokenizer
+    if isinstance(model, Model):
+        layers, tokenizer = model.layers, model.tokenizer
+    if layers is None and layer_range is None:
+        raise RequestError(
+            "A tokenizer does not say how many layers the model has.",
+            "Give layer_range or layers, or the model in place of the tokenizer.",
+        )
+    _, tokens = encode_source(tokenizer, prompt)
+    rows = span(layer_range, layers, "layer")
+    columns = span(token_range, len(tokens), "token")
+    return [(layer, position) for layer in rows for position in columns]
+
+
+def span(bounds: tuple[int, int] | None, count: int | None, what: str) -> range:
+    """A range of layers or tokens, all of `count` where no bounds are given."""
+    first, end = bounds or (0, count or 0)
+    if not 0 <= first < end or (count is not None and end > count):
+        there = f"there are {count}" if count is not None else "it is empty"
+        raise RequestError(
+            f"The {what}s from {first} up to {end} are no range: {there}.", "Give the first and the one after the last."
+        )
+    return range(first, end)

@@ -1,0 +1,161 @@
+"""Runs to their end: a request, or several over one interpretation prompt, in; the gathered records out."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import torch
+from msgspec.structs import replace
+
+from selfie_tui.engine.interpreting import interpret, interpret_vectors, read_vectors
+from selfie_tui.engine.model import Model
+from selfie_tui.engine.prompts import TargetPrompt
+from selfie_tui.engine.requests import check_room, read_source
+from selfie_tui.engine.sequences import InterpretationPrompt
+from selfie_tui.engine.tables import columns_of, data_frame, rows_of
+from selfie_tui.records import (
+    EMBED,
+    Cell,
+    CellFinished,
+    Control,
+    ControlFinished,
+    Event,
+    Interpretation,
+    Notice,
+    Request,
+    Token,
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run gave: the interpretations in the order of the request's cells, and what the prompt says by itself.
+
+    `proof` is the model's verdict: whether reading and writing its states was proven when it was loaded.
+    """
+
+    request: Request
+    control: Control
+    interpretations: tuple[Interpretation, ...]
+    notices: tuple[str, ...] = ()
+    proof: str = ""
+
+    def columns(self) -> dict[str, list[Any]]:
+        """The interpretations as equally long lists (see `tables.columns_of`)."""
+        return columns_of(self.request.prompt, self.interpretations)
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """The interpretations as one dictionary each."""
+        return rows_of(self.columns())
+
+    def to_pandas(self) -> Any:
+        """The interpretations as a pandas `DataFrame`; raises SelfieError if pandas is not installed."""
+        return data_frame(self.columns())
+
+
+class Readings(dict[str, list[Any]]):
+    """A run's table: equally long lists under the names of `tables.COLUMNS`, a reading a row; and the run's records.
+
+    The layer of the embeddings is written `"embed"`.
+    """
+
+    def __init__(self, result: Result) -> None:
+        super().__init__(result.columns())
+        self.result = result
+
+    @property
+    def records(self) -> tuple[Interpretation, ...]:
+        """Each reading with its tokens, their probabilities and effects, and whether the control says as much."""
+        return self.result.interpretations
+
+    @property
+    def control(self) -> Control:
+        """What the interpretation prompt says with nothing injected."""
+        return self.result.control
+
+    @property
+    def proof(self) -> str:
+        """The verdict of the identities run on the model: `proven`, or what failed."""
+        return self.result.proof
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """One dictionary a reading."""
+        return rows_of(self)
+
+    def to_pandas(self) -> Any:
+        """A pandas `DataFrame`; raises SelfieError if pandas is not installed."""
+        return data_frame(self)
+
+
+def collect(model: Model, request: Request) -> Result:
+    """Run a request to its end and gather its records."""
+    return gather(model, request, interpret(model, request))
+
+
+def collect_as(model: Model, request: Request, prompt: InterpretationPrompt) -> Result:
+    """Run a request whose preset is the prompt's, at the positions that the prompt's `compat` says."""
+    if prompt.compat is None:
+        return collect(model, request)
+    return collect_together(model, [request], prompt.target(model.tokenizer))[0]
+
+
+def collect_together(model: Model, requests: Sequence[Request], target: TargetPrompt) -> list[Result]:
+    """Run requests that differ in prompt and cells alone as one batch with one control; a result for each.
+
+    `target` is written over in place of what the requests' preset would give.
+    """
+    sources = [read_source(model, request) for request in requests]
+    check_room(model, target, requests[0])
+    pairs = list(zip(requests, sources, strict=True))
+    vectors = torch.cat([read_vectors(model, source, request.cells) for request, source in pairs])
+    tokens = [source[cell.position] for request, source in pairs for cell in request.cells]
+    cells = tuple(cell for request in requests for cell in request.cells)
+    whole = decode_vectors(model, replace(requests[0], cells=cells), vectors, tokens, target)
+    readings = iter(whole.interpretations)
+    return [
+        dataclasses.replace(whole, request=request, interpretations=tuple(islice(readings, len(request.cells))))
+        for request in requests
+    ]
+
+
+def decode_vectors(
+    model: Model, request: Request, vectors: torch.Tensor, tokens: Sequence[Token], target: TargetPrompt
+) -> Result:
+    """The result of a request whose vectors `(cells, hidden)` are in hand, cell `i` being that of `tokens[i]`.
+
+    As `(cells, positions, hidden)` each position of `target` gets a vector of its own.
+    """
+    # the engine looks a cell's token up by the cell's position
+    numbered = replace(request, cells=tuple(Cell(cell.layer, place) for place, cell in enumerate(request.cells)))
+    result = gather(model, numbered, interpret_vectors(model, numbered, vectors, tokens, target))
+    readings = tuple(
+        replace(reading, cell=cell, random=reading.random and replace(reading.random, cell=cell))
+        for reading, cell in zip(result.interpretations, request.cells, strict=True)
+    )
+    return dataclasses.replace(result, request=request, interpretations=readings)
+
+
+def check_settings(model: Model, request: Request, target: TargetPrompt) -> None:
+    """Refuse settings that no run can have; for runs that read no prompt, the target stands in for one."""
+    read_source(model, replace(request, prompt=target.text, cells=(Cell(EMBED, 0),)))
+    check_room(model, target, request)
+
+
+def gather(model: Model, request: Request, events: Iterable[Event]) -> Result:
+    """The records of a run's events."""
+    control = Control(kind="none", text="")
+    found: dict[int, Interpretation] = {}
+    notices = []
+    for event in events:
+        match event:
+            case ControlFinished(control=finished):
+                control = finished
+            case CellFinished(index=index, interpretation=interpretation):
+                found[index] = interpretation
+            case Notice(text=text):
+                notices.append(text)
+    return Result(request, control, tuple(found[index] for index in sorted(found)), tuple(notices), model.proof)

@@ -1,0 +1,50 @@
+"""Readings as tables: one row a reading, in the six columns that SelfIE and NNsight Selfie give."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+from selfie_tui.errors import SelfieError
+from selfie_tui.records import EMBED, Interpretation
+
+COLUMNS = ("prompt", "interpretation", "layer", "token", "token_decoded", "relevancy_score")
+
+
+def columns_of(prompt: str, readings: Sequence[Interpretation]) -> dict[str, list[Any]]:
+    """The readings of a prompt as equally long lists under the names of `COLUMNS`.
+
+    `layer` is a block's number or `"embed"`, `token` a position, `token_decoded` that token's text, and
+    `relevancy_score` holds one number in [0, 1] for each generated token, NaN where it was not asked for.
+    """
+    return {
+        "prompt": [prompt] * len(readings),
+        "interpretation": [reading.text for reading in readings],
+        "layer": ["embed" if reading.cell.layer == EMBED else reading.cell.layer for reading in readings],
+        "token": [reading.cell.position for reading in readings],
+        "token_decoded": [reading.token.text for reading in readings],
+        "relevancy_score": [
+            [math.nan if token.relevancy is None else token.relevancy for token in reading.tokens]
+            for reading in readings
+        ],
+    }
+
+
+def rows_of(columns: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+    """The same table as one dictionary a row."""
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def data_frame(columns: Mapping[str, Sequence[Any]]) -> Any:
+    """The same table as a pandas `DataFrame`.
+
+    Raises:
+        SelfieError: if pandas is not installed.
+    """
+    try:
+        pandas = import_module("pandas")
+    except ImportError as error:
+        raise SelfieError("pandas is not installed.", "pip install pandas, or take to_dicts().") from error
+    return pandas.DataFrame(dict(columns))
