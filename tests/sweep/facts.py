@@ -90,6 +90,7 @@ OVERRIDES: dict[str, dict[str, Any]] = {
     "hrm_text": {"num_hidden_layers": 16, "num_layers_per_stack": 2},
     "hunyuan_v1_dense": {"head_dim": 16},
     "hunyuan_v1_moe": {"head_dim": 16, "num_experts": 4, "moe_topk": 2},
+    "inkling_text": {"logits_mup_width_multiplier": 2.0},
     "jamba": {"attn_layer_period": 4, "attn_layer_offset": 2},
     "lfm2": {"layer_types": ["conv", "full_attention"] * 2},
     "lfm2_moe": {"layer_types": ["conv", "full_attention"] * 2},
@@ -140,7 +141,10 @@ KEPT = r"A_log|D|dt_proj_bias|time_mix_.*|time_decay|scale|static_weight"
 ANSWERS_ALL_POSITIONS = frozenset({"perceiver"})
 
 # Causal language models by mapping, yet a later token changes the logits of an earlier one.
-NOT_CAUSAL: dict[str, str] = {}
+NOT_CAUSAL: dict[str, str] = {
+    "cpmant": "every token of a prompt attends to every other",
+    "xlnet": "attends both ways unless a permutation mask is given",
+}
 
 NOT_TEXT: dict[tuple[str, str], str] = {
     ("causal", "musicgen"): "continues audio codes, takes no text tokens alone",

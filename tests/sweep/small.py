@@ -138,14 +138,22 @@ def size(name: str, value: Any, layers: int) -> int:
 
 def randomise(module: Any) -> None:
     """Spread the weights and move norms, gates and biases off their initial values, so that no norm is the identity."""
+    words = {id(part.weight) for part in module.modules() if isinstance(part, torch.nn.Embedding) and is_words(part)}
     with torch.no_grad():
         for name, parameter in module.named_parameters():
             noise = torch.randn_like(parameter)
             last = name.rpartition(".")[2]
+            if not parameter.requires_grad:
+                continue
             if parameter.dim() > 1 and not re.fullmatch(KEPT, last):
-                parameter.copy_(0.18 * noise)
+                parameter.copy_((0.3 if id(parameter) in words else 0.13) * noise)
             else:
-                parameter.add_((0.4 if last == "weight" else 0.2) * noise)
+                parameter.add_((0.4 if last == "weight" else 0.1) * noise)
+
+
+def is_words(embedding: torch.nn.Embedding) -> bool:
+    """Whether the table is one of tokens, rather than of positions or segments."""
+    return embedding.num_embeddings == VOCABULARY
 
 
 def inputs(kind: Kind, module: Any, seed: int = 0) -> dict[str, torch.Tensor]:
