@@ -85,18 +85,25 @@ OVERRIDES: dict[str, dict[str, Any]] = {
     },
     "gemma4_text": {"global_head_dim": 32},
     "gemma4_unified_text": {"global_head_dim": 32},
+    "glm_moe_dsa": {"indexer_types": ["full", "shared"] * 2},
     "gpt_neo": {"attention_types": [[["global", "local"], 2]], "attention_layers": ["global", "local"] * 2},
     "granitemoehybrid": {"layer_types": ["linear_attention", "full_attention"] * 2},
     "hrm_text": {"num_hidden_layers": 16, "num_layers_per_stack": 2},
     "hunyuan_v1_dense": {"head_dim": 16},
     "hunyuan_v1_moe": {"head_dim": 16, "num_experts": 4, "moe_topk": 2},
-    "inkling_text": {"logits_mup_width_multiplier": 2.0},
+    "inkling_text": {"mlp_layer_types": ["dense", "sparse", "dense", "sparse"], "logits_mup_width_multiplier": 2.0},
     "jamba": {"attn_layer_period": 4, "attn_layer_offset": 2},
+    "laguna": {"layer_types": ["sliding_attention", "full_attention"] * 2},
     "lfm2": {"layer_types": ["conv", "full_attention"] * 2},
     "lfm2_moe": {"layer_types": ["conv", "full_attention"] * 2},
     "longcat_flash": {"num_layers": 2, "head_dim": 8},
     "mamba2": {"num_heads": 8},
+    "mellum": {"layer_types": ["sliding_attention", "full_attention"] * 2},
     "ministral": {"head_dim": 16},
+    "minimax_m3_vl_text": {
+        "layer_types": ["full_attention", "minimax_m3_sparse"] * 2,
+        "mlp_layer_types": ["dense", "sparse"] * 2,
+    },
     "nemotron": {"num_key_value_heads": 2},
     "nemo_speechlm": {"audio_config.blank_token_id": 159, "word_timestamp_config.blank_token_id": 159},
     "reformer": {
@@ -124,6 +131,7 @@ OVERRIDES: dict[str, dict[str, Any]] = {
         "layers_block_type": ["linear_attention", "hybrid"] * 2,
         "hybrid_layer_ids": [1, 3],
     },
+    "zaya": {"layer_types": ["hybrid", "hybrid_sliding"] * 2, "sliding_window": 64},
 }
 QSA = {"indexer_n_heads": 2, "indexer_kv_heads": 1, "indexer_head_dim": 16, "indexer_budget": 8}
 OVERRIDES["qwen4_exp_text"] = {**QSA, "indexer_compress_ratio": 2}
@@ -137,12 +145,21 @@ for name in ("qwen4_exp", "dots3_note", "gemma4", "gemma4_unified"):
 # Parameters of two or more dimensions that keep their initial value but for a little noise: decays, mixes and scales.
 KEPT = r"A_log|D|dt_proj_bias|time_mix_.*|time_decay|scale|static_weight"
 
+# The standard deviation of weights, where the usual one grows beyond bounds: MobileBERT's "no norm" is a plain scale.
+WEIGHTS = 0.13
+WEIGHTS_OF = {"mobilebert": 0.06}
+
 # Perceiver answers for every position it could have, whatever the length of the text.
 ANSWERS_ALL_POSITIONS = frozenset({"perceiver"})
+
+# Types whose tokens do not reach one another on a CPU, and why.
+DEAF: dict[str, str] = {"mra": "its attention answers zeros without its CUDA kernel"}
 
 # Causal language models by mapping, yet a later token changes the logits of an earlier one.
 NOT_CAUSAL: dict[str, str] = {
     "cpmant": "every token of a prompt attends to every other",
+    "fsmt": "with a cache, the answer's tokens given together all see one another",
+    "prophetnet": "its predicting stream reads the relative positions of other places",
     "xlnet": "attends both ways unless a permutation mask is given",
 }
 

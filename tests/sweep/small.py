@@ -17,6 +17,7 @@ from transformers.models.auto import modeling_auto
 
 from tests.sweep.facts import (
     ANSWERS_ALL_POSITIONS,
+    DEAF,
     KEPT,
     LAYER_COUNT,
     LAYERS,
@@ -28,6 +29,8 @@ from tests.sweep.facts import (
     TOWER,
     TOWER_LAYERS,
     VOCABULARY,
+    WEIGHTS,
+    WEIGHTS_OF,
 )
 
 Kind = Literal["causal", "seq2seq", "masked"]
@@ -52,7 +55,7 @@ def small(kind: Kind, model_type: str, seed: int = 0) -> Any:
         raise NotBuilt(NOT_TEXT[kind, model_type])
     torch.manual_seed(seed)
     module = MAPPINGS[kind][0].from_config(configuration(kind, model_type), dtype=torch.float32).eval()
-    randomise(module)
+    randomise(module, WEIGHTS_OF.get(model_type, WEIGHTS))
     return module
 
 
@@ -136,7 +139,7 @@ def size(name: str, value: Any, layers: int) -> int:
     return next((min(value, limit) for pattern, limit in SIZES if re.fullmatch(pattern, name)), value)
 
 
-def randomise(module: Any) -> None:
+def randomise(module: Any, weights: float = WEIGHTS) -> None:
     """Spread the weights and move norms, gates and biases off their initial values, so that no norm is the identity."""
     words = {id(part.weight) for part in module.modules() if isinstance(part, torch.nn.Embedding) and is_words(part)}
     with torch.no_grad():
@@ -146,7 +149,7 @@ def randomise(module: Any) -> None:
             if not parameter.requires_grad:
                 continue
             if parameter.dim() > 1 and not re.fullmatch(KEPT, last):
-                parameter.copy_((0.3 if id(parameter) in words else 0.13) * noise)
+                parameter.copy_((0.3 if id(parameter) in words else weights) * noise)
             else:
                 parameter.add_((0.4 if last == "weight" else 0.1) * noise)
 
@@ -185,26 +188,34 @@ def check(kind: Kind, model_type: str, seed: int = 0) -> Check:
     with torch.no_grad(), greatest_hidden() as greatest:
         logits = module(**texts).logits
         seconds = time.perf_counter() - start
-        other = tokens.clone()
-        other[0, -1] = 3 + (other[0, -1] - 2) % (VOCABULARY - 3)
-        moved = module(**texts | {name: other}).logits
+        moved = module(**texts | {name: changed_at(tokens, -1)}).logits
+        begun = module(**texts | {"input_ids": changed_at(texts["input_ids"], 0)}).logits
         again = module(**texts).logits
     size = sum(parameter.numel() for parameter in module.parameters())
+    last = tokens.shape[1] - 1
     length = logits.shape[1] if model_type in ANSWERS_ALL_POSITIONS else tokens.shape[1]
     found = {
         f"logits of shape {tuple(logits.shape)}": logits.shape != (1, length, VOCABULARY),
         "logits not finite": not torch.isfinite(logits).all(),
         f"logits all alike ({spread(logits):.2g})": spread(logits) < 0.1,
         f"hidden states up to {max(greatest):.0f}": max(greatest) > 1e4,
-        "the last token does not count": (logits - moved)[0, : tokens.shape[1]].abs().max().item() < 1e-2,
+        "the last token does not count": (logits - moved)[0, last].abs().max().item() < 2e-2,
+        "the first token is not heard": ((logits - begun)[0, last].abs().max().item() < 1e-2) != (model_type in DEAF),
         "two runs differ": not torch.equal(logits, again),
         f"{size} parameters": size > 2_100_000,
     }
     if kind != "masked":
-        change = (logits - moved)[0, : tokens.shape[1] - 1].abs().max().item()
+        change = (logits - moved)[0, :last].abs().max().item()
         found[f"a later token changes earlier logits by {change:.2g}"] = (change > 1e-4) != (model_type in NOT_CAUSAL)
     problems = tuple(problem for problem, holds in found.items() if holds)
     return Check(kind, model_type, size, seconds, problems)
+
+
+def changed_at(tokens: torch.Tensor, place: int) -> torch.Tensor:
+    """The same tokens but for another ordinary one at a place."""
+    other = tokens.clone()
+    other[0, place] = 3 + (other[0, place] - 2) % (VOCABULARY - 3)
+    return other
 
 
 def spread(logits: torch.Tensor) -> float:
