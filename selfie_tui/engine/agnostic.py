@@ -116,6 +116,8 @@ class ModelAgnosticSelfie:
     ) -> torch.Tensor:
         """Token ids `(1, prompt + new)` of a prompt continued greedily with an activation written into it.
 
+        The token that ends the generation is not among them.
+
         Args:
             prompt: any text; its own tokens are `output[0, :prompt_length]`.
             activation: `(hidden,)`, `(1, hidden)` or `(1, 1, hidden)` for every position, or one for each as

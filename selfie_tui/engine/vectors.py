@@ -30,7 +30,7 @@ def stack_vectors(model: Model, vectors: torch.Tensor | Sequence[torch.Tensor]) 
     Raises:
         RequestError: if there is none, or if one has another width, is no single vector or is not finite.
     """
-    single = isinstance(vectors, torch.Tensor) and vectors.dim() == 1
+    single = isinstance(vectors, torch.Tensor) and vectors.dim() < 2
     rows = [torch.as_tensor(vector).detach() for vector in ([vectors] if single else vectors)]
     if not rows:
         raise RequestError("There is no vector to interpret.", "Give at least one.")
@@ -74,7 +74,9 @@ def ready(model: Model, vector: torch.Tensor, name: str) -> torch.Tensor:
         finite = bool(vector.isfinite().all())
         raise RequestError(
             f"{name} overflows {model.info().dtype}." if finite else f"{name} is not finite.",
-            "Load the model in bf16 or fp32." if finite else "Look for NaN or infinity in what it was made of.",
+            "Scale it down, or load the model in a wider number format."
+            if finite
+            else "Look for NaN or infinity in what it was made of.",
         )
     return moved
 

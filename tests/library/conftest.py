@@ -1,0 +1,22 @@
+"""The bundled model in float32, opened once, and the same model in the library's hands."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from selfie_tui.engine.agnostic import ModelAgnosticSelfie
+from selfie_tui.engine.loading import load
+from selfie_tui.engine.model import Model
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def model() -> Model:
+    return load("demo", device="cpu", dtype="fp32")
+
+
+@pytest.fixture
+def selfie(model: Model) -> ModelAgnosticSelfie:
+    return ModelAgnosticSelfie(model)

@@ -1,0 +1,151 @@
+"""A facade opens a name, a module, an nnsight model or a model of the engine, and they all read the same."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import nnsight
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from selfie_tui.demo import model_path
+from selfie_tui.engine.agnostic import ModelAgnosticSelfie
+from selfie_tui.engine.loading import load
+from selfie_tui.engine.model import Model
+from selfie_tui.errors import LoadError, RequestError
+
+PROMPT = "The Eiffel Tower is in Paris"
+CELLS = [("embed", 2), (6, 2), (6, -1)]
+
+
+@pytest.fixture(scope="module")
+def module() -> Any:
+    return AutoModelForCausalLM.from_pretrained(model_path(), dtype=torch.float32)
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Any:
+    return AutoTokenizer.from_pretrained(model_path())
+
+
+@pytest.fixture(scope="module")
+def expected(model: Model) -> list[str]:
+    texts: list[str] = ModelAgnosticSelfie(model).interpret(PROMPT, "concept", CELLS)["interpretation"]
+    return texts
+
+
+def read(selfie: ModelAgnosticSelfie) -> list[str]:
+    texts: list[str] = selfie.interpret(PROMPT, "concept", CELLS)["interpretation"]
+    return texts
+
+
+def test_a_module_with_its_tokenizer_is_read_where_it_is(module: Any, tokenizer: Any, expected: list[str]) -> None:
+    before = {name: weight.clone() for name, weight in module.state_dict().items()}
+    selfie = ModelAgnosticSelfie(module, tokenizer=tokenizer)
+    assert selfie.model.module is module
+    assert selfie.model.tokenizer is tokenizer
+    assert selfie.model.proof == "proven"
+    assert read(selfie) == expected
+    assert all(torch.equal(weight, before[name]) for name, weight in module.state_dict().items())
+
+
+def test_an_nnsight_model_brings_its_module_and_tokenizer(module: Any, tokenizer: Any, expected: list[str]) -> None:
+    traced = nnsight.TransformersModel(module, tokenizer=tokenizer, task="text-generation")
+    selfie = ModelAgnosticSelfie(traced)
+    assert selfie.model.module is module
+    assert selfie.model.tokenizer is tokenizer
+    assert read(selfie) == expected
+    with torch.no_grad(), traced.trace(PROMPT):
+        state = nnsight.save(traced.model.layers[6].output)
+    assert torch.equal(state.reshape(-1, 256), selfie.get_activations(PROMPT, [6])[6][0])
+
+
+def test_a_bare_nnsight_wrapper_wants_the_tokenizer(module: Any, tokenizer: Any, expected: list[str]) -> None:
+    traced = nnsight.NNsight(module)
+    with pytest.raises(RequestError, match="tokenizer="):
+        ModelAgnosticSelfie(traced)
+    assert read(ModelAgnosticSelfie(traced, tokenizer=tokenizer)) == expected
+
+
+def test_an_nnsight_model_whose_weights_are_not_loaded_yet_loads_them(tokenizer: Any, expected: list[str]) -> None:
+    traced = nnsight.TransformersModel(
+        str(model_path()), tokenizer=tokenizer, task="text-generation", dtype=torch.float32
+    )
+    assert any(parameter.is_meta for parameter in traced._module.parameters())
+    assert read(ModelAgnosticSelfie(traced)) == expected
+
+
+def test_facades_of_one_module_share_its_lock_and_read_right_in_two_threads(
+    module: Any, tokenizer: Any, expected: list[str]
+) -> None:
+    selfies = [
+        ModelAgnosticSelfie(module, tokenizer=tokenizer),
+        ModelAgnosticSelfie(nnsight.NNsight(module), tokenizer=tokenizer),
+    ]
+    assert selfies[0].model.lock is selfies[1].model.lock
+    found: list[list[str]] = []
+    threads = [
+        threading.Thread(target=lambda selfie=selfie: found.extend(read(selfie) for _ in range(3)))
+        for selfie in selfies
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [expected] * 6
+
+
+def test_a_folder_is_a_name(expected: list[str]) -> None:
+    selfie = ModelAgnosticSelfie(model_path(), device="cpu", dtype="fp32")
+    assert read(selfie) == expected
+    assert selfie.device == "cpu"
+    assert selfie.layer_paths == [f"model.layers.{layer}" for layer in range(8)]
+    assert "8 layers, cpu" in repr(selfie)
+
+
+def test_layer_paths_lead_to_the_blocks(selfie: ModelAgnosticSelfie, model: Model) -> None:
+    blocks = [model.module.get_submodule(path) for path in selfie.layer_paths]
+    assert blocks == list(model.module.model.layers)
+
+
+def test_a_name_takes_a_number_format() -> None:
+    selfie = ModelAgnosticSelfie("demo", device="cpu", dtype="bf16")
+    assert selfie.model.dtype == torch.bfloat16
+    assert selfie.get_activations(PROMPT, [3])[3].dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("kind", ["cuda", "mps"])
+def test_an_absent_device_is_warned_of_at_the_users_line(
+    kind: str, module: Any, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    for model, its_tokenizer in (("demo", None), (module, tokenizer), (load("demo", device="cpu"), None)):
+        with pytest.warns(UserWarning, match=f"{kind} is not available on this machine: running on the CPU") as told:
+            selfie = ModelAgnosticSelfie(model, tokenizer=its_tokenizer, device=kind)
+        assert selfie.device == "cpu"
+        assert told[0].filename == __file__
+
+
+def test_what_is_no_language_model_is_refused(module: Any, tokenizer: Any) -> None:
+    for thing in (torch.nn.Linear(2, 2), 3, None):
+        with pytest.raises(LoadError, match="no language model"):
+            ModelAgnosticSelfie(thing, tokenizer=tokenizer)
+    with pytest.raises(RequestError, match="tokenizer="):
+        ModelAgnosticSelfie(module)
+    with pytest.raises(LoadError, match="There is no device"):
+        ModelAgnosticSelfie(module, tokenizer=tokenizer, device="abacus")
+
+
+def test_a_module_in_hand_keeps_its_number_format(module: Any, tokenizer: Any) -> None:
+    with pytest.raises(RequestError, match="dtype cannot be set"):
+        ModelAgnosticSelfie(module, tokenizer=tokenizer, dtype="bf16")
+
+
+def test_a_module_without_weights_is_refused(module: Any, tokenizer: Any) -> None:
+    with torch.device("meta"):
+        empty = AutoModelForCausalLM.from_config(module.config)
+    with pytest.raises(LoadError, match="no weights"):
+        ModelAgnosticSelfie(empty, tokenizer=tokenizer)
