@@ -55,8 +55,11 @@ def model(name: str) -> int:
         return 3
     info = opened.info()
     row("model", f"{info.name} ({info.family}, {info.parameters / 1e6:.1f} M parameters)")
-    row("blocks", f"{opened.anatomy.blocks_path}: {info.layers} layers of width {info.hidden}")
-    row("after them", " → ".join(type(module).__name__ for module in (*opened.anatomy.tail, opened.anatomy.head)))
+    row("kind", info.kind)
+    for stack, tail in zip(opened.anatomy.stacks, opened.anatomy.tails, strict=True):
+        row(f"{stack.name} blocks", f"{stack.path}: {len(stack.sites)} layers of width {stack.width}")
+        after = [type(module).__name__ for module in (*tail.modules, tail.head)] if tail else ["read through the model"]
+        row("after them", " → ".join(after))
     row("runs on", f"{info.device} · {info.dtype}")
     row("proof", info.proof)
     for notice in opened.notices:

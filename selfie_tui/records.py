@@ -84,6 +84,8 @@ class Request(Record, frozen=True):
     random_control: bool = False
     temperature: float = 0.0
     seed: int = 0
+    stack: str = ""
+    compat: bool = False
 
 
 class GeneratedToken(Record, frozen=True):
@@ -147,8 +149,18 @@ class LensRow(Record, frozen=True):
     answer_rank: int
 
 
+class StackInfo(Record, frozen=True):
+    """A residual stream of a model: `decoder` or `encoder`, and its number of layers."""
+
+    name: str
+    layers: int
+
+
 class ModelInfo(Record, frozen=True):
-    """What the interface says of a loaded model; `proof` is the verdict of the identities run at load."""
+    """What the interface says of a loaded model; `proof` is the verdict of the identities run at load.
+
+    `kind` is `decoder`, `encoder-decoder` or `encoder`; `layers` are those of the first of its `stacks`.
+    """
 
     name: str
     title: str
@@ -163,6 +175,8 @@ class ModelInfo(Record, frozen=True):
     proof: str
     chat: bool
     """Whether the tokenizer brings a chat template."""
+    kind: str = "decoder"
+    stacks: tuple[StackInfo, ...] = ()
 
 
 # What can be asked of the job thread -------------------------------------------------------------------------------
@@ -177,15 +191,17 @@ class LoadModel(Record, tag=True, frozen=True):
 
 
 class Tokenize(Record, tag=True, frozen=True):
-    """Split a prompt into tokens with the current model's tokenizer."""
+    """Split a prompt into tokens with the current model's tokenizer: those that run through `stack`."""
 
     prompt: str
+    stack: str = ""
 
 
 class PreviewPreset(Record, tag=True, frozen=True):
-    """Show which tokens of an interpretation prompt the injection will overwrite."""
+    """Show which tokens of an interpretation prompt the injection will overwrite, and which ones an encoder fills."""
 
     preset: Preset
+    max_new_tokens: int = 12
 
 
 class ReadLens(Record, tag=True, frozen=True):
@@ -194,6 +210,7 @@ class ReadLens(Record, tag=True, frozen=True):
     prompt: str
     position: int
     k: int = 5
+    stack: str = ""
 
 
 class Interpret(Record, tag=True, frozen=True):
@@ -234,10 +251,11 @@ class ModelReady(Event, kw_only=True, frozen=True):
 
 
 class PromptTokens(Event, kw_only=True, frozen=True):
-    """The tokens of a prompt."""
+    """The tokens of a prompt that run through a stack."""
 
     prompt: str
     tokens: tuple[Token, ...]
+    stack: str = ""
 
 
 class PresetTokens(Event, kw_only=True, frozen=True):
@@ -254,6 +272,7 @@ class LensRead(Event, kw_only=True, frozen=True):
     prompt: str
     position: int
     rows: tuple[LensRow, ...]
+    stack: str = ""
 
 
 class Growing(Event, kw_only=True, frozen=True):

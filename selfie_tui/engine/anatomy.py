@@ -1,4 +1,4 @@
-"""Where a transformer keeps its blocks, final norm and head, found by structure and by watching one forward."""
+"""Where a transformer keeps its residual streams, final norm and head, found by watching one forward."""
 
 from __future__ import annotations
 
@@ -9,32 +9,44 @@ from typing import Any
 import torch
 from torch import nn
 
-from selfie_tui.errors import LoadError
+from selfie_tui.engine.feeding import Feed
+from selfie_tui.engine.stacks import Stack, distinct, find_stack, lists_of
+from selfie_tui.engine.watching import Call, Watched, watch
+from selfie_tui.errors import LoadError, RequestError
+
+ROWS, POSITIONS, WRITTEN = 3, 7, 5
+"""Rows and positions of the watched forward, and what a decoder has written there: numbers that no width is."""
+
+LOGIT_SCALES: dict[str, Callable[[float], float]] = {
+    "logit_scale": lambda value: value,
+    "logits_scaling": lambda value: 1.0 / value,
+}
+"""Config fields by which families scale their logits (Cohere multiplies, Granite divides)."""
+
+SAME = 1e-4
+"""Largest difference, relative to the largest logit, at which a lens gives what the model gave; in bf16 see below."""
+SAME_IN_HALF = 5e-2
 
 
 @dataclass(frozen=True)
-class Anatomy:
-    """The places of a decoder that the engine works on.
+class Tail:
+    """How states at the end of a stack become logits: modules in order, then the head.
 
-    `blocks_path` is the attribute path of the block list; `tail` are the modules that run between the last block and
-    the head, in order (the final norm, and in some models a projection); `trunk` is the part of the model that gives
-    the head its input, None where that is no module of its own; `softcap` and `scale` are what the model does to its
-    head's output: `softcap * tanh(x * scale / softcap)`.
+    `entry` scales what the head is given (T5), `scale` and `softcap` what it gives:
+    `softcap * tanh(head(entry * x) * scale / softcap)`.
     """
 
-    blocks_path: str
-    blocks: tuple[nn.Module, ...]
-    tail: tuple[nn.Module, ...]
+    modules: tuple[nn.Module, ...]
     head: nn.Module
-    trunk: nn.Module | None = None
-    softcap: float | None = None
+    entry: float = 1.0
     scale: float = 1.0
+    softcap: float | None = None
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """Logits of residual states at the output of the last block: `(..., hidden)` to `(..., vocabulary)` float32."""
-        for module in self.tail:
+        for module in self.modules:
             hidden = module(hidden)
-        return self.read_out(hidden)
+        return self.read_out(hidden if self.entry == 1.0 else hidden * self.entry)
 
     def read_out(self, hidden: torch.Tensor) -> torch.Tensor:
         """Logits float32 of what the head is given: `(..., head's width)` to `(..., vocabulary)`."""
@@ -44,103 +56,205 @@ class Anatomy:
         return logits if self.softcap is None else self.softcap * torch.tanh(logits / self.softcap)
 
 
-LOGIT_SCALES: dict[str, Callable[[float], float]] = {
-    "logit_scale": lambda value: value,
-    "logits_scaling": lambda value: 1.0 / value,
-}
-"""Config fields by which families scale their logits (Cohere multiplies, Granite divides)."""
+@dataclass(frozen=True)
+class Anatomy:
+    """The places of a model that the engine works on.
+
+    `stacks` holds the stack that a prompt runs through first (the only one, or an encoder-decoder's encoder) and then
+    the decoder. `tails` say how a stack's last states become logits; a stack without one is read through the model
+    itself. `trunk` is the part of the model that gives the head its input, None where that is no module of its own.
+    """
+
+    stacks: tuple[Stack, ...]
+    tails: tuple[Tail | None, ...]
+    vocabulary: int
+    trunk: nn.Module | None = None
+
+    @property
+    def main(self) -> Stack:
+        """The stack that a prompt runs through first."""
+        return self.stacks[0]
+
+    @property
+    def last(self) -> Stack:
+        """The stack whose end gives the logits."""
+        return self.stacks[-1]
+
+    @property
+    def blocks(self) -> tuple[nn.Module, ...]:
+        """The blocks of all stacks, each once."""
+        return distinct(site.module for stack in self.stacks for site in stack.sites)
+
+    @property
+    def blocks_path(self) -> str:
+        """The attribute path of the list of blocks that a prompt runs through first."""
+        return self.main.path
+
+    def stack(self, name: str) -> Stack:
+        """The stack called `name`; the first one for an empty name.
+
+        Raises:
+            RequestError: naming those there are.
+        """
+        found = next((stack for stack in self.stacks if name in ("", stack.name)), None)
+        if found is None:
+            names = ", ".join(stack.name for stack in self.stacks)
+            raise RequestError(f"This model has no {name}.", f"Choose of: {names}.")
+        return found
+
+    def tail(self, name: str) -> Tail | None:
+        """How the states at the end of a stack become logits, None where only the model itself can say."""
+        return self.tails[self.stacks.index(self.stack(name))]
 
 
-def find_anatomy(model: Any) -> Anatomy:
-    """Find the blocks, the modules after them, and the head of a causal language model.
-
-    The blocks are the longest `ModuleList` whose children are of one class; what runs between the last block and the
-    head is seen in one forward over a single token, so no table of names is needed.
+def find_anatomy(module: Any, feed: Feed, device: torch.device) -> Anatomy:
+    """Find the stacks, what comes after them, and the head of a language model, in one forward over a few tokens.
 
     Raises:
-        LoadError: if the model has no repeated block or no output head.
+        LoadError: saying which step failed.
     """
-    path, blocks = find_blocks(model)
-    head = model.get_output_embeddings()
-    if head is None:
-        raise LoadError("The model has no output head.", "Load a checkpoint of a causal language model.")
-    config = model.config.get_text_config()
-    scale = next(
-        (
-            convert(float(getattr(config, field)))
-            for field, convert in LOGIT_SCALES.items()
-            if getattr(config, field, None) is not None
-        ),
-        1.0,
-    )
-    tail, trunk = watch_tail(model, blocks, head)
-    return Anatomy(
-        blocks_path=path,
-        blocks=blocks,
-        tail=tail,
-        head=head,
-        trunk=trunk,
-        softcap=getattr(config, "final_logit_softcapping", None),
-        scale=scale,
-    )
-
-
-def find_blocks(model: nn.Module) -> tuple[str, tuple[nn.Module, ...]]:
-    """The path and the modules of the longest list of same-class blocks, the outermost and first of equals."""
-    lists = [
-        (path, tuple(module))
-        for path, module in model.named_modules()
-        if isinstance(module, nn.ModuleList) and len({type(child) for child in module}) == 1 and has_weights(module)
-    ]
-    if not lists:
+    size = embeddings_of(module).num_embeddings
+    ids = [[(7919 * (row * POSITIONS + place + 1)) % size for place in range(POSITIONS)] for row in range(ROWS)]
+    prefixes = [[*row, *feed.start][:WRITTEN] for row in ids] if feed.kind == "encoder-decoder" else None
+    inputs = feed.inputs(ids, device, prefixes, use_cache=False)
+    chosen = watched_modules(module)
+    try:
+        seen = watch(module, lambda: module(**inputs), lambda part: id(part) in chosen)
+    except (RuntimeError, ValueError, TypeError, IndexError, AttributeError, KeyError) as error:
+        why = (str(error).splitlines() or [""])[0]
         raise LoadError(
-            "No stack of transformer blocks was found in the model.", "Load a decoder-only transformer language model."
-        )
-    return max(lists, key=lambda found: (len(found[1]), -found[0].count(".")))
+            f"A first forward over a few tokens failed ({type(error).__name__}: {why}).",
+            "Load a model that takes text alone.",
+        ) from error
+    stacks = find_stacks(module, feed, seen)
+    head = head_of(module)
+    tails = tuple(find_tail(module, stack, head, seen, last=stack is stacks[-1]) for stack in stacks)
+    trunk = find_trunk(module, tails[-1], seen) if feed.kind == "decoder" else None
+    return Anatomy(stacks, tails, int(seen.logits.shape[-1]), trunk)
 
 
-def has_weights(module: nn.Module) -> bool:
-    """Whether there is any parameter in a module: lists of bare functions are no stacks of blocks."""
-    return any(True for _ in module.parameters())
+def embeddings_of(module: Any) -> Any:
+    """The table of token embeddings: what the model says it is, or the first one in it."""
+    try:
+        table = module.get_input_embeddings()
+    except (AttributeError, NotImplementedError):
+        table = None
+    if not hasattr(table, "num_embeddings"):
+        table = next((part for part in module.modules() if isinstance(part, nn.Embedding)), None)
+    if not isinstance(table, nn.Module):
+        raise LoadError("No table of token embeddings was found in the model.", "Load a language model.")
+    return table
 
 
-def watch_tail(
-    model: Any, blocks: tuple[nn.Module, ...], head: nn.Module
-) -> tuple[tuple[nn.Module, ...], nn.Module | None]:
-    """What runs after the last block and before the head, outermost modules in order; and the trunk.
+def find_stacks(module: nn.Module, feed: Feed, seen: Watched) -> tuple[Stack, ...]:
+    """The residual streams of a model, the one that a prompt runs through first before the decoder's."""
+    wanted = {
+        "decoder": (("decoder", POSITIONS),),
+        "encoder": (("encoder", POSITIONS),),
+        "encoder-decoder": (("encoder", POSITIONS), ("decoder", WRITTEN)),
+    }[feed.kind]
+    stacks = []
+    for name, positions in wanted:
+        stack = find_stack(module, seen, name, ROWS, positions)
+        if stack is None:
+            raise LoadError(
+                f"No stack of {name} blocks that hand a state for every token from one to the next was found.",
+                "Load a transformer language model.",
+            )
+        stacks.append(stack)
+    return tuple(stacks)
 
-    The trunk is the model's base model if the head was given exactly what that gave back.
+
+def head_of(module: Any) -> nn.Module:
+    """The output head: what the model says it is, or the last linear layer in it."""
+    try:
+        head = module.get_output_embeddings()
+    except (AttributeError, NotImplementedError):
+        head = None
+    linear = [part for part in module.modules() if isinstance(part, nn.Linear)]
+    if head is None and linear:
+        head = linear[-1]
+    if not isinstance(head, nn.Module):
+        raise LoadError("The model has no output head.", "Load a checkpoint of a language model.")
+    return head
+
+
+def find_tail(module: Any, stack: Stack, head: nn.Module, seen: Watched, last: bool) -> Tail | None:
+    """What runs between the end of a stack and the head, None if that does not give the model's own logits.
+
+    The end of an encoder-decoder's encoder has no logits to compare with: what runs there before the encoder returns is
+    its final norm, and the decoder's head reads that.
     """
-    order: list[nn.Module] = []
-    seen: dict[str, Any] = {}
-    inside = {id(module) for block in blocks for module in block.modules()}
+    end = end_of(stack, seen)
+    if last:
+        until = next((call.began for call in seen.calls if call.module is head and call.began > end.ended), None)
+    else:
+        until = min((call.ended for call in seen.calls if encloses(call, end)), default=None)
+    if until is None:
+        return None
+    after = [call for call in seen.calls if end.ended < call.began and call.ended < until]
+    outer = tuple(call.module for call in after if not any(encloses(other, call) for other in after))
+    config = text_config(module)
+    scales = ((turn, getattr(config, name, None)) for name, turn in LOGIT_SCALES.items())
+    scale = next((turn(float(value)) for turn, value in scales if value is not None), 1.0)
+    softcap = getattr(config, "final_logit_softcapping", None)
+    tails = [Tail(outer, head, entry, scale, softcap) for entry in (1.0, stack.width**-0.5)]
+    if not last:
+        return tails[0]
+    return next((tail for tail in tails if says_the_same(tail, end.given[stack.sites[-1].given.slot], seen)), None)
 
-    def note(module: nn.Module, args: Any, output: Any) -> None:
-        if module is blocks[-1]:
-            seen["last block"] = True
-        elif module is head:
-            seen["head"] = args[0]
-        elif module is model.base_model:
-            seen["trunk"] = getattr(output, "last_hidden_state", None)
-        if "last block" in seen and "head" not in seen and module is not model and id(module) not in inside:
-            order.append(module)
 
-    watched = [blocks[-1], *(module for module in model.modules() if id(module) not in inside)]
-    handles = [module.register_forward_hook(note) for module in watched]
+def end_of(stack: Stack, seen: Watched) -> Call:
+    """The call of a stack's last layer."""
+    site = stack.sites[-1]
+    return seen.of(site.module)[site.call]
+
+
+def encloses(outer: Call, inner: Call) -> bool:
+    """Whether one call was made within another."""
+    return outer.began < inner.began and inner.ended < outer.ended
+
+
+def says_the_same(tail: Tail, states: torch.Tensor, seen: Watched) -> bool:
+    """Whether a tail gives the model's logits of the states at the end of its last stack."""
     try:
         with torch.no_grad():
-            device = model.get_input_embeddings().weight.device
-            model(input_ids=torch.zeros((1, 1), dtype=torch.long, device=device))
-    finally:
-        for handle in handles:
-            handle.remove()
-    after = [module for module in order if not encloses(module, blocks[-1])]
-    tail = tuple(module for module in after if not any(encloses(other, module) for other in after))
-    given, gave = seen.get("head"), seen.get("trunk")
-    same = isinstance(given, torch.Tensor) and isinstance(gave, torch.Tensor) and torch.equal(given, gave)
-    return tail, model.base_model if same else None
+            logits = tail.logits(states)[:, -seen.logits.shape[1] :]
+    except (RuntimeError, TypeError, ValueError, IndexError):  # modules after the blocks that want more than a state
+        return False
+    if logits.shape != seen.logits.shape:
+        return False
+    theirs = seen.logits.float().to(logits.device)
+    tolerance = SAME if states.dtype in (torch.float32, torch.float64) else SAME_IN_HALF
+    return bool((logits - theirs).abs().max() <= tolerance * theirs.abs().max())
 
 
-def encloses(module: nn.Module, part: nn.Module) -> bool:
-    """Whether `part` is somewhere inside `module`, which is not itself."""
-    return module is not part and any(child is part for child in module.modules())
+def find_trunk(module: Any, tail: Tail | None, seen: Watched) -> nn.Module | None:
+    """The model's base model, if the head was given exactly what that gave back."""
+    trunk = getattr(module, "base_model", None)
+    if tail is None or tail.entry != 1.0 or not isinstance(trunk, nn.Module) or trunk is module:
+        return None
+    gave = next((call.given.get(("last_hidden_state",)) for call in seen.of(trunk)), None)
+    took = next((tensor for call in seen.of(tail.head) for tensor in call.taken.values()), None)
+    same = gave is not None and took is not None and gave.shape == took.shape and torch.equal(gave, took)
+    return trunk if same else None
+
+
+def text_config(module: Any) -> Any:
+    """The configuration of a model's text part; of a module without any, an empty one."""
+    config = getattr(module, "config", None)
+    return getattr(config, "get_text_config", lambda: config)()
+
+
+def watched_modules(module: nn.Module) -> set[int]:
+    """The modules whose calls tell the anatomy: entries of lists, and what is outside of them."""
+    entries = {id(part) for _, pairs in lists_of(module) for pair in pairs for part in pair}
+    inside = {
+        id(part)
+        for _, pairs in lists_of(module)
+        for pair in pairs
+        for entry in pair
+        for part in entry.modules()
+        if part is not entry
+    }
+    return {id(part) for part in module.modules() if id(part) in entries or id(part) not in inside} - {id(module)}

@@ -50,6 +50,12 @@ def render(tokenizer: PreTrainedTokenizerBase | None, text: str) -> Rendering:
     return Rendering(head + answer, own, templated=True)
 
 
+def parts_of(text: str) -> tuple[str, str] | None:
+    """The user's words and the beginning of the answer of a chat turn; None for other text."""
+    turn = _TURN.fullmatch(text)
+    return None if turn is None else (turn["user"].strip(), turn["answer"].strip())
+
+
 def spaced_turn(text: str) -> str:
     """A chat turn with one space between `[INST]`, the user's words and `[/INST]`; other text as it is."""
     turn = _TURN.fullmatch(text)

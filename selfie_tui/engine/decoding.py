@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from copy import deepcopy
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
 
 import torch
 
-from selfie_tui.engine import tracing
 from selfie_tui.engine.injection import Injection
 from selfie_tui.engine.model import Model
+from selfie_tui.engine.prefilling import Prefilled, never, prefill_plain
+from selfie_tui.engine.stepping import Steps, steps_of
 
-
-def never() -> bool:
-    """The answer of a run that nobody can cancel."""
-    return False
-
-
-CROPPABLE = ("DynamicLayer", "DynamicSlidingWindowLayer")
-"""Kinds of cache layer whose first tokens can be kept and repeated over rows."""
+__all__ = ["Limits", "Prefilled", "Row", "decode", "never", "prefill_plain"]
 
 COMPACT_BELOW = 0.9
 """Share of rows still decoding below which the finished ones leave the batch."""
@@ -51,27 +43,6 @@ class Limits:
     seeds: Sequence[int] = ()
 
 
-@dataclass(frozen=True)
-class Prefilled:
-    """The interpretation prompt run once without injection: its last logits `(1, vocabulary)` and its cache."""
-
-    ids: tuple[int, ...]
-    logits: torch.Tensor
-    cache: Any
-
-
-def prefill_plain(model: Model, ids: Sequence[int], cancelled: Callable[[], bool] = never) -> Prefilled:
-    """Run the interpretation prompt once with no injection."""
-    with model.forwards(cancelled):
-        output = model.module(**model.inputs([list(ids)]), **last_logits(model))
-    return Prefilled(tuple(ids), output.logits[:, -1].float(), output.past_key_values)
-
-
-def last_logits(model: Model) -> dict[str, int]:
-    """The argument that keeps the head from running at every position, for models that take one."""
-    return {"logits_to_keep": 1} if model.keeps_last_logits else {}
-
-
 def decode(
     model: Model,
     plain: Prefilled,
@@ -82,19 +53,18 @@ def decode(
 ) -> Iterator[tuple[list[Row], int]]:
     """Decode one row for each vector and `uninjected` rows without; yields all rows and the steps done, at each step.
 
-    The vectors are written in the prefill only, which with a cache equals writing them at every step. Rows that have
-    ended leave the batch.
+    Rows that have ended leave the batch. An encoder ends when its masks are filled.
     """
     count = injection.vectors.shape[0] + uninjected
     rows = [Row() for _ in range(count)]
     draws = uniform_draws(limits, count)
-    logits, cache = prefill_injected(model, plain, injection, count, cancelled)
+    steps = steps_of(model, plain, injection, count, cancelled)
     active = list(range(count))
     last: list[int] = []
-    for step in range(limits.max_new_tokens):
+    for step in range(min(limits.max_new_tokens, len(plain.masks) or limits.max_new_tokens)):
         if step:
-            active, last, cache = compact(rows, active, last, cache)
-            logits, cache = step_once(model, cache, last, len(plain.ids) + step, cancelled)
+            active, last = compact(rows, active, last, steps)
+        logits = steps.next(last) if step else steps.first()
         last, probabilities = choose(logits, limits.temperature, None if draws is None else draws[active, step])
         for index, token, probability in zip(active, last, probabilities, strict=True):
             extend(rows[index], token, probability, model.end_tokens, limits)
@@ -115,71 +85,12 @@ def extend(row: Row, token: int, probability: float, end_tokens: frozenset[int],
     row.done = limits.ends(row)
 
 
-def compact(rows: list[Row], active: list[int], last: list[int], cache: Any) -> tuple[list[int], list[int], Any]:
+def compact(rows: list[Row], active: list[int], last: list[int], steps: Steps) -> tuple[list[int], list[int]]:
     """Drop the ended rows from the batch once there are enough of them to pay for the copy of the cache."""
     alive = [place for place, index in enumerate(active) if not rows[index].done]
-    if len(alive) > COMPACT_BELOW * len(active) or not can_select_rows(cache):
-        return active, last, cache
-    cache.batch_select_indices(torch.tensor(alive))
-    return [active[place] for place in alive], [last[place] for place in alive], cache
-
-
-def can_select_rows(cache: Any) -> bool:
-    """Whether rows can be dropped from a cache; layers with a recurrent state cannot do it."""
-    layers = getattr(cache, "layers", ())
-    return bool(layers) and all(hasattr(layer, "batch_select_indices") for layer in layers)
-
-
-def prefill_injected(
-    model: Model, plain: Prefilled, injection: Injection, count: int, cancelled: Callable[[], bool] = never
-) -> tuple[torch.Tensor, Any]:
-    """Run the prompt for `count` rows with the vectors written in: last logits `(count, vocabulary)` and the cache.
-
-    The tokens before the first placeholder are the same in every row and untouched by the injection: their cache is
-    repeated rather than computed anew.
-    """
-    shared = min(injection.positions) if model.prefix_reuse and can_repeat(plain.cache) else 0
-    inputs = model.inputs([list(plain.ids)] * count) | last_logits(model)
-    if shared:
-        inputs["input_ids"] = inputs["input_ids"][:, shared:]
-        inputs["past_key_values"] = repeated(plain.cache, count, keep=shared)
-        injection = replace(injection, positions=tuple(place - shared for place in injection.positions))
-    with model.forwards(cancelled):
-        output = tracing.run_injected(model.traced, model.blocks, inputs, injection)
-    return output.logits[:, -1].float(), output.past_key_values
-
-
-def can_repeat(cache: Any) -> bool:
-    """Whether a cache's first tokens can be kept and repeated over rows: plain key and value layers, none overflown."""
-    layers = getattr(cache, "layers", ())
-    return bool(layers) and all(
-        type(layer).__name__ in CROPPABLE
-        and layer.is_initialized
-        and layer.keys.shape[-2] == layer.get_seq_length()
-        and layer.get_seq_length() < (getattr(layer, "sliding_window", None) or layer.get_seq_length() + 1)
-        for layer in layers
-    )
-
-
-def repeated(cache: Any, rows: int, keep: int) -> Any:
-    """A cache of `rows` rows, each the first `keep` tokens of a cache of one row."""
-    copy = deepcopy(cache)
-    excess = copy.get_seq_length() - keep
-    if excess:
-        copy.crop(-excess)
-    copy.batch_repeat_interleave(rows)
-    return copy
-
-
-def step_once(
-    model: Model, cache: Any, tokens: Sequence[int], length: int, cancelled: Callable[[], bool] = never
-) -> tuple[torch.Tensor, Any]:
-    """One decoding step: each row's newest token in, its next logits `(rows, vocabulary)` out."""
-    with model.forwards(cancelled):
-        batch = torch.tensor(tokens, device=model.device).unsqueeze(1)  # (rows, 1)
-        mask = torch.ones((len(tokens), length), dtype=torch.long, device=model.device)
-        output = model.module(input_ids=batch, attention_mask=mask, past_key_values=cache, use_cache=True)
-    return output.logits[:, -1].float(), output.past_key_values
+    if len(alive) > COMPACT_BELOW * len(active) or not steps.keep(alive):
+        return active, last
+    return [active[place] for place in alive], [last[place] for place in alive]
 
 
 def choose(logits: torch.Tensor, temperature: float, draws: torch.Tensor | None) -> tuple[list[int], list[float]]:

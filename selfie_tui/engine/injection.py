@@ -15,7 +15,8 @@ class Injection:
 
     `vectors` is `(rows, hidden)`: row `i` of the batch gets vector `i` at every one of `positions`, at the output of
     block `layer` (`EMBED`: the input of block 0); as `(rows, positions, hidden)` each position gets its own. Rows
-    beyond `vectors` are left as they are.
+    beyond `vectors` are left as they are. `positions` are in the stack that a prompt runs through first,
+    `prefix_positions` in what the decoder of an encoder-decoder has written.
     """
 
     vectors: torch.Tensor
@@ -23,6 +24,13 @@ class Injection:
     layer: int
     mode: Mode = "replace"
     strength: float = 1.0
+    prefix_positions: tuple[int, ...] = ()
+
+    @property
+    def parts(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
+        """Stacks in the order in which they run, empty for the first, each with where is written in it."""
+        both = (("", self.positions), ("decoder", self.prefix_positions))
+        return tuple((stack, positions) for stack, positions in both if positions)
 
 
 def inject(state: torch.Tensor, vectors: torch.Tensor, mode: Mode, strength: float) -> torch.Tensor:

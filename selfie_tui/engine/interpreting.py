@@ -18,9 +18,11 @@ from selfie_tui.engine.devices import OutOfMemory, release_memory
 from selfie_tui.engine.injection import Injection, unit
 from selfie_tui.engine.memory import rows_that_fit
 from selfie_tui.engine.model import Model
-from selfie_tui.engine.prompts import TargetPrompt, build_prompt
+from selfie_tui.engine.prompts import TargetPrompt
 from selfie_tui.engine.relevancy import uninjected_probabilities
 from selfie_tui.engine.requests import check_room, read_source
+from selfie_tui.engine.sources import Source
+from selfie_tui.engine.targets import build_target
 from selfie_tui.engine.texts import answer, cut_tokens, ends_at, text_of
 from selfie_tui.errors import Cancelled, SelfieError
 from selfie_tui.records import (
@@ -52,10 +54,10 @@ def interpret(model: Model, request: Request, cancelled: Callable[[], bool] = ne
         Cancelled: within one decoding step after `cancelled` gives true; cells already yielded stay valid.
     """
     source = read_source(model, request)
-    target = build_prompt(model.tokenizer, request.preset)
+    target = build_target(model, request.preset, request.max_new_tokens, request.compat)
     check_room(model, target, request)
     vectors = read_vectors(model, source, request.cells, cancelled)
-    yield from interpret_vectors(model, request, vectors, source, target, cancelled)
+    yield from interpret_vectors(model, request, vectors, source.tokens, target, cancelled)
 
 
 def interpret_vectors(
@@ -67,7 +69,8 @@ def interpret_vectors(
     cancelled: Callable[[], bool] = never,
 ) -> Iterator[Event]:
     """Interpret `vectors` `(cells, hidden)`, one for each cell of the request; the second half of `interpret`."""
-    plain = prefill_plain(model, target.ids, cancelled)
+    prefix = target.prefix.ids if target.prefix else ()
+    plain = prefill_plain(model, target.ids, cancelled, prefix, target.masks)
     run = Run(model, request, vectors, tuple(source), target, plain, cancelled)
     pending = list(range(len(request.cells)))
     rows = rows_that_fit(model, len(target.ids) + request.max_new_tokens)
@@ -91,12 +94,12 @@ def interpret_vectors(
 
 
 def read_vectors(
-    model: Model, source: Sequence[Token], cells: Sequence[Cell], cancelled: Callable[[], bool] = never
+    model: Model, source: Source, cells: Sequence[Cell], cancelled: Callable[[], bool] = never
 ) -> torch.Tensor:
     """The residual states at the cells, `(cells, hidden)` in the model's dtype, in one forward over the prompt."""
     layers = sorted({cell.layer for cell in cells})
     positions = sorted({cell.position for cell in cells})
-    states = model.read([token.id for token in source], layers, positions, cancelled)
+    states = model.read(source.ids, layers, positions, cancelled, source.prefix)
     vectors = torch.stack([states[cell.layer][positions.index(cell.position)].to(model.device) for cell in cells])
     for cell, finite in zip(cells, vectors.isfinite().all(-1).tolist(), strict=True):
         if not finite:
@@ -129,6 +132,11 @@ class Run:
         own = getattr(self.model.module.generation_config, "stop_strings", None) or ()
         return tuple(stop for stop in (*self.request.stop, *([own] if isinstance(own, str) else own)) if stop)
 
+    @property
+    def steps(self) -> int:
+        """Decoding steps of a batch at most: the tokens asked for, or an encoder's masks."""
+        return len(self.target.masks) or self.request.max_new_tokens
+
     def batch(self, chunk: Sequence[int]) -> Iterator[Event]:
         """Decode some of the request's cells together, with the control if it is still unknown."""
         vectors = self.vectors[list(chunk)]
@@ -139,6 +147,7 @@ class Run:
             self.request.injection_layer,
             parse_mode(self.request.mode),
             self.request.strength,
+            self.target.prefix.positions if self.target.prefix else (),
         )
         uninjected = 0 if self.control else 1
         limits = self.limits(chunk, len(randoms))
@@ -163,14 +172,14 @@ class Run:
 
     def complete(self, row: Row) -> bool:
         """Whether a row has ended or has all the tokens that were asked for."""
-        return row.done or len(row.ids) == self.request.max_new_tokens
+        return row.done or len(row.ids) == self.steps
 
     def limits(self, chunk: Sequence[int], randoms: int) -> Limits:
         """When and how the rows of a batch end; a cell's seed does not depend on the batch that it is in."""
         cells = [self.seed(index) for index in chunk]
         seeds = [*cells, *cells[:randoms], self.seed(len(self.request.cells))]
         return Limits(
-            self.request.max_new_tokens,
+            self.steps,
             ends=lambda row: ends_at(self.model.tokenizer, row.ids, self.stops),
             temperature=self.request.temperature,
             seeds=seeds,
@@ -190,7 +199,7 @@ class Run:
 
     def updates(self, chunk: Sequence[int], rows: Sequence[Row], steps: int) -> Iterator[Event]:
         """What a decoding step has to tell: progress always, texts now and then."""
-        cells, limit = len(self.request.cells), self.request.max_new_tokens
+        cells, limit = len(self.request.cells), self.steps
         done = self.cells_done * limit + steps * len(chunk)
         elapsed = time.monotonic() - self.started
         yield Progress(
@@ -228,8 +237,8 @@ class Run:
         yield Progress(
             cells_done=self.cells_done,
             cells=len(self.request.cells),
-            steps_done=self.cells_done * self.request.max_new_tokens,
-            steps=len(self.request.cells) * self.request.max_new_tokens,
+            steps_done=self.cells_done * self.steps,
+            steps=len(self.request.cells) * self.steps,
         )
 
     def effects_baseline(self, rows: Sequence[Row]) -> Sequence[list[float] | None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,10 +12,12 @@ from weakref import WeakKeyDictionary
 import torch
 
 from selfie_tui.engine import tracing
-from selfie_tui.engine.anatomy import Anatomy, find_anatomy
+from selfie_tui.engine.anatomy import Anatomy, embeddings_of, find_anatomy, text_config
 from selfie_tui.engine.devices import SHORT_NAMES, memory_errors
+from selfie_tui.engine.feeding import Feed, Kind, feed_of
+from selfie_tui.engine.tracing import Traced
 from selfie_tui.errors import Cancelled, RequestError
-from selfie_tui.records import EMBED, ModelInfo
+from selfie_tui.records import EMBED, ModelInfo, StackInfo
 
 _locks: WeakKeyDictionary[Any, threading.RLock] = WeakKeyDictionary()
 _locks_guard = threading.Lock()
@@ -30,60 +31,69 @@ def lock_of(module: Any) -> threading.RLock:
 
 @dataclass(eq=False)
 class Model:
-    """A causal language model that can be read and written; make one with `load` or `adopt`.
+    """A language model that can be read and written; make one with `load` or `adopt`.
 
-    `traced` is the nnsight wrapper and `blocks` its view of the blocks. Every forward takes `lock`. `proof` is the
-    verdict of the identities that were run at load, `prefix_reuse` whether the cache of a shared prefix may be reused.
+    `traced` is its nnsight view. Every forward takes `lock`. `proof` is the verdict of the identities that were run at
+    load, `prefix_reuse` whether the cache of a shared prefix may be reused, `cached` whether decoding keeps a cache at
+    all or runs the whole text anew at every step.
     """
 
     name: str
     module: Any
     tokenizer: Any
+    feed: Feed
     anatomy: Anatomy
-    traced: Any
-    blocks: list[Any]
+    traced: Traced
     lock: threading.RLock
     proof: str = "not proven"
     prefix_reuse: bool = True
+    cached: bool = True
     notices: list[str] = field(default_factory=list)
 
     @property
+    def kind(self) -> Kind:
+        """Whether it is a decoder, an encoder-decoder or an encoder."""
+        return self.feed.kind
+
+    @property
     def layers(self) -> int:
-        """Number of blocks."""
-        return len(self.blocks)
+        """Number of blocks of the stack that a prompt runs through first."""
+        return len(self.anatomy.main.sites)
 
     @property
     def device(self) -> torch.device:
         """Where the embeddings are, which is where token ids go."""
-        device: torch.device = self.module.get_input_embeddings().weight.device
+        device: torch.device = embeddings_of(self.module).weight.device
         return device
 
     @property
     def dtype(self) -> torch.dtype:
         """The number format of the weights."""
-        dtype: torch.dtype = self.module.dtype
-        return dtype
+        dtype = getattr(self.module, "dtype", None)
+        return dtype if isinstance(dtype, torch.dtype) else embeddings_of(self.module).weight.dtype
 
     @property
     def hidden(self) -> int:
         """Width of the residual stream."""
-        return int(self.module.config.get_text_config().hidden_size)
+        return self.anatomy.main.width
 
     @property
     def context(self) -> int:
         """Longest sequence of tokens that the model takes; 0 where it has no bound of its own."""
-        config = self.module.config.get_text_config()
+        config = text_config(self.module)
         if getattr(config, "alibi", False) or getattr(getattr(config, "attn_config", None), "alibi", False):
             return 0
         for name in ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length"):
             if isinstance(getattr(config, name, None), int):
-                return int(getattr(config, name))
+                return int(getattr(config, name)) - self.feed.first_position
         return 0
 
     @property
     def end_tokens(self) -> frozenset[int]:
-        """Ids that end a generation, by the model's generation config or else its tokenizer."""
-        end = getattr(self.module.generation_config, "eos_token_id", None)
+        """Ids that end a generation, by the model's generation config or else its tokenizer; an encoder has none."""
+        if self.kind == "encoder":
+            return frozenset()
+        end = getattr(getattr(self.module, "generation_config", None), "eos_token_id", None)
         if end is None:
             end = self.tokenizer.eos_token_id
         return frozenset([end] if isinstance(end, int) else end or ())
@@ -91,18 +101,20 @@ class Model:
     @property
     def keeps_last_logits(self) -> bool:
         """Whether the forward can be told to compute the last position's logits only."""
-        return "logits_to_keep" in inspect.signature(self.module.forward).parameters
+        return self.feed.takes("logits_to_keep")
 
-    def check_layer(self, layer: int) -> None:
+    def check_layer(self, layer: int, stack: str = "") -> None:
         """Refuse a layer that the model does not have.
 
         Raises:
             RequestError: naming the layers there are.
         """
-        if not EMBED <= layer < self.layers:
+        chosen = self.anatomy.stack(stack)
+        count = len(chosen.sites)
+        if not EMBED <= layer < count:
+            whose = f"the {chosen.name} of {self.name}" if len(self.anatomy.stacks) > 1 else self.name
             raise RequestError(
-                f"Layer {layer} is out of range: {self.name} has {self.layers} layers.",
-                f"Choose embed or 0 to {self.layers - 1}.",
+                f"Layer {layer} is out of range: {whose} has {count} layers.", f"Choose embed or 0 to {count - 1}."
             )
 
     @contextmanager
@@ -126,19 +138,11 @@ class Model:
                 for handle in handles:
                     handle.remove()
 
-    def inputs(self, rows: Sequence[Sequence[int]]) -> dict[str, Any]:
-        """Model inputs for rows of token ids, `(rows, positions)`; shorter rows are padded on the left.
-
-        Padded rows are masked and, where the model takes position ids, counted from their first own token.
-        """
-        length = max(len(row) for row in rows)
-        batch = torch.tensor([[*[0] * (length - len(row)), *row] for row in rows], device=self.device)
-        first = torch.tensor([[length - len(row)] for row in rows], device=self.device)
-        mask = (torch.arange(length, device=self.device) >= first).long()
-        inputs = {"input_ids": batch, "attention_mask": mask, "use_cache": True}
-        if bool(first.any()) and "position_ids" in inspect.signature(self.module.forward).parameters:
-            inputs["position_ids"] = (mask.cumsum(-1) - 1).clamp_min(0)
-        return inputs
+    def inputs(
+        self, rows: Sequence[Sequence[int]], prefixes: Sequence[Sequence[int]] | None = None, use_cache: bool = True
+    ) -> dict[str, Any]:
+        """Arguments of a forward for rows of token ids; see `Feed.inputs`."""
+        return self.feed.inputs(rows, self.device, prefixes, use_cache)
 
     def read(
         self,
@@ -146,29 +150,37 @@ class Model:
         layers: Sequence[int],
         positions: Sequence[int],
         cancelled: Callable[[], bool] = lambda: False,
+        prefix: Sequence[int] | None = None,
     ) -> dict[int, torch.Tensor]:
-        """Residual states of one prompt by layer, each `(positions, hidden)`, in one forward (see `tracing`)."""
+        """Residual states of one prompt by layer, each `(positions, hidden)`, in one forward (see `tracing`).
+
+        With a `prefix`, ids that the decoder of an encoder-decoder has written, its layers and positions are read.
+        """
+        stack = "" if prefix is None else "decoder"
         for layer in layers:
-            self.check_layer(layer)
-        inputs = self.inputs([list(ids)]) | {"use_cache": False}
+            self.check_layer(layer, stack)
+        inputs = self.inputs([list(ids)], None if prefix is None else [list(prefix)], use_cache=False)
+        places = list(positions)
         with self.forwards(cancelled):
-            return tracing.read_residuals(self.traced, self.blocks, inputs, layers, positions)
+            return tracing.read_residuals(self.traced, stack, inputs, layers, ([0] * len(places), places))
 
     def info(self) -> ModelInfo:
         """What the interface says of the model."""
         return ModelInfo(
             name=self.name,
             title=self.name.rstrip("/").rsplit("/", 1)[-1],
-            family=self.module.config.model_type,
+            family=getattr(getattr(self.module, "config", None), "model_type", "") or type(self.module).__name__,
             layers=self.layers,
             hidden=self.hidden,
-            vocabulary=int(self.module.config.get_text_config().vocab_size),
+            vocabulary=self.anatomy.vocabulary,
             context=self.context,
             parameters=sum(p.numel() for p in self.module.parameters()),
             device=str(self.device),
             dtype=SHORT_NAMES.get(self.dtype, str(self.dtype).removeprefix("torch.")),
             proof=self.proof,
             chat=bool(getattr(self.tokenizer, "chat_template", None)),
+            kind=self.kind,
+            stacks=tuple(StackInfo(stack.name, len(stack.sites)) for stack in self.anatomy.stacks),
         )
 
 
@@ -176,18 +188,13 @@ def adopt(module: Any, tokenizer: Any, name: str = "") -> Model:
     """A model from a module in hand and its tokenizer; the module is put into evaluation mode, else not changed.
 
     Raises:
-        LoadError: if no stack of blocks or no head is found in it.
+        LoadError: if no stack of blocks or no head is found in it, saying which step failed.
     """
     module.eval()
-    traced = tracing.wrap(module)
+    feed = feed_of(module)
     with (lock := lock_of(module)):
-        anatomy = find_anatomy(module)
-    return Model(
-        name=name or module.config.name_or_path or module.config.model_type,
-        module=module,
-        tokenizer=tokenizer,
-        anatomy=anatomy,
-        traced=traced,
-        blocks=tracing.envoys(traced, anatomy.blocks_path),
-        lock=lock,
-    )
+        anatomy = find_anatomy(module, feed, embeddings_of(module).weight.device)
+    config = getattr(module, "config", None)
+    known = name or getattr(config, "name_or_path", "") or getattr(config, "model_type", "") or type(module).__name__
+    traced = tracing.wrap(module, anatomy)
+    return Model(known, module, tokenizer, feed, anatomy, traced, lock, cached=feed.cache_name is not None)

@@ -13,15 +13,15 @@ from itertools import accumulate, chain, pairwise
 from typing import TYPE_CHECKING
 
 from selfie_tui.engine.chat import Rendering, render, spaced_turn
-from selfie_tui.engine.tokens import as_records, encode_source, is_unicode, token_texts
+from selfie_tui.engine.tokens import encode_source, is_unicode, token_texts
 from selfie_tui.errors import PlaceholderError
-from selfie_tui.records import Preset, PromptToken
+from selfie_tui.records import Preset
 from selfie_tui.text import visible
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-__all__ = ["TargetPrompt", "build_prompt", "encode_source", "preset_tokens", "token_texts"]
+__all__ = ["TargetPrompt", "build_prompt", "encode_source", "exact_prompt", "token_texts"]
 
 Span = tuple[int, int]
 """Characters from the first number up to the second."""
@@ -32,13 +32,16 @@ class TargetPrompt:
     """An interpretation prompt as the model gets it (the target prompt of Patchscopes, arXiv 2401.06102).
 
     `text` is what was encoded, chat template included; `ids` and `tokens` (their texts, unsafe to print) have one
-    entry a token, special tokens included; `positions` are those to overwrite, ascending.
+    entry a token, special tokens included; `positions` are those to overwrite, ascending. `masks` are the positions
+    that an encoder fills; `prefix` is what the decoder of an encoder-decoder begins with.
     """
 
     text: str
     ids: tuple[int, ...]
     positions: tuple[int, ...]
     tokens: tuple[str, ...]
+    masks: tuple[int, ...] = ()
+    prefix: TargetPrompt | None = None
 
 
 def build_prompt(tokenizer: PreTrainedTokenizerBase, preset: Preset, compat: bool = False) -> TargetPrompt:
@@ -55,40 +58,36 @@ def build_prompt(tokenizer: PreTrainedTokenizerBase, preset: Preset, compat: boo
     Raises PlaceholderError, saying what to change, if there is no placeholder, if one becomes no token or shares a
     token with other text or another placeholder, or if the chat template refuses or rewrites the message.
     """
-    if not preset.placeholder.strip():
-        raise PlaceholderError("The placeholder is empty or blank.", "Choose a visible one, such as `_`.")
-    if not is_unicode(preset.text):
-        raise PlaceholderError("The interpretation prompt holds half of a surrogate pair.", "Retype that character.")
+    check_preset(preset)
     if compat:
         rendering = render(None, preset.text)
         return _published(tokenizer, rendering.text, placeholder_spans(rendering, preset.placeholder))
     try:
-        return _exact(tokenizer, preset.text, preset.placeholder)
+        return exact_prompt(tokenizer, render(tokenizer, preset.text), preset.placeholder)
     except PlaceholderError as refusal:
         try:
-            return _exact(tokenizer, spaced_turn(preset.text), preset.placeholder)
+            return exact_prompt(tokenizer, render(tokenizer, spaced_turn(preset.text)), preset.placeholder)
         except PlaceholderError:
             raise refusal from None
 
 
-def _exact(tokenizer: PreTrainedTokenizerBase, text: str, placeholder: str) -> TargetPrompt:
-    """The prompt with the tokens that hold its placeholders and nothing else."""
-    rendering = render(tokenizer, text)
-    spans = placeholder_spans(rendering, placeholder)
+def check_preset(preset: Preset) -> None:
+    """Refuse what no tokenizer reads, and placeholders that cannot be seen; raises PlaceholderError."""
+    if not preset.placeholder.strip():
+        raise PlaceholderError("The placeholder is empty or blank.", "Choose a visible one, such as `_`.")
+    if not is_unicode(preset.text):
+        raise PlaceholderError("The interpretation prompt holds half of a surrogate pair.", "Retype that character.")
+
+
+def exact_prompt(
+    tokenizer: PreTrainedTokenizerBase, rendering: Rendering, placeholder: str, needed: bool = True
+) -> TargetPrompt:
+    """The prompt with the tokens that hold its placeholders and nothing else; without any unless they are `needed`."""
+    spans = placeholder_spans(rendering, placeholder) if needed else found_placeholders(rendering, placeholder)
     ids, places = _encoded(tokenizer, rendering, spans)
     tokens = token_texts(tokenizer, ids)
     positions = [position for span in spans for position in _overwritten(rendering.text, span, places, tokens)]
     return TargetPrompt(rendering.text, ids, tuple(positions), tokens)
-
-
-def preset_tokens(tokenizer: PreTrainedTokenizerBase, preset: Preset, compat: bool = False) -> tuple[PromptToken, ...]:
-    """The tokens of an interpretation prompt, each with whether it is overwritten; raises as `build_prompt`."""
-    prompt = build_prompt(tokenizer, preset, compat)
-    overwritten = frozenset(prompt.positions)
-    return tuple(
-        PromptToken(token=token, overwritten=token.position in overwritten)
-        for token in as_records(prompt.ids, prompt.tokens)
-    )
 
 
 def placeholder_spans(rendering: Rendering, placeholder: str) -> list[Span]:
@@ -96,18 +95,23 @@ def placeholder_spans(rendering: Rendering, placeholder: str) -> list[Span]:
 
     Raises PlaceholderError if it does not.
     """
-    alone = re.compile(rf"(?<![^\W_]){re.escape(placeholder)}(?![^\W_])")
-    spans = [
-        (start + found.start(), start + found.end())
-        for start, end in rendering.own
-        for found in alone.finditer(rendering.text[start:end])
-    ]
+    spans = found_placeholders(rendering, placeholder)
     if not spans:
         raise PlaceholderError(
             f"The interpretation prompt has no placeholder `{visible(placeholder)}` that stands alone.",
             f"Write `{visible(placeholder)}` between spaces where the activation should go; inside a word it is text.",
         )
     return spans
+
+
+def found_placeholders(rendering: Rendering, placeholder: str) -> list[Span]:
+    """Where the placeholder stands alone, in order."""
+    alone = re.compile(rf"(?<![^\W_]){re.escape(placeholder)}(?![^\W_])")
+    return [
+        (start + found.start(), start + found.end())
+        for start, end in rendering.own
+        for found in alone.finditer(rendering.text[start:end])
+    ]
 
 
 def _encoded(

@@ -8,22 +8,24 @@ batch of cells decodes as one by one (10).
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import torch
 
 from selfie_tui.engine import tracing
-from selfie_tui.engine.decoding import Limits, Prefilled, decode, prefill_plain
+from selfie_tui.engine.anatomy import embeddings_of
+from selfie_tui.engine.decoding import Limits, Row, decode
 from selfie_tui.engine.injection import Injection
+from selfie_tui.engine.lens import lens_logits
 from selfie_tui.engine.model import Model
+from selfie_tui.engine.prefilling import can_repeat, never, prefill_plain
+from selfie_tui.engine.stepping import WholeSteps, steps_of
+from selfie_tui.engine.watching import logits_of
 from selfie_tui.records import EMBED
 
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 3e-2, torch.bfloat16: 1e-1}
 """Largest difference, relative to the largest logit, that rounding explains."""
-
-States = dict[int, torch.Tensor]
-"""Residual states of the sample prompt by layer, at its second and its last token."""
 
 LENGTH = 6
 STEPS = 3
@@ -44,81 +46,178 @@ def prove(model: Model) -> Model:
 
 def verdict(model: Model) -> str:
     """`proven`, or the first identity that fails and by how much."""
-    plain = prefill_plain(model, sample_ids(model))
-    layers = [EMBED, model.layers // 2, model.layers - 1]
-    states = model.read(plain.ids, layers, [1, len(plain.ids) - 1])
-    scale = float(plain.logits.abs().max().clamp_min(1e-6))
-    tolerance = TOLERANCE.get(model.dtype, 1e-1)
-    checks: list[tuple[int, Callable[[Model, Prefilled, States], float]]] = [
+    if model.cached and not is_plain(model) and cached_and_whole(model) > tolerance_of(model):
+        model.cached = False
+    sample = take_sample(model)
+    checks: tuple[tuple[int, Callable[[Model, Sample], float]], ...] = (
         (1, put_back),
         (4, last_lens),
         (7, block_to_block),
         (10, batch_and_single),
-    ]
+    )
     for number, check in checks:
-        difference = check(model, plain, states) / scale
-        if not difference <= tolerance:
+        difference = check(model, sample)
+        if not difference <= tolerance_of(model):
             return f"differs by {difference:.0e} at identity {number}"
     return "proven"
 
 
+def tolerance_of(model: Model) -> float:
+    """Largest difference, relative to the largest logit, that rounding explains."""
+    return TOLERANCE.get(model.dtype, 1e-1)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A short prompt of ordinary ids: its logits `(positions, vocabulary)`, and some states of each stack by layer.
+
+    `prefix` is what the decoder of an encoder-decoder has written. The states are those of a stack's second and of its
+    last token.
+    """
+
+    ids: list[int]
+    prefix: list[int] | None
+    logits: torch.Tensor
+    states: dict[str, dict[int, torch.Tensor]]
+
+    @property
+    def scale(self) -> float:
+        """The largest logit, to which differences are relative."""
+        return float(self.logits.abs().max().clamp_min(1e-6))
+
+    @property
+    def prefixes(self) -> list[list[int]] | None:
+        """The prefix as a batch of one row."""
+        return None if self.prefix is None else [self.prefix]
+
+    def length(self, stack: str) -> int:
+        """Tokens that run through a stack."""
+        return len(self.prefix) if stack == "decoder" and self.prefix else len(self.ids)
+
+    def prefix_for(self, stack: str) -> list[int] | None:
+        """The prefix where the stack is the decoder of an encoder-decoder."""
+        return self.prefix if stack == "decoder" else None
+
+
+def take_sample(model: Model) -> Sample:
+    """One plain forward, and the states that the identities need."""
+    ids = sample_ids(model)
+    prefix = [*model.feed.start, *ids[:2]] if model.kind == "encoder-decoder" else None
+    with model.forwards():
+        output = model.module(**model.inputs([ids], None if prefix is None else [prefix], use_cache=False))
+    sample = Sample(ids, prefix, logits_of(output)[0].float(), {})
+    for stack in model.anatomy.stacks:
+        last = len(stack.sites) - 1
+        layers = sorted({EMBED, len(stack.sites) // 2, last})
+        places = [1, sample.length(stack.name) - 1]
+        sample.states[stack.name] = model.read(ids, layers, places, prefix=sample.prefix_for(stack.name))
+    return sample
+
+
 def sample_ids(model: Model) -> list[int]:
     """A short prompt of ordinary ids, spread over the vocabulary and the same at every load."""
-    size = int(model.module.config.get_text_config().vocab_size)
+    size = min(model.anatomy.vocabulary, int(embeddings_of(model.module).num_embeddings))
     special = set(getattr(model.tokenizer, "all_special_ids", ()))
     ids = [(7919 * (place + 1)) % size for place in range(4 * LENGTH)]
     return [token for token in ids if token not in special][:LENGTH]
 
 
-def injected_logits(model: Model, ids: tuple[int, ...], injection: Injection) -> torch.Tensor:
-    """Last logits `(rows, vocabulary)` of a prompt with vectors written in, without any shortcut."""
-    inputs = model.inputs([list(ids)] * injection.vectors.shape[0])
-    with model.forwards():
-        output = tracing.run_injected(model.traced, model.blocks, inputs, injection)
-    logits: torch.Tensor = output.logits[:, -1].float()
-    return logits
-
-
-def put_back(model: Model, plain: Prefilled, states: States) -> float:
-    """Identity 1: largest change of a logit when vectors are written where they were read."""
+def put_back(model: Model, sample: Sample) -> float:
+    """Identity 1: largest change of a logit when vectors are written where they were read, in every stack."""
     return max(
-        difference(injected_logits(model, plain.ids, Injection(state[:1], (1,), layer)), plain.logits)
+        difference(injected_logits(model, sample, stack, layer, state[:1], 1), sample.logits) / sample.scale
+        for stack, states in sample.states.items()
         for layer, state in states.items()
     )
 
 
-def last_lens(model: Model, plain: Prefilled, states: States) -> float:
+def injected_logits(
+    model: Model, sample: Sample, stack: str, layer: int, vector: torch.Tensor, position: int
+) -> torch.Tensor:
+    """Logits `(positions, vocabulary)` of the sample with a vector written in, without any shortcut."""
+    inputs = model.inputs([sample.ids], sample.prefixes, use_cache=False)
+    into_prefix = sample.prefix_for(stack) is not None
+    place = Injection(
+        vector, () if into_prefix else (position,), layer, prefix_positions=(position,) if into_prefix else ()
+    )
+    with model.forwards():
+        output = tracing.run_injected(model.traced, inputs, place)
+    return logits_of(output)[0].float()
+
+
+def last_lens(model: Model, sample: Sample) -> float:
     """Identity 4: the model's own norm and head on the last block's output against the model's logits."""
-    with model.forwards():
-        logits = model.anatomy.logits(states[model.layers - 1][None, -1:])[0]
-    return difference(logits, plain.logits)
+    stack = model.anatomy.last
+    logits = lens_logits(model, sample.states[stack.name][len(stack.sites) - 1][-1:], stack.name)
+    return difference(logits[0], sample.logits[-1]) / sample.scale
 
 
-def block_to_block(model: Model, plain: Prefilled, states: States) -> float:
-    """Identity 7: the input of each block against the output of the one before."""
-    inputs: dict[str, Any] = model.inputs([list(plain.ids)]) | {"use_cache": False}
-    with model.forwards():
-        ends = tracing.read_block_ends(model.traced, model.blocks, inputs)
-    return max((difference(after[0], before[1]) for before, after in pairwise(ends)), default=0.0)
+def block_to_block(model: Model, sample: Sample) -> float:
+    """Identity 7: the input of each block against the output of the one before, relative to the largest state."""
+    inputs = model.inputs([sample.ids], sample.prefixes, use_cache=False)
+    worst = 0.0
+    for stack in model.anatomy.stacks:
+        with model.forwards():
+            ends = tracing.read_block_ends(model.traced, stack.name, inputs)
+        for before, after in pairwise(ends):
+            scale = float(before[1].abs().max().clamp_min(1e-6))
+            worst = max(worst, difference(after[0], before[1]) / scale)
+    return worst
 
 
-def batch_and_single(model: Model, plain: Prefilled, states: States) -> float:
+def batch_and_single(model: Model, sample: Sample) -> float:
     """Identity 10: probabilities of tokens decoded in a batch against one by one, infinite where a token differs.
 
     Outside float32 on a CPU only the first token's probabilities are compared, as sums are rounded in another order.
     """
+    states = sample.states[model.anatomy.main.name]
     vectors = torch.cat([states[EMBED][:1], states[model.layers - 1][-1:].to(states[EMBED].device)])
     exact = model.device.type == "cpu" and model.dtype in (torch.float32, torch.float64)
-    limits = Limits(STEPS if exact else 1)
+    plain = prefill_plain(model, sample.ids, prefix=sample.prefix or (), masks=masks_of(model))
 
-    def run(vectors: torch.Tensor) -> list[tuple[list[int], list[float]]]:
-        *_, (rows, _) = decode(model, plain, Injection(vectors, (LENGTH // 2,), EMBED), 0, limits)
-        return [(row.ids, row.probabilities) for row in rows]
+    def run(vectors: torch.Tensor) -> list[Row]:
+        place = Injection(vectors, (LENGTH // 2,), EMBED)
+        *_, (rows, _) = decode(model, plain, place, 0, Limits(STEPS if exact else 1))
+        return rows
 
     pairs = list(zip(run(vectors), [run(vector.unsqueeze(0))[0] for vector in vectors], strict=True))
-    if exact and any(together[0] != alone[0] for together, alone in pairs):
+    if exact and any(together.ids != alone.ids for together, alone in pairs):
         return float("inf")
-    return max((abs(p - q) for one, other in pairs for p, q in zip(one[1], other[1], strict=False)), default=0.0)
+    return max(
+        (
+            abs(p - q)
+            for together, alone in pairs
+            for p, q in zip(together.probabilities, alone.probabilities, strict=False)
+        ),
+        default=0.0,
+    )
+
+
+def masks_of(model: Model) -> tuple[int, ...]:
+    """Where the sample is filled in if the model is an encoder: its last tokens."""
+    return (LENGTH - 2, LENGTH - 1) if model.kind == "encoder" else ()
+
+
+def is_plain(model: Model) -> bool:
+    """Whether the model's cache holds keys and values only, which need no proof of their own."""
+    return model.kind == "encoder" or can_repeat(prefill_plain(model, sample_ids(model)).cache)
+
+
+def cached_and_whole(model: Model) -> float:
+    """Identity 11: logits of a last token fed onto a cache against those of the whole text; infinite where it fails."""
+    ids = sample_ids(model)
+    prefix = (*model.feed.start, *ids[:2]) if model.kind == "encoder-decoder" else ()
+    nothing = Injection(torch.zeros(0, model.hidden), (0,), EMBED)
+    try:
+        steps = steps_of(model, prefill_plain(model, ids, prefix=prefix), nothing, 2, never)
+        steps.first()
+        stepped = steps.next([ids[0], ids[1]])
+        whole = WholeSteps(model, prefill_plain(model, ids, prefix=prefix), nothing, 2, never)
+        whole.first()
+        again = whole.next([ids[0], ids[1]])
+    except (RuntimeError, TypeError, ValueError, AttributeError, IndexError, KeyError):
+        return float("inf")  # a cache that cannot be gone on with is not used
+    return difference(stepped, again) / float(again.abs().max().clamp_min(1e-6))
 
 
 def difference(one: torch.Tensor, other: torch.Tensor) -> float:

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 import torch
 
-from selfie_tui.engine.decoding import Prefilled, can_repeat, never, repeated
 from selfie_tui.engine.model import Model
+from selfie_tui.engine.prefilling import Prefilled, can_repeat, never, repeated
+from selfie_tui.engine.watching import logits_of
 
 LOGITS_BYTES = 128 * 2**20
 """Memory that logits may take at a time; more positions go through the head in pieces."""
@@ -39,7 +40,11 @@ def uninjected_probabilities(
     distinct = list(dict.fromkeys(tuple(row) for row in rows if row))
     first = plain.logits[0].softmax(-1)
     scores = [[float(first[row[0]])] for row in distinct]
-    if can_repeat(plain.cache):
+    if plain.masks:
+        score_fills(model, plain, distinct, scores, cancelled)
+    elif plain.prefix:
+        score_answers(model, plain, distinct, scores, cancelled)
+    elif can_repeat(plain.cache):
         score_by_beginnings(model, plain, distinct, scores, cancelled)
     else:
         score_whole(model, plain, distinct, scores, cancelled)
@@ -97,12 +102,59 @@ def score_whole(
         return
     length = len(plain.ids) + max(len(row) for row in rows) - 1
     states = forward(model, pad([plain.ids + row[:-1] for row in rows], length), None, length, cancelled)
-    wanted = [
-        Wanted(index, index, len(plain.ids) + offset, token)
+    read_off(model, states, after_first(rows, len(plain.ids)), scores, cancelled)
+
+
+def score_answers(
+    model: Model, plain: Prefilled, rows: Sequence[Ids], scores: list[list[float]], cancelled: Callable[[], bool]
+) -> None:
+    """Extend `scores` of an encoder-decoder: the decoder over all rows, with the encoder's states of one prompt."""
+    if not rows:
+        return
+    length = len(plain.prefix) + max(len(row) for row in rows) - 1
+    inputs = model.inputs(
+        [list(plain.ids)] * len(rows), pad([plain.prefix + row[:-1] for row in rows], length), use_cache=False
+    )
+    with model.forwards(cancelled):
+        states = logits_of(model.module(**inputs))
+    read_off(model, states, after_first(rows, len(plain.prefix)), scores, cancelled)
+
+
+def score_fills(
+    model: Model, plain: Prefilled, rows: Sequence[Ids], scores: list[list[float]], cancelled: Callable[[], bool]
+) -> None:
+    """Extend `scores` of an encoder: one row for every beginning of fills, its next mask still to be filled."""
+    beginnings = list(dict.fromkeys(row[:end] for row in rows for end in range(1, len(row))))
+    size = max(1, LOGITS_BYTES // (4 * model.anatomy.vocabulary * len(plain.ids)))
+    found: dict[Ids, float] = {}
+    for start in range(0, len(beginnings), size):
+        chunk = beginnings[start : start + size]
+        batch = [list(plain.ids) for _ in chunk]
+        for ids, beginning in zip(batch, chunk, strict=True):
+            for where, token in zip(plain.masks, beginning, strict=False):
+                ids[where] = token
+        with model.forwards(cancelled):
+            states = logits_of(model.module(**model.inputs(batch)))
+        place = {beginning: index for index, beginning in enumerate(chunk)}
+        ends = (row[:end] for row in rows for end in range(2, len(row) + 1))
+        longer = list(dict.fromkeys(row for row in ends if row[:-1] in place))
+        wanted = [
+            Wanted(index, place[row[:-1]], plain.masks[len(row) - 1], row[-1]) for index, row in enumerate(longer)
+        ]
+        probabilities: list[list[float]] = [[] for _ in longer]
+        read_off(model, states, wanted, probabilities, cancelled)
+        found.update({row: probability for row, [probability] in zip(longer, probabilities, strict=True)})
+    for row, score in zip(rows, scores, strict=True):
+        score.extend(found[row[:end]] for end in range(2, len(row) + 1))
+
+
+def after_first(rows: Sequence[Ids], written: int) -> list[Wanted]:
+    """The places of every row's tokens but the first, in forwards over `written` tokens and then the row."""
+    return [
+        Wanted(index, index, written + offset, token)
         for index, row in enumerate(rows)
         for offset, token in enumerate(row[1:])
     ]
-    read_off(model, states, wanted, scores, cancelled)
 
 
 def pad(rows: Sequence[Ids], length: int) -> list[list[int]]:
@@ -117,14 +169,14 @@ def forward(
 
     Where the model has no trunk of its own these are its logits.
     """
-    ids = torch.tensor(batch, device=model.device)
-    mask = torch.ones((len(batch), length), dtype=torch.long, device=model.device)
+    inputs = model.inputs(batch, use_cache=cache is not None)
+    if cache is not None:
+        inputs[str(model.feed.cache_name)] = cache
+        inputs["attention_mask"] = torch.ones((len(batch), length), dtype=torch.long, device=model.device)
     trunk = model.anatomy.trunk
     with model.forwards(cancelled):
-        output = (trunk or model.module)(
-            input_ids=ids, attention_mask=mask, past_key_values=cache, use_cache=cache is not None
-        )
-    states: torch.Tensor = output.last_hidden_state if trunk else output.logits
+        output = (trunk or model.module)(**inputs)
+    states: torch.Tensor = output.last_hidden_state if trunk else logits_of(output)
     return states
 
 
@@ -142,13 +194,14 @@ def read_off(
     of_place: list[list[Wanted]] = [[] for _ in places]
     for want in wanted:
         of_place[places[want.place, want.offset]].append(want)
-    size = max(1, LOGITS_BYTES // (4 * int(model.module.config.get_text_config().vocab_size)))
+    size = max(1, LOGITS_BYTES // (4 * model.anatomy.vocabulary))
     found: dict[Wanted, float] = {}
     for start in range(0, len(places), size):
         asked = of_place[start : start + size]
         with model.forwards(cancelled):
             logits = picked[start : start + size]
-            logits = model.anatomy.read_out(logits) if model.anatomy.trunk else logits.float()
+            tail = model.anatomy.tails[-1]
+            logits = tail.read_out(logits) if model.anatomy.trunk and tail else logits.float()
             rows = torch.tensor([row for row, wants in enumerate(asked) for _ in wants], device=logits.device)
             tokens = torch.tensor([want.token for wants in asked for want in wants], device=logits.device)
             probabilities = (logits[rows, tokens] - logits.logsumexp(-1)[rows]).exp().tolist()

@@ -6,14 +6,17 @@ import math
 from collections.abc import Sequence
 
 from selfie_tui.engine.model import Model
-from selfie_tui.engine.prompts import TargetPrompt, encode_source
+from selfie_tui.engine.prompts import TargetPrompt
+from selfie_tui.engine.sources import Source, source_of, source_tokens
 from selfie_tui.errors import PromptError, RequestError
 from selfie_tui.records import Request, Token
 from selfie_tui.selection import parse_mode
 
+__all__ = ["check_position", "check_room", "read_source", "source_tokens"]
 
-def read_source(model: Model, request: Request) -> tuple[Token, ...]:
-    """The source prompt's tokens, once the request is known to fit model and prompt."""
+
+def read_source(model: Model, request: Request) -> Source:
+    """The source prompt, once the request is known to fit model and prompt."""
     parse_mode(request.mode)
     if not request.prompt.strip():
         raise PromptError("The prompt is empty.", "Type the text whose hidden states you want to read.")
@@ -23,11 +26,10 @@ def read_source(model: Model, request: Request) -> tuple[Token, ...]:
         raise RequestError("There is nothing to generate.", "Ask for at least one token.")
     if not math.isfinite(request.strength) or not 0 <= request.temperature < math.inf:
         raise RequestError("Strength and temperature must be finite, and temperature not negative.", "Change them.")
-    source = source_tokens(model, request.prompt)
-    model.check_layer(request.injection_layer)
+    source = source_of(model, request.prompt, request.stack)
     for cell in request.cells:
-        model.check_layer(cell.layer)
-        check_position(source, cell.position)
+        model.check_layer(cell.layer, request.stack)
+        check_position(source.tokens, cell.position)
     return source
 
 
@@ -44,30 +46,23 @@ def check_position(source: Sequence[Token], position: int) -> None:
         )
 
 
-def source_tokens(model: Model, prompt: str) -> tuple[Token, ...]:
-    """The tokens of a source prompt.
-
-    Raises:
-        PromptError: if the prompt is empty or longer than the model's context.
-    """
-    if not prompt:
-        raise PromptError("The prompt is empty.", "Type the text whose hidden states you want to read.")
-    _, tokens = encode_source(model.tokenizer, prompt)
-    if not tokens:
-        raise PromptError("The prompt has no tokens.", "Type the text whose hidden states you want to read.")
-    if model.context and len(tokens) > model.context:
-        raise PromptError(
-            f"The prompt has {len(tokens)} tokens, and {model.name} takes {model.context}.",
-            f"Shorten it by {len(tokens) - model.context} tokens.",
-        )
-    return tuple(tokens)
-
-
 def check_room(model: Model, target: TargetPrompt, request: Request) -> None:
-    """Refuse an interpretation prompt that, with what is to be generated, is longer than the model's context."""
-    needed = len(target.ids) + request.max_new_tokens
+    """Refuse an interpretation prompt that does not fit: its length with the answer, its layer, its stacks' widths."""
+    needed = len(target.ids) + (0 if target.masks or target.prefix else request.max_new_tokens)
+    if target.prefix:
+        needed = max(needed, len(target.prefix.ids) + request.max_new_tokens)
     if model.context and needed > model.context:
         raise PromptError(
             f"Interpretation prompt and answer need {needed} tokens, and {model.name} takes {model.context}.",
             "Generate fewer tokens or shorten the interpretation prompt.",
         )
+    into = [model.anatomy.main.name] if target.positions else []
+    into += ["decoder"] if target.prefix and target.prefix.positions else []
+    width = model.anatomy.stack(request.stack).width
+    for name in into:
+        model.check_layer(request.injection_layer, name)
+        if model.anatomy.stack(name).width != width:
+            raise RequestError(
+                f"States of width {width} do not fit the {name}, whose states have {model.anatomy.stack(name).width}.",
+                "Put the placeholders where the model reads what you chose.",
+            )

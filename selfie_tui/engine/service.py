@@ -11,8 +11,9 @@ from selfie_tui.engine.interpreting import interpret
 from selfie_tui.engine.lens import logit_lens
 from selfie_tui.engine.loading import load
 from selfie_tui.engine.model import Model
-from selfie_tui.engine.prompts import preset_tokens
-from selfie_tui.engine.requests import check_position, source_tokens
+from selfie_tui.engine.requests import check_position
+from selfie_tui.engine.sources import source_of, source_tokens
+from selfie_tui.engine.targets import target_tokens
 from selfie_tui.errors import Cancelled, RequestError, SelfieError
 from selfie_tui.records import (
     Event,
@@ -54,18 +55,19 @@ class EngineService:
         match task:
             case LoadModel():
                 yield from self._load(task, cancelled, post)
-            case Tokenize(prompt=prompt):
-                yield PromptTokens(prompt=prompt, tokens=source_tokens(self.model, prompt) if prompt else ())
-            case PreviewPreset(preset=preset):
+            case Tokenize(prompt=prompt, stack=stack):
+                tokens = source_tokens(self.model, prompt, stack) if prompt else ()
+                yield PromptTokens(prompt=prompt, tokens=tokens, stack=stack)
+            case PreviewPreset(preset=preset, max_new_tokens=count):
                 try:
-                    yield PresetTokens(preset=preset, tokens=preset_tokens(self.model.tokenizer, preset))
+                    yield PresetTokens(preset=preset, tokens=target_tokens(self.model, preset, count))
                 except SelfieError as error:
                     yield PresetTokens(preset=preset, problem=str(error))
-            case ReadLens(prompt=prompt, position=position, k=k):
-                tokens = source_tokens(self.model, prompt)
-                check_position(tokens, position)
-                rows = logit_lens(self.model, [token.id for token in tokens], position, k=k)
-                yield LensRead(prompt=prompt, position=position, rows=rows)
+            case ReadLens(prompt=prompt, position=position, k=k, stack=stack):
+                source = source_of(self.model, prompt, stack)
+                check_position(source.tokens, position)
+                rows = logit_lens(self.model, source.ids, position, k=k, prefix=source.prefix)
+                yield LensRead(prompt=prompt, position=position, rows=rows, stack=stack)
             case Interpret(request=request):
                 yield from interpret(self.model, request, cancelled)
 

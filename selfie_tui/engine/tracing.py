@@ -1,82 +1,118 @@
 """Every nnsight block of the project, each tiny: read residual states, and run a prompt with vectors written into it.
 
 The body of a `with model.trace(...)` block is captured as source and interleaved with the real forward; modules must be
-touched in forward order, and only values given to `nnsight.save` come back.
+touched in forward order, and only values given to `nnsight.save` come back. Looping over `tracer.iter[n]` chooses the
+n-th call of a module, which matters where several layers share one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
+from dataclasses import dataclass
 from typing import Any
 
 import nnsight
 import torch
 from nnsight import CONFIG, NNsight
 
+from selfie_tui.engine.anatomy import Anatomy
 from selfie_tui.engine.injection import Injection, inject
+from selfie_tui.engine.stacks import Site
 from selfie_tui.records import EMBED
 
 CONFIG.APP.REMOTE_LOGGING = False
 
 
-def wrap(module: Any) -> Any:
-    """An nnsight model around a torch module."""
-    return NNsight(module)
+@dataclass(frozen=True)
+class Place:
+    """A layer as nnsight sees it."""
+
+    site: Site
+    entry: Any
+    block: Any
+
+    def before(self) -> torch.Tensor:
+        """`resid_pre` as a view `(rows, positions, ...)`; only inside a trace."""
+        return self.site.taken.of(self.entry.inputs)
+
+    def after(self) -> torch.Tensor:
+        """`resid_post` as a view `(rows, positions, ...)`; only inside a trace."""
+        return self.site.given.of(self.block.output)
 
 
-def envoys(traced: Any, path: str) -> list[Any]:
-    """The nnsight counterparts of the blocks at an attribute path of the wrapped module."""
-    return list(reduce(getattr, path.split("."), traced))
+@dataclass(frozen=True)
+class Traced:
+    """An nnsight model around a torch module, and the layers of its stacks in it."""
+
+    root: Any
+    stacks: dict[str, tuple[Place, ...]]
+
+    def layers(self, stack: str) -> tuple[Place, ...]:
+        """The layers of a stack; of the first one for an empty name."""
+        return self.stacks[stack] if stack else next(iter(self.stacks.values()))
 
 
-def hidden_of(output: Any) -> torch.Tensor:
-    """The residual stream in a block's output, which is a tensor in most families and a tuple in some."""
-    hidden: torch.Tensor = output[0] if isinstance(output, tuple) else output
-    return hidden
+def wrap(module: Any, anatomy: Anatomy) -> Traced:
+    """An nnsight model around a torch module whose stacks are known."""
+    root = NNsight(module)
+    envoys = {id(envoy._module): envoy for envoy in root.modules()}
+    return Traced(
+        root,
+        {
+            stack.name: tuple(Place(site, envoys[id(site.entry)], envoys[id(site.module)]) for site in stack.sites)
+            for stack in anatomy.stacks
+        },
+    )
 
 
 def read_residuals(
-    traced: Any, blocks: Sequence[Any], inputs: dict[str, Any], layers: Sequence[int], positions: Sequence[int]
+    traced: Traced, stack: str, inputs: dict[str, Any], layers: Sequence[int], cells: tuple[list[int], list[int]]
 ) -> dict[int, torch.Tensor]:
-    """Residual states by layer, each `(positions, hidden)`, of the first row of `inputs`, in one forward.
+    """Residual states by layer, each `(cells, width)`, of a batch, in one forward; `cells` are rows and positions.
 
     The forward stops after the last block that is needed: norm and head never run.
     """
     wanted = sorted(set(layers))
+    places = traced.layers(stack)
     found: dict[int, torch.Tensor]
-    places = list(positions)
-    with torch.no_grad(), traced.trace(**inputs) as tracer:
+    with torch.no_grad(), traced.root.trace(**inputs) as tracer:
         found = nnsight.save({})
         for layer in wanted:
-            if layer == EMBED:
-                found[layer] = blocks[0].input[0, places].clone()
-            else:
-                found[layer] = hidden_of(blocks[layer].output)[0, places].clone()
+            place = places[max(layer, 0)]
+            for _ in tracer.iter[place.site.call]:
+                state = place.before() if layer == EMBED else place.after()
+                found[layer] = state[cells].flatten(1)
         tracer.stop()
     return found
 
 
-def run_injected(traced: Any, blocks: Sequence[Any], inputs: dict[str, Any], injection: Injection) -> Any:
+def run_injected(traced: Traced, inputs: dict[str, Any], injection: Injection) -> Any:
     """The model's output for a batch in whose first rows the injection's vectors are written."""
-    vectors, places, layer = injection.vectors, list(injection.positions), injection.layer
-    rows, mode, strength = vectors.shape[0], injection.mode, injection.strength
-    with torch.no_grad(), traced.trace(**inputs):
-        hidden = blocks[0].input if layer == EMBED else hidden_of(blocks[layer].output)
-        hidden[:rows, places] = inject(hidden[:rows, places], vectors, mode, strength)
-        output: Any = nnsight.save(traced.output)
+    with torch.no_grad(), traced.root.trace(**inputs) as tracer:
+        for stack, positions in injection.parts:
+            place = traced.layers(stack)[max(injection.layer, 0)]
+            for _ in tracer.iter[place.site.call]:
+                write(place.before() if injection.layer == EMBED else place.after(), positions, injection)
+        output: Any = nnsight.save(traced.root.output)
     return output
 
 
-def read_block_ends(
-    traced: Any, blocks: Sequence[Any], inputs: dict[str, Any]
-) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """The input and the output of every block, each `(rows, positions, hidden)`: `resid_pre` and `resid_post`."""
+def write(state: torch.Tensor, positions: Sequence[int], injection: Injection) -> None:
+    """Write an injection into a stream, `(rows, positions, ...)`, in place."""
+    rows, places = injection.vectors.shape[0], list(positions)
+    there = state[:rows, places]  # (rows, positions, ...)
+    new = inject(there.flatten(2), injection.vectors, injection.mode, injection.strength)
+    state[:rows, places] = new.reshape(there.shape)
+
+
+def read_block_ends(traced: Traced, stack: str, inputs: dict[str, Any]) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """The input and the output of every block, each `(rows, positions, width)`: `resid_pre` and `resid_post`."""
     ends: list[tuple[torch.Tensor, torch.Tensor]]
-    with torch.no_grad(), traced.trace(**inputs) as tracer:
+    with torch.no_grad(), traced.root.trace(**inputs) as tracer:
         ends = nnsight.save([])
-        for block in blocks:
-            before = block.input.clone()
-            ends.append((before, hidden_of(block.output).clone()))
+        for place in traced.layers(stack):
+            for _ in tracer.iter[place.site.call]:
+                before = place.before().flatten(2).clone()
+                ends.append((before, place.after().flatten(2).clone()))
         tracer.stop()
     return ends

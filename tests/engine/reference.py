@@ -11,6 +11,7 @@ import torch
 
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts import build_prompt
+from selfie_tui.engine.stacks import Flow
 from selfie_tui.records import EMBED, Cell, Request
 
 Write = Callable[[torch.Tensor], None]
@@ -30,24 +31,40 @@ class Answer:
 
 
 @contextmanager
-def at_layer(model: Model, layer: int, use: Write) -> Iterator[None]:
+def at_layer(model: Model, layer: int, use: Write, stack: str = "") -> Iterator[None]:
     """While open, every forward passes the residual stream at a layer, `(1, positions, hidden)`, to `use`."""
+    site = model.anatomy.stack(stack).sites[max(layer, 0)]
+    calls = 0
+
+    def now(flow: Flow, value: Any) -> None:
+        nonlocal calls
+        if calls % sharing == site.call:
+            use(stream(value, flow))
+        calls += 1
 
     def before(block: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        use(args[0] if args else kwargs["hidden_states"])
+        now(site.taken, (args, kwargs))
 
     def after(block: Any, args: tuple[Any, ...], output: Any) -> None:
-        use(output[0] if isinstance(output, tuple) else output)
+        now(site.given, output)
 
-    blocks = model.anatomy.blocks
+    module = site.entry if layer == EMBED else site.module
+    sharing = sum(other.module is site.module for other in model.anatomy.stack(stack).sites)
     if layer == EMBED:
-        handle = blocks[0].register_forward_pre_hook(before, with_kwargs=True)
+        handle = module.register_forward_pre_hook(before, with_kwargs=True)
     else:
-        handle = blocks[layer].register_forward_hook(after)
+        handle = module.register_forward_hook(after)
     try:
         yield
     finally:
         handle.remove()
+
+
+def stream(value: Any, flow: Flow) -> torch.Tensor:
+    """The stream inside what a block takes or gives, `(rows, positions, ...)`."""
+    for key in flow.slot:
+        value = value[key]
+    return value.movedim(flow.axes, (0, 1))
 
 
 def state_at(model: Model, prompt: str, cell: Cell) -> torch.Tensor:

@@ -11,12 +11,13 @@ import pytest
 import torch
 
 from selfie_tui.engine import tracing
-from selfie_tui.engine.decoding import Limits, Prefilled, Row, decode, prefill_injected, prefill_plain
+from selfie_tui.engine.decoding import Limits, Prefilled, Row, decode, never, prefill_plain
 from selfie_tui.engine.injection import Injection
 from selfie_tui.engine.interpreting import interpret
 from selfie_tui.engine.lens import lens_logits
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.relevancy import segments, uninjected_probabilities
+from selfie_tui.engine.stepping import CachedSteps
 from selfie_tui.records import EMBED, Cell, CellFinished, Preset, Request
 from tests.engine.zoo import FAMILIES, build, prompt_ids
 
@@ -39,9 +40,7 @@ def plain_logits(model: Model, ids: list[int], rows: int = 1) -> torch.Tensor:
 
 
 def injected(model: Model, ids: list[int], injection: Injection) -> torch.Tensor:
-    return tracing.run_injected(
-        model.traced, model.blocks, model.inputs([ids] * len(injection.vectors)), injection
-    ).logits
+    return tracing.run_injected(model.traced, model.inputs([ids] * len(injection.vectors)), injection).logits
 
 
 def decoded(model: Model, plain: Prefilled, vectors: torch.Tensor, layer: int = EMBED) -> list[Row]:
@@ -97,14 +96,14 @@ def test_6_the_last_hidden_state_of_hugging_face_is_already_normed(model: Model)
     with torch.no_grad():
         theirs = model.module(**model.inputs([ids]), output_hidden_states=True).hidden_states[-1]
         ours = model.read(ids, [model.layers - 1], range(len(ids)))[model.layers - 1].unsqueeze(0)
-        for module in model.anatomy.tail:
+        for module in model.anatomy.tail("").modules:
             ours = module(ours)
     assert torch.equal(ours, theirs)
 
 
 def test_7_the_input_of_a_block_is_the_output_of_the_one_before(model: Model) -> None:
     ids = prompt_ids(7)
-    ends = tracing.read_block_ends(model.traced, model.blocks, model.inputs([ids]))
+    ends = tracing.read_block_ends(model.traced, "", model.inputs([ids]))
     after = model.read(ids, range(EMBED, model.layers), range(len(ids)))
     for layer, (resid_pre, resid_post) in enumerate(ends):
         assert torch.equal(resid_pre[0], after[layer - 1])
@@ -152,7 +151,7 @@ def test_11_injecting_in_the_prefill_only_is_injecting_at_every_step(model: Mode
     again = [list(prompt) for _ in vectors]
     for _ in range(8):
         inputs = model.inputs(again) | {"use_cache": False}
-        output = tracing.run_injected(model.traced, model.blocks, inputs, Injection(vectors, (3, 4), layer))
+        output = tracing.run_injected(model.traced, inputs, Injection(vectors, (3, 4), layer))
         for row, token in zip(again, output.logits[:, -1].argmax(-1).tolist(), strict=True):
             row.append(token)
     generated = [row[len(prompt) :] for row in again]
@@ -191,9 +190,10 @@ def test_p_none_is_what_the_model_gives_each_token_without_injection(model: Mode
 def test_13_reusing_the_cache_before_the_first_placeholder_is_a_full_prefill(model: Model, layer: int) -> None:
     plain = prefill_plain(model, prompt_ids(13))
     injection = Injection(some_vectors(model), (3, 4), layer)
-    reused, cache = prefill_injected(model, plain, injection, len(injection.vectors))
+    steps = CachedSteps(model, plain, injection, len(injection.vectors), never)
+    reused = steps.first()
     full = injected(model, list(plain.ids), injection)[:, -1]
-    assert cache.get_seq_length() == len(plain.ids)
+    assert steps.cache.get_seq_length() == len(plain.ids)
     torch.testing.assert_close(reused, full, atol=ROUNDING, rtol=0)
 
 

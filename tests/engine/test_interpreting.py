@@ -17,11 +17,12 @@ import torch
 from transformers import AutoModelForCausalLM, Gemma2Config, LlamaConfig
 
 from selfie_tui.engine import decoding, interpreting
-from selfie_tui.engine.decoding import can_repeat, prefill_plain
+from selfie_tui.engine.decoding import prefill_plain
 from selfie_tui.engine.injection import Injection
 from selfie_tui.engine.interpreting import interpret
 from selfie_tui.engine.loading import load
 from selfie_tui.engine.model import Model, adopt
+from selfie_tui.engine.prefilling import can_repeat
 from selfie_tui.engine.requests import source_tokens
 from selfie_tui.engine.texts import answer
 from selfie_tui.errors import Cancelled, PlaceholderError, PromptError, RequestError, SelfieError
@@ -547,14 +548,14 @@ def test_samples_follow_the_models_probabilities(llama: Model) -> None:
 def injected_vectors(model: Model, request: Request, monkeypatch: pytest.MonkeyPatch) -> torch.Tensor:
     """The vectors that the first batch of a run writes, `(rows, hidden)`."""
     seen: list[torch.Tensor] = []
-    real = decoding.prefill_injected
+    real = decoding.steps_of
 
     def note(model: Model, plain: Any, injection: Injection, *rest: Any) -> Any:
         seen.append(injection.vectors)
         return real(model, plain, injection, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(decoding, "prefill_injected", note)
+        patch.setattr(decoding, "steps_of", note)
         list(interpret(model, request))
     return seen[0]
 

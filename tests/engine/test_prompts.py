@@ -13,7 +13,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from transformers import ByT5Tokenizer, CanineTokenizer, CTRLTokenizer, PerceiverTokenizer, PreTrainedTokenizerBase
 
-from selfie_tui.engine.prompts import build_prompt, preset_tokens
+from selfie_tui.engine.prompts import build_prompt
+from selfie_tui.engine.targets import target_tokens
 from selfie_tui.errors import PlaceholderError
 from selfie_tui.presets import PRESETS, preset_named
 from selfie_tui.records import Preset
@@ -25,6 +26,7 @@ from tests.engine.tokenizers_zoo import (
     WithoutOffsets,
     tokenizer_of,
 )
+from tests.engine.zoo import build
 
 PIECES = (
     "_", "_", "_", "_ ", " _", " _ ", "?", " ? ", "x", " x ", " ", " ", "  ", "\n", "\n\n", "\t", "[", "]", "(", ").",
@@ -400,9 +402,9 @@ def test_compat_takes_the_literal_text_also_where_there_is_a_chat_template() -> 
 
 def test_the_tokens_shown_are_the_tokens_overwritten() -> None:
     preset = Preset("drawn", "This _ _ represents")
-    tokenizer = tokenizer_of("gpt2")
-    prompt = build_prompt(tokenizer, preset)
-    shown = preset_tokens(tokenizer, preset)
+    model = build("llama", layers=2)
+    prompt = build_prompt(model.tokenizer, preset)
+    shown = target_tokens(model, preset)
     assert tuple(token.token.id for token in shown) == prompt.ids
     assert [token.token.position for token in shown] == list(range(len(prompt.ids)))
     assert tuple(token.token.position for token in shown if token.overwritten) == prompt.positions
