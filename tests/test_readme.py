@@ -1,7 +1,9 @@
-"""The README is a promise: its key table, its commands and its example are the program's own."""
+"""The README is a promise: its key table, its commands and its examples are the program's own."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 import shlex
 import tomllib
@@ -30,13 +32,48 @@ def test_every_command_is_one_that_the_command_line_takes(line: str) -> None:
     assert cli.parser().parse_args(shlex.split(line, comments=True)[1:])
 
 
-def test_the_library_example_runs_as_written(capsys: pytest.CaptureFixture[str]) -> None:
-    (example,) = [block for kind, block in BLOCKS if kind == "python"]
-    exec(compile(example, "README.md", "exec"), {})
-    printed = capsys.readouterr().out.splitlines()
-    assert printed[0].startswith("control: ")
-    assert "Paris" not in "".join(printed[:3])
-    assert "Paris" in printed[-1]
+@pytest.fixture(scope="module")
+def printed() -> list[list[str]]:
+    """The lines that each Python example prints, all run as written, in one namespace."""
+    namespace: dict[str, object] = {}
+    found = []
+    for example in [block for kind, block in BLOCKS if kind == "python"]:
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            exec(compile(example, "README.md", "exec"), namespace)
+        found.append(out.getvalue().splitlines())
+    return found
+
+
+def test_the_library_example_finds_paris_in_the_late_layers(printed: list[list[str]]) -> None:
+    lines = printed[0]
+    assert lines[0].startswith("control: ")
+    assert "Paris" not in "".join(lines[:3])
+    assert "Paris" in lines[-1]
+
+
+def test_the_token_interpretation_example_shows_prompt_readings_and_control(printed: list[list[str]]) -> None:
+    shown, embedding, late, end = printed[1]
+    assert shown.count("«·_»") == 5
+    assert embedding.startswith("embed  Eiffel -> Eiffel Tower")
+    assert late.startswith("6  Eiffel -> Eiffel Tower")
+    assert end == "proven | control: the word nothing."
+
+
+def test_the_vector_example_makes_a_queen_and_tokyo(printed: list[list[str]]) -> None:
+    assert printed[2] == ["['queen, a woman who rules a kingdom.', 'Tokyo, the capital of Japan.']"]
+
+
+def test_the_example_of_several_models_reads_the_same_from_a_module_in_hand(printed: list[list[str]]) -> None:
+    by_name, in_hand = printed[3]
+    assert by_name == in_hand
+    assert by_name.startswith("8 layers: Tokyo, Japan")
+
+
+def test_the_example_of_helpers_reads_capitals_and_compares_them(printed: list[list[str]]) -> None:
+    london, tokyo, similarity = printed[4]
+    assert "the capital of England" in london
+    assert "the capital of Japan" in tokyo
+    assert -1 < float(similarity) < 0.9
 
 
 def test_the_keymap_example_names_actions_there_are() -> None:
