@@ -8,15 +8,14 @@ from typing import Any, overload
 import torch
 
 from selfie_tui.engine.cells import Layer, layer_number, positions_in
+from selfie_tui.engine.continuing import continue_injected
 from selfie_tui.engine.opening import open_model
-from selfie_tui.engine.prompts import TargetPrompt
-from selfie_tui.engine.requests import source_tokens
-from selfie_tui.engine.results import Readings, check_settings, collect_as, decode_vectors
+from selfie_tui.engine.results import Readings, collect
 from selfie_tui.engine.selfie import interpret_vectors
 from selfie_tui.engine.sequences import InterpretationPrompt, Prompt, as_interpretation_prompt
-from selfie_tui.engine.vectors import stack_activation
+from selfie_tui.engine.sources import source_of, source_tokens
 from selfie_tui.errors import RequestError
-from selfie_tui.records import EMBED, Cell, Preset, Request
+from selfie_tui.records import EMBED, Cell, Request
 from selfie_tui.selection import parse_mode
 
 
@@ -53,8 +52,8 @@ class ModelAgnosticSelfie:
 
     @property
     def layer_paths(self) -> list[str]:
-        """The module path of each block, such as `model.layers.0`."""
-        return [f"{self.model.anatomy.blocks_path}.{layer}" for layer in range(self.model.layers)]
+        """The module path of each block, such as `model.layers.0`; of an encoder-decoder, those of the encoder."""
+        return [site.path for site in self.model.anatomy.main.sites]
 
     def __repr__(self) -> str:
         return f"ModelAgnosticSelfie({self.model.name!r}, {self.model.layers} layers, {self.device})"
@@ -65,6 +64,7 @@ class ModelAgnosticSelfie:
         prompt: str,
         layer_indices: Sequence[Layer] | None = None,
         token_indices: Sequence[int] | None = None,
+        stack: str = "",
     ) -> dict[int, torch.Tensor]: ...
 
     @overload
@@ -73,6 +73,7 @@ class ModelAgnosticSelfie:
         prompt: list[str] | tuple[str, ...],
         layer_indices: Sequence[Layer] | None = None,
         token_indices: Sequence[int] | None = None,
+        stack: str = "",
     ) -> list[dict[int, torch.Tensor]]: ...
 
     def get_activations(
@@ -80,6 +81,7 @@ class ModelAgnosticSelfie:
         prompt: str | list[str] | tuple[str, ...],
         layer_indices: Sequence[Layer] | None = None,
         token_indices: Sequence[int] | None = None,
+        stack: str = "",
     ) -> dict[int, torch.Tensor] | list[dict[int, torch.Tensor]]:
         """Residual states by layer, each `(1, tokens, hidden)`, in one forward that holds only what is asked for.
 
@@ -88,20 +90,21 @@ class ModelAgnosticSelfie:
             layer_indices: layers (`l` is the output of block `l`, `"embed"` or -1 the input of block 0); all blocks
                 if None.
             token_indices: positions, special tokens counted and negative ones from the end; all if None.
+            stack: of an encoder-decoder, `encoder` or `decoder`.
 
         Raises:
             PromptError: for an empty or too long prompt.
             RequestError: for a layer or position that is not there.
         """
         if not isinstance(prompt, str):
-            return [self.get_activations(each, layer_indices, token_indices) for each in prompt]
-        source = source_tokens(self.model, prompt)
-        wanted = range(self.model.layers) if layer_indices is None else layer_indices
+            return [self.get_activations(each, layer_indices, token_indices, stack) for each in prompt]
+        source = source_of(self.model, prompt, stack)
+        wanted = range(len(self.model.anatomy.stack(stack).sites)) if layer_indices is None else layer_indices
         layers = [layer_number(layer) for layer in wanted]
-        places = positions_in(source, range(len(source)) if token_indices is None else token_indices)
+        places = positions_in(source.tokens, range(len(source.tokens)) if token_indices is None else token_indices)
         if not layers or not places:
             raise RequestError("No cell is chosen.", "Ask for at least one layer and one token.")
-        states = self.model.read([token.id for token in source], layers, places)
+        states = self.model.read(source.ids, layers, places, prefix=source.prefix)
         return {layer: states[layer].unsqueeze(0) for layer in layers}
 
     def inject_activation(
@@ -116,7 +119,8 @@ class ModelAgnosticSelfie:
     ) -> torch.Tensor:
         """Token ids `(1, prompt + new)` of a prompt continued greedily with an activation written into it.
 
-        The token that ends the generation is not among them.
+        The token that ends the generation is not among them. An encoder-decoder answers the prompt, and an encoder
+        fills in its mask tokens; what they say is put behind the prompt all the same.
 
         Args:
             prompt: any text; its own tokens are `output[0, :prompt_length]`.
@@ -129,28 +133,17 @@ class ModelAgnosticSelfie:
         Raises:
             RequestError: for a layer, position or activation that does not fit.
         """
-        source = source_tokens(self.model, prompt)
         given = [injection_positions] if isinstance(injection_positions, int) else list(injection_positions)
-        places = tuple(positions_in(source, given))
-        if not places or len(set(places)) < len(places):
-            raise RequestError("The injection positions are none or repeat.", "Name each position once.")
-        ids = tuple(token.id for token in source)
-        target = TargetPrompt(prompt, ids, places, tuple(token.text for token in source))
-        layer = layer_number(injection_layer)
-        request = Request(
-            prompt="",
-            cells=(Cell(layer, places[0]),),
-            preset=Preset("custom", prompt),
-            injection_layer=layer,
-            mode=parse_mode(replacing_mode),
-            strength=overlay_strength,
-            max_new_tokens=max_new_tokens,
-            relevancy=False,
+        return continue_injected(
+            self.model,
+            prompt,
+            activation,
+            layer_number(injection_layer),
+            given,
+            replacing_mode,
+            overlay_strength,
+            max_new_tokens,
         )
-        check_settings(self.model, request, target)
-        vectors = stack_activation(self.model, activation, len(places))
-        (reading,) = decode_vectors(self.model, request, vectors, [source[places[0]]], target).interpretations
-        return torch.tensor([[*ids, *(token.id for token in reading.tokens)]], device=self.model.device)
 
     def interpret(
         self,
@@ -164,6 +157,7 @@ class ModelAgnosticSelfie:
         replacing_mode: str = "normalized",
         compat: str | None = None,
         relevancy: bool = True,
+        stack: str = "",
     ) -> Readings:
         """What the model says of its states at some cells of a prompt, all of them decoded as one batch.
 
@@ -178,6 +172,7 @@ class ModelAgnosticSelfie:
                 `addition` (or `add`) is `h + s*v`; and all other modes of `injection`.
             compat: `"selfie"` for the published positions (see `InterpretationPrompt`).
             relevancy: whether to find out what the injection changed of each token.
+            stack: of an encoder-decoder, whose states are read: `encoder` or `decoder`.
 
         Raises:
             SelfieError: for a request that the model cannot fulfil, saying what to change.
@@ -192,23 +187,32 @@ class ModelAgnosticSelfie:
             strength=overlay_strength,
             mode=parse_mode(replacing_mode),
             relevancy=relevancy,
+            stack=stack,
         )
-        return Readings(collect_as(self.model, request, prompt))
+        return Readings(collect(self.model, request))
 
     def request(
         self,
         original_prompt: str | InterpretationPrompt,
         interpretation_prompt: InterpretationPrompt,
         tokens_to_interpret: Iterable[tuple[Layer, int]],
+        stack: str = "",
         **settings: Any,
     ) -> Request:
         """The engine's request for cells of a prompt; raises RequestError for a position that is not there."""
         text = original_prompt.preset.text if isinstance(original_prompt, InterpretationPrompt) else original_prompt
-        source = source_tokens(self.model, text)
+        source = source_tokens(self.model, text, stack)
         pairs = list(tokens_to_interpret)
         places = positions_in(source, [position for _, position in pairs])
         cells = tuple(Cell(layer_number(layer), place) for (layer, _), place in zip(pairs, places, strict=True))
-        return Request(prompt=text, cells=cells, preset=interpretation_prompt.preset, **settings)
+        return Request(
+            prompt=text,
+            cells=cells,
+            preset=interpretation_prompt.preset,
+            compat=interpretation_prompt.compat is not None,
+            stack=stack,
+            **settings,
+        )
 
     def interpret_vectors(
         self,

@@ -29,6 +29,7 @@ def batch_process_interpretations(
     replacing_mode: str = "normalized",
     compat: str | None = None,
     relevancy: bool = True,
+    stack: str = "",
 ) -> list[Readings]:
     """What the model says of cells of several prompts, one table a prompt; the settings are those of `interpret`.
 
@@ -56,11 +57,11 @@ def batch_process_interpretations(
             strength=overlay_strength,
             mode=parse_mode(replacing_mode),
             relevancy=relevancy,
+            stack=stack,
         )
         for prompt, cells in zip(prompts, tokens_per_prompt, strict=True)
     ]
-    target = question.target(selfie.model.tokenizer)
-    return [Readings(result) for result in collect_together(selfie.model, requests, target)]
+    return [Readings(result) for result in collect_together(selfie.model, requests)]
 
 
 def create_token_grid(

@@ -45,10 +45,10 @@ def in_hand(model: Any, tokenizer: Any, device: str | None) -> tuple[Model, list
     if isinstance(model, Model):
         return model, moved(model.module, device)
     module, own = unwrapped(model)
-    if not (isinstance(module, torch.nn.Module) and hasattr(module, "config")):
+    if not isinstance(module, torch.nn.Module):
         raise LoadError(
-            f"A {type(module).__name__} is no language model of transformers.",
-            "Give a name, a transformers module with its tokenizer, or an nnsight model around one.",
+            f"A {type(module).__name__} is no language model.",
+            "Give a name, a torch module with its tokenizer, or an nnsight model around one.",
         )
     if (tokenizer or own) is None:
         raise RequestError("The module comes without a tokenizer.", "Pass its tokenizer as tokenizer=.")

@@ -15,8 +15,8 @@ from selfie_tui.engine.interpreting import interpret, interpret_vectors, read_ve
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts import TargetPrompt
 from selfie_tui.engine.requests import check_room, read_source
-from selfie_tui.engine.sequences import InterpretationPrompt
 from selfie_tui.engine.tables import columns_of, data_frame, rows_of
+from selfie_tui.engine.targets import build_target
 from selfie_tui.records import (
     EMBED,
     Cell,
@@ -96,23 +96,14 @@ def collect(model: Model, request: Request) -> Result:
     return gather(model, request, interpret(model, request))
 
 
-def collect_as(model: Model, request: Request, prompt: InterpretationPrompt) -> Result:
-    """Run a request whose preset is the prompt's, at the positions that the prompt's `compat` says."""
-    if prompt.compat is None:
-        return collect(model, request)
-    return collect_together(model, [request], prompt.target(model.tokenizer))[0]
-
-
-def collect_together(model: Model, requests: Sequence[Request], target: TargetPrompt) -> list[Result]:
-    """Run requests that differ in prompt and cells alone as one batch with one control; a result for each.
-
-    `target` is written over in place of what the requests' preset would give.
-    """
+def collect_together(model: Model, requests: Sequence[Request]) -> list[Result]:
+    """Run requests that differ in prompt and cells alone as one batch with one control; a result for each."""
     sources = [read_source(model, request) for request in requests]
+    target = build_target(model, requests[0].preset, requests[0].max_new_tokens, requests[0].compat)
     check_room(model, target, requests[0])
     pairs = list(zip(requests, sources, strict=True))
     vectors = torch.cat([read_vectors(model, source, request.cells) for request, source in pairs])
-    tokens = [source[cell.position] for request, source in pairs for cell in request.cells]
+    tokens = [source.tokens[cell.position] for request, source in pairs for cell in request.cells]
     cells = tuple(cell for request in requests for cell in request.cells)
     whole = decode_vectors(model, replace(requests[0], cells=cells), vectors, tokens, target)
     readings = iter(whole.interpretations)
@@ -140,8 +131,8 @@ def decode_vectors(
 
 
 def check_settings(model: Model, request: Request, target: TargetPrompt) -> None:
-    """Refuse settings that no run can have; for runs that read no prompt, the target stands in for one."""
-    read_source(model, replace(request, prompt=target.text, cells=(Cell(EMBED, 0),)))
+    """Refuse settings that no run can have; for runs that read no prompt, the preset's text stands in for one."""
+    read_source(model, replace(request, prompt=request.preset.text, cells=(Cell(EMBED, 0),)))
     check_room(model, target, request)
 
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import torch
 
 from selfie_tui.engine.model import Model
-from selfie_tui.engine.requests import source_tokens
-from selfie_tui.engine.results import Result, check_settings, collect, collect_as, decode_vectors
+from selfie_tui.engine.results import Result, check_settings, collect, decode_vectors
 from selfie_tui.engine.sequences import Prompt, as_interpretation_prompt
+from selfie_tui.engine.sources import source_tokens
+from selfie_tui.engine.targets import build_target
 from selfie_tui.engine.vectors import stack_vectors
 from selfie_tui.records import EMBED, Cell, Request, Token
 from selfie_tui.selection import from_end, parse_layers, parse_mode, parse_positions
@@ -35,6 +36,7 @@ def interpret(
     random_control: bool = False,
     temperature: float = 0.0,
     seed: int = 0,
+    stack: str = "",
 ) -> Result:
     """Interpret the residual states of `prompt` at every chosen layer and token (SelfIE, arXiv 2403.10949 §3).
 
@@ -47,13 +49,14 @@ def interpret(
         preset: an interpretation prompt: a preset or its name, or an `InterpretationPrompt`.
         injection_layer: where the vector is written over the placeholders.
         mode: `replace`, `blend`, `add`, `replace-norm`, `add-norm` or `unit`, with its `strength`.
+        stack: of an encoder-decoder, whose states are read: `encoder`, or `decoder` for those of what it has written.
 
     Raises:
         SelfieError: for a request that the model cannot fulfil, saying what to change.
     """
-    source = source_tokens(model, prompt)
+    source = source_tokens(model, prompt, stack)
     question = as_interpretation_prompt(model.tokenizer, preset)
-    chosen = parse_layers(layers, model.layers) if isinstance(layers, str) else tuple(layers)
+    chosen = parse_layers(layers, len(model.anatomy.stack(stack).sites)) if isinstance(layers, str) else tuple(layers)
     places = (
         parse_positions(tokens, len(source))
         if isinstance(tokens, str)
@@ -63,6 +66,7 @@ def interpret(
         prompt=prompt,
         cells=tuple(Cell(layer, place) for place in places for layer in chosen),
         preset=question.preset,
+        compat=question.compat is not None,
         injection_layer=injection_layer,
         mode=parse_mode(mode),
         strength=strength,
@@ -71,8 +75,9 @@ def interpret(
         random_control=random_control,
         temperature=temperature,
         seed=seed,
+        stack=stack,
     )
-    return collect_as(model, request, question)
+    return collect(model, request)
 
 
 def interpret_vectors(
@@ -104,6 +109,7 @@ def interpret_vectors(
         prompt="",
         cells=tuple(Cell(EMBED, token.position) for token in tokens),
         preset=question.preset,
+        compat=question.compat is not None,
         injection_layer=injection_layer,
         mode=parse_mode(mode),
         strength=strength,
@@ -113,7 +119,7 @@ def interpret_vectors(
         temperature=temperature,
         seed=seed,
     )
-    target = question.target(model.tokenizer)
+    target = build_target(model, request.preset, max_new_tokens, request.compat)
     check_settings(model, request, target)
     return decode_vectors(model, request, stacked, tokens, target)
 

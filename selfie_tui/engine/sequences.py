@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from selfie_tui.engine.prompts import TargetPrompt, build_prompt
+from selfie_tui.engine.prompts import build_prompt
 from selfie_tui.errors import PlaceholderError, RequestError
 from selfie_tui.presets import preset_called
 from selfie_tui.records import Preset
@@ -37,7 +37,7 @@ class InterpretationPrompt:
     def __init__(self, tokenizer: Any, sequence: str | Sequence[Any] | Preset, compat: str | None = None) -> None:
         self.compat = check_compat(compat)
         self.preset = sequence if isinstance(sequence, Preset) else preset_of(sequence, exact=compat is None)
-        self._target = self.target(tokenizer)
+        self._target = build_prompt(tokenizer, self.preset, compat=compat is not None)
 
     @classmethod
     def create_simple_prompt(
@@ -82,10 +82,6 @@ class InterpretationPrompt:
     def insert_locations(self) -> list[int]:
         """Positions of the tokens that are overwritten."""
         return list(self._target.positions)
-
-    def target(self, tokenizer: Any) -> TargetPrompt:
-        """The prompt under a model's tokenizer."""
-        return build_prompt(tokenizer, self.preset, compat=self.compat is not None)
 
     def __repr__(self) -> str:
         """The prompt's tokens, those that are overwritten in `«»`."""

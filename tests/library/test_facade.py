@@ -15,10 +15,10 @@ from selfie_tui.engine.agnostic import ModelAgnosticSelfie
 from selfie_tui.engine.interpreting import interpret_vectors
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts import build_prompt
-from selfie_tui.engine.requests import source_tokens
 from selfie_tui.engine.results import gather
 from selfie_tui.engine.selfie import NO_TOKEN, interpret
 from selfie_tui.engine.sequences import InterpretationPrompt
+from selfie_tui.engine.sources import source_tokens
 from selfie_tui.engine.tables import COLUMNS
 from selfie_tui.errors import PlaceholderError, RequestError, SelfieError
 from selfie_tui.presets import preset_called

@@ -27,7 +27,9 @@ def test_a_sequence_of_five_placeholders_is_the_prompt_of_selfie(gpt2: Any) -> N
     sequence = ["[INST]", 0, 0, 0, 0, 0, "[/INST] Sure, I will summarize the message:"]
     made = InterpretationPrompt(gpt2, sequence)
     assert made.preset.text == preset_called("summarize").text
-    assert made.target(gpt2) == build_prompt(gpt2, preset_called("summarize"))
+    expected = build_prompt(gpt2, preset_called("summarize"))
+    assert (made.text, made.ids, made.tokens) == (expected.text, expected.ids, expected.tokens)
+    assert made.insert_locations == list(expected.positions)
 
 
 @pytest.mark.parametrize("placeholder", [0, 1, None, InterpretationPrompt.PLACEHOLDER, object()])
