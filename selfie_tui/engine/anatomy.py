@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import nn
 
-from selfie_tui.engine.feeding import Feed
-from selfie_tui.engine.stacks import Stack, distinct, find_stack, lists_of
+from selfie_tui.engine.feeding import Feed, Kind
+from selfie_tui.engine.stacks import Chain, Stack, distinct, find_chains, lists_of
 from selfie_tui.engine.watching import Call, Watched, watch
 from selfie_tui.errors import LoadError, RequestError
 
@@ -113,24 +113,82 @@ def find_anatomy(module: Any, feed: Feed, device: torch.device) -> Anatomy:
     Raises:
         LoadError: saying which step failed.
     """
-    size = embeddings_of(module).num_embeddings
-    ids = [[(7919 * (row * POSITIONS + place + 1)) % size for place in range(POSITIONS)] for row in range(ROWS)]
-    prefixes = [[*row, *feed.start][:WRITTEN] for row in ids] if feed.kind == "encoder-decoder" else None
-    inputs = feed.inputs(ids, device, prefixes, use_cache=False)
-    chosen = watched_modules(module)
-    try:
-        seen = watch(module, lambda: module(**inputs), lambda part: id(part) in chosen)
-    except (RuntimeError, ValueError, TypeError, IndexError, AttributeError, KeyError) as error:
-        why = (str(error).splitlines() or [""])[0]
-        raise LoadError(
-            f"A first forward over a few tokens failed ({type(error).__name__}: {why}).",
-            "Load a model that takes text alone.",
-        ) from error
-    stacks = find_stacks(module, feed, seen)
+    watch_run = Watching(module, feed, device)
+    seen = watch_run.forward()
     head = head_of(module)
-    tails = tuple(find_tail(module, stack, head, seen, last=stack is stacks[-1]) for stack in stacks)
+    stacks: list[Stack] = []
+    tails: list[Tail | None] = []
+    streams = STREAMS[feed.kind]
+    for name, positions in streams:
+        chains = find_chains(module, seen, ROWS, positions)
+        if not chains:
+            raise LoadError(
+                f"No stack of {name} blocks that hand a state for every token from one to the next was found.",
+                "Load a transformer language model.",
+            )
+        chains = [watch_run.placed(chain, positions) for chain in chains]
+        found = [(chain.stack(name, ROWS), find_tail(module, chain, head, seen, feed, name)) for chain in chains]
+        # the likeliest chain whose end becomes the model's logits, else the likeliest one
+        stack, tail = next(((stack, tail) for stack, tail in found if tail), found[0])
+        stacks.append(stack)
+        tails.append(tail)
     trunk = find_trunk(module, tails[-1], seen) if feed.kind == "decoder" else None
-    return Anatomy(stacks, tails, int(seen.logits.shape[-1]), trunk)
+    return Anatomy(tuple(stacks), tuple(tails), int(seen.logits.shape[-1]), trunk)
+
+
+STREAMS: dict[Kind, tuple[tuple[str, int], ...]] = {
+    "decoder": (("decoder", POSITIONS),),
+    "encoder": (("encoder", POSITIONS),),
+    "encoder-decoder": (("encoder", POSITIONS), ("decoder", WRITTEN)),
+}
+"""The stacks of each kind of model, the one that a prompt runs through first, and their positions when watched."""
+
+
+@dataclass(frozen=True)
+class Watching:
+    """Watched forwards of a model over a few tokens."""
+
+    module: Any
+    feed: Feed
+    device: torch.device
+
+    def forward(self, last: int = 0) -> Watched:
+        """One forward, watched; `last` changes the last token of every row, and of what a decoder has written.
+
+        Raises:
+            LoadError: if the model cannot run on text alone.
+        """
+        size = int(embeddings_of(self.module).weight.shape[0])
+        ids = [[(7919 * (row * POSITIONS + place + 1)) % size for place in range(POSITIONS)] for row in range(ROWS)]
+        ids = [[*row[:-1], (row[-1] + last) % size] for row in ids]
+        prefixes = None
+        if self.feed.kind == "encoder-decoder":
+            prefixes = [[*self.feed.start, *row[-WRITTEN:]][-WRITTEN:] for row in ids]
+        inputs = self.feed.inputs(ids, self.device, prefixes, use_cache=False)
+        chosen = watched_modules(self.module)
+        try:
+            return watch(self.module, lambda: self.module(**inputs), lambda part: id(part) in chosen)
+        except (RuntimeError, ValueError, TypeError, IndexError, AttributeError, KeyError) as error:
+            why = (str(error).splitlines() or [""])[0]
+            raise LoadError(
+                f"A first forward over a few tokens failed ({type(error).__name__}: {why}).",
+                "Load a model that takes text alone.",
+            ) from error
+
+    def placed(self, chain: Chain, positions: int) -> Chain:
+        """A chain that knows where the prompt's own positions begin; another forward tells in models that pad."""
+        first, site = chain.entered[0], chain.sites[0]
+        before = first.taken[site.taken.slot]
+        if before.shape[site.taken.axes[1]] == positions:
+            return chain
+        again = self.forward(last=1).of(site.entry)[site.call].taken[site.taken.slot]
+        differs = (before != again).flatten(2).any(-1).any(0).nonzero()
+        offset = int(differs[0]) - (positions - 1) if len(differs) else 0
+        sites = tuple(
+            replace(each, taken=replace(each.taken, offset=offset), given=replace(each.given, offset=offset))
+            for each in chain.sites
+        )
+        return replace(chain, sites=sites)
 
 
 def embeddings_of(module: Any) -> Any:
@@ -139,30 +197,11 @@ def embeddings_of(module: Any) -> Any:
         table = module.get_input_embeddings()
     except (AttributeError, NotImplementedError):
         table = None
-    if not hasattr(table, "num_embeddings"):
+    if not isinstance(getattr(table, "weight", None), torch.Tensor):
         table = next((part for part in module.modules() if isinstance(part, nn.Embedding)), None)
-    if not isinstance(table, nn.Module):
+    if not isinstance(getattr(table, "weight", None), torch.Tensor):
         raise LoadError("No table of token embeddings was found in the model.", "Load a language model.")
     return table
-
-
-def find_stacks(module: nn.Module, feed: Feed, seen: Watched) -> tuple[Stack, ...]:
-    """The residual streams of a model, the one that a prompt runs through first before the decoder's."""
-    wanted = {
-        "decoder": (("decoder", POSITIONS),),
-        "encoder": (("encoder", POSITIONS),),
-        "encoder-decoder": (("encoder", POSITIONS), ("decoder", WRITTEN)),
-    }[feed.kind]
-    stacks = []
-    for name, positions in wanted:
-        stack = find_stack(module, seen, name, ROWS, positions)
-        if stack is None:
-            raise LoadError(
-                f"No stack of {name} blocks that hand a state for every token from one to the next was found.",
-                "Load a transformer language model.",
-            )
-        stacks.append(stack)
-    return tuple(stacks)
 
 
 def head_of(module: Any) -> nn.Module:
@@ -179,18 +218,20 @@ def head_of(module: Any) -> nn.Module:
     return head
 
 
-def find_tail(module: Any, stack: Stack, head: nn.Module, seen: Watched, last: bool) -> Tail | None:
-    """What runs between the end of a stack and the head, None if that does not give the model's own logits.
+def find_tail(module: Any, chain: Chain, head: nn.Module, seen: Watched, feed: Feed, name: str) -> Tail | None:
+    """What runs between the end of a chain and the head, None if that does not give the model's own logits.
 
     The end of an encoder-decoder's encoder has no logits to compare with: what runs there before the encoder returns is
     its final norm, and the decoder's head reads that.
     """
-    end = end_of(stack, seen)
+    end = chain.left[-1]
+    states = end.given[chain.sites[-1].given.slot]
+    last = name == STREAMS[feed.kind][-1][0]
     if last:
         until = next((call.began for call in seen.calls if call.module is head and call.began > end.ended), None)
     else:
         until = min((call.ended for call in seen.calls if encloses(call, end)), default=None)
-    if until is None:
+    if until is None or states.dim() != 3:
         return None
     after = [call for call in seen.calls if end.ended < call.began and call.ended < until]
     outer = tuple(call.module for call in after if not any(encloses(other, call) for other in after))
@@ -198,16 +239,12 @@ def find_tail(module: Any, stack: Stack, head: nn.Module, seen: Watched, last: b
     scales = ((turn, getattr(config, name, None)) for name, turn in LOGIT_SCALES.items())
     scale = next((turn(float(value)) for turn, value in scales if value is not None), 1.0)
     softcap = getattr(config, "final_logit_softcapping", None)
-    tails = [Tail(outer, head, entry, scale, softcap) for entry in (1.0, stack.width**-0.5)]
+    tails = [Tail(outer, head, entry, scale, softcap) for entry in (1.0, states.shape[-1] ** -0.5)]
     if not last:
         return tails[0]
-    return next((tail for tail in tails if says_the_same(tail, end.given[stack.sites[-1].given.slot], seen)), None)
-
-
-def end_of(stack: Stack, seen: Watched) -> Call:
-    """The call of a stack's last layer."""
-    site = stack.sites[-1]
-    return seen.of(site.module)[site.call]
+    offset = chain.sites[-1].given.offset
+    own = states[:, offset:] if offset else states
+    return next((tail for tail in tails if says_the_same(tail, own, seen)), None)
 
 
 def encloses(outer: Call, inner: Call) -> bool:
@@ -219,8 +256,15 @@ def says_the_same(tail: Tail, states: torch.Tensor, seen: Watched) -> bool:
     """Whether a tail gives the model's logits of the states at the end of its last stack."""
     try:
         with torch.no_grad():
-            logits = tail.logits(states)[:, -seen.logits.shape[1] :]
-    except (RuntimeError, TypeError, ValueError, IndexError):  # modules after the blocks that want more than a state
+            logits = tail.logits(states)[:, : seen.logits.shape[1]]
+    except (
+        RuntimeError,
+        TypeError,
+        ValueError,
+        IndexError,
+        AttributeError,
+        KeyError,
+    ):  # modules after the blocks that want more than a state
         return False
     if logits.shape != seen.logits.shape:
         return False

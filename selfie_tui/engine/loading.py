@@ -65,7 +65,7 @@ def load(name: str = "demo", *, device: str = "auto", dtype: str = "auto", repor
         module, fallback = move(module, place)
         report("proving the hooks", None)
         model = adopt(module, tokenizer, name)
-        model.notices = [text for text in (notice, fallback) if text]
+        model.notices += [text for text in (notice, fallback) if text]
         return prove(model)
 
 

@@ -197,4 +197,11 @@ def adopt(module: Any, tokenizer: Any, name: str = "") -> Model:
     config = getattr(module, "config", None)
     known = name or getattr(config, "name_or_path", "") or getattr(config, "model_type", "") or type(module).__name__
     traced = tracing.wrap(module, anatomy)
-    return Model(known, module, tokenizer, feed, anatomy, traced, lock, cached=feed.cache_name is not None)
+    notices = [
+        f"{stack.apart} calls of {stack.path} are left out: they hand no state on to the {len(stack.sites)} layers shown."
+        for stack in anatomy.stacks
+        if stack.apart
+    ]
+    return Model(
+        known, module, tokenizer, feed, anatomy, traced, lock, cached=feed.cache_name is not None, notices=notices
+    )

@@ -41,6 +41,11 @@ class Prefilled:
         """Tokens that the decoding stack has had."""
         return len(self.prefix) or len(self.ids)
 
+    @property
+    def repeatable(self) -> bool:
+        """Whether its first tokens' cache can be kept and repeated: one entry for each of its own tokens."""
+        return can_repeat(self.cache) and self.cache.get_seq_length() == len(self.ids)
+
 
 def prefill_plain(
     model: Model,

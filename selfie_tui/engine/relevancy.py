@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import torch
 
 from selfie_tui.engine.model import Model
-from selfie_tui.engine.prefilling import Prefilled, can_repeat, never, repeated
+from selfie_tui.engine.prefilling import Prefilled, never, repeated
 from selfie_tui.engine.watching import logits_of
 
 LOGITS_BYTES = 128 * 2**20
@@ -44,7 +44,7 @@ def uninjected_probabilities(
         score_fills(model, plain, distinct, scores, cancelled)
     elif plain.prefix:
         score_answers(model, plain, distinct, scores, cancelled)
-    elif can_repeat(plain.cache):
+    elif plain.repeatable:
         score_by_beginnings(model, plain, distinct, scores, cancelled)
     else:
         score_whole(model, plain, distinct, scores, cancelled)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -17,28 +18,33 @@ StackName = str
 """`decoder` or `encoder`."""
 
 NO_BLOCK_MODULES: dict[str, tuple[str, str]] = {
-    "xlm": ("attentions", "layer_norm2"),
-    "flaubert": ("attentions", "layer_norm2"),
+    "xlm": ("attentions.*", "layer_norm2.*"),
+    "flaubert": ("attentions.*", "layer_norm2.*"),
+    "squeezebert": ("layers.*.attention", "layers.*.output"),
 }
-"""Families whose blocks are no modules: the lists whose entries are given `resid_pre` and give `resid_post`."""
+"""Families whose blocks are no modules that are called: ends of paths of those that take and that give the stream."""
 
 
 @dataclass(frozen=True)
 class Flow:
     """Where the stream is in what a module takes or gives: the place of the tensor, and its axes.
 
-    `axes` are those of rows and of positions; all others together are the width.
+    `axes` are those of rows and of positions; all others together are the width. `offset` counts positions that the
+    model puts before the prompt's own.
     """
 
     slot: Slot
     axes: tuple[int, int] = (0, 1)
+    offset: int = 0
 
     def of(self, value: Any) -> torch.Tensor:
         """The stream inside arguments or a result, as a view `(rows, positions, ...)`."""
         for key in self.slot:
             value = value[key]
         tensor: torch.Tensor = value
-        return tensor if self.axes == (0, 1) else tensor.movedim(self.axes, (0, 1))
+        if self.axes != (0, 1):
+            tensor = tensor.movedim(self.axes, (0, 1))
+        return tensor[:, self.offset :] if self.offset else tensor
 
 
 @dataclass(frozen=True)
@@ -59,41 +65,73 @@ class Site:
 
 @dataclass(frozen=True)
 class Stack:
-    """The layers of one residual stream, in order, and the width of its states."""
+    """The layers of one residual stream, in order, and the width of its states.
+
+    `apart` counts calls of blocks in the same list that do not hand their state on to these, or get one from them.
+    """
 
     name: StackName
     path: str
     sites: tuple[Site, ...]
     width: int
+    apart: int = 0
 
 
 @dataclass(frozen=True)
 class Chain:
-    """Calls of the children of one list, each with where the stream is, and how many were seen to be joined."""
+    """Calls of the children of one list, each given what the one before it gave, and where the stream is in them."""
 
     path: str
     sites: tuple[Site, ...]
-    calls: tuple[Call, ...]
-    joined: int
+    entered: tuple[Call, ...]
+    left: tuple[Call, ...]
+    apart: int
 
     @property
-    def rank(self) -> tuple[bool, int, int, int]:
-        """Chains that span more of the forward are the stack; of two that span the same, the outer one."""
-        return (self.joined > 0, self.calls[-1].ended - self.calls[0].began, self.joined, -self.path.count("."))
+    def span(self) -> tuple[int, int]:
+        """When the chain began and ended."""
+        return self.entered[0].began, self.left[-1].ended
+
+    @property
+    def rank(self) -> tuple[bool, int, int]:
+        """Chains that span more of the forward come first; of those that span as much, the last."""
+        began, ended = self.span
+        return (len(self.sites) > 1, ended - began, ended)
+
+    def stack(self, name: StackName, rows: int) -> Stack:
+        """The chain as a stack."""
+        first = self.sites[0].taken.of(whole(self.entered[0].taken, self.sites[0].taken.slot))
+        return Stack(name, self.path, self.sites, first[0, 0].numel(), self.apart)
 
 
-def find_stack(model: nn.Module, watched: Watched, name: StackName, rows: int, positions: int) -> Stack | None:
-    """The stack whose stream is `(rows, positions, ...)`, None if there is none."""
-    chains = [
-        chain
-        for path, children in lists_of(model)
-        if (chain := chain_of(path, children, watched, rows, positions)) is not None
-    ]
-    if not chains:
-        return None
-    best = max(chains, key=lambda chain: chain.rank)
-    last = best.calls[-1].given[best.sites[-1].given.slot]
-    return Stack(name, best.path, best.sites, last.numel() // (rows * positions))
+def whole(tensors: Mapping[Slot, torch.Tensor], slot: Slot) -> Any:
+    """A tensor of a call, nested so that a flow finds it by its slot."""
+    value: Any = tensors[slot]
+    for key in reversed(slot):
+        value = {key: value}
+    return value
+
+
+def find_chains(model: nn.Module, watched: Watched, rows: int, positions: int) -> list[Chain]:
+    """The chains of blocks whose stream is `(rows, positions, ...)`, the likeliest stack first.
+
+    Where there are none, those of models that pad prompts to a length of their own.
+    """
+    for padded in (False, True):
+        shape = StreamShape(rows, positions, padded)
+        chains = [chain for path, pairs in lists_of(model) for chain in chains_of(path, pairs, watched, shape)]
+        if chains:
+            return outermost(sorted(chains, key=lambda chain: chain.rank, reverse=True))
+    return []
+
+
+def outermost(ranked: list[Chain]) -> list[Chain]:
+    """The chains that are not inside of one that ranks higher."""
+    kept: list[Chain] = []
+    for chain in ranked:
+        if not any(other.span[0] <= chain.span[0] and chain.span[1] <= other.span[1] for other in kept):
+            kept.append(chain)
+    return kept
 
 
 def lists_of(model: nn.Module) -> Iterator[tuple[str, list[tuple[nn.Module, nn.Module]]]]:
@@ -102,11 +140,11 @@ def lists_of(model: nn.Module) -> Iterator[tuple[str, list[tuple[nn.Module, nn.M
     Module lists, lists of lists as one, sequences of one class, and what `NO_BLOCK_MODULES` tells.
     """
     fact = NO_BLOCK_MODULES.get(getattr(getattr(model, "config", None), "model_type", ""))
+    if fact:
+        entries, exits = (matching(model, pattern) for pattern in fact)
+        yield fact[1], list(zip(entries, exits, strict=True))
     for path, module in model.named_modules():
         children = tuple(module.children())
-        if fact and all(hasattr(module, name) for name in fact):
-            entries, exits = (getattr(module, name) for name in fact)
-            yield f"{path}.{fact[1]}", list(zip(entries, exits, strict=True))
         if not isinstance(module, (nn.ModuleList, nn.Sequential)) or not any(True for _ in module.parameters()):
             continue
         if isinstance(module, nn.Sequential) and len({type(child) for child in children}) > 1:
@@ -116,62 +154,77 @@ def lists_of(model: nn.Module) -> Iterator[tuple[str, list[tuple[nn.Module, nn.M
         yield path, [(child, child) for child in children]
 
 
-def chain_of(
-    path: str, children: Sequence[tuple[nn.Module, nn.Module]], watched: Watched, rows: int, positions: int
-) -> Chain | None:
-    """The calls of a list's children as one stream, None where they have none of that size."""
+def matching(model: nn.Module, pattern: str) -> list[nn.Module]:
+    """The modules whose path ends as a pattern says, in which `*` is an index."""
+    end = re.compile(r"(?:.*\.)?" + re.escape(pattern).replace(r"\*", r"\d+"))
+    return [module for path, module in model.named_modules() if end.fullmatch(path)]
+
+
+def chains_of(
+    path: str, pairs: Sequence[tuple[nn.Module, nn.Module]], watched: Watched, shape: StreamShape
+) -> Iterator[Chain]:
+    """The calls of a list's children in runs of those that hand a stream on, each a chain."""
     entered, left = (
-        [call for call in watched.calls if any(call.module is pair[side] for pair in children)] for side in (0, 1)
+        [call for call in watched.calls if any(call.module is pair[side] for pair in pairs)] for side in (0, 1)
     )
     if not left or len(entered) != len(left):
-        return None
-    joins = [join(one, other, rows, positions) for one, other in zip(left, entered[1:], strict=False)]
-    sites: list[Site] = []
-    counts: Counter[int] = Counter()
-    for place, (entry, call) in enumerate(zip(entered, left, strict=True)):
-        before, after = joins[place - 1] if place else None, joins[place] if place < len(joins) else None
-        taken = before[1] if before else first_flow(entry.taken, rows, positions)
-        given = after[0] if after else first_flow(call.given, rows, positions)
-        if taken is None or given is None:
+        return
+    joins = [join(one, other, shape) for one, other in zip(left, entered[1:], strict=False)]
+    breaks = [0, *(place + 1 for place, link in enumerate(joins) if link is None), len(left)]
+    for start, stop in pairwise(breaks):
+        sites = []
+        for place in range(start, stop):
+            before, after = joins[place - 1] if place > start else None, joins[place] if place + 1 < stop else None
+            taken = before[1] if before else first_flow(entered[place].taken, shape)
+            given = after[0] if after else first_flow(left[place].given, shape)
+            if taken is None or given is None:
+                break
+            module, entry = left[place].module, entered[place].module
+            where = next(index for index, pair in enumerate(pairs) if pair[1] is module)
+            number = sum(call.module is module for call in left[:place])
+            sites.append(Site(f"{path}.{where}", module, entry, number, taken, given))
+        else:
+            yield Chain(path, tuple(sites), tuple(entered[start:stop]), tuple(left[start:stop]), len(left) - len(sites))
+
+
+@dataclass(frozen=True)
+class StreamShape:
+    """Which tensors can be a stream: those with an axis of rows, one of positions, and a width."""
+
+    rows: int
+    positions: int
+    padded: bool = False
+    """Whether there may be more positions than were asked for."""
+
+    def axes(self, shape: Sequence[int]) -> tuple[int, int] | None:
+        """The axes of rows and positions in a shape, None if it is not that of a stream."""
+        if len(shape) < 3 or prod(shape) <= self.rows * self.positions:
             return None
-        where = next(index for index, pair in enumerate(children) if pair[1] is call.module)
-        sites.append(Site(f"{path}.{where}", call.module, entry.module, counts[id(call.module)], taken, given))
-        counts[id(call.module)] += 1
-    return Chain(path, tuple(sites), tuple(left), sum(link is not None for link in joins))
+        if self.padded:
+            return (0, 1) if shape[0] == self.rows and shape[1] > self.positions else None
+        found = [[axis for axis, size in enumerate(shape) if size == own] for own in (self.rows, self.positions)]
+        return (found[0][0], found[1][0]) if len(found[0]) == len(found[1]) == 1 else None
+
+    def streams(self, tensors: Mapping[Slot, torch.Tensor]) -> Iterator[tuple[Flow, torch.Tensor]]:
+        """The tensors that have the shape of a stream, each with its place."""
+        for slot, tensor in tensors.items():
+            axes = self.axes(tuple(tensor.shape))
+            if axes is not None:
+                yield Flow(slot, axes), tensor
 
 
-def join(one: Call, other: Call, rows: int, positions: int) -> tuple[Flow, Flow] | None:
+def join(one: Call, other: Call, shape: StreamShape) -> tuple[Flow, Flow] | None:
     """Where a call gave what the next one took, None if it did not."""
-    for given, left in streams(one.given, rows, positions):
-        for taken, right in streams(other.taken, rows, positions):
+    for given, left in shape.streams(one.given):
+        for taken, right in shape.streams(other.taken):
             if given.axes == taken.axes and left.shape == right.shape and torch.equal(left, right):
                 return given, taken
     return None
 
 
-def first_flow(tensors: Any, rows: int, positions: int) -> Flow | None:
+def first_flow(tensors: Mapping[Slot, torch.Tensor], shape: StreamShape) -> Flow | None:
     """The first place where something of a stream's shape is."""
-    return next((flow for flow, _ in streams(tensors, rows, positions)), None)
-
-
-def streams(tensors: Any, rows: int, positions: int) -> Iterator[tuple[Flow, torch.Tensor]]:
-    """The tensors that have the shape of a stream, each with its place."""
-    for slot, tensor in tensors.items():
-        axes = axes_of(tuple(tensor.shape), rows, positions)
-        if axes is not None:
-            yield Flow(slot, axes), tensor
-
-
-def axes_of(shape: Sequence[int], rows: int, positions: int) -> tuple[int, int] | None:
-    """The axes of rows and positions in a shape, None if it is not that of a stream."""
-    found = (
-        [axis for axis, size in enumerate(shape) if size == rows],
-        [axis for axis, size in enumerate(shape) if size == positions],
-    )
-    if len(shape) < 3 or len(found[0]) != 1 or len(found[1]) != 1:
-        return None
-    width = prod(shape) // (rows * positions)
-    return (found[0][0], found[1][0]) if width > 1 else None
+    return next((flow for flow, _ in shape.streams(tensors)), None)
 
 
 def distinct(modules: Iterable[nn.Module]) -> tuple[nn.Module, ...]:

@@ -16,7 +16,7 @@ from transformers.modeling_outputs import BaseModelOutput
 from selfie_tui.engine import tracing
 from selfie_tui.engine.injection import Injection
 from selfie_tui.engine.model import Model
-from selfie_tui.engine.prefilling import Prefilled, cache_of, can_repeat, last_logits, repeated
+from selfie_tui.engine.prefilling import Prefilled, cache_of, last_logits, repeated
 from selfie_tui.engine.watching import logits_of
 
 
@@ -62,7 +62,7 @@ class CachedSteps:
 
     def first(self) -> torch.Tensor:
         model, plain, injection = self.model, self.plain, self.injection
-        shared = min(injection.positions) if model.prefix_reuse and can_repeat(plain.cache) else 0
+        shared = min(injection.positions) if model.prefix_reuse and plain.repeatable else 0
         inputs = model.inputs([list(plain.ids)] * self.count) | last_logits(model)
         if shared:
             inputs["input_ids"] = inputs["input_ids"][:, shared:]
