@@ -12,7 +12,7 @@ from selfie_tui.engine.continuing import continue_injected
 from selfie_tui.engine.opening import open_model
 from selfie_tui.engine.results import Readings, collect
 from selfie_tui.engine.selfie import interpret_vectors
-from selfie_tui.engine.sequences import InterpretationPrompt, Prompt, as_interpretation_prompt
+from selfie_tui.engine.sequences import InterpretationPrompt, Prompt, asked
 from selfie_tui.engine.sources import source_of, source_tokens
 from selfie_tui.errors import RequestError
 from selfie_tui.records import EMBED, Cell, Request
@@ -133,7 +133,7 @@ class ModelAgnosticSelfie:
         Raises:
             RequestError: for a layer, position or activation that does not fit.
         """
-        given = [injection_positions] if isinstance(injection_positions, int) else list(injection_positions)
+        given = list(injection_positions) if isinstance(injection_positions, Iterable) else [injection_positions]
         return continue_injected(
             self.model,
             prompt,
@@ -177,16 +177,16 @@ class ModelAgnosticSelfie:
         Raises:
             SelfieError: for a request that the model cannot fulfil, saying what to change.
         """
-        prompt = as_interpretation_prompt(self.model.tokenizer, interpretation_prompt, compat)
         request = self.request(
             original_prompt,
-            prompt,
+            interpretation_prompt,
             tokens_to_interpret,
             injection_layer=layer_number(injection_layer),
             max_new_tokens=max_new_tokens,
             strength=overlay_strength,
             mode=parse_mode(replacing_mode),
             relevancy=relevancy,
+            compat=compat,
             stack=stack,
         )
         return Readings(collect(self.model, request))
@@ -194,12 +194,14 @@ class ModelAgnosticSelfie:
     def request(
         self,
         original_prompt: str | InterpretationPrompt,
-        interpretation_prompt: InterpretationPrompt,
+        interpretation_prompt: Prompt,
         tokens_to_interpret: Iterable[tuple[Layer, int]],
+        compat: str | None = None,
         stack: str = "",
         **settings: Any,
     ) -> Request:
         """The engine's request for cells of a prompt; raises RequestError for a position that is not there."""
+        preset, published = asked(interpretation_prompt, compat)
         text = original_prompt.preset.text if isinstance(original_prompt, InterpretationPrompt) else original_prompt
         source = source_tokens(self.model, text, stack)
         pairs = list(tokens_to_interpret)
@@ -208,8 +210,8 @@ class ModelAgnosticSelfie:
         return Request(
             prompt=text,
             cells=cells,
-            preset=interpretation_prompt.preset,
-            compat=interpretation_prompt.compat is not None,
+            preset=preset,
+            compat=published,
             stack=stack,
             **settings,
         )

@@ -9,7 +9,7 @@ from selfie_tui.engine.agnostic import ModelAgnosticSelfie
 from selfie_tui.engine.cells import Layer, layer_number
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.results import Readings, collect_together
-from selfie_tui.engine.sequences import Prompt, as_interpretation_prompt
+from selfie_tui.engine.sequences import Prompt
 from selfie_tui.engine.tokens import encode_source
 from selfie_tui.errors import RequestError
 from selfie_tui.records import EMBED
@@ -46,17 +46,17 @@ def batch_process_interpretations(
         )
     if not prompts:
         return []
-    question = as_interpretation_prompt(selfie.model.tokenizer, interpretation_prompt, compat)
     requests = [
         selfie.request(
             prompt,
-            question,
+            interpretation_prompt,
             cells,
             injection_layer=layer_number(injection_layer),
             max_new_tokens=max_new_tokens,
             strength=overlay_strength,
             mode=parse_mode(replacing_mode),
             relevancy=relevancy,
+            compat=compat,
             stack=stack,
         )
         for prompt, cells in zip(prompts, tokens_per_prompt, strict=True)

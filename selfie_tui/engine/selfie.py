@@ -8,7 +8,7 @@ import torch
 
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.results import Result, check_settings, collect, decode_vectors
-from selfie_tui.engine.sequences import Prompt, as_interpretation_prompt
+from selfie_tui.engine.sequences import Prompt, asked
 from selfie_tui.engine.sources import source_tokens
 from selfie_tui.engine.targets import build_target
 from selfie_tui.engine.vectors import stack_vectors
@@ -55,7 +55,7 @@ def interpret(
         SelfieError: for a request that the model cannot fulfil, saying what to change.
     """
     source = source_tokens(model, prompt, stack)
-    question = as_interpretation_prompt(model.tokenizer, preset)
+    question, compat = asked(preset)
     chosen = parse_layers(layers, len(model.anatomy.stack(stack).sites)) if isinstance(layers, str) else tuple(layers)
     places = (
         parse_positions(tokens, len(source))
@@ -65,8 +65,8 @@ def interpret(
     request = Request(
         prompt=prompt,
         cells=tuple(Cell(layer, place) for place in places for layer in chosen),
-        preset=question.preset,
-        compat=question.compat is not None,
+        preset=question,
+        compat=compat,
         injection_layer=injection_layer,
         mode=parse_mode(mode),
         strength=strength,
@@ -103,13 +103,13 @@ def interpret_vectors(
         RequestError: for vectors that are not of the model's width or not finite, or settings that cannot be.
     """
     stacked = stack_vectors(model, vectors)
-    question = as_interpretation_prompt(model.tokenizer, preset)
+    question, compat = asked(preset)
     tokens = vector_tokens(len(stacked))
     request = Request(
         prompt="",
         cells=tuple(Cell(EMBED, token.position) for token in tokens),
-        preset=question.preset,
-        compat=question.compat is not None,
+        preset=question,
+        compat=compat,
         injection_layer=injection_layer,
         mode=parse_mode(mode),
         strength=strength,

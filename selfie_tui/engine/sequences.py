@@ -136,10 +136,13 @@ Prompt = InterpretationPrompt | Preset | str
 """An interpretation prompt, a preset, or a preset's name."""
 
 
-def as_interpretation_prompt(tokenizer: Any, prompt: Prompt, compat: str | None = None) -> InterpretationPrompt:
-    """What a caller gave for an interpretation prompt, in its own `compat` unless one is given."""
+def asked(prompt: Prompt, compat: str | None = None) -> tuple[Preset, bool]:
+    """The preset of what a caller gave, and whether the published positions are meant: by `compat`, or by the prompt.
+
+    Raises:
+        RequestError: for a preset's name or a `compat` that there is not.
+    """
+    published = check_compat(compat) is not None
     if isinstance(prompt, InterpretationPrompt):
-        if compat in (None, prompt.compat):
-            return prompt
-        prompt = prompt.preset
-    return InterpretationPrompt(tokenizer, preset_called(prompt) if isinstance(prompt, str) else prompt, compat)
+        return prompt.preset, published or prompt.compat is not None
+    return preset_called(prompt) if isinstance(prompt, str) else prompt, published
