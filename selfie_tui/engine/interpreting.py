@@ -73,7 +73,7 @@ def interpret_vectors(
     plain = prefill_plain(model, target.ids, cancelled, prefix, target.masks)
     run = Run(model, request, vectors, tuple(source), target, plain, cancelled)
     pending = list(range(len(request.cells)))
-    rows = rows_that_fit(model, len(target.ids) + request.max_new_tokens)
+    rows = rows_that_fit(model, plain, request.max_new_tokens)
     size = max(1, rows // 2 if request.random_control else rows)
     while pending:
         chunk = pending[:size]
@@ -129,7 +129,7 @@ class Run:
     @property
     def stops(self) -> tuple[str, ...]:
         """Texts at which an answer ends: the request's and the model's own."""
-        own = getattr(self.model.module.generation_config, "stop_strings", None) or ()
+        own = getattr(getattr(self.model.module, "generation_config", None), "stop_strings", None) or ()
         return tuple(stop for stop in (*self.request.stop, *([own] if isinstance(own, str) else own)) if stop)
 
     @property

@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
-from selfie_tui.engine.anatomy import text_config
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
 from selfie_tui.engine.devices import free_memory
 from selfie_tui.engine.model import Model
+from selfie_tui.engine.prefilling import Prefilled
 
 SHARE = 0.5
 """Part of the free memory that a batch may plan with; the rest is for activations and for others."""
 
 
-def rows_that_fit(model: Model, tokens: int) -> int:
-    """Rows of `tokens` tokens whose caches, logits and widest activations fit; at least 1, a guess on the safe side."""
+def rows_that_fit(model: Model, plain: Prefilled, new_tokens: int) -> int:
+    """Rows of a prompt and `new_tokens` more whose caches, logits and widest activations fit; at least 1.
+
+    A guess on the safe side, by the cache of the one row that has been run.
+    """
     free = free_memory(model.device)
     if free is None:
         return 1 << 20
-    return max(1, int(SHARE * free / bytes_per_row(model, tokens)))
+    return max(1, int(SHARE * free / bytes_per_row(model, plain, new_tokens)))
 
 
-def bytes_per_row(model: Model, tokens: int) -> int:
-    """Memory of one row: keys and values of every layer, logits in float32 thrice, and the MLP's inner state."""
-    config = text_config(model.module)
-    heads = getattr(config, "num_attention_heads", None) or 1
-    kv_heads = getattr(config, "num_key_value_heads", None) or heads
-    head_width = getattr(config, "head_dim", None) or model.hidden // heads
-    width = model.dtype.itemsize
-    cache = 2 * model.layers * tokens * kv_heads * head_width * width
+def bytes_per_row(model: Model, plain: Prefilled, new_tokens: int) -> int:
+    """Memory of one row: its cache when it is full, logits in float32 thrice, and the MLP's inner state."""
+    tokens = len(plain.ids) + new_tokens
+    cache = sum(tensor.nbytes for tensor in tensors_of(plain.cache)) * tokens // max(1, plain.written)
     logits = 3 * 4 * model.anatomy.vocabulary * (1 if model.keeps_last_logits else tokens)
-    activations = 8 * tokens * model.hidden * width
+    activations = 8 * tokens * model.hidden * model.dtype.itemsize
     return cache + logits + activations
+
+
+def tensors_of(cache: Any, depth: int = 4) -> Iterator[torch.Tensor]:
+    """The tensors that a cache holds, whatever its kind."""
+    if isinstance(cache, torch.Tensor):
+        yield cache
+    elif depth and cache is not None:
+        parts = cache.values() if isinstance(cache, dict) else cache if isinstance(cache, (list, tuple)) else None
+        for part in list(vars(cache).values()) if parts is None and hasattr(cache, "__dict__") else parts or ():
+            yield from tensors_of(part, depth - 1)

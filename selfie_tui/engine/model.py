@@ -85,7 +85,7 @@ class Model:
             return 0
         for name in ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length"):
             if isinstance(getattr(config, name, None), int):
-                return int(getattr(config, name)) - self.feed.first_position
+                return max(0, int(getattr(config, name)) - self.feed.first_position)
         return 0
 
     @property
@@ -198,7 +198,7 @@ def adopt(module: Any, tokenizer: Any, name: str = "") -> Model:
     known = name or getattr(config, "name_or_path", "") or getattr(config, "model_type", "") or type(module).__name__
     traced = tracing.wrap(module, anatomy)
     notices = [
-        f"{stack.apart} calls of {stack.path} are left out: they hand no state on to the {len(stack.sites)} layers shown."
+        f"{stack.apart} calls of {stack.path} are left out: they hand nothing to the {len(stack.sites)} layers shown."
         for stack in anatomy.stacks
         if stack.apart
     ]

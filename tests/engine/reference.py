@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from selfie_tui.engine.model import Model
-from selfie_tui.engine.prompts import build_prompt
+from selfie_tui.engine.prompts import TargetPrompt
 from selfie_tui.engine.stacks import Flow
+from selfie_tui.engine.targets import build_target
 from selfie_tui.records import EMBED, Cell, Request
 
 Write = Callable[[torch.Tensor], None]
@@ -49,7 +51,7 @@ def at_layer(model: Model, layer: int, use: Write, stack: str = "") -> Iterator[
         now(site.given, output)
 
     module = site.entry if layer == EMBED else site.module
-    sharing = sum(other.module is site.module for other in model.anatomy.stack(stack).sites)
+    sharing = calls_in_a_forward(model, module)
     if layer == EMBED:
         handle = module.register_forward_pre_hook(before, with_kwargs=True)
     else:
@@ -60,19 +62,44 @@ def at_layer(model: Model, layer: int, use: Write, stack: str = "") -> Iterator[
         handle.remove()
 
 
+def calls_in_a_forward(model: Model, module: torch.nn.Module) -> int:
+    """How often a forward calls a module: more than once where layers share it."""
+    calls: list[None] = []
+    handle = module.register_forward_hook(lambda *_: calls.append(None))
+    run(model, list(range(5, 13)), list(model.feed.start) if model.kind == "encoder-decoder" else None)
+    handle.remove()
+    return len(calls)
+
+
 def stream(value: Any, flow: Flow) -> torch.Tensor:
     """The stream inside what a block takes or gives, `(rows, positions, ...)`."""
     for key in flow.slot:
         value = value[key]
-    return value.movedim(flow.axes, (0, 1))
+    return value.movedim(flow.axes, (0, 1))[:, flow.offset :]
 
 
-def state_at(model: Model, prompt: str, cell: Cell) -> torch.Tensor:
-    """The residual state `(hidden,)` at a cell of a source prompt."""
+def state_at(model: Model, prompt: str, cell: Cell, stack: str = "") -> torch.Tensor:
+    """The residual state `(width,)` at a cell of a prompt; an encoder-decoder's may be `[INST]read[/INST]written`."""
     seen: list[torch.Tensor] = []
-    with at_layer(model, cell.layer, lambda hidden: seen.append(hidden[0, cell.position].clone())):
-        probabilities(model, model.tokenizer(prompt)["input_ids"])
+    with at_layer(model, cell.layer, lambda hidden: seen.append(hidden[0, cell.position].flatten().clone()), stack):
+        if model.kind == "encoder-decoder":
+            read, _, written = prompt.removeprefix("[INST]").partition("[/INST]")
+            prefix = [*model.feed.start, *model.tokenizer(written, add_special_tokens=False)["input_ids"]]
+            run(model, model.tokenizer(read)["input_ids"], prefix)
+        else:
+            run(model, model.tokenizer(prompt)["input_ids"])
     return seen[0]
+
+
+def run(model: Model, ids: list[int], prefix: list[int] | None = None) -> torch.Tensor:
+    """Logits `(positions, vocabulary)` of one text, and of what a decoder has written."""
+    inputs = {"input_ids": torch.tensor([ids])}
+    if prefix is not None:
+        inputs["decoder_input_ids"] = torch.tensor([prefix])
+    if "use_cache" in inspect.signature(model.module.forward).parameters:
+        inputs["use_cache"] = False
+    with torch.no_grad():
+        return model.module(**inputs).logits[0].float()
 
 
 def injected(h: torch.Tensor, v: torch.Tensor, mode: str, s: float) -> torch.Tensor:
@@ -87,40 +114,60 @@ def injected(h: torch.Tensor, v: torch.Tensor, mode: str, s: float) -> torch.Ten
     }[mode]
 
 
-def probabilities(model: Model, ids: list[int]) -> torch.Tensor:
-    """Next-token probabilities `(positions, vocabulary)`."""
-    with torch.no_grad():
-        logits = model.module(input_ids=torch.tensor([ids]), use_cache=False).logits[0]
-    return logits.float().softmax(-1)
+def next_probabilities(model: Model, target: TargetPrompt, written: list[int]) -> torch.Tensor:
+    """The distribution `(vocabulary,)` of the next token: after a text, in an answer, or at the next mask."""
+    if target.masks:
+        ids = list(target.ids)
+        for place, token in zip(target.masks, written, strict=False):
+            ids[place] = token
+        logits = run(model, ids)[target.masks[len(written)]]
+    elif target.prefix:
+        logits = run(model, list(target.ids), [*target.prefix.ids, *written])[-1]
+    else:
+        logits = run(model, [*target.ids, *written])[-1]
+    return logits.softmax(-1)
 
 
 def decoded(model: Model, request: Request, vector: torch.Tensor | None) -> Answer:
     """The greedy answer of the interpretation prompt with a vector written in at every step; None: with nothing."""
-    prompt = build_prompt(model.tokenizer, request.preset)
-    ids, found = list(prompt.ids), []
-
-    def write(hidden: torch.Tensor) -> None:
-        for position in prompt.positions:
-            new = injected(hidden[0, position].clone(), vector, request.mode, request.strength)  # type: ignore[arg-type]
-            hidden[0, position] = new
-
-    for _ in range(request.max_new_tokens):
-        if vector is None:
-            row = probabilities(model, ids)[-1]
-        else:
-            with at_layer(model, request.injection_layer, write):
-                row = probabilities(model, ids)[-1]
+    target = build_target(model, request.preset, request.max_new_tokens)
+    written: list[int] = []
+    found, none = [], []
+    for _ in range(len(target.masks) or request.max_new_tokens):
+        without = next_probabilities(model, target, written)
+        with writing(model, request, target, vector):
+            row = next_probabilities(model, target, written)
         token = int(row.argmax())
         if token in model.end_tokens:
             break
         found.append(float(row[token]))
-        ids.append(token)
-    generated = ids[len(prompt.ids) :]
-    table = probabilities(model, ids)
-    none = [float(table[len(prompt.ids) - 1 + place, token]) for place, token in enumerate(generated)]
-    return Answer(generated, found, none)
+        none.append(float(without[token]))
+        written.append(token)
+    return Answer(written, found, none)
+
+
+@contextmanager
+def writing(model: Model, request: Request, target: TargetPrompt, vector: torch.Tensor | None) -> Iterator[None]:
+    """While open, every forward gets the vector at the placeholders of its stacks."""
+
+    def writer(positions: tuple[int, ...]) -> Write:
+        def write(hidden: torch.Tensor) -> None:
+            for position in positions:
+                there = hidden[0, position]
+                new = injected(there.flatten().clone(), vector, request.mode, request.strength)  # type: ignore[arg-type]
+                hidden[0, position] = new.reshape(there.shape)
+
+        return write
+
+    with ExitStack() as open_hooks:
+        if vector is not None and target.positions:
+            open_hooks.enter_context(at_layer(model, request.injection_layer, writer(target.positions)))
+        if vector is not None and target.prefix and target.prefix.positions:
+            hook = at_layer(model, request.injection_layer, writer(target.prefix.positions), "decoder")
+            open_hooks.enter_context(hook)
+        yield
 
 
 def interpreted(model: Model, request: Request, cell: Cell) -> Answer:
     """The answer for one cell of a request."""
-    return decoded(model, request, state_at(model, request.prompt, cell))
+    return decoded(model, request, state_at(model, request.prompt, cell, request.stack))

@@ -308,7 +308,7 @@ def test_how_memory_splits_the_batch_changes_no_record(
 ) -> None:
     request = changed(random_control=True, temperature=temperature, seed=7)
     whole = list(interpret(llama, request))
-    monkeypatch.setattr(interpreting, "rows_that_fit", lambda model, tokens: rows)
+    monkeypatch.setattr(interpreting, "rows_that_fit", lambda *_: rows)
     with Forwards(llama) as forwards:
         split = list(interpret(llama, request))
     assert_same(readings(split), readings(whole))
@@ -320,7 +320,7 @@ def test_how_memory_splits_the_batch_changes_no_record(
 def test_the_control_is_decoded_once_however_often_the_batch_is_split(
     llama: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(interpreting, "rows_that_fit", lambda model, tokens: 3)
+    monkeypatch.setattr(interpreting, "rows_that_fit", lambda *_: 3)
     with Forwards(llama) as forwards:
         events = list(interpret(llama, changed(relevancy=False)))
     assert sum(isinstance(event, ControlFinished) for event in events) == 1
@@ -443,7 +443,7 @@ def test_all_answers_are_kept_when_relevancy_is_cancelled(llama: Model) -> None:
 
 
 def test_cells_of_earlier_batches_are_kept_with_relevancy(llama: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(interpreting, "rows_that_fit", lambda model, tokens: 4)
+    monkeypatch.setattr(interpreting, "rows_that_fit", lambda *_: 4)
     flag, finished = Flag(), itertools.count(1)
 
     def hear(event: Event) -> None:

@@ -49,6 +49,7 @@ SIZES: tuple[tuple[str, int], ...] = (
 
 # What the rules leave wrong, by type and dotted field.
 OVERRIDES: dict[str, dict[str, Any]] = {
+    "minicpm3": {"scale_emb": 1, "dim_model_base": 64},  # else its logits are so large that every token is certain
     # The library builds a cache from a number of layers that this configuration does not have.
     "blt": {"use_cache": False},
     "bamba": {"attn_layer_indices": [1, 3]},
