@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from selfie_tui.engine.device_report import print_device_info as print_device_info
     from selfie_tui.engine.lens import logit_lens as logit_lens
     from selfie_tui.engine.loading import load as load
-    from selfie_tui.engine.model import adopt as adopt
+    from selfie_tui.engine.opening import adopt as adopt
     from selfie_tui.engine.selfie import interpret as interpret
     from selfie_tui.engine.selfie import interpret_vectors as interpret_vectors
     from selfie_tui.engine.sequences import InterpretationPrompt as InterpretationPrompt
 
 _LIBRARY = {
     "load": "selfie_tui.engine.loading",
-    "adopt": "selfie_tui.engine.model",
+    "adopt": "selfie_tui.engine.opening",
     "interpret": "selfie_tui.engine.selfie",
     "interpret_vectors": "selfie_tui.engine.selfie",
     "logit_lens": "selfie_tui.engine.lens",

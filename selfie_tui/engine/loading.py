@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,14 +11,16 @@ from typing import Any
 import torch
 import transformers
 from safetensors import SafetensorError, safe_open
-from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers import CONFIG_MAPPING, AutoConfig, AutoTokenizer
 from transformers.utils import logging
 
 from selfie_tui.demo import model_path
 from selfie_tui.engine.checkpoint import has_vocabulary, weights_of
-from selfie_tui.engine.devices import OutOfMemory, free_memory, memory_errors, pick_device, pick_dtype
+from selfie_tui.engine.devices import OutOfMemory, memory_errors
+from selfie_tui.engine.families import auto_class
 from selfie_tui.engine.hub import fetch_snapshot
 from selfie_tui.engine.model import Model, adopt
+from selfie_tui.engine.placing import Placement, place
 from selfie_tui.engine.proof import prove
 from selfie_tui.errors import LoadError, SelfieError
 
@@ -27,8 +28,6 @@ ProgressReport = Callable[[str, float | None], None]
 """Told what is being done and, where it is known, which share of it is done; may raise `Cancelled`."""
 
 GIB = 2**30
-LATER_KINDS = "Encoder-only and encoder-decoder models are planned; for now load a decoder-only language model."
-OTHER_KINDS = "Load a decoder-only language model, or the one that this model was made from."
 LONGEST_SUMMARY = 200
 
 
@@ -41,31 +40,32 @@ def load(name: str = "demo", *, device: str = "auto", dtype: str = "auto", repor
 
     Args:
         name: `demo` for the bundled model, else a folder in Hugging Face layout, else a hub id such as `openai/gpt2`.
-        device: `auto`, `cuda`, `cuda:1`, `mps` or `cpu`; what is not there falls back to the CPU, with a notice.
-        dtype: `auto` for the checkpoint's own number format, else a name such as `bf16`.
+        device: `auto`, `cuda`, `cuda:1`, `mps`, `cpu`, or `all` to spread the model over all GPUs; what is not there
+            falls back to the CPU, with a notice.
+        dtype: `auto` for the checkpoint's own number format, a name such as `bf16`, or `8bit` or `4bit` (CUDA only).
         report: told of each step.
 
     Raises:
         LoadError: with the cause and what to do next.
     """
-    place, notice = pick_device(device)
-    wanted = pick_dtype(dtype)
+    where = place(device, dtype)
     folder = locate(name, report)
     with quiet_transformers():
         config = read_config(folder, name)
-        check_kind(config, name)
+        opener = auto_class(config, name)
         check_weights(folder, name)
-        check_memory(folder, config, place, wanted)
+        check_memory(folder, config, where)
         report("reading the tokenizer", None)
         tokenizer = read_tokenizer(folder, name)
         report("reading the weights", None)
-        module = read_weights(folder, name, wanted)
-        check_cache(module, name)
-        report(f"moving to {place}", None)
-        module, fallback = move(module, place)
+        module = read_weights(folder, name, opener, where.options())
+        fallback = ""
+        if not where.placed_while_read:
+            report(f"moving to {where.device}", None)
+            module, fallback = move(module, where.device)
         report("proving the hooks", None)
         model = adopt(module, tokenizer, name)
-        model.notices += [text for text in (notice, fallback) if text]
+        model.notices += [text for text in (where.notice, fallback) if text]
         return prove(model)
 
 
@@ -146,22 +146,6 @@ def config_error(name: str, written: dict[str, Any], error: Exception) -> LoadEr
     )
 
 
-def check_kind(config: Any, name: str) -> None:
-    """Refuse kinds of model that cannot continue a prompt by themselves."""
-    auto = transformers.models.auto.modeling_auto
-    saved_as = (getattr(config, "architectures", None) or [""])[0]
-    kind = config.model_type
-    generates = any(part in saved_as for part in ("CausalLM", "LMHeadModel", "ConditionalGeneration"))
-    if config.is_encoder_decoder:
-        raise LoadError(f"{name} is an encoder-decoder model ({kind}).", LATER_KINDS)
-    if not generates and ("MaskedLM" in saved_as or kind in auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES):
-        raise LoadError(f"{name} is an encoder-only model ({kind}): it fills in, it does not continue.", LATER_KINDS)
-    if kind not in auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
-        raise LoadError(f"{name} ({kind}) is not a causal language model.", OTHER_KINDS)
-    if saved_as.endswith(("ForPreTraining", "Classification", "ForQuestionAnswering")):
-        raise LoadError(f"{name} was saved as {saved_as}, not as a causal language model.", OTHER_KINDS)
-
-
 def check_weights(folder: Path, name: str) -> None:
     """Refuse a folder without weights, or which lacks a part of them, or whose safetensors cannot be opened."""
     files = weights_of(folder)
@@ -187,15 +171,14 @@ def check_weights(folder: Path, name: str) -> None:
                 ) from error
 
 
-def check_memory(folder: Path, config: Any, device: torch.device, dtype: torch.dtype | str) -> None:
-    """Refuse weights that are larger than the free memory of the device."""
-    stored = getattr(config, "dtype", None)
-    widths = dtype.itemsize / stored.itemsize if isinstance(dtype, torch.dtype) and stored is not None else 1.0
+def check_memory(folder: Path, config: Any, where: Placement) -> None:
+    """Refuse weights that are larger than the free memory of where they go."""
+    widths = where.bytes_a_weight(getattr(config, "dtype", None)) or 1.0
     needed = int(sum(path.stat().st_size for path in weights_of(folder)) * widths)
-    free = free_memory(device)
+    free = where.free_memory()
     if free is not None and needed > free:
         raise LoadError(
-            f"The weights need {needed / GIB:.1f} GiB and {device} has {free / GIB:.1f} GiB free.",
+            f"The weights need {needed / GIB:.1f} GiB and {where.device} has {free / GIB:.1f} GiB free.",
             "Close other programs, choose a smaller number format or another device, or load a smaller model.",
         )
 
@@ -215,12 +198,12 @@ def read_tokenizer(folder: Path, name: str) -> Any:
     return tokenizer
 
 
-def read_weights(folder: Path, name: str, dtype: torch.dtype | str) -> Any:
-    """The module of a model folder, on the CPU."""
+def read_weights(folder: Path, name: str, opener: Any, options: dict[str, Any]) -> Any:
+    """The module of a model folder, on the CPU unless the options put it elsewhere."""
     try:
         with memory_errors():
-            module, loading = AutoModelForCausalLM.from_pretrained(
-                folder, dtype=dtype, trust_remote_code=False, ignore_mismatched_sizes=True, output_loading_info=True
+            module, loading = opener.from_pretrained(
+                folder, trust_remote_code=False, ignore_mismatched_sizes=True, output_loading_info=True, **options
             )
     except OutOfMemory as error:
         raise LoadError(
@@ -234,7 +217,7 @@ def read_weights(folder: Path, name: str, dtype: torch.dtype | str) -> Any:
     if missing := sorted(loading["missing_keys"]):
         raise LoadError(
             f"The checkpoint of {name} lacks {len(missing)} weights, such as {missing[0]}.",
-            "Load a complete checkpoint of a causal language model.",
+            "Load a complete checkpoint of a language model.",
         )
     if mismatched := sorted(loading["mismatched_keys"]):
         weight, found, expected = mismatched[0]
@@ -243,15 +226,6 @@ def read_weights(folder: Path, name: str, dtype: torch.dtype | str) -> Any:
             "Use the config.json that belongs to these weights, or download both again.",
         )
     return module
-
-
-def check_cache(module: Any, name: str) -> None:
-    """Refuse a model that keeps no keys and values from token to token, as the decoding here needs it."""
-    if "past_key_values" not in inspect.signature(module.forward).parameters:
-        raise LoadError(
-            f"{name} ({module.config.model_type}) keeps no cache of keys and values.",
-            "Load a transformer with attention; recurrent models and those without a cache cannot be decoded here.",
-        )
 
 
 def move(module: Any, device: torch.device) -> tuple[Any, str]:

@@ -63,8 +63,7 @@ class Model:
     @property
     def device(self) -> torch.device:
         """Where the embeddings are, which is where token ids go."""
-        device: torch.device = embeddings_of(self.module).weight.device
-        return device
+        return device_of(self.module)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -184,8 +183,19 @@ class Model:
         )
 
 
+def device_of(module: Any) -> torch.device:
+    """Where a module's token embeddings are; where they are loaded on demand (accelerate), where they will be."""
+    table = embeddings_of(module)
+    device: torch.device = table.weight.device
+    if device.type != "meta":
+        return device
+    return torch.device(getattr(getattr(table, "_hf_hook", None), "execution_device", None) or "cpu")
+
+
 def adopt(module: Any, tokenizer: Any, name: str = "") -> Model:
-    """A model from a module in hand and its tokenizer; the module is put into evaluation mode, else not changed.
+    """A model from a module in hand and its tokenizer, not yet proven: `proof.prove` finds out whether its cache holds.
+
+    The module is put into evaluation mode, else not changed.
 
     Raises:
         LoadError: if no stack of blocks or no head is found in it, saying which step failed.
@@ -193,7 +203,7 @@ def adopt(module: Any, tokenizer: Any, name: str = "") -> Model:
     module.eval()
     feed = feed_of(module)
     with (lock := lock_of(module)):
-        anatomy = find_anatomy(module, feed, embeddings_of(module).weight.device)
+        anatomy = find_anatomy(module, feed, device_of(module))
     config = getattr(module, "config", None)
     known = name or getattr(config, "name_or_path", "") or getattr(config, "model_type", "") or type(module).__name__
     traced = tracing.wrap(module, anatomy)

@@ -10,7 +10,8 @@ import torch
 
 from selfie_tui.engine.devices import pick_device
 from selfie_tui.engine.loading import load, move
-from selfie_tui.engine.model import Model, adopt
+from selfie_tui.engine.model import Model
+from selfie_tui.engine.model import adopt as describe
 from selfie_tui.engine.proof import prove
 from selfie_tui.errors import LoadError, RequestError
 
@@ -40,6 +41,17 @@ def open_model(model: Any, tokenizer: Any, device: str | None, dtype: str, optio
     return opened
 
 
+def adopt(module: Any, tokenizer: Any, name: str = "") -> Model:
+    """A proven model from a module in hand, or an nnsight model around one, and its tokenizer.
+
+    The module is put into evaluation mode, else not changed; `Model.proof` holds the verdict.
+
+    Raises:
+        LoadError: if no stack of blocks or no head is found in it, saying which step failed.
+    """
+    return prove(describe(unwrapped(module)[0], tokenizer, name))
+
+
 def in_hand(model: Any, tokenizer: Any, device: str | None) -> tuple[Model, list[str]]:
     """A model around a module that the user holds, and what there is to tell."""
     if isinstance(model, Model):
@@ -52,10 +64,10 @@ def in_hand(model: Any, tokenizer: Any, device: str | None) -> tuple[Model, list
         )
     if (tokenizer or own) is None:
         raise RequestError("The module comes without a tokenizer.", "Pass its tokenizer as tokenizer=.")
-    if any(parameter.is_meta for parameter in module.parameters()):
+    if any(parameter.is_meta for parameter in module.parameters()) and not hasattr(module, "hf_device_map"):
         raise LoadError("The module has no weights: they are on the meta device.", "Load it with its weights.")
     notices = moved(module, device)
-    opened = prove(adopt(module, tokenizer or own))
+    opened = adopt(module, tokenizer or own)
     return opened, [*notices, *opened.notices]
 
 

@@ -7,6 +7,7 @@ n-th call of a module, which matters where several layers share one.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -54,7 +55,10 @@ class Traced:
 
 def wrap(module: Any, anatomy: Anatomy) -> Traced:
     """An nnsight model around a torch module whose stacks are known."""
-    root = NNsight(module)
+    with warnings.catch_warnings():
+        # a submodule called `output` (BERT) is warned of, and is not reached by that name here
+        warnings.simplefilter("ignore", UserWarning)
+        root = NNsight(module)
     envoys = {id(envoy._module): envoy for envoy in root.modules()}
     return Traced(
         root,

@@ -1,0 +1,98 @@
+"""Where and in what number format weights are put: one device or all GPUs, as stored, converted, or quantised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+
+from selfie_tui.engine.devices import DTYPES, free_memory, pick_device, pick_dtype
+from selfie_tui.errors import LoadError
+
+ALL = "all"
+"""The device that stands for all GPUs, over which the blocks are spread."""
+
+QUANTISED = {"8bit": 1.0, "4bit": 0.5}
+"""Number formats of bitsandbytes, with their bytes a weight."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A device, whether the model is spread over all GPUs, and a number format; `notice` says what was not had."""
+
+    device: torch.device
+    spread: bool
+    dtype: torch.dtype | str
+    notice: str = ""
+
+    @property
+    def quantised(self) -> bool:
+        """Whether the weights are stored in 8 or 4 bit."""
+        return self.dtype in QUANTISED
+
+    @property
+    def placed_while_read(self) -> bool:
+        """Whether transformers puts the weights where they belong while it reads them."""
+        return self.spread or self.quantised
+
+    def bytes_a_weight(self, stored: torch.dtype | None) -> float | None:
+        """Bytes of a weight in memory over those in the file, None where the file's own format is kept."""
+        own = stored.itemsize if stored is not None else None
+        if isinstance(self.dtype, str):
+            return QUANTISED[self.dtype] / own if self.dtype in QUANTISED and own else None
+        return self.dtype.itemsize / own if own else None
+
+    def free_memory(self) -> int | None:
+        """Bytes that can be had where the model goes."""
+        if not self.spread:
+            return free_memory(self.device)
+        return sum(free_memory(torch.device("cuda", place)) or 0 for place in range(torch.cuda.device_count()))
+
+    def options(self) -> dict[str, Any]:
+        """What `from_pretrained` is told."""
+        if not self.placed_while_read:
+            return {"dtype": self.dtype}
+        options: dict[str, Any] = {"device_map": "auto" if self.spread else {"": self.device}}
+        if not self.quantised:
+            return options | {"dtype": self.dtype}
+        from transformers import BitsAndBytesConfig
+
+        eight = self.dtype == "8bit"
+        four = {} if eight else {"bnb_4bit_quant_type": "nf4", "bnb_4bit_compute_dtype": torch.bfloat16}
+        return options | {"quantization_config": BitsAndBytesConfig(load_in_8bit=eight, load_in_4bit=not eight, **four)}
+
+
+def place(device: str, dtype: str) -> Placement:
+    """Where a model goes by the names of a device and of a number format.
+
+    Raises:
+        LoadError: for names that are none, and where a library or a GPU is lacking that the format needs.
+    """
+    if dtype not in ("auto", *DTYPES, *QUANTISED):
+        raise LoadError(
+            f"There is no number format “{dtype}”.", f"Use one of: auto, {', '.join([*DTYPES, *QUANTISED])}."
+        )
+    spread = device == ALL
+    if spread and not torch.cuda.is_available():
+        where, notice = torch.device("cpu"), "There is no GPU to spread the model over: running on the CPU."
+        spread = False
+    elif spread:
+        where, notice = torch.device("cuda", 0), ""
+    else:
+        where, notice = pick_device(device)
+    if dtype in QUANTISED:
+        if where.type != "cuda":
+            raise LoadError(f"{dtype} needs a CUDA GPU, and the model goes to {where}.", "Choose bf16, fp16 or fp32.")
+        need("bitsandbytes", f"{dtype} weights")
+        need("accelerate", f"{dtype} weights")
+    elif spread:
+        need("accelerate", "A model spread over several GPUs")
+    return Placement(where, spread, dtype if dtype in QUANTISED else pick_dtype(dtype), notice)
+
+
+def need(library: str, what: str) -> None:
+    """Refuse what cannot be done without a library that is not installed."""
+    if find_spec(library) is None:
+        raise LoadError(f"{what} need {library}, which is not installed.", f"Install it: pip install {library}.")
