@@ -8,7 +8,7 @@ n-th call of a module, which matters where several layers share one.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from nnsight import CONFIG, NNsight
 
 from selfie_tui.engine.anatomy import Anatomy
 from selfie_tui.engine.injection import Injection, inject
+from selfie_tui.engine.points import Activation, Patch, Point
 from selfie_tui.engine.stacks import Site
 from selfie_tui.records import EMBED
 
@@ -120,3 +121,52 @@ def read_block_ends(traced: Traced, stack: str, inputs: dict[str, Any]) -> list[
                 ends.append((before, place.after().flatten(2).clone()))
         tracer.stop()
     return ends
+
+
+def read_activations(traced: Traced, inputs: dict[str, Any], activations: Sequence[Activation]) -> list[torch.Tensor]:
+    """Activations of a batch, each `(rows, positions, width)` or `(rows, positions, heads, head_dim)`, in one forward.
+
+    The forward stops after the last point that is needed.
+    """
+    envoys = envoys_of(traced)
+    points = in_order(point for activation in activations for point in activation.points)
+    found: dict[Point, torch.Tensor]
+    with torch.no_grad(), traced.root.trace(**inputs) as tracer:
+        found = nnsight.save({})
+        for point in points:
+            for _ in tracer.iter[point.call]:
+                found[point] = state_at(point, envoys).clone()
+        tracer.stop()
+    return [activation.of([found[point] for point in activation.points]) for activation in activations]
+
+
+def run_patched(traced: Traced, inputs: dict[str, Any], patches: Sequence[Patch]) -> Any:
+    """The model's output for a batch in which values are written over activations, each row with its own."""
+    envoys = envoys_of(traced)
+    points = in_order(point for patch in patches for point in patch.activation.points)
+    with torch.no_grad(), traced.root.trace(**inputs) as tracer:
+        for point in points:
+            for _ in tracer.iter[point.call]:
+                state = state_at(point, envoys)
+                for patch in patches:
+                    if point in patch.activation.points:
+                        patch.write(point, state)
+        output: Any = nnsight.save(traced.root.output)
+    return output
+
+
+def envoys_of(traced: Traced) -> dict[int, Any]:
+    """What nnsight knows modules by, by the modules' ids."""
+    return {id(envoy._module): envoy for envoy in traced.root.modules()}
+
+
+def in_order(points: Iterable[Point]) -> list[Point]:
+    """Points in the order in which a forward reaches them, each once."""
+    return sorted(set(points), key=lambda point: point.order)
+
+
+def state_at(point: Point, envoys: dict[int, Any]) -> torch.Tensor:
+    """What is at a point, as a view `(rows, positions, width)`; only inside a trace."""
+    envoy = envoys[id(point.module)]
+    state = point.flow.of(envoy.inputs if point.taken else envoy.output)
+    return state if state.dim() == 3 else state.flatten(2)

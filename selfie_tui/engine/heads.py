@@ -1,0 +1,182 @@
+"""The heads of an attention: `z` before its output projection, and where `q`, `k` and `v` of each head are projected.
+
+Which columns of a projection belong to which head is seen from gradients, so that fused projections of any layout
+(contiguous, interleaved per head, per group of key-value heads) need no table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from selfie_tui.engine.inside import FoundPart
+from selfie_tui.engine.points import Point
+from selfie_tui.engine.probing import Attended, Probed, Projected, at_position, reached
+
+Reached = list[tuple[Projected, torch.Tensor]]
+"""Projections and the columns of theirs that something depends on."""
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Where a per-head projection is: in what a module gives, in these columns.
+
+    `columns` is `(heads, head_dim)`: head `h` is `given[..., columns[h]]`; for `k` and `v`, heads are key-value heads.
+    """
+
+    point: Point
+    columns: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Heads:
+    """The heads of an attention.
+
+    `z` is the input of the output projection, `(rows, positions, count * size)` with the heads one after the other;
+    where the model gates its heads (Qwen3-Next) it is what the gate leaves. `out` is what the projection gives: what is
+    added to the stream, or what a post-norm or a multiplier makes that of (Gemma 2, Falcon H1). `q`, `k`, `v` are what
+    is projected, before norms and rotation; None where they are not found.
+    """
+
+    count: int
+    size: int
+    z: Point
+    out: Point
+    transposed: bool
+    q: Projection | None = None
+    k: Projection | None = None
+    v: Projection | None = None
+
+    @property
+    def groups(self) -> int:
+        """The number of key-value heads; that of heads where they are not found."""
+        return self.count if self.v is None else len(self.v.columns)
+
+    def activation(self, name: str) -> tuple[Point, torch.Tensor] | None:
+        """Where `z`, `q`, `k` or `v` is, and the columns of each head, `(heads, head_dim)`."""
+        if name == "z":
+            return self.z, torch.arange(self.count * self.size).reshape(self.count, self.size)
+        found = {"q": self.q, "k": self.k, "v": self.v}.get(name)
+        return None if found is None else (found.point, found.columns)
+
+    @property
+    def weight(self) -> torch.Tensor:
+        """`W_O` by head: `(heads, head_dim, hidden)`, so that `z[h] @ weight[h]` is what a head writes."""
+        matrix: torch.Tensor = self.out.module.weight  # type: ignore[assignment]
+        return (matrix.T if self.transposed else matrix).reshape(self.count, self.size, -1)
+
+    @property
+    def bias(self) -> torch.Tensor | None:
+        """What the projection adds beside the heads."""
+        return getattr(self.out.module, "bias", None)
+
+
+Layout = tuple[int, torch.Tensor]
+"""Which of a region's projections makes something of every head, and the columns `(heads, head_dim)` that do."""
+
+Layouts = dict[tuple[object, ...], tuple[Layout | str, ...]]
+"""The layouts of attentions already seen, by class and shapes: `q`, `k`, `v`, or why there is none."""
+
+
+def find_heads(part: FoundPart, probed: Probed, position: int, known: Layouts) -> tuple[Heads | None, str]:
+    """The heads of an attention and what of them is lacking; `position` is the last one that was run."""
+    region, out = part.region, part.projection
+    if out is None:
+        return None, "no linear layer gives its output"
+    attended, last = probed.attention(region), probed.of(out.given.module, out.given.call)
+    if attended is None or last is None:
+        return None, "no softmax over keys was seen in it"
+    count = attended.heads
+    if out.width % count:
+        return None, f"the input of its output projection is not {count} heads one after the other"
+    before = [each for each in probed.inside(region) if each is not last]
+    look = Look(attended, last.taken, count, before, position)
+    shapes = tuple(tuple(each.given.shape) for each in before)
+    signature = (type(region.module), count, out.width, shapes)
+    if signature not in known:
+        known[signature] = look.layouts() if look.apart() else ("the heads are mixed before the output projection",)
+    layouts = known[signature]
+    if len(layouts) == 1:
+        return None, str(layouts[0])
+    lacking = "; ".join(each for each in layouts if isinstance(each, str))
+    q, k, v = (None if isinstance(each, str) else placed(each, before, part) for each in layouts)
+    heads = Heads(count, out.width // count, out.z, out.given, out.transposed, q, k, v)
+    return heads, lacking
+
+
+def placed(layout: Layout, before: Sequence[Projected], part: FoundPart) -> Projection:
+    """A layout at the projections of one attention."""
+    index, columns = layout
+    return Projection(part.projected[id(before[index].module), before[index].number], columns)
+
+
+@dataclass(frozen=True)
+class Look:
+    """What tells the layout of an attention: one row's tensors, and the projections before the output's."""
+
+    attended: Attended
+    z: torch.Tensor
+    count: int
+    before: Sequence[Projected]
+    position: int
+
+    def mixed(self, head: int) -> torch.Tensor:
+        """A head's share of `z` at the last position."""
+        return at_position(self.z, self.position).reshape(self.count, -1)[head]
+
+    def apart(self) -> bool:
+        """Whether each head's share of `z` comes from that head alone."""
+        source = self.attended.q if self.attended.q is not None else self.attended.scores
+        for head in range(self.count):
+            if source is None or not self.mixed(head).requires_grad:
+                return False
+            (gradient,) = torch.autograd.grad(self.mixed(head).sum(), [source], retain_graph=True, allow_unused=True)
+            heads = [] if gradient is None else gradient.transpose(0, 1).flatten(1).any(1).nonzero().flatten().tolist()
+            if heads != [head]:
+                return False
+        return True
+
+    def layouts(self) -> tuple[Layout | str, ...]:
+        """Where `q`, `k` and `v` of every head are."""
+        attended, last = self.attended, self.position
+        if attended.q is not None and attended.k is not None and attended.v is not None:
+            q, k, v = attended.q[0], attended.k[0], attended.v[0]  # (heads, positions, head_dim)
+            return (
+                self.layout("q", [reached(head[last], self.before, last) for head in q], q.shape[-1]),
+                self.layout("k", [reached(head[0], self.before, 0) for head in k], k.shape[-1]),
+                self.layout("v", [reached(head[0], self.before, 0) for head in v], v.shape[-1]),
+            )
+        assert attended.scores is not None
+        scores = attended.scores[0, :, last, 0]  # (heads,)
+        keys = [reached(score, self.before, 0) for score in scores]
+        both = [reached(self.mixed(head), self.before, 0) for head in range(self.count)]
+        size = at_position(self.z, last).numel() // self.count
+        return (
+            self.layout("q", [reached(score, self.before, last) for score in scores], size),
+            self.layout("k", keys, size),
+            self.layout("v", [without(*pair) for pair in zip(both, keys, strict=True)], size),
+        )
+
+    def layout(self, name: str, heads: Sequence[Reached], size: int) -> Layout | str:
+        """The layout of one of `q`, `k`, `v`, of what each head reaches."""
+        if not all(len(reach) == 1 for reach in heads) or len({id(reach[0][0]) for reach in heads}) > 1:
+            return f"{name} is not made by one projection alone"
+        distinct = list({tuple(reach[0][1].tolist()): None for reach in heads})
+        together = len(distinct) == 1 and len(distinct[0]) % size == 0
+        columns = torch.tensor(distinct[0]).reshape(-1, size) if together else None
+        if columns is None and len({len(each) for each in distinct}) == 1:
+            columns = torch.tensor(distinct)
+        if columns is None or len(set(columns.flatten().tolist())) != columns.numel() or columns.shape[1] != size:
+            return f"{name} does not lie in columns of its own for each head"
+        return next(index for index, each in enumerate(self.before) if each is heads[0][0][0]), columns
+
+
+def without(both: Reached, keys: Reached) -> Reached:
+    """What is reached by a head's values and keys, less its keys."""
+    own = {id(each): columns for each, columns in keys}
+    left = [
+        (each, columns[~torch.isin(columns, own[id(each)])] if id(each) in own else columns) for each, columns in both
+    ]
+    return [(each, columns) for each, columns in left if len(columns)]

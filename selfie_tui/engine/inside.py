@@ -1,0 +1,256 @@
+"""The parts of a block by sums: the tensors inside of it that, added to what it takes, make what it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import prod
+
+import torch
+from torch import nn
+
+from selfie_tui.engine.points import Point, Region, is_projection
+from selfie_tui.engine.stacks import Site
+from selfie_tui.engine.sums import find_sum, tolerance
+from selfie_tui.engine.watching import Call, Slot, Watched
+
+
+@dataclass(frozen=True)
+class Given:
+    """A tensor that a call within a block gave, of the stream's own shape."""
+
+    call: Call
+    slot: Slot
+    value: torch.Tensor
+
+
+@dataclass(frozen=True)
+class OutputProjection:
+    """The projection that gave an attention's output, as it was seen: which call, what it took, and its orientation."""
+
+    given: Point
+    z: Point
+    width: int
+    transposed: bool
+
+
+@dataclass(frozen=True)
+class FoundPart:
+    """A part before its kind is known, and where the outputs of the projections within it are."""
+
+    region: Region
+    out: tuple[Point, ...]
+    projection: OutputProjection | None
+    projected: dict[tuple[int, int], Point]
+
+
+@dataclass(frozen=True)
+class FoundBlock:
+    """A block before the kinds of its parts are known."""
+
+    layer: int
+    parts: tuple[FoundPart, ...]
+    adds: bool
+    mids: tuple[Point, ...] = ()
+    lacking: str = ""
+
+
+@dataclass(frozen=True)
+class Inside:
+    """The calls made within one block, the stream at both of its ends, and where the stream is in tensors."""
+
+    site: Site
+    calls: tuple[Call, ...]
+    pre: torch.Tensor
+    post: torch.Tensor
+    watched: Watched
+    names: dict[int, str]
+
+    def point(self, call: Call, slot: Slot, taken: bool = False, scale: float = 1.0) -> Point:
+        """The place of a tensor of a call."""
+        number = [other.began for other in self.watched.of(call.module)].index(call.began)
+        flow = replace(self.site.given, slot=slot)
+        order = call.began if taken else call.ended
+        return Point(self.names[id(call.module)], call.module, number, flow, order, taken, scale)
+
+    def given(self) -> list[Given]:
+        """The distinct tensors of the stream's shape that calls gave; each at the outermost call that gave it."""
+        found: list[Given] = []
+        for call in sorted(self.calls, key=lambda call: call.ended):
+            for slot, value in call.given.items():
+                if value.shape == self.pre.shape and bool(value.any()):
+                    found = [other for other in found if not torch.equal(other.value, value)]
+                    found.append(Given(call, slot, value))
+        return found
+
+
+def inside_of(site: Site, watched: Watched, names: dict[int, str]) -> Inside:
+    """What happened in a block."""
+    entered, left = watched.of(site.entry)[site.call], watched.of(site.module)[site.call]
+    own = site.entry is site.module
+    calls = tuple(
+        call
+        for call in watched.calls
+        if entered.began <= call.began and call.ended <= left.ended and not (own and call.began == entered.began)
+    )
+    return Inside(site, calls, entered.taken[site.taken.slot], left.given[site.given.slot], watched, names)
+
+
+def take_apart(layer: int, site: Site, watched: Watched, names: dict[int, str]) -> FoundBlock:
+    """The parts of a block, by sums; `names` are paths by modules' ids."""
+    inside = inside_of(site, watched, names)
+    if inside.pre.shape != inside.post.shape:
+        return FoundBlock(layer, (), False, lacking="its input and output differ in shape")
+    given = inside.given()
+    chain = sums_to(inside, given, inside.post)
+    if chain is None:
+        return FoundBlock(layer, (), False, lacking="no tensors inside of the block add up to what it adds")
+    terms, norms = chain
+    spans = [source_of(inside, term) for term, _ in terms]
+    parts = []
+    for place, (term, scale) in enumerate(terms):
+        others = [span for number, span in enumerate(spans) if number != place]
+        region = region_of(inside, spans[place], others)
+        out = (inside.point(term.call, term.slot, scale=scale),)
+        around = inside.watched.of(region.module)[region.call]
+        parts.append(FoundPart(region, out, output_projection(inside, spans[place]), projected_in(inside, around)))
+    mids = tuple(inside.point(norm.call, norm.slot) for norm in norms) if norms else mids_of(inside, terms)
+    return FoundBlock(layer, tuple(parts), not norms, mids)
+
+
+Terms = list[tuple[Given, float]]
+
+
+def sums_to(
+    inside: Inside, given: Sequence[Given], target: torch.Tensor, before: int | None = None
+) -> tuple[Terms, list[Given]] | None:
+    """What is added to a block's input to give `target`, in the order of time, and the norms that were put on sums.
+
+    Where no sum gives it, `target` may be a norm of such a sum, whose first term is such a norm again.
+    """
+    earlier = [each for each in given if before is None or each.call.ended < before]
+    found = find_sum(target - inside.pre, [each.value for each in earlier], target)
+    if found:
+        terms = [(earlier[place], factor) for place, factor in zip(found.terms, found.factors, strict=True)]
+        return sorted(terms, key=lambda term: term[0].call.ended), []
+    for norm, normed in norms_giving(inside, target):
+        parts = [each for each in given if each.call.ended < norm.call.began]
+        for base in (None, *parts):
+            left = normed - (inside.pre if base is None else base.value)
+            here = find_sum(left, [each.value for each in parts if each is not base], normed, most=2)
+            inner = sums_to(inside, given, base.value, base.call.ended + 1) if here and base else ([], [])
+            if here and inner is not None and (base is None or inner[1]):
+                last = [(each, factor) for each, factor in named(here.terms, here.factors, parts, base)]
+                return [*inner[0], *last], [*inner[1], norm]
+    return None
+
+
+def named(
+    terms: Sequence[int], factors: Sequence[float], parts: Sequence[Given], base: Given | None
+) -> Iterator[tuple[Given, float]]:
+    """The terms of a sum over all parts but one."""
+    rest = [each for each in parts if each is not base]
+    yield from ((rest[place], factor) for place, factor in zip(terms, factors, strict=True))
+
+
+def norms_giving(inside: Inside, target: torch.Tensor) -> Iterator[tuple[Given, torch.Tensor]]:
+    """The calls that gave `target` of one other tensor of the stream's shape, and that tensor."""
+    for call in inside.calls:
+        slot = next((slot for slot, value in call.given.items() if same(value, target)), None)
+        taken = [value for value in call.taken.values() if value.shape == target.shape]
+        if slot is not None and len(taken) == 1 and not torch.equal(taken[0], target) and is_small(call.module):
+            yield Given(call, slot, target), taken[0]
+
+
+def same(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether two tensors are equal, bit by bit."""
+    return one.shape == other.shape and torch.equal(one, other)
+
+
+def is_small(module: nn.Module) -> bool:
+    """Whether a module is no more than a norm: without matrices."""
+    return all(parameter.dim() < 2 for parameter in module.parameters())
+
+
+def source_of(inside: Inside, term: Given) -> Given:
+    """What gave a term before the norms that were put on it: Gemma's post-norm is of the sub-layer, not all of it."""
+    while is_small(term.call.module):
+        taken = [value for value in term.call.taken.values() if value.shape == term.value.shape]
+        earlier = [
+            Given(call, slot, value)
+            for call in inside.calls
+            if call.ended < term.call.began
+            for slot, value in call.given.items()
+            if len(taken) == 1 and same(value, taken[0])
+        ]
+        if not earlier:
+            return term
+        term = max(earlier, key=lambda each: each.call.ended)
+    return term
+
+
+def region_of(inside: Inside, source: Given, others: Sequence[Given]) -> Region:
+    """The outermost call around the source of a part that is around no other part's."""
+    around = [
+        call
+        for call in inside.calls
+        if call.began <= source.call.began
+        and source.call.ended <= call.ended
+        and not any(call.began <= other.call.began and other.call.ended <= call.ended for other in others)
+    ]
+    outer = min(around, key=lambda call: call.began, default=source.call)
+    number = [other.began for other in inside.watched.of(outer.module)].index(outer.began)
+    return Region(inside.names[id(outer.module)], outer.module, number)
+
+
+def mids_of(inside: Inside, terms: Terms) -> tuple[Point, ...]:
+    """Where calls take the input plus the first term, plus the first two, and so on; what none takes is left out."""
+    found: list[Point] = []
+    state = inside.pre
+    for term, scale in terms[:-1]:
+        state = state + scale * term.value
+        allowed = tolerance(state.dtype)
+        places = (
+            inside.point(call, slot, taken=True)
+            for call in inside.calls
+            if call.began > term.call.ended
+            for slot, value in call.taken.items()
+            if value.shape == state.shape and bool((value - state).abs().max() <= allowed * state.abs().max())
+        )
+        found += [place for place in [next(places, None)] if place is not None]
+    return tuple(found)
+
+
+def output_projection(inside: Inside, source: Given) -> OutputProjection | None:
+    """The call of a linear layer that gave what a part adds, before norms on it; None if none did."""
+    for call in inside.calls:
+        given, taken = next(iter(call.given.values()), None), next(iter(call.taken.items()), None)
+        if not is_projection(call.module) or given is None or taken is None or call.ended > source.call.ended:
+            continue
+        if given.numel() == source.value.numel() and torch.equal(given.flatten(), source.value.flatten()):
+            point = inside.point(call, taken[0], taken=True)
+            width = prod(taken[1].shape) // prod(given.shape[:-1])
+            return OutputProjection(
+                inside.point(call, next(iter(call.given))),
+                point,
+                width,
+                is_transposed(call.module, width, given.shape[-1]),
+            )
+    return None
+
+
+def projected_in(inside: Inside, around: Call) -> dict[tuple[int, int], Point]:
+    """Where the outputs of projections called within a call are, by module and number of the call."""
+    points = [
+        inside.point(call, next(iter(call.given)))
+        for call in inside.calls
+        if around.began <= call.began and call.ended <= around.ended and is_projection(call.module) and call.given
+    ]
+    return {(id(point.module), point.call): point for point in points}
+
+
+def is_transposed(module: nn.Module, width: int, out: int) -> bool:
+    """Whether a matrix is stored as linear layers store it, `(out, width)`, and not as GPT-2's `Conv1D` does."""
+    weight = module.weight
+    assert isinstance(weight, torch.Tensor)
+    return isinstance(module, nn.Linear) or (width != out and tuple(weight.shape) == (out, width))

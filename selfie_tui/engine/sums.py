@@ -1,0 +1,80 @@
+"""Which tensors of one forward add up to another: the test by which sub-layers are found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import comb
+
+import torch
+
+MOST_TERMS = 4
+"""Most terms of a sum: self-attention, cross-attention or state space, and experts beside a dense network."""
+
+MOST_SUMS = 200_000
+"""Most sums of one length that are tried."""
+
+ROUNDINGS = 16.0
+"""Largest error of a sum in float32, in units of the number format's last place at the size of the stream."""
+ROUNDINGS_IN_HALF = 1.0
+
+BETTER = 0.5
+"""By how much one more term must lower the error: leaving out a small sub-layer may hide in the rounding of bf16."""
+
+
+@dataclass(frozen=True)
+class Sum:
+    """Terms by their index and factor, and the error that is left, relative to the stream."""
+
+    terms: tuple[int, ...]
+    factors: tuple[float, ...]
+    error: float
+
+
+def is_wide(dtype: torch.dtype) -> bool:
+    """Whether a number format has the precision of float32 or more."""
+    return torch.finfo(dtype).eps <= torch.finfo(torch.float32).eps
+
+
+def tolerance(dtype: torch.dtype) -> float:
+    """The largest error of a sum that holds, relative to the norm of the stream that it is added to."""
+    return (ROUNDINGS if is_wide(dtype) else ROUNDINGS_IN_HALF) * torch.finfo(dtype).eps
+
+
+def find_sum(
+    whole: torch.Tensor, parts: Sequence[torch.Tensor], stream: torch.Tensor, most: int = MOST_TERMS
+) -> Sum | None:
+    """The fewest parts that, each by one factor, add up to `whole`, None if there are none; all of one shape.
+
+    `stream` is what the sum was added to: its size says how exact the sum can be. Of several sums of as many parts that
+    with the most factors of one, then the most exact.
+    """
+    if not parts or not bool(whole.any()):
+        return None
+    allowed = tolerance(whole.dtype)
+    rows = torch.stack([part.flatten() for part in parts]).double()  # (parts, numbers)
+    target, size = whole.flatten().double(), float(stream.double().norm())
+    gram, along = rows @ rows.T, rows @ target
+    best: Sum | None = None
+    for count in range(1, min(most, len(parts)) + 1):
+        if comb(len(parts), count) > MOST_SUMS:
+            break
+        chosen = torch.tensor(list(combinations(range(len(parts)), count)))  # (sums, terms)
+        square = gram[chosen.unsqueeze(2), chosen.unsqueeze(1)]
+        factors, info = torch.linalg.solve_ex(square, along[chosen].unsqueeze(2))
+        left = target.square().sum() - (along[chosen] * factors.squeeze(2)).sum(1)
+        likely = (info == 0) & (left <= (2 * allowed * size) ** 2)
+        near = torch.where((factors - 1).abs() <= allowed + 1e-5, torch.ones_like(factors), factors).squeeze(2)
+        sums = [
+            Sum(tuple(chosen[place].tolist()), tuple(near[place].tolist()), error)
+            for place in likely.nonzero().flatten()
+            if (error := float((target - near[place] @ rows[chosen[place]]).norm()) / size) <= allowed
+        ]
+        found = min(sums, key=lambda each: (-each.factors.count(1.0), each.error), default=None)
+        if best is not None:
+            return found if found is not None and found.error <= BETTER * best.error else best
+        best = found
+        if best is not None and is_wide(whole.dtype):
+            return best
+    return best
