@@ -10,10 +10,11 @@ import torch
 from selfie_tui.engine.cells import Layer, layer_number, positions_in
 from selfie_tui.engine.continuing import continue_injected
 from selfie_tui.engine.opening import open_model
+from selfie_tui.engine.reading import read_prompts
 from selfie_tui.engine.results import Readings, collect
 from selfie_tui.engine.selfie import interpret_vectors
 from selfie_tui.engine.sequences import InterpretationPrompt, Prompt, asked
-from selfie_tui.engine.sources import source_of, source_tokens
+from selfie_tui.engine.sources import Source, source_of, source_tokens
 from selfie_tui.errors import RequestError
 from selfie_tui.records import EMBED, Cell, Request
 from selfie_tui.selection import parse_mode
@@ -85,6 +86,8 @@ class ModelAgnosticSelfie:
     ) -> dict[int, torch.Tensor] | list[dict[int, torch.Tensor]]:
         """Residual states by layer, each `(1, tokens, hidden)`, in one forward that holds only what is asked for.
 
+        Several prompts go through the model as one padded batch, where it is seen to take padding.
+
         Args:
             prompt: a text, or several for one dictionary each, as their lengths differ.
             layer_indices: layers (`l` is the output of block `l`, `"embed"` or -1 the input of block 0); all blocks
@@ -96,16 +99,30 @@ class ModelAgnosticSelfie:
             PromptError: for an empty or too long prompt.
             RequestError: for a layer or position that is not there.
         """
-        if not isinstance(prompt, str):
-            return [self.get_activations(each, layer_indices, token_indices, stack) for each in prompt]
-        source = source_of(self.model, prompt, stack)
+        sources = [source_of(self.model, each, stack) for each in ([prompt] if isinstance(prompt, str) else prompt)]
         wanted = range(len(self.model.anatomy.stack(stack).sites)) if layer_indices is None else layer_indices
         layers = [layer_number(layer) for layer in wanted]
-        places = positions_in(source.tokens, range(len(source.tokens)) if token_indices is None else token_indices)
-        if not layers or not places:
+        places = [
+            positions_in(source.tokens, range(len(source.tokens)) if token_indices is None else token_indices)
+            for source in sources
+        ]
+        if not layers or not all(places):
             raise RequestError("No cell is chosen.", "Ask for at least one layer and one token.")
-        states = self.model.read(source.ids, layers, places, prefix=source.prefix)
-        return {layer: states[layer].unsqueeze(0) for layer in layers}
+        found = [
+            {layer: states[layer].unsqueeze(0) for layer in layers} for states in self._states(sources, layers, places)
+        ]
+        return found[0] if isinstance(prompt, str) else found
+
+    def _states(
+        self, sources: Sequence[Source], layers: Sequence[int], places: Sequence[Sequence[int]]
+    ) -> list[dict[int, torch.Tensor]]:
+        """The states of each source at its places, each `(places, hidden)`; in one batch where they are read alike."""
+        if len(sources) > 1 and not any(source.prefix for source in sources):
+            return read_prompts(self.model, [source.ids for source in sources], layers, places)
+        return [
+            self.model.read(source.ids, layers, where, prefix=source.prefix)
+            for source, where in zip(sources, places, strict=True)
+        ]
 
     def inject_activation(
         self,

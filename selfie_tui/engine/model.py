@@ -35,7 +35,7 @@ class Model:
 
     `traced` is its nnsight view. Every forward takes `lock`. `proof` is the verdict of the identities that were run at
     load, `prefix_reuse` whether the cache of a shared prefix may be reused, `cached` whether decoding keeps a cache at
-    all or runs the whole text anew at every step.
+    all or runs the whole text anew at every step, `pads` whether padded rows are as they are alone, None until asked.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Model:
     proof: str = "not proven"
     prefix_reuse: bool = True
     cached: bool = True
+    pads: bool | None = None
     notices: list[str] = field(default_factory=list)
 
     @property

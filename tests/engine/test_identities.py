@@ -1,4 +1,4 @@
-"""The identities that prove the engine right, on nine families built small and random with randomised norms.
+"""The identities that prove the engine right, on families of every build, small and random with randomised norms.
 
 Bitwise where both sides run the same shapes; otherwise to the rounding of float32 sums in another order.
 """
@@ -24,6 +24,8 @@ from tests.engine.zoo import FAMILIES, build, prompt_ids
 ROUNDING = 5e-5
 """Logits here are of size 1 to 30; float32 sums in another order were seen to differ by up to 1e-5."""
 
+MIXTURES = ("random-mixtral", "random-jamba")
+
 LAYERS = (EMBED, 0, 2, 3)
 PRESET = Preset("test", "the message _ _ is")
 
@@ -47,6 +49,12 @@ def decoded(model: Model, plain: Prefilled, vectors: torch.Tensor, layer: int = 
     """Rows decoded for each vector at positions 3 and 4."""
     rows, _ = list(decode(model, plain, Injection(vectors, (3, 4), layer), 0, Limits(8)))[-1]
     return rows
+
+
+def assert_untouched(model: Model, one: torch.Tensor, other: torch.Tensor) -> None:
+    """Both are bitwise the same; in mixtures of experts, whose tokens are computed in groups, but for rounding."""
+    tolerance = ROUNDING if model.name in MIXTURES else 0
+    torch.testing.assert_close(one, other, atol=tolerance, rtol=0)
 
 
 def some_vectors(model: Model) -> torch.Tensor:
@@ -128,7 +136,8 @@ def test_8_a_cell_does_not_depend_on_later_tokens(model: Model) -> None:
     ids = prompt_ids(9)
     changed = ids[:5] + [(token + 31) % 150 + 3 for token in ids[5:]]
     one, other = (model.read(prompt, range(EMBED, model.layers), range(5)) for prompt in (ids, changed))
-    assert all(torch.equal(one[layer], other[layer]) for layer in one)
+    for layer in one:
+        assert_untouched(model, one[layer], other[layer])
 
 
 @pytest.mark.parametrize("layer", [EMBED, 1])
@@ -232,7 +241,7 @@ def test_16_an_injection_changes_no_logit_before_its_position(model: Model, laye
     ids = prompt_ids(17)
     vectors = some_vectors(model)[:1]
     moved = injected(model, ids, Injection(vectors, (5,), layer))
-    assert torch.equal(moved[:, :5], plain_logits(model, ids)[:, :5])
+    assert_untouched(model, moved[:, :5], plain_logits(model, ids)[:, :5])
     assert not torch.equal(moved[:, 5:], plain_logits(model, ids)[:, 5:])
 
 

@@ -1,4 +1,4 @@
-"""Small random models of nine families whose norms are random too, so that a norm applied twice shows."""
+"""Small random models of several families whose norms are random too, so that a norm applied twice shows."""
 
 from __future__ import annotations
 
@@ -13,10 +13,15 @@ from transformers import (
     FalconConfig,
     Gemma2Config,
     GPT2Config,
+    GPTJConfig,
     GPTNeoXConfig,
+    JambaConfig,
     LlamaConfig,
+    MixtralConfig,
     MptConfig,
+    Olmo2Config,
     OPTConfig,
+    Phi3Config,
     PreTrainedTokenizerFast,
     Qwen3Config,
 )
@@ -72,6 +77,34 @@ CONFIGS = {
         vocab_size=VOCABULARY,
         max_position_embeddings=128,
         **SPECIAL,
+    ),
+    "falcon-grouped": lambda layers: FalconConfig(
+        hidden_size=HIDDEN,
+        num_hidden_layers=layers,
+        num_attention_heads=4,
+        num_kv_heads=2,
+        new_decoder_architecture=True,
+        vocab_size=VOCABULARY,
+        max_position_embeddings=128,
+        **SPECIAL,
+    ),
+    "gptj": lambda layers: GPTJConfig(
+        n_layer=layers, n_embd=HIDDEN, n_head=4, rotary_dim=8, vocab_size=VOCABULARY, n_positions=128, **SPECIAL
+    ),
+    "phi3": lambda layers: Phi3Config(num_hidden_layers=layers, **LLAMA_LIKE),
+    "olmo2": lambda layers: Olmo2Config(num_hidden_layers=layers, **LLAMA_LIKE),
+    "mixtral": lambda layers: MixtralConfig(
+        num_hidden_layers=layers, num_local_experts=4, num_experts_per_tok=2, **LLAMA_LIKE
+    ),
+    "jamba": lambda layers: JambaConfig(
+        num_hidden_layers=layers,
+        attn_layer_period=2,
+        attn_layer_offset=1,
+        expert_layer_period=2,
+        num_experts=4,
+        mamba_d_state=8,
+        use_mamba_kernels=False,
+        **LLAMA_LIKE,
     ),
     "mpt": lambda layers: MptConfig(
         d_model=HIDDEN, n_heads=4, n_layers=layers, vocab_size=VOCABULARY, max_seq_len=128, **SPECIAL

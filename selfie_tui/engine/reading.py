@@ -1,0 +1,90 @@
+"""Residual states of many prompts at once: one padded batch, where padding was seen to change nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+
+from selfie_tui.engine import tracing
+from selfie_tui.engine.model import Model
+from selfie_tui.engine.prefilling import never
+from selfie_tui.engine.proof import difference, sample_ids, tolerance_of
+
+TOKENS_A_FORWARD = 4096
+"""Tokens of one batch, its padding included."""
+
+States = dict[int, torch.Tensor]
+"""States by layer, each `(positions, hidden)`."""
+
+
+def read_prompts(
+    model: Model,
+    prompts: Sequence[Sequence[int]],
+    layers: Sequence[int],
+    positions: Sequence[Sequence[int]] | None = None,
+    cancelled: Callable[[], bool] = never,
+) -> list[States]:
+    """The states of every prompt at the layers of the stack that prompts run through first, by default everywhere.
+
+    Decoders are padded on the left, encoders on the right. Prompts go one by one through a model that padding changes;
+    that is found out the first time that prompts of different lengths are read.
+
+    Raises:
+        RequestError: for a layer that the model does not have.
+    """
+    for layer in layers:
+        model.check_layer(layer)
+    places = positions or [range(len(prompt)) for prompt in prompts]
+    found: list[States] = []
+    for batch in batches(prompts):
+        rows, own = [prompts[row] for row in batch], [list(places[row]) for row in batch]
+        if len({len(row) for row in rows}) > 1 and not takes_padding(model):
+            for row, where in zip(rows, own, strict=True):
+                found.append(model.read(row, layers, where, cancelled))
+        else:
+            found += read_padded(model, rows, layers, own, cancelled)
+    return found
+
+
+def batches(prompts: Sequence[Sequence[int]]) -> list[range]:
+    """Runs of prompts that make a batch of at most `TOKENS_A_FORWARD` tokens, in order."""
+    runs: list[range] = []
+    start, longest = 0, 0
+    for row, prompt in enumerate(prompts):
+        longest = max(longest, len(prompt))
+        if row > start and longest * (row + 1 - start) > TOKENS_A_FORWARD:
+            runs.append(range(start, row))
+            start, longest = row, len(prompt)
+    return [*runs, range(start, len(prompts))] if prompts else []
+
+
+def read_padded(
+    model: Model,
+    rows: Sequence[Sequence[int]],
+    layers: Sequence[int],
+    positions: Sequence[Sequence[int]],
+    cancelled: Callable[[], bool] = never,
+) -> list[States]:
+    """The states of prompts that go through the model as one padded batch."""
+    length = max(len(row) for row in rows)
+    shift = [length - len(row) if model.kind == "decoder" else 0 for row in rows]
+    row_of = [row for row, places in enumerate(positions) for _ in places]
+    place_of = [place + shift[row] for row, places in enumerate(positions) for place in places]
+    inputs = model.inputs(rows, use_cache=False)
+    with model.forwards(cancelled):
+        states = tracing.read_residuals(model.traced, "", inputs, layers, (row_of, place_of))
+    split = {layer: state.split([len(places) for places in positions]) for layer, state in states.items()}
+    return [{layer: parts[row].clone() for layer, parts in split.items()} for row in range(len(rows))]
+
+
+def takes_padding(model: Model) -> bool:
+    """Whether a padded row's states are those of the row alone; asked of the model once."""
+    if model.pads is None:
+        ids = sample_ids(model)
+        rows, last = [ids[:3], ids], [model.layers - 1]
+        padded = read_padded(model, rows, last, [[0, 1, 2], [0]])[0][last[0]]
+        alone = model.read(ids[:3], last, [0, 1, 2])[last[0]]
+        scale = float(alone.abs().max().clamp_min(1e-6))
+        model.pads = difference(padded, alone) / scale <= tolerance_of(model)
+    return model.pads
