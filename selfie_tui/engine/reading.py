@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 
 import torch
 
@@ -74,8 +75,11 @@ def read_padded(
     inputs = model.inputs(rows, use_cache=False)
     with model.forwards(cancelled):
         states = tracing.read_residuals(model.traced, "", inputs, layers, (row_of, place_of))
-    split = {layer: state.split([len(places) for places in positions]) for layer, state in states.items()}
-    return [{layer: parts[row].clone() for layer, parts in split.items()} for row in range(len(rows))]
+    ends = list(accumulate(len(places) for places in positions))
+    return [
+        {layer: state[end - len(places) : end].clone() for layer, state in states.items()}
+        for end, places in zip(ends, positions, strict=True)
+    ]
 
 
 def takes_padding(model: Model) -> bool:

@@ -86,7 +86,9 @@ def test_several_prompts_give_a_dictionary_each(selfie: ModelAgnosticSelfie) -> 
     found = selfie.get_activations(prompts, layer_indices=[3])
     assert [states[3].shape[1] for states in found] == [7, 2]
     for prompt, states in zip(prompts, found, strict=True):
-        assert torch.equal(states[3], selfie.get_activations(prompt, layer_indices=[3])[3])
+        alone = selfie.get_activations(prompt, layer_indices=[3])[3]
+        # bf16 keeps 8 bits of a number: a padded batch is summed in another order
+        torch.testing.assert_close(states[3], alone, atol=2**-7 * float(alone.abs().max()), rtol=0)
 
 
 @pytest.mark.parametrize(
