@@ -10,7 +10,8 @@ import torch
 from selfie_tui.engine.cells import positions_in
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts import TargetPrompt, token_texts
-from selfie_tui.engine.results import check_settings, decode_vectors
+from selfie_tui.engine.requests import check_room, check_settings
+from selfie_tui.engine.results import decode_vectors
 from selfie_tui.engine.sources import Source, source_of
 from selfie_tui.engine.vectors import stack_activation
 from selfie_tui.errors import RequestError
@@ -50,7 +51,8 @@ def continue_injected(
         max_new_tokens=max_new_tokens,
         relevancy=False,
     )
-    check_settings(model, request, target)
+    check_settings(request)
+    check_room(model, target, request)
     vectors = stack_activation(model, activation, len(places))
     (reading,) = decode_vectors(model, request, vectors, [source.tokens[places[0]]], target).interpretations
     return torch.tensor([[*source.ids, *(token.id for token in reading.tokens)]], device=model.device)

@@ -57,21 +57,25 @@ def interpret(model: Model, request: Request, cancelled: Callable[[], bool] = ne
     target = build_target(model, request.preset, request.max_new_tokens, request.compat)
     check_room(model, target, request)
     vectors = read_vectors(model, source, request.cells, cancelled)
-    yield from interpret_vectors(model, request, vectors, source.tokens, target, cancelled)
+    tokens = [source.tokens[cell.position] for cell in request.cells]
+    yield from interpret_vectors(model, request, vectors, tokens, target, cancelled)
 
 
 def interpret_vectors(
     model: Model,
     request: Request,
     vectors: torch.Tensor,
-    source: Sequence[Token],
+    tokens: Sequence[Token],
     target: TargetPrompt,
     cancelled: Callable[[], bool] = never,
 ) -> Iterator[Event]:
-    """Interpret `vectors` `(cells, hidden)`, one for each cell of the request; the second half of `interpret`."""
+    """Interpret `vectors` `(cells, hidden)`, one for each cell of the request; the second half of `interpret`.
+
+    `tokens` are what stands at the cells. Vectors `(cells, positions, hidden)` give each position of `target` its own.
+    """
     prefix = target.prefix.ids if target.prefix else ()
     plain = prefill_plain(model, target.ids, cancelled, prefix, target.masks)
-    run = Run(model, request, vectors, tuple(source), target, plain, cancelled)
+    run = Run(model, request, vectors, tuple(tokens), target, plain, cancelled)
     pending = list(range(len(request.cells)))
     rows = rows_that_fit(model, plain, request.max_new_tokens)
     size = max(1, rows // 2 if request.random_control else rows)
@@ -117,7 +121,7 @@ class Run:
     model: Model
     request: Request
     vectors: torch.Tensor
-    source: tuple[Token, ...]
+    at_cells: tuple[Token, ...]
     target: TargetPrompt
     plain: Prefilled
     cancelled: Callable[[], bool]
@@ -275,7 +279,7 @@ class Run:
         relevancies = [token.relevancy for token in tokens if token.relevancy is not None]
         return Interpretation(
             cell=cell,
-            token=self.source[cell.position],
+            token=self.at_cells[index],
             text=text,
             tokens=tokens,
             norm=float(self.vectors[index].float().norm()),

@@ -12,25 +12,30 @@ from selfie_tui.errors import PromptError, RequestError
 from selfie_tui.records import Request, Token
 from selfie_tui.selection import parse_mode
 
-__all__ = ["check_position", "check_room", "read_source", "source_tokens"]
+__all__ = ["check_position", "check_room", "check_settings", "read_source", "source_tokens"]
 
 
 def read_source(model: Model, request: Request) -> Source:
     """The source prompt, once the request is known to fit model and prompt."""
-    parse_mode(request.mode)
+    check_settings(request)
     if not request.prompt.strip():
         raise PromptError("The prompt is empty.", "Type the text whose hidden states you want to read.")
     if not request.cells:
         raise RequestError("No cell is chosen.", "Mark at least one token and one layer.")
-    if request.max_new_tokens < 1:
-        raise RequestError("There is nothing to generate.", "Ask for at least one token.")
-    if not math.isfinite(request.strength) or not 0 <= request.temperature < math.inf:
-        raise RequestError("Strength and temperature must be finite, and temperature not negative.", "Change them.")
     source = source_of(model, request.prompt, request.stack)
     for cell in request.cells:
         model.check_layer(cell.layer, request.stack)
         check_position(source.tokens, cell.position)
     return source
+
+
+def check_settings(request: Request) -> None:
+    """Refuse settings that no run can have."""
+    parse_mode(request.mode)
+    if request.max_new_tokens < 1:
+        raise RequestError("There is nothing to generate.", "Ask for at least one token.")
+    if not math.isfinite(request.strength) or not 0 <= request.temperature < math.inf:
+        raise RequestError("Strength and temperature must be finite, and temperature not negative.", "Change them.")
 
 
 def check_position(source: Sequence[Token], position: int) -> None:

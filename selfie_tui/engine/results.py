@@ -18,8 +18,6 @@ from selfie_tui.engine.requests import check_room, read_source
 from selfie_tui.engine.tables import columns_of, data_frame, rows_of
 from selfie_tui.engine.targets import build_target
 from selfie_tui.records import (
-    EMBED,
-    Cell,
     CellFinished,
     Control,
     ControlFinished,
@@ -116,24 +114,8 @@ def collect_together(model: Model, requests: Sequence[Request]) -> list[Result]:
 def decode_vectors(
     model: Model, request: Request, vectors: torch.Tensor, tokens: Sequence[Token], target: TargetPrompt
 ) -> Result:
-    """The result of a request whose vectors `(cells, hidden)` are in hand, cell `i` being that of `tokens[i]`.
-
-    As `(cells, positions, hidden)` each position of `target` gets a vector of its own.
-    """
-    # the engine looks a cell's token up by the cell's position
-    numbered = replace(request, cells=tuple(Cell(cell.layer, place) for place, cell in enumerate(request.cells)))
-    result = gather(model, numbered, interpret_vectors(model, numbered, vectors, tokens, target))
-    readings = tuple(
-        replace(reading, cell=cell, random=reading.random and replace(reading.random, cell=cell))
-        for reading, cell in zip(result.interpretations, request.cells, strict=True)
-    )
-    return dataclasses.replace(result, request=request, interpretations=readings)
-
-
-def check_settings(model: Model, request: Request, target: TargetPrompt) -> None:
-    """Refuse settings that no run can have; for runs that read no prompt, the preset's text stands in for one."""
-    read_source(model, replace(request, prompt=request.preset.text, cells=(Cell(EMBED, 0),)))
-    check_room(model, target, request)
+    """The result of a request whose vectors are in hand (see `interpreting.interpret_vectors`)."""
+    return gather(model, request, interpret_vectors(model, request, vectors, tokens, target))
 
 
 def gather(model: Model, request: Request, events: Iterable[Event]) -> Result:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import torch
 
 from selfie_tui.engine.model import Model
-from selfie_tui.engine.results import Result, check_settings, collect, decode_vectors
+from selfie_tui.engine.requests import check_room, check_settings
+from selfie_tui.engine.results import Result, collect, decode_vectors
 from selfie_tui.engine.sequences import Prompt, asked
 from selfie_tui.engine.sources import source_tokens
 from selfie_tui.engine.targets import build_target
@@ -119,8 +120,9 @@ def interpret_vectors(
         temperature=temperature,
         seed=seed,
     )
+    check_settings(request)
     target = build_target(model, request.preset, max_new_tokens, request.compat)
-    check_settings(model, request, target)
+    check_room(model, target, request)
     return decode_vectors(model, request, stacked, tokens, target)
 
 
