@@ -73,6 +73,9 @@ class Heads:
         return getattr(self.out.module, "bias", None)
 
 
+OWN = 1.5
+"""A head's share of `z` depends on that head where it has at least one part in this many of all gradients."""
+
 Layout = tuple[int, torch.Tensor]
 """Which of a region's projections makes something of every head, and the columns `(heads, head_dim)` that do."""
 
@@ -127,14 +130,16 @@ class Look:
         return at_position(self.z, self.position).reshape(self.count, -1)[head]
 
     def apart(self) -> bool:
-        """Whether each head's share of `z` comes from that head alone."""
+        """Whether each head's share of `z` comes from that head, but for norms over all (BitNet)."""
         source = self.attended.q if self.attended.q is not None else self.attended.scores
         for head in range(self.count):
             if source is None or not self.mixed(head).requires_grad:
                 return False
-            (gradient,) = torch.autograd.grad(self.mixed(head).sum(), [source], retain_graph=True, allow_unused=True)
-            heads = [] if gradient is None else gradient.transpose(0, 1).flatten(1).any(1).nonzero().flatten().tolist()
-            if heads != [head]:
+            (gradient,) = torch.autograd.grad(
+                self.mixed(head).sum(), [source], retain_graph=True, allow_unused=True, materialize_grads=True
+            )
+            sizes = gradient.reshape(-1, *gradient.shape[-3:]).transpose(0, 1).flatten(1).norm(dim=1)  # (heads,)
+            if sizes[head] * OWN < sizes.sum():
                 return False
         return True
 
@@ -149,7 +154,9 @@ class Look:
                 self.layout("v", [reached(head[0], self.before, 0) for head in v], v.shape[-1]),
             )
         assert attended.scores is not None
-        scores = attended.scores[0, :, last, 0]  # (heads,)
+        # A difference, as what is subtracted from all of a row (its greatest) is of no head's own.
+        scores = attended.scores.reshape(-1, *attended.scores.shape[-3:])[0, :, last]  # (heads, keys)
+        scores = scores[:, 0] - scores[:, 1]
         keys = [reached(score, self.before, 0) for score in scores]
         both = [reached(self.mixed(head), self.before, 0) for head in range(self.count)]
         size = at_position(self.z, last).numel() // self.count

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -71,14 +71,29 @@ class Inside:
         number = [other.began for other in self.watched.of(call.module)].index(call.began)
         flow = replace(self.site.given, slot=slot)
         order = call.began if taken else call.ended
-        return Point(self.names[id(call.module)], call.module, number, flow, order, taken, scale)
+        flat = (call.taken if taken else call.given)[slot].dim() == 2
+        return Point(self.names[id(call.module)], call.module, number, flow, order, taken, scale, flat)
+
+    def stream(self, value: torch.Tensor) -> torch.Tensor | None:
+        """A tensor in the stream's own shape, also where its rows and positions are on one axis; None if it is not."""
+        if value.shape == self.pre.shape:
+            return value
+        flat = self.site.given.axes == (0, 1) and value.shape == (prod(self.pre.shape[:2]), *self.pre.shape[2:])
+        return value.reshape(self.pre.shape) if flat else None
+
+    def streams(self, tensors: Mapping[Slot, torch.Tensor]) -> Iterator[tuple[Slot, torch.Tensor]]:
+        """The tensors of the stream's shape."""
+        for slot, value in tensors.items():
+            stream = self.stream(value)
+            if stream is not None:
+                yield slot, stream
 
     def given(self) -> list[Given]:
         """The distinct tensors of the stream's shape that calls gave; each at the outermost call that gave it."""
         found: list[Given] = []
         for call in sorted(self.calls, key=lambda call: call.ended):
-            for slot, value in call.given.items():
-                if value.shape == self.pre.shape and bool(value.any()):
+            for slot, value in self.streams(call.given):
+                if bool(value.any()):
                     found = [other for other in found if not torch.equal(other.value, value)]
                     found.append(Given(call, slot, value))
         return found
@@ -118,48 +133,49 @@ def take_apart(layer: int, site: Site, watched: Watched, names: dict[int, str]) 
     return FoundBlock(layer, tuple(parts), not norms, mids)
 
 
+MOST_NORMS = 4
+"""Most norms of the stream itself within one block."""
+
 Terms = list[tuple[Given, float]]
 
 
 def sums_to(
-    inside: Inside, given: Sequence[Given], target: torch.Tensor, before: int | None = None
+    inside: Inside, given: Sequence[Given], target: torch.Tensor, depth: int = MOST_NORMS
 ) -> tuple[Terms, list[Given]] | None:
-    """What is added to a block's input to give `target`, in the order of time, and the norms that were put on sums.
+    """What is added to a block's input to give `target`, in the order of time, and the norms put on the stream itself.
 
-    Where no sum gives it, `target` may be a norm of such a sum, whose first term is such a norm again.
+    Where no sum gives it, `target` may be a norm of such a sum (BERT), or what is added to such a norm (MiniMax).
     """
-    earlier = [each for each in given if before is None or each.call.ended < before]
-    found = find_sum(target - inside.pre, [each.value for each in earlier], target)
+    if torch.equal(target, inside.pre):
+        return [], []
+    # what gives the states themselves tells nothing of what is added to them
+    added = [each for each in given if not same(each.value, inside.pre) and not same(each.value, target)]
+    found = find_sum(target - inside.pre, [each.value for each in added], target)
     if found:
-        terms = [(earlier[place], factor) for place, factor in zip(found.terms, found.factors, strict=True)]
+        terms = [(added[place], factor) for place, factor in zip(found.terms, found.factors, strict=True)]
         return sorted(terms, key=lambda term: term[0].call.ended), []
-    for norm, normed in norms_giving(inside, target):
-        parts = [each for each in given if each.call.ended < norm.call.began]
-        for base in (None, *parts):
-            left = normed - (inside.pre if base is None else base.value)
-            here = find_sum(left, [each.value for each in parts if each is not base], normed, most=2)
-            inner = sums_to(inside, given, base.value, base.call.ended + 1) if here and base else ([], [])
-            if here and inner is not None and (base is None or inner[1]):
-                last = [(each, factor) for each, factor in named(here.terms, here.factors, parts, base)]
-                return [*inner[0], *last], [*inner[1], norm]
+    if not depth:
+        return None
+    norms = list(norms_inside(inside, given))
+    for norm, normed in norms:
+        later = [each for each in given if each.call.ended > norm.call.ended and not same(each.value, target)]
+        last = find_sum(target - norm.value, [each.value for each in later], target, most=2)
+        equal = same(norm.value, target)
+        inner = sums_to(inside, given, normed, depth - 1) if last or equal else None
+        if inner is not None:
+            terms = list(zip([later[place] for place in last.terms], last.factors, strict=True)) if last else []
+            return [*inner[0], *terms], [*inner[1], norm]
     return None
 
 
-def named(
-    terms: Sequence[int], factors: Sequence[float], parts: Sequence[Given], base: Given | None
-) -> Iterator[tuple[Given, float]]:
-    """The terms of a sum over all parts but one."""
-    rest = [each for each in parts if each is not base]
-    yield from ((rest[place], factor) for place, factor in zip(terms, factors, strict=True))
-
-
-def norms_giving(inside: Inside, target: torch.Tensor) -> Iterator[tuple[Given, torch.Tensor]]:
-    """The calls that gave `target` of one other tensor of the stream's shape, and that tensor."""
+def norms_inside(inside: Inside, given: Sequence[Given]) -> Iterator[tuple[Given, torch.Tensor]]:
+    """The calls that made one tensor of the stream's shape of one other, without matrices, and that other tensor."""
     for call in inside.calls:
-        slot = next((slot for slot, value in call.given.items() if same(value, target)), None)
-        taken = [value for value in call.taken.values() if value.shape == target.shape]
-        if slot is not None and len(taken) == 1 and not torch.equal(taken[0], target) and is_small(call.module):
-            yield Given(call, slot, target), taken[0]
+        values, taken = dict(inside.streams(call.given)), list(dict(inside.streams(call.taken)).values())
+        if len(values) == len(taken) == 1 and is_small(call.module):
+            ((slot, value),) = values.items()
+            if not torch.equal(taken[0], value):
+                yield Given(call, slot, value), taken[0]
 
 
 def same(one: torch.Tensor, other: torch.Tensor) -> bool:
@@ -173,14 +189,14 @@ def is_small(module: nn.Module) -> bool:
 
 
 def source_of(inside: Inside, term: Given) -> Given:
-    """What gave a term before the norms that were put on it: Gemma's post-norm is of the sub-layer, not all of it."""
-    while is_small(term.call.module):
-        taken = [value for value in term.call.taken.values() if value.shape == term.value.shape]
+    """What gave a term before what is put on it without projections: Gemma's post-norm, Inkling's short convolution."""
+    while not any(is_projection(part) for part in term.call.module.modules()):
+        taken = [value for _, value in inside.streams(term.call.taken)]
         earlier = [
             Given(call, slot, value)
             for call in inside.calls
             if call.ended < term.call.began
-            for slot, value in call.given.items()
+            for slot, value in inside.streams(call.given)
             if len(taken) == 1 and same(value, taken[0])
         ]
         if not earlier:
@@ -214,8 +230,8 @@ def mids_of(inside: Inside, terms: Terms) -> tuple[Point, ...]:
             inside.point(call, slot, taken=True)
             for call in inside.calls
             if call.began > term.call.ended
-            for slot, value in call.taken.items()
-            if value.shape == state.shape and bool((value - state).abs().max() <= allowed * state.abs().max())
+            for slot, value in inside.streams(call.taken)
+            if bool((value - state).abs().max() <= allowed * state.abs().max())
         )
         found += [place for place in [next(places, None)] if place is not None]
     return tuple(found)

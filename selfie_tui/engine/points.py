@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import nn
@@ -29,7 +30,8 @@ class Region:
 class Point:
     """Where a tensor of the forward is: in what the `call`-th call of a module gives, or takes.
 
-    `scale` is by what the block multiplies it before it is added to the stream (Granite's residual multiplier).
+    `scale` is by what the block multiplies it before it is added to the stream (Granite's residual multiplier). A
+    `flat` tensor has rows and positions on one axis (OPT, experts).
     `order` is its time: a forward reaches points in that order.
     """
 
@@ -40,6 +42,15 @@ class Point:
     order: int
     taken: bool = False
     scale: float = 1.0
+    flat: bool = False
+
+    def of(self, value: Any, rows: int) -> torch.Tensor:
+        """The tensor inside a module's arguments or result, as a view `(rows, positions, width)`."""
+        if self.flat:
+            tensor = replace(self.flow, axes=(0, 1), offset=0).of(value)
+            return tensor.view(rows, -1, tensor.shape[-1])[:, self.flow.offset :]
+        tensor = self.flow.of(value)
+        return tensor if tensor.dim() == 3 else tensor.flatten(2)
 
 
 def is_projection(module: nn.Module) -> bool:

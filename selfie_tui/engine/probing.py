@@ -34,7 +34,10 @@ class Projected:
 
 @dataclass(frozen=True)
 class Attended:
-    """A call of the softmax or of the fused attention: `scores` `(1, heads, queries, keys)`, or `q`, `k`, `v`."""
+    """A call of the softmax or of the fused attention: `scores` `(1, heads, queries, keys)`, or `q`, `k`, `v`.
+
+    `scores` may lack the first axis; `q`, `k` and `v` are `(1, heads, positions, head_dim)`.
+    """
 
     within: frozenset[Key]
     scores: torch.Tensor | None = None
@@ -48,7 +51,7 @@ class Attended:
         if self.q is not None:
             return int(self.q.shape[1])
         assert self.scores is not None
-        return int(self.scores.shape[1])
+        return int(self.scores.shape[-3])
 
 
 @dataclass(frozen=True)
@@ -94,9 +97,8 @@ class Attentions(TorchFunctionMode):
                 self.note(q=q, k=k, v=v)
         elif name == "softmax":
             scores = args[0] if args else kwargs["input"]
-            if scores.dim() == 3 and scores.shape[0] > 1:
-                scores = scores.unsqueeze(0)  # (1, heads, queries, keys)
-            if scores.dim() == 4 and scores.shape[0] == 1 and scores.requires_grad:
+            of_heads = (scores.dim(), scores.shape[0] > 1) in ((3, True), (4, False))
+            if of_heads and min(scores.shape[-2:]) > 1 and scores.requires_grad:
                 self.note(scores=scores)
         return func(*args, **kwargs)
 

@@ -9,8 +9,8 @@ from math import comb
 
 import torch
 
-MOST_TERMS = 4
-"""Most terms of a sum: self-attention, cross-attention or state space, and experts beside a dense network."""
+MOST_TERMS = 5
+"""Most terms of a sum: LongCat's blocks have two attentions, two dense networks, and experts."""
 
 MOST_SUMS = 200_000
 """Most sums of one length that are tried."""
@@ -47,6 +47,7 @@ def find_sum(
 ) -> Sum | None:
     """The fewest parts that, each by one factor, add up to `whole`, None if there are none; all of one shape.
 
+    Factors are greater than zero, as a state of the stream less what was added to it is no part of what is added.
     `stream` is what the sum was added to: its size says how exact the sum can be. Of several sums of as many parts that
     with the most factors of one, then the most exact.
     """
@@ -64,7 +65,7 @@ def find_sum(
         square = gram[chosen.unsqueeze(2), chosen.unsqueeze(1)]
         factors, info = torch.linalg.solve_ex(square, along[chosen].unsqueeze(2))
         left = target.square().sum() - (along[chosen] * factors.squeeze(2)).sum(1)
-        likely = (info == 0) & (left <= (2 * allowed * size) ** 2)
+        likely = (info == 0) & (factors > 0).all(1).squeeze(1) & (left <= (2 * allowed * size) ** 2)
         near = torch.where((factors - 1).abs() <= allowed + 1e-5, torch.ones_like(factors), factors).squeeze(2)
         sums = [
             Sum(tuple(chosen[place].tolist()), tuple(near[place].tolist()), error)

@@ -128,26 +128,26 @@ def read_activations(traced: Traced, inputs: dict[str, Any], activations: Sequen
 
     The forward stops after the last point that is needed.
     """
-    envoys = envoys_of(traced)
+    envoys, rows = envoys_of(traced), rows_of(inputs)
     points = in_order(point for activation in activations for point in activation.points)
     found: dict[Point, torch.Tensor]
     with torch.no_grad(), traced.root.trace(**inputs) as tracer:
         found = nnsight.save({})
         for point in points:
             for _ in tracer.iter[point.call]:
-                found[point] = state_at(point, envoys).clone()
+                found[point] = state_at(point, envoys, rows).clone()
         tracer.stop()
     return [activation.of([found[point] for point in activation.points]) for activation in activations]
 
 
 def run_patched(traced: Traced, inputs: dict[str, Any], patches: Sequence[Patch]) -> Any:
     """The model's output for a batch in which values are written over activations, each row with its own."""
-    envoys = envoys_of(traced)
+    envoys, rows = envoys_of(traced), rows_of(inputs)
     points = in_order(point for patch in patches for point in patch.activation.points)
     with torch.no_grad(), traced.root.trace(**inputs) as tracer:
         for point in points:
             for _ in tracer.iter[point.call]:
-                state = state_at(point, envoys)
+                state = state_at(point, envoys, rows)
                 for patch in patches:
                     if point in patch.activation.points:
                         patch.write(point, state)
@@ -165,8 +165,12 @@ def in_order(points: Iterable[Point]) -> list[Point]:
     return sorted(set(points), key=lambda point: point.order)
 
 
-def state_at(point: Point, envoys: dict[int, Any]) -> torch.Tensor:
+def state_at(point: Point, envoys: dict[int, Any], rows: int) -> torch.Tensor:
     """What is at a point, as a view `(rows, positions, width)`; only inside a trace."""
     envoy = envoys[id(point.module)]
-    state = point.flow.of(envoy.inputs if point.taken else envoy.output)
-    return state if state.dim() == 3 else state.flatten(2)
+    return point.of(envoy.inputs if point.taken else envoy.output, rows)
+
+
+def rows_of(inputs: dict[str, Any]) -> int:
+    """How many rows a batch has."""
+    return len(next(value for value in inputs.values() if isinstance(value, torch.Tensor)))
