@@ -11,7 +11,9 @@ from collections.abc import Sequence
 
 from selfie_tui import ENGINE_THREAD, __version__
 
-DEVICES = "auto, mps, cuda, cuda:1, cpu"
+DEVICES = "mps, cuda, cuda:1, cpu, or all (spread over all GPUs)"
+DTYPES = "fp32, bf16, fp16, or on CUDA 8bit, 4bit"
+STACKS = ("encoder", "decoder")
 EXIT_CODES = "exit codes: 0 done · 1 the run failed · 2 wrong usage · 3 the model could not be opened · 130 interrupted"
 
 
@@ -95,7 +97,7 @@ def add_model(to: argparse.ArgumentParser) -> None:
     """The options that choose a model and where it runs."""
     to.add_argument("--model", default="demo", help="demo (bundled), a folder, or a hub id (default: demo)")
     to.add_argument("--device", default="auto", help=f"{DEVICES} (default: auto, the best there is)")
-    to.add_argument("--dtype", default="auto", help="fp32, bf16, fp16 (default: auto, the checkpoint's own)")
+    to.add_argument("--dtype", default="auto", help=f"{DTYPES} (default: auto, the checkpoint's own)")
 
 
 def add_interpret(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -103,7 +105,9 @@ def add_interpret(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     run = commands.add_parser(
         "interpret",
         help="interpret cells of a prompt and print what the model says of them",
-        description="Interpret cells of a prompt: results on stdout, narration on stderr.",
+        description="Interpret cells of a prompt: results on stdout, narration on stderr. An encoder-decoder takes a "
+        "prompt as '[INST]what the encoder reads[/INST] what the decoder has written'; an encoder fills in each [MASK] "
+        "of the interpretation prompt, or N masks at its end.",
         epilog=EXIT_CODES,
         allow_abbrev=False,
     )
@@ -111,9 +115,11 @@ def add_interpret(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     add_model(run)
     run.add_argument("--layers", default="all", help="such as embed,0-7 or all (default: all); -1 is the last one")
     run.add_argument("--tokens", default="-1", help="positions such as 3,4 or 2-5 or all (default: -1, the last one)")
+    run.add_argument("--stack", choices=STACKS, default="", help="which stack of a model is read (default: the first)")
     run.add_argument("--preset", default="summarize", help="the interpretation prompt, by name (default: summarize)")
     run.add_argument("--template", metavar="TEXT", help="an interpretation prompt of your own, with placeholders")
     run.add_argument("--placeholder", default="_", help="what stands for the activation in --template (default: _)")
+    run.add_argument("--compat", action="store_true", help="overwrite the positions that published code does")
     run.add_argument("--inject", default="embed", metavar="LAYER", help="where it is written (default: embed)")
     run.add_argument("--mode", default="replace", help="replace, blend, add, replace-norm, add-norm or unit")
     run.add_argument("--strength", type=float, default=1.0, help="the mode's strength (default: 1)")

@@ -16,6 +16,7 @@ import msgspec
 from selfie_tui.errors import RequestError, SelfieError
 from selfie_tui.glyphs import bar
 from selfie_tui.jobs import Engine, Jobs
+from selfie_tui.kinds import layers_told, most_layers, stack_named, stacks_of, written_stack
 from selfie_tui.presets import preset_called
 from selfie_tui.records import (
     Cell,
@@ -144,7 +145,8 @@ def interpret(client: Client, arguments: argparse.Namespace) -> int:
         narrate(str(error))
         return NO_MODEL
     try:
-        request = make_request(arguments, model, preset, prompt, tokens_of(client, prompt))
+        stack = chosen_stack(model, arguments.stack)
+        request = make_request(arguments, model, preset, prompt, stack, tokens_of(client, prompt, stack))
     except RequestError as error:
         narrate(str(error))
         return WRONG_USAGE
@@ -170,6 +172,19 @@ def chosen_preset(arguments: argparse.Namespace) -> Preset:
     return preset_called(arguments.preset)
 
 
+def chosen_stack(model: ModelInfo, name: str) -> str:
+    """The stack that is read, as a request names it, narrated where the model has several.
+
+    Raises:
+        RequestError: if the model has no such stack.
+    """
+    stack = written_stack(model, name)
+    others = [other.name for other in stacks_of(model) if stack and other.name != stack]
+    for other in others:
+        narrate(f"reads the {stack}; --stack {other} reads the {other}")
+    return stack
+
+
 def load(client: Client, arguments: argparse.Namespace) -> ModelInfo:
     """Load the model, narrating."""
     started = time.monotonic()
@@ -186,27 +201,28 @@ def load(client: Client, arguments: argparse.Namespace) -> ModelInfo:
     if model is None:
         raise Failed("The model did not load.", "Try again.")
     seconds = time.monotonic() - started
-    narrate(f"{model.title} · {model.device} · {model.dtype} · {model.layers} layers · {model.proof} · {seconds:.1f} s")
+    where = f"{model.device} · {model.dtype} · {layers_told(model)}"
+    narrate(f"{model.title} · {where} · {model.proof} · {seconds:.1f} s")
     return model
 
 
-def tokens_of(client: Client, prompt: str) -> tuple[Token, ...]:
-    """The tokens of the source prompt, as the model sees them."""
-    for event in client.run(Tokenize(prompt), until=PromptTokens):
+def tokens_of(client: Client, prompt: str, stack: str) -> tuple[Token, ...]:
+    """The tokens of the source prompt that run through the stack."""
+    for event in client.run(Tokenize(prompt, stack), until=PromptTokens):
         if isinstance(event, PromptTokens):
             return event.tokens
     return ()
 
 
 def make_request(
-    arguments: argparse.Namespace, model: ModelInfo, preset: Preset, prompt: str, tokens: tuple[Token, ...]
+    arguments: argparse.Namespace, model: ModelInfo, preset: Preset, prompt: str, stack: str, tokens: tuple[Token, ...]
 ) -> Request:
     """The request that the arguments stand for; layer by layer within a token."""
     if not prompt.strip():
         raise RequestError("The prompt is empty.", "Give the text whose hidden states you want to read.")
-    layers = parse_layers(arguments.layers, model.layers)
+    layers = parse_layers(arguments.layers, stack_named(model, stack).layers)
     positions = parse_positions(arguments.tokens, len(tokens))
-    where = parse_layers(arguments.inject, model.layers)
+    where = parse_layers(arguments.inject, most_layers(model))
     if len(where) != 1:
         raise RequestError("The injection layer must be one layer.", "Write embed or a number.")
     return Request(
@@ -221,6 +237,8 @@ def make_request(
         random_control=arguments.random_control,
         temperature=arguments.temperature,
         seed=arguments.seed,
+        stack=stack,
+        compat=arguments.compat,
     )
 
 

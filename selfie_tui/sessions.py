@@ -10,7 +10,7 @@ from typing import BinaryIO, Literal
 
 import msgspec
 
-from selfie_tui.records import Control, Interpretation, Request
+from selfie_tui.records import Control, Interpretation, ModelInfo, Request
 
 SECONDS_BETWEEN_SYNCS = 1.0
 """What is written survives the process at once; what is synced survives the machine, and costs a disk's answer."""
@@ -19,12 +19,16 @@ Ending = Literal["finished", "cancelled", "failed"]
 
 
 class RunBegan(msgspec.Struct, frozen=True, tag=True):
-    """A run: its number in the session, its model, and the request that all its readings answer."""
+    """A run: its number in the session, its model, and the request that all its readings answer.
+
+    `info` is what the model said of itself: device, number format, and the verdict of its proof. Older files lack it.
+    """
 
     run: int
     model: str
     began: str
     request: Request
+    info: ModelInfo | None = None
 
 
 class Read(msgspec.Struct, frozen=True, tag=True):

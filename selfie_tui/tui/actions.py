@@ -63,9 +63,11 @@ _ROWS: dict[Scope, tuple[tuple[str, str, str, str, str], ...]] = {
     ),
     "main": (
         ("run.start", "enter,ctrl+r", "interpret", "Interpret", "read the marked tokens at the marked layers"),
+        ("stack.next", "s,alt+s", "next_stack", "Other stack", "read a model's decoder, or its encoder again"),
         ("edit.prompt", "i", "edit_prompt", "Edit the prompt", "go to the prompt's text"),
         ("edit.preset", "e", "edit_preset", "Edit the interpretation prompt", "write an interpretation prompt"),
         ("edit.model", "o", "edit_model", "Open a model by name", "type a hub id or a folder"),
+        ("model.about", "m", "about_model", "About the model", "the loaded model, and what its proof found, in full"),
         ("search.find", "/", "search", "Search", "search the interpretations"),
         ("search.next", "n", "find(1)", "Next match", "to the next match"),
         ("search.previous", "N", "find(-1)", "Match before", "to the match before"),
@@ -173,7 +175,8 @@ _HINTS = {
 """The words for the hint line."""
 
 _PALETTE = frozenset({
-    "run.start", "log.filter", "log.bars", "edit.prompt", "edit.preset", "edit.model", "search.find", "search.next",
+    "run.start", "stack.next", "model.about", "log.filter", "log.bars", "edit.prompt", "edit.preset", "edit.model",
+    "search.find", "search.next",
     "search.previous", "copy.here", "copy.all", "pane.model", "pane.prompt", "pane.ask", "pane.layers", "pane.log",
     "pane.zoom", "app.help", "app.theme", "app.repaint", "app.quit",
 })  # fmt: skip

@@ -265,6 +265,7 @@ class SelfieApp(WireApp[None], inherit_bindings=False):
         wanted = work.loading.name if work.loading else work.model.name if work.model else ""
         cached = catalog.cached_models(paths.hub_cache_dir())
         self.main.models.show_offers(catalog.offers(wanted, self.memory.recent, cached))
+        self.main.models.show_gpus(catalog.gpus(visible=os.environ.get("CUDA_VISIBLE_DEVICES")))
 
     # Keys ---------------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from selfie_tui.kinds import MASK, masks_filled
 from selfie_tui.presets import PRESETS
 from selfie_tui.records import EMBED, MODES, Cell, Mode, Preset, Request, layer_name
 
@@ -29,8 +30,8 @@ class Asked(msgspec.Struct, frozen=True):
     stop: str = "end"
     random_control: bool = False
 
-    def request(self, prompt: str, cells: tuple[Cell, ...]) -> Request:
-        """The run that asks this of these cells."""
+    def request(self, prompt: str, cells: tuple[Cell, ...], stack: str = "") -> Request:
+        """The run that asks this of these cells of a stack."""
         return Request(
             prompt=prompt,
             cells=cells,
@@ -41,7 +42,15 @@ class Asked(msgspec.Struct, frozen=True):
             max_new_tokens=self.max_new_tokens,
             stop=STOPS[self.stop],
             random_control=self.random_control,
+            stack=stack,
         )
+
+    def fills(self, kind: str) -> str:
+        """What an encoder does with the interpretation prompt: `fills 12 masks`; nothing for other kinds of model."""
+        if kind != "encoder":
+            return ""
+        count = masks_filled(self.preset.text, self.max_new_tokens)
+        return f"fills {count} mask{'' if count == 1 else 's'}"
 
 
 class Setting(NamedTuple):
@@ -51,14 +60,15 @@ class Setting(NamedTuple):
     written: Callable[[Asked], str]
     behind: str
     changed: Callable[[Asked, int, AskBounds], Asked]
-    told: Callable[[Asked], str]
+    told: Callable[[Asked, AskBounds], str]
 
 
 class AskBounds(NamedTuple):
-    """What can be chosen: the presets, and the model's number of blocks."""
+    """What can be chosen: the presets, and the model's number of blocks; and the kind of model that is asked."""
 
     presets: tuple[Preset, ...] = PRESETS
     blocks: int = 0
+    kind: str = "decoder"
 
 
 def _near(values: Sequence[object], value: object, step: int) -> int:
@@ -115,24 +125,32 @@ STOPS_TOLD = {
 }
 
 
-def _source_told(asked: Asked) -> str:
+def _source_told(asked: Asked, bounds: AskBounds) -> str:
     return asked.preset.source or "an interpretation prompt of your own: e edits it"
+
+
+def _tokens_told(asked: Asked, bounds: AskBounds) -> str:
+    if bounds.kind != "encoder":
+        return "tokens to generate at most"
+    if MASK in asked.preset.text:
+        return f"the text's own {MASK} are filled in, from left to right"
+    return f"mask tokens to fill in, at the end; or write {MASK} into the text"
 
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("", lambda asked: asked.preset.name, "", _preset, _source_told),
     Setting(
-        "at", lambda asked: layer_name(asked.injection_layer), "", _layer, lambda asked: "the layer that is written to"
+        "at", lambda asked: layer_name(asked.injection_layer), "", _layer, lambda *_: "the layer that is written to"
     ),
-    Setting("", lambda asked: asked.mode, "", _mode, lambda asked: MODES_TOLD[asked.mode]),
-    Setting("×", lambda asked: f"{asked.strength:g}", "", _strength, lambda asked: "the strength s of the injection"),
-    Setting("", lambda asked: str(asked.max_new_tokens), "tokens", _tokens, lambda asked: "tokens to generate at most"),
-    Setting("to", lambda asked: asked.stop, "", _stop, lambda asked: STOPS_TOLD[asked.stop]),
+    Setting("", lambda asked: asked.mode, "", _mode, lambda asked, bounds: MODES_TOLD[asked.mode]),
+    Setting("×", lambda asked: f"{asked.strength:g}", "", _strength, lambda *_: "the strength s of the injection"),
+    Setting("", lambda asked: str(asked.max_new_tokens), "tokens", _tokens, _tokens_told),
+    Setting("to", lambda asked: asked.stop, "", _stop, lambda asked, bounds: STOPS_TOLD[asked.stop]),
     Setting(
         "random",
         lambda asked: "on" if asked.random_control else "off",
         "",
         _random,
-        lambda asked: "also read a random direction for each cell",
+        lambda *_: "also read a random direction for each cell",
     ),
 )

@@ -1,4 +1,4 @@
-"""Which models can be offered without asking anybody: the bundled one, those used before, those in the hub's cache."""
+"""What can be offered without asking anybody: models that are bundled, used before or in the hub's cache; GPUs."""
 
 from __future__ import annotations
 
@@ -39,6 +39,15 @@ def offers(current: str, recent: Iterable[str], cached: Iterable[str]) -> tuple[
     for name in on_disk:
         known.setdefault(name, "cached")
     return tuple(Offer(name, where) for name, where in known.items())
+
+
+def gpus(devices: Path = Path("/dev"), visible: str | None = None) -> int:
+    """How many NVIDIA GPUs this process may use, by their device files and `visible`, CUDA's own list of them.
+
+    It is a guess for what to offer, as torch, which knows, is not imported before a model is loaded.
+    """
+    found = len(list(devices.glob("nvidia[0-9]*")))
+    return found if visible is None else min(found, len([name for name in visible.split(",") if name.strip()]))
 
 
 def _hub_id(folder: str) -> str:

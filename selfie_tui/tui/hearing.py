@@ -24,10 +24,12 @@ from selfie_tui.records import (
     PreviewPreset,
     Progress,
     PromptTokens,
+    ReadLens,
     Tokenize,
 )
 from selfie_tui.sessions import Controlled, Read, RunBegan, RunEnded, timestamp
 from selfie_tui.tui.runs import CONTROL
+from selfie_tui.tui.telling import note_on
 
 if TYPE_CHECKING:
     from selfie_tui.tui.screens.main import MainScreen
@@ -43,7 +45,7 @@ def _started(screen: MainScreen, event: JobStarted) -> None:
     run = screen.work.run(event)
     if run is not None:
         screen.log_view.update_header(run)
-        screen.app.session.append(RunBegan(run.number, run.model, timestamp(), run.request))
+        screen.app.session.append(RunBegan(run.number, run.model, timestamp(), run.request, run.info))
     screen.tell_status()
 
 
@@ -54,22 +56,17 @@ def _model_progress(screen: MainScreen, event: ModelProgress) -> None:
 
 def _model_ready(screen: MainScreen, event: ModelReady) -> None:
     screen.work.ready(event.model)
-    screen.settings.show_blocks(event.model.layers)
-    screen.layer_list.show_layers(event.model.layers)
-    screen.tokens_of = ""
-    screen.tokenize()
-    screen.work.preview(screen.settings.asked)
+    screen.show_model(event.model)
     screen.app.model_ready(event.model)
     screen.tell_status()
 
 
 def _prompt_tokens(screen: MainScreen, event: PromptTokens) -> None:
-    if event.prompt != screen.prompt_text.value:
+    if event.prompt != screen.prompt_text.value or event.stack != screen.work.stack:
         return
     screen.tokens_of = event.prompt
     screen.tokens.show_tokens(event.tokens)
-    if not event.tokens:
-        screen.tokens.show_note("an empty prompt has no tokens")
+    screen.tokens.show_note(note_on(event))
     screen.run_if_ready()
     screen.tell_status()
 
@@ -79,8 +76,9 @@ def _preset_tokens(screen: MainScreen, event: PresetTokens) -> None:
 
 
 def _lens_read(screen: MainScreen, event: LensRead) -> None:
-    screen.work.keep_lens(event.prompt, event.position, event.rows)
-    if event.prompt == screen.tokens_of and event.position == screen.tokens.cursor:
+    screen.work.keep_lens(event)
+    here = (screen.work.stack, screen.tokens_of, screen.tokens.cursor)
+    if (event.stack, event.prompt, event.position) == here:
         screen.show_lens()
 
 
@@ -136,6 +134,8 @@ def _cancelled(screen: MainScreen, event: JobCancelled) -> None:
 def _failed(screen: MainScreen, event: JobFailed) -> None:
     task = screen.work.closed(event)
     match task:
+        case Tokenize(stack=stack) | ReadLens(stack=stack) if stack != screen.work.stack:
+            return  # asked before another stack or model was there; what is shown has been asked for anew
         case Tokenize():
             screen.tokens_of = ""
             screen.tokens.show_tokens(())

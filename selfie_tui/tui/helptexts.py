@@ -6,8 +6,8 @@ from selfie_tui.tui.actions import Scope
 
 METHOD = (
     "Self-interpretation (SelfIE, Patchscopes): the hidden state of one token at one layer is written over the "
-    "placeholders of an interpretation prompt, and the model goes on writing. What it writes is a reading of that "
-    "state."
+    "placeholders of an interpretation prompt, and the model goes on writing; an encoder, such as BERT, fills in the "
+    "prompt's mask tokens instead. What it writes is a reading of that state."
 )
 
 RELEVANCY = (
@@ -48,13 +48,23 @@ ASK = (
     "was there; add adds it; replace-norm and add-norm bring it to the norm of what was there; unit gives it length "
     "1. strength scales it (replace and replace-norm have none). to cuts a reading after a sentence or a line. "
     "Tokens in [brackets] will be overwritten. e writes an interpretation prompt of your own, with _ as "
-    "placeholder."
+    "placeholder. An encoder fills in each [MASK] that you write, from left to right, or else as many masks at the end "
+    "as the number of tokens says. An encoder-decoder's encoder reads what stands in [INST]…[/INST], its decoder goes "
+    "on with what comes after; placeholders may be in either."
+)
+
+STACKS = (
+    "A model with an encoder and a decoder, such as T5, has two stacks of layers: s goes from one to the other. Each "
+    "has tokens, marks and a lens of its own. Write [INST]what the encoder reads[/INST] what the decoder has written; "
+    "the decoder's first token is its start token."
 )
 
 MODELS = (
-    "enter loads the model under the cursor with the device and precision below. Any folder or hub id with a causal "
-    "language model can be typed; what is not in the cache is downloaded. The verdict in the status line is that of "
-    "identities which are tried on every model at load: if its hooks are not proven, do not trust its readings."
+    "enter loads the model under the cursor with the device and precision below. Any folder or hub id with a language "
+    "model can be typed: a decoder, an encoder-decoder or an encoder; what is not in the cache is downloaded. 8bit and "
+    "4bit need CUDA; all, offered where there are several GPUs, spreads a model over them. The verdict in the status "
+    "line is that of identities which are tried on every model at load, and m shows it in full: if the hooks are not "
+    "proven, do not trust the readings."
 )
 
 PROMPT = (
@@ -63,9 +73,9 @@ PROMPT = (
 )
 
 TEXTS: dict[Scope, tuple[str, ...]] = {
-    "prompt": (METHOD, PROMPT, MARKS),
-    "tokens": (METHOD, PROMPT, MARKS, LENS),
-    "layers": (LENS, MARKS),
+    "prompt": (METHOD, PROMPT, STACKS, MARKS),
+    "tokens": (METHOD, PROMPT, STACKS, MARKS, LENS),
+    "layers": (LENS, STACKS, MARKS),
     "ask": (ASK, METHOD),
     "models": (MODELS,),
     "log": (RELEVANCY, CONTROL, LIMITS, METHOD),

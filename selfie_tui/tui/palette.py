@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.fuzzy import FuzzySearch
 from textual.widgets import Input
 
+from selfie_tui.kinds import stacks_of
 from selfie_tui.records import EMBED, MODES, layer_name
 from selfie_tui.tui.actions import ACTIONS, Action, keys_of
 from selfie_tui.tui.asked import MODES_TOLD
@@ -72,8 +73,9 @@ def provider() -> type[Provider]:
 def commands(app: SelfieApp) -> Iterator[Command]:
     """Actions first, then what can be chosen."""
     main = app.main
+    work = main.work
     for action in ACTIONS:
-        if action.palette:
+        if action.palette and (action.id != "stack.next" or work.other_stack):
             keys = " ".join(keys_of(action, app.keymap))
             yield Command(f"{action.title}  [{keys}]", action.help, partial(_do, app, action))
     asked, bounds = main.settings.asked, main.settings.bounds
@@ -88,6 +90,8 @@ def commands(app: SelfieApp) -> Iterator[Command]:
     for layer in range(EMBED, bounds.blocks):
         told = "the layer that is written to"
         yield Command(f"Inject at: {layer_name(layer)}", told, partial(main.ask, change(injection_layer=layer)))
+    for stack in stacks_of(work.model) if work.model and work.other_stack else ():
+        yield Command(f"Stack: {stack.name}", "the stack that is read", partial(main.turn_to, stack.name))
     for theme in sorted(app.available_themes):
         yield Command(f"Theme: {prose(theme)}", "colours", partial(setattr, app, "theme", theme))
     for offer in main.models.offers:

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from selfie_tui import text
 from selfie_tui.glyphs import bar
-from selfie_tui.records import Cell, Control, GeneratedToken, Interpretation, Request, Token, layer_name
+from selfie_tui.records import Cell, Control, GeneratedToken, Interpretation, ModelInfo, Request, Token, layer_name
 from selfie_tui.tui.flow import Part, flow_parts, joined
 from selfie_tui.tui.look import Look, Piece, Pieces, Role, cells, heat, padded, share
 
@@ -50,6 +50,7 @@ class Run:
     control: Control | None = None
     growing: dict[int, str] = field(default_factory=dict)
     readings: dict[int, Interpretation] = field(default_factory=dict)
+    info: ModelInfo | None = None
 
     def cell(self, index: int) -> Cell:
         """The cell of a reading."""
@@ -130,6 +131,8 @@ def header_line(run: Run, layout: Layout) -> Pieces:
     asked = f"{look.prose(request.preset.name)} at {layer_name(request.injection_layer)}, {request.mode}"
     if request.strength != 1.0:
         asked += f" ×{request.strength:g}"
+    if request.stack:
+        asked = f"{request.stack} · {asked}"
     prompt = look.prose(request.prompt)
     room = layout.room - text.width(asked) - text.width(told) - 8
     quoted = f"“{_tail(prompt, room - 2)}”" if room >= 8 else ""
@@ -179,7 +182,9 @@ def plain_header(run: Run) -> str:
     asked = (
         f"{request.preset.name} at {layer_name(request.injection_layer)}, {request.mode}, strength {request.strength:g}"
     )
-    return f"# {run.model} · {asked} · {request.prompt!r}"
+    proof = f" ({run.info.proof})" if run.info else ""
+    stack = f"{request.stack} · " if request.stack else ""
+    return f"# {run.model}{proof} · {stack}{asked} · {request.prompt!r}"
 
 
 def folded(shown: str) -> str:

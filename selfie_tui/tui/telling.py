@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from selfie_tui.records import ModelInfo, Progress
+from selfie_tui.kinds import layers_told
+from selfie_tui.records import ModelInfo, Progress, PromptTokens
 from selfie_tui.tui.actions import ACTIONS, Scope, by_scope, hints, keys_of
 from selfie_tui.tui.look import Look, Piece, Pieces
 from selfie_tui.tui.widgets.layers import LayerList
@@ -43,21 +44,34 @@ def model_state(work: Work) -> tuple[str, str, str]:
 
 
 def reads(tokens: TokenStrip, layers: LayerList, look: Look) -> str:
-    """What a run would read: `reads 8 of × 9 layers`."""
+    """What a run would read: `reads 8 of × 9 layers`, or `… decoder layers` where there are two stacks."""
     positions, read = tokens.read, layers.read
     if not positions or not read:
         return ""
     token = tokens.tokens[positions[0]].text
     one = f"{positions[0]} {look.prose(token).strip() or look.visible(token)}"
     what = one if len(positions) == 1 else f"{len(positions)} tokens"
-    return f"reads {what} × {len(read)} layer{'' if len(read) == 1 else 's'}"
+    whose = f"{layers.stack} " if layers.stack else ""
+    return f"reads {what} × {len(read)} {whose}layer{'' if len(read) == 1 else 's'}"
 
 
-def hint_line(scopes: tuple[Scope, ...], keymap: Mapping[str, str], *, typing: bool) -> list[tuple[str, str]]:
-    """Keys of the focused widget, then those for panes and help, then the others."""
+def note_on(event: PromptTokens) -> str:
+    """What is to be known of a prompt's tokens: that there are none, or how a decoder gets more than its first."""
+    if not event.tokens:
+        return "an empty prompt has no tokens"
+    if event.stack == "decoder" and "[/INST]" not in event.prompt:
+        return "write [INST]encoder's text[/INST] decoder's text"
+    return ""
+
+
+def hint_line(
+    scopes: tuple[Scope, ...], keymap: Mapping[str, str], *, typing: bool, stack: str = ""
+) -> list[tuple[str, str]]:
+    """Keys of the focused widget, then those for the other `stack`, for panes and help, then the others."""
     told = hints((*scopes, "main", "app"), keymap, typing=typing)
     first, last = (key_of(action, keymap, -1 if typing else 0) for action in ("pane.model", "pane.log"))
     always = [(key_of("back", keymap), "leave")] if typing else []
+    always += [(key_of("stack.next", keymap, -1 if typing else 0), stack)] if stack else []
     always += [(f"{first}–{last[-1]}", "panes"), *(hint for hint in told if hint[1] == "help")]
     own = 2 if typing else 1 + sum(bool(action.hint) for action in by_scope(*scopes) if action.scope != "list")
     others = [hint for hint in told if hint not in always]
@@ -70,16 +84,30 @@ def key_of(action_id: str, keymap: Mapping[str, str], which: int = 0) -> str:
     return keys_of(action, keymap)[which]
 
 
-def model_pieces(model: ModelInfo | None, prose: Prose) -> Pieces:
-    """Model, device, precision and the verdict of the identities."""
+def model_pieces(model: ModelInfo | None, prose: Prose, key: str) -> tuple[Pieces, ...]:
+    """Model, kind, device, precision and the verdict of the identities, from the fullest to the barest.
+
+    `key` is told where the verdict has more to it than fits a line.
+    """
     if model is None:
-        return (Piece("no model", "dim"),)
-    proven = "fail" not in model.proof.lower()
-    return (
-        Piece(prose(model.title or model.name), "strong"),
-        Piece(f" · {prose(model.device)} · {prose(model.dtype)} · ", "dim"),
-        Piece(prose(model.proof), "good" if proven else "warn"),
+        return ((Piece("no model", "dim"),),)
+    name = Piece(prose(model.title or model.name), "strong")
+    kind = () if model.kind == "decoder" else (f" · {prose(layers_told(model))}", f" · {prose(model.kind)}")
+    place = f" · {prose(model.device)} · {prose(model.dtype)}"
+    found = verdict(model, prose)
+    end = (
+        (Piece(" · ", "dim"), found) if found.role == "good" else (Piece(" · ", "dim"), Piece(f"{key} ", "key"), found)
     )
+    told = [f"{kind[0]}{place}", f"{kind[1]}{place}"] if kind else []
+    return tuple((name, Piece(middle, "dim"), *end) for middle in (*told, place, ""))
+
+
+def verdict(model: ModelInfo, prose: Prose) -> Piece:
+    """What the identities found, in the role of its severity, and marked where it is not `proven`."""
+    proof = prose(model.proof)
+    if proof == "proven":
+        return Piece(proof, "good")
+    return Piece(f"! {proof}", "bad" if proof.startswith("differs") else "warn")
 
 
 def progress_pieces(progress: Progress | None, cancelling: bool, escape: str) -> Pieces:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from selfie_tui.jobs import QUICK
+from selfie_tui.kinds import stack_named, stacks_of
 from selfie_tui.records import (
     Cell,
     Event,
@@ -14,6 +15,7 @@ from selfie_tui.records import (
     JobFailed,
     JobFinished,
     JobStarted,
+    LensRead,
     LensRow,
     LoadModel,
     ModelInfo,
@@ -21,6 +23,7 @@ from selfie_tui.records import (
     PreviewPreset,
     Progress,
     ReadLens,
+    StackInfo,
     Task,
     Token,
     Tokenize,
@@ -57,8 +60,10 @@ class Work:
         self.progress: Progress | None = None
         self.wanted = False
         """A run was asked for and waits for the model, or for the tokens of the prompt."""
+        self.stack = ""
+        """The stack that is read, where the model has several; "" where it has one."""
         self._tasks: dict[int, Task] = {}
-        self._lenses: dict[tuple[str, int], tuple[LensRow, ...]] = {}
+        self._lenses: dict[tuple[str, str, int], tuple[LensRow, ...]] = {}
 
     # Asking ----------------------------------------------------------------------------------------------------------
 
@@ -70,27 +75,27 @@ class Work:
     def tokenize(self, prompt: str) -> None:
         """Ask for the tokens of a prompt, if there is a model to ask."""
         if self.model is not None:
-            self._submit(Tokenize(prompt))
+            self._submit(Tokenize(prompt, self.stack))
 
     def preview(self, asked: Asked) -> None:
-        """Ask which tokens of the interpretation prompt will be overwritten."""
+        """Ask which tokens of the interpretation prompt will be overwritten, and which ones filled in."""
         if self.model is not None:
-            self._submit(PreviewPreset(asked.preset))
+            self._submit(PreviewPreset(asked.preset, asked.max_new_tokens))
 
     def lens(self, prompt: str, position: int) -> tuple[LensRow, ...] | None:
         """The lens at a position if it has been read; else it is asked for."""
-        rows = self._lenses.get((prompt, position))
+        rows = self._lenses.get((self.stack, prompt, position))
         if rows is None and self.model is not None:
-            self._submit(ReadLens(prompt, position))
+            self._submit(ReadLens(prompt, position, stack=self.stack))
         return rows
 
     def has_lens(self, prompt: str, position: int) -> bool:
         """Whether the lens at a position has been read."""
-        return (prompt, position) in self._lenses
+        return (self.stack, prompt, position) in self._lenses
 
     def interpret(self, asked: Asked, prompt: str, tokens: Sequence[Token], cells: tuple[Cell, ...]) -> Run | None:
         """Submit a run; None when the same one is under way already."""
-        request = asked.request(prompt, cells)
+        request = asked.request(prompt, cells, self.stack)
         name = self.model.name if self.model else ""
         if any(
             run.request == request and run.model == name
@@ -100,7 +105,8 @@ class Work:
             return None
         number = self._submit(Interpret(request))
         read = {cell.position for cell in cells}
-        run = Run(number, name, request, {token.position: token for token in tokens if token.position in read})
+        sources = {token.position: token for token in tokens if token.position in read}
+        run = Run(number, name, request, sources, info=self.model)
         self.runs[number] = run
         return run
 
@@ -148,16 +154,33 @@ class Work:
         return self.runs.get(event.job)
 
     def ready(self, model: ModelInfo) -> None:
-        """Another model is the current one: nothing that was read with the one before holds."""
+        """Another model is the current one: nothing that was read with the one before holds.
+
+        Its decoder is read where the decoder of the one before was; of a model with one stack, that one.
+        """
         self.model = model
+        names = [stack.name for stack in stacks_of(model)]
+        self.stack = "" if len(names) == 1 else self.stack if self.stack in names else names[0]
         self.loading = self.load_step = None
         self._lenses.clear()
 
-    def keep_lens(self, prompt: str, position: int, rows: tuple[LensRow, ...]) -> None:
+    @property
+    def layers(self) -> int:
+        """Layers of the stack that is read."""
+        return stack_named(self.model, self.stack).layers if self.model else 0
+
+    @property
+    def other_stack(self) -> StackInfo | None:
+        """The stack after the one that is read, the first after the last; None where there is no other."""
+        stacks = stacks_of(self.model) if self.model else ()
+        here = next((place for place, stack in enumerate(stacks) if stack.name == self.stack), 0)
+        return stacks[(here + 1) % len(stacks)] if len(stacks) > 1 else None
+
+    def keep_lens(self, event: LensRead) -> None:
         """Keep a lens for the next time the cursor is there."""
         if len(self._lenses) >= LENS_KEPT:
             self._lenses.pop(next(iter(self._lenses)))
-        self._lenses[prompt, position] = rows
+        self._lenses[event.stack, event.prompt, event.position] = event.rows
 
     def started(self, event: JobStarted) -> None:
         """A long job left the queue."""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from selfie_tui.errors import Cancelled, LoadError, SelfieError
+from selfie_tui.errors import Cancelled, LoadError, RequestError, SelfieError
 from selfie_tui.records import (
     EMBED,
     Cell,
@@ -34,6 +34,7 @@ from selfie_tui.records import (
     PromptTokens,
     ReadLens,
     Request,
+    StackInfo,
     Task,
     Token,
     Tokenize,
@@ -58,6 +59,9 @@ class FakeEngine:
     notices: tuple[Notice, ...] = ()
     done: list[Task] = field(default_factory=list)
     name: str = "demo"
+    proof: str = "proven"
+    kind: str = "decoder"
+    stacks: tuple[StackInfo, ...] = ()
 
     def __post_init__(self) -> None:
         self.loaded.set()
@@ -68,18 +72,20 @@ class FakeEngine:
         match task:
             case LoadModel():
                 yield from self._load(task, cancelled)
-            case Tokenize(prompt=prompt):
-                yield PromptTokens(prompt=prompt, tokens=words(prompt))
-            case PreviewPreset(preset=preset):
-                slots = tuple(
-                    PromptToken(token, token.text.strip() == preset.placeholder) for token in words(preset.text)
+            case Tokenize(prompt=prompt, stack=stack):
+                yield PromptTokens(prompt=prompt, tokens=self._source(prompt, stack), stack=stack)
+            case PreviewPreset(preset=preset, max_new_tokens=count):
+                text = preset.text + " [MASK]" * (
+                    count if self.kind == "encoder" and "[MASK]" not in preset.text else 0
                 )
+                slots = tuple(PromptToken(token, token.text.strip() == preset.placeholder) for token in words(text))
                 if any(slot.overwritten for slot in slots):
                     yield PresetTokens(preset=preset, tokens=slots)
                 else:
                     yield PresetTokens(preset=preset, problem=f"There is no {preset.placeholder} in it. Write one.")
-            case ReadLens(prompt=prompt, position=position):
-                yield LensRead(prompt=prompt, position=position, rows=self._lens(prompt, position))
+            case ReadLens(prompt=prompt, position=position, stack=stack):
+                rows = self._lens(self._source(prompt, stack)[position].text, position, self._blocks(stack))
+                yield LensRead(prompt=prompt, position=position, rows=rows, stack=stack)
             case Interpret(request=request):
                 yield from self._interpret(request, cancelled)
 
@@ -90,19 +96,31 @@ class FakeEngine:
             raise LoadError("There is no model called missing.", "Check its name.")
         self.name = task.name
         yield from self.notices
-        yield ModelReady(model=info(task.name, self.blocks))
+        yield ModelReady(model=info(task.name, self.blocks, self.proof, self.kind, self.stacks))
 
-    def _lens(self, prompt: str, position: int) -> tuple[LensRow, ...]:
-        text = words(prompt)[position].text
+    def _source(self, prompt: str, stack: str) -> tuple[Token, ...]:
+        """The tokens of a stack: of two stacks, the decoder has its start token and what comes after `[/INST]`."""
+        known = [known.name for known in self.stacks] or [self.kind]
+        if stack not in ("", *known):
+            raise RequestError(f"This model has no {stack}.", f"Choose of: {', '.join(known)}.")
+        if self.kind != "encoder-decoder":
+            return words(prompt)
+        read, _, written = prompt.removeprefix("[INST]").partition("[/INST]")
+        return words(f"<pad>{written}" if stack == "decoder" else read) if prompt else ()
+
+    def _blocks(self, stack: str) -> int:
+        return next((known.layers for known in self.stacks if known.name == stack), self.blocks)
+
+    def _lens(self, text: str, position: int, blocks: int) -> tuple[LensRow, ...]:
         return tuple(
-            LensRow(Cell(layer, position), (LensToken(f"{text}{layer}", (layer + 1) / (self.blocks + 1)),), 1.0, 0)
-            for layer in (EMBED, *range(self.blocks))
+            LensRow(Cell(layer, position), (LensToken(f"{text}{layer}", (layer + 1) / (blocks + 1)),), 1.0, 0)
+            for layer in (EMBED, *range(blocks))
         )
 
     def _interpret(self, request: Request, cancelled: Callable[[], bool]) -> Iterator[Event]:
         if self.fail is not None:
             raise self.fail
-        source = words(request.prompt)
+        source = self._source(request.prompt, request.stack)
         cells = len(request.cells)
         yield Growing(texts=((-1, CONTROL_TEXT[:5]), *((index, "the") for index in range(cells))))
         yield Progress(cells_done=0, cells=cells, steps_done=1, steps=cells * 3, seconds_left=2.0)
@@ -156,6 +174,15 @@ def generated(text: str, effect: float | None) -> tuple[GeneratedToken, ...]:
     )
 
 
-def info(name: str, blocks: int) -> ModelInfo:
-    """What a model of so many blocks would say of itself."""
-    return ModelInfo(name, name, "llama", blocks, 256, 4096, 512, 4_900_000, "cpu", "bfloat16", "hooks proven", False)
+def info(
+    name: str, blocks: int, proof: str = "proven", kind: str = "decoder", stacks: tuple[StackInfo, ...] = ()
+) -> ModelInfo:
+    """What a model of so many blocks, in its first stack if it names any, would say of itself."""
+    blocks = stacks[0].layers if stacks else blocks
+    sizes = (blocks, 256, 4096, 512, 4_900_000)
+    return ModelInfo(name, name, "llama", *sizes, "cpu", "bfloat16", proof, False, kind, stacks)
+
+
+def encoder_decoder(encoder: int = 6, decoder: int = 6) -> FakeEngine:
+    """An engine whose model has two stacks of so many layers."""
+    return FakeEngine(kind="encoder-decoder", stacks=(StackInfo("encoder", encoder), StackInfo("decoder", decoder)))

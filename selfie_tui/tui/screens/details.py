@@ -12,6 +12,7 @@ from selfie_tui.tui.flow import flow
 from selfie_tui.tui.look import Look, Piece, Pieces, heat
 from selfie_tui.tui.runs import CONTROL, Run
 from selfie_tui.tui.screens.page import PageScreen
+from selfie_tui.tui.telling import verdict
 from selfie_tui.tui.widgets.log import HEADER, Log
 
 LENGTH = 10
@@ -86,7 +87,10 @@ def _of_request(run: Run, room: int, look: Look) -> list[Pieces]:
         f"{request.mode} · strength {request.strength:g} · {request.max_new_tokens} tokens · {run.told()}"
     )
     lines = flow([Piece(asked, "dim")], room)
-    lines += flow([Piece("read from: ", "dim"), Piece(look.prose(request.prompt))], room)
+    if run.info is not None:
+        lines += flow([Piece("the hooks: ", "dim"), verdict(run.info, look.prose)], room)
+    source = f"read from the {request.stack}: " if request.stack else "read from: "
+    lines += flow([Piece(source, "dim"), Piece(look.prose(request.prompt))], room)
     return lines + flow([Piece("read with: ", "dim"), Piece(look.prose(request.preset.text))], room)
 
 

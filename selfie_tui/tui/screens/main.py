@@ -2,53 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from textual import events, on
-from textual.timer import Timer
 from textual.widgets import Input
 
-from selfie_tui.records import Cell, Event
+from selfie_tui.kinds import most_layers
+from selfie_tui.records import Cell, Event, ModelInfo
 from selfie_tui.tui import hearing
 from selfie_tui.tui.actions import Scope, bindings
 from selfie_tui.tui.asked import Asked
-from selfie_tui.tui.screens.panes import PaneScreen
-from selfie_tui.tui.telling import hint_line, key_of, model_pieces, model_state, reads, under_way
+from selfie_tui.tui.screens.source import SourceScreen
+from selfie_tui.tui.telling import hint_line, key_of, model_pieces, model_state, under_way
 from selfie_tui.tui.widgets.ask import AskSettings
 from selfie_tui.tui.widgets.field import Field
 from selfie_tui.tui.widgets.layers import LayerList
 from selfie_tui.tui.widgets.log import Log
 from selfie_tui.tui.widgets.models import ModelList
-from selfie_tui.tui.widgets.tokens import TokenStrip
 from selfie_tui.tui.work import Work
 
-if TYPE_CHECKING:
-    from selfie_tui.tui.app import SelfieApp
 
-TYPING_PAUSE = 0.08
-"""Seconds without a key after which what was typed is looked at."""
-
-STALE = 0.2
-"""Seconds for which the lens of the token before may stand while the cursor's own is being read."""
-
-DRAFT_PAUSE = 0.5
-"""Seconds without a key after which the draft is saved."""
-
-
-class MainScreen(PaneScreen, inherit_bindings=False):
+class MainScreen(SourceScreen, inherit_bindings=False):
     """All of the program that is not a page above it."""
 
     BINDINGS = bindings("main")
     AUTO_FOCUS = "#prompt-text"
-    app: SelfieApp
 
     def __init__(self, work: Work, prompt: str, model: str, device: str, dtype: str) -> None:
-        super().__init__(device, dtype)
-        self.work = work
+        super().__init__(work, device, dtype)
         self._first_prompt, self._first_model = prompt, model
-        self._typing: Timer | None = None
-        self._drafting: Timer | None = None
-        self._stale: Timer | None = None
 
     def on_mount(self) -> None:
         """Say what is not known yet, and look into the cache of models once the screen is drawn."""
@@ -66,67 +46,10 @@ class MainScreen(PaneScreen, inherit_bindings=False):
 
     # What the panes tell ------------------------------------------------------------------------------------------
 
-    @on(Input.Changed, "#prompt-text")
-    def prompt_changed(self) -> None:
-        """Ask for the new tokens when the typing pauses, and save the draft when it pauses longer."""
-        if self._typing is not None:
-            self._typing.stop()
-        if self._drafting is not None:
-            self._drafting.stop()
-        self._typing = self.set_timer(TYPING_PAUSE, self.tokenize)
-        self._drafting = self.set_timer(DRAFT_PAUSE, self.save_draft)
-
-    def tokenize(self) -> None:
-        """Ask for the prompt's tokens."""
-        self.work.tokenize(self.prompt_text.value)
-
-    def save_draft(self) -> None:
-        """Keep the prompt for the next start."""
-        self.app.remember(draft=self.prompt_text.value)
-
-    @on(TokenStrip.Moved)
-    def token_moved(self) -> None:
-        """Let the lens follow the token cursor."""
-        self.tell_reads()
-        self.show_lens()
-
-    def show_lens(self) -> None:
-        """Show the lens at the token cursor, now or when it has been read."""
-        if self.tokens.tokens:
-            rows = self.work.lens(self.tokens_of, self.tokens.cursor)
-            if rows is not None:
-                self.layer_list.show_lens(rows)
-            elif self._stale is None:
-                self._stale = self.set_timer(STALE, self.blank_stale_lens)
-
-    def blank_stale_lens(self) -> None:
-        """Take away a lens of another token when the cursor's own is not there in time."""
-        self._stale = None
-        if self.tokens.tokens and not self.work.has_lens(self.tokens_of, self.tokens.cursor):
-            self.layer_list.show_lens(())
-
-    tokens_of = ""
-    """The prompt whose tokens are shown."""
-
-    @on(TokenStrip.Above)
-    def to_text(self) -> None:
-        """Go up from the tokens to the text."""
-        self.set_focus(self.prompt_text)
-
-    @on(LayerList.Marked)
-    def layers_marked(self) -> None:
-        """Say how much would be read."""
-        self.tell_reads()
-
-    @on(LayerList.TokenStep)
-    def token_step(self, event: LayerList.TokenStep) -> None:
-        """Move the token cursor from the layers."""
-        self.tokens.action_step(event.step)
-
     @on(AskSettings.Moved)
     def setting_moved(self) -> None:
         """Say what the setting does."""
-        self.panes[2].tell_below(self.app.look.prose(self.settings.told()) if self.settings.has_focus else "")
+        self.panes[2].tell_below(self.app.look.prose(self.settings.told()))
 
     @on(AskSettings.Changed)
     def asked_changed(self, event: AskSettings.Changed) -> None:
@@ -189,19 +112,36 @@ class MainScreen(PaneScreen, inherit_bindings=False):
         work, prose = self.work, self.app.look.prose
         leaving = isinstance(self.focused, Field)  # the first escape leaves the field
         escape = " ".join([key_of("back", self.app.keymap)] * (2 if leaving else 1))
-        self.status.tell(model_pieces(work.model, prose), under_way(work, escape, prose))
+        about = key_of("model.about", self.app.keymap)
+        self.status.tell(model_pieces(work.model, prose, about), under_way(work, escape, prose))
         self.models.show_state(*model_state(work))
-
-    def tell_reads(self) -> None:
-        """Say on the prompt's border what a run would read."""
-        self.panes[1].tell_below(reads(self.tokens, self.layer_list, self.app.look))
 
     def tell_hints(self) -> None:
         """Write the hint line for what has the focus."""
         scopes: tuple[Scope, ...] = getattr(self.focused, "SCOPES", ())
-        self.hints.tell(hint_line(scopes, self.app.keymap, typing=isinstance(self.focused, Field)))
+        other = self.work.other_stack
+        stack = other.name if other and self.pane_here.id in ("prompt", "layers") else ""
+        self.hints.tell(hint_line(scopes, self.app.keymap, typing=isinstance(self.focused, Field), stack=stack))
 
     # Actions ------------------------------------------------------------------------------------------------------
+
+    def show_model(self, model: ModelInfo) -> None:
+        """Another model is there: show the stack that is read of it, and what its kind does when it is asked."""
+        self.show_stacks()
+        self.settings.show_model(most_layers(model), model.kind)
+        self.preset_view.kind = model.kind
+        self.work.preview(self.settings.asked)
+        self.setting_moved()
+        self.tell_hints()
+
+    def action_about_model(self) -> None:
+        """Open what there is to know of the model."""
+        if self.work.model is None:
+            self.app.tell("No model is loaded yet.", "information")
+            return
+        from selfie_tui.tui.screens.about import AboutScreen
+
+        self.app.push_screen(AboutScreen(self.work.model))
 
     def load(self, name: str) -> None:
         """Load a model with the device and precision that the list shows."""

@@ -23,6 +23,7 @@ class PaneScreen(Screen[None], inherit_bindings=False):
 
     def __init__(self, device: str, dtype: str) -> None:
         super().__init__()
+        self._narrow, self._stack = False, ""
         self.status = StatusLine(id="status")
         self.hints = HintLine(id="hints")
         self.models = ModelList(device, dtype, id="models")
@@ -112,11 +113,22 @@ class PaneScreen(Screen[None], inherit_bindings=False):
 
     def on_resize(self, event: events.Resize) -> None:
         """Say in the titles which panes share a place."""
-        narrow = 60 <= event.size.width < 100
-        self.panes[0].heading = "Model·4 Layers" if narrow else "Model"
-        self.panes[3].heading = "Layers·1 Model" if narrow else "Layers"
-        self.panes[0].retitle()
-        self.panes[3].retitle()
+        self._narrow = 60 <= event.size.width < 100
+        self._retitle()
+
+    def name_stack(self, stack: str) -> None:
+        """Say in the titles which stack of the model is read, "" where there is one."""
+        self._stack = stack
+        self._retitle()
+
+    def _retitle(self) -> None:
+        model, prompt, _, layers, _ = self.panes
+        told = f" · {self._stack}" if self._stack else ""
+        model.heading = "Model·4 Layers" if self._narrow else "Model"
+        prompt.heading = f"Prompt{told}"
+        layers.heading = f"{self._stack or 'Layers'}·1 Model" if self._narrow else f"Layers{told}"
+        for pane in (model, prompt, layers):
+            pane.retitle()
 
     def look_changed(self) -> None:
         """Draw everything again in another theme."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain, groupby
 from typing import ClassVar
 
 import msgspec
@@ -46,9 +47,9 @@ class AskSettings(Lines, can_focus=True):
     def on_mount(self) -> None:
         self._lay_out()
 
-    def show_blocks(self, blocks: int) -> None:
-        """Keep the injection layer inside a model of so many blocks."""
-        self.bounds = self.bounds._replace(blocks=blocks)
+    def show_model(self, blocks: int, kind: str) -> None:
+        """Keep the injection layer inside a model of so many blocks, and speak of what its kind does."""
+        self.bounds = self.bounds._replace(blocks=blocks, kind=kind)
         self.ask(msgspec.structs.replace(self.asked, injection_layer=min(self.asked.injection_layer, blocks - 1)))
 
     def ask(self, asked: Asked) -> None:
@@ -78,8 +79,10 @@ class AskSettings(Lines, can_focus=True):
         return tuple(line)
 
     def told(self) -> str:
-        """What the setting under the cursor does."""
-        return SETTINGS[self.cursor].told(self.asked)
+        """What the setting under the cursor does; where the keys go elsewhere, what an encoder fills in."""
+        if not self.has_focus:
+            return self.asked.fills(self.bounds.kind)
+        return SETTINGS[self.cursor].told(self.asked, self.bounds)
 
     def _setting(self, place: int, setting: Setting) -> Pieces:
         value = self.look.prose(setting.written(self.asked))
@@ -125,17 +128,35 @@ class AskSettings(Lines, can_focus=True):
             self.action_step(under[-1] - self.cursor)
 
 
-def slot_pieces(tokens: Sequence[PromptToken], look: Look) -> list[Piece]:
-    """An interpretation prompt as running text in which every token that will be overwritten stands in brackets."""
+def slot_pieces(tokens: Sequence[PromptToken], look: Look, *, masked: bool = False) -> list[Piece]:
+    """An interpretation prompt as running text in which every token that will be overwritten stands in brackets.
+
+    In a `masked` prompt the masks that will be filled in stand out, those of a row as one: `[MASK]×12`.
+    """
     pieces: list[Piece] = []
-    for token in tokens:
-        shown = look.prose(token.token.text)
-        if token.overwritten:
-            lead = " " if shown.startswith(" ") else ""
-            pieces += [Piece(lead), Piece(f"[{shown.strip() or look.visible(token.token.text)}]", "slot")]
-        else:
-            pieces.append(Piece(shown))
+    for mask, grouped in groupby(tokens, lambda token: masked and is_mask(token)):
+        row = list(grouped)
+        pieces += _masks(row, look) if mask else chain.from_iterable(_slot(token, look) for token in row)
     return pieces
+
+
+def _slot(token: PromptToken, look: Look) -> list[Piece]:
+    shown = look.prose(token.token.text)
+    if not token.overwritten:
+        return [Piece(shown)]
+    lead = " " if shown.startswith(" ") else ""
+    return [Piece(lead), Piece(f"[{shown.strip() or look.visible(token.token.text)}]", "slot")]
+
+
+def _masks(row: list[PromptToken], look: Look) -> list[Piece]:
+    many = f"×{len(row)}" if len(row) > 1 else ""
+    return [Piece(" "), Piece(look.prose(row[0].token.text).strip() + many, "accent")]
+
+
+def is_mask(token: PromptToken) -> bool:
+    """Whether a token is one that an encoder fills in, by how tokenizers write it: `[MASK]`, `<mask>`."""
+    text = token.token.text.strip(" ▁Ġ").casefold()
+    return not token.overwritten and "mask" in text and text[:1] in "[<" and text[-1:] in "]>"
 
 
 class PresetView(Lines):
@@ -145,6 +166,7 @@ class PresetView(Lines):
         super().__init__(id=id)
         self.shown: PresetTokens | None = None
         self.preset: Preset = PRESETS[0]
+        self.kind = "decoder"
         self._lines: list[Pieces] = []
 
     def show_preset(self, preset: Preset) -> None:
@@ -174,7 +196,7 @@ class PresetView(Lines):
         if self.problem:
             words = [Piece("cannot be used: ", "bad"), Piece(self.look.prose(self.problem), "bad")]
         elif self.shown is not None and self.shown.preset == self.preset:
-            words = slot_pieces(self.shown.tokens, self.look)
+            words = slot_pieces(self.shown.tokens, self.look, masked=self.kind == "encoder")
         else:
             words = [Piece(self.look.prose(self.preset.text), "dim")]
         low = self.app.size.height < TALL

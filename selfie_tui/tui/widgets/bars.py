@@ -6,19 +6,25 @@ from selfie_tui.tui.look import Piece, Pieces, cells, clipped
 from selfie_tui.tui.widgets.lines import Lines
 
 NAME = " selfie "
+LEAST = 28
+"""Cells that the last piece gets at least where it must be clipped: enough for `! differs by 3e-04 at identity 4`'s
+beginning."""
 
 
 class StatusLine(Lines):
-    """The model on the left; on the right, what is running, how long still, and how to stop it."""
+    """The model on the left; on the right, what is running, how long still, and how to stop it.
+
+    The left is given in several versions, the fullest first; the first one that fits is shown.
+    """
 
     DEFAULT_CSS = "StatusLine { height: 1; }"
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.left: Pieces = ()
+        self.left: tuple[Pieces, ...] = ()
         self.right: Pieces = ()
 
-    def tell(self, left: Pieces, right: Pieces) -> None:
+    def tell(self, left: tuple[Pieces, ...], right: Pieces) -> None:
         """Show this, if it is something else."""
         if (left, right) != (self.left, self.right):
             self.left, self.right = left, right
@@ -30,9 +36,20 @@ class StatusLine(Lines):
     def pieces(self, index: int) -> Pieces:
         room = self.size.width
         right = clipped(self.right, room - len(NAME))
-        left = clipped((Piece(NAME, "key"), *self.left), room - cells(right) - 1)
+        left = fitting([(Piece(NAME, "key"), *version) for version in self.left], room - cells(right) - 1)
         gap = " " * (room - cells(left) - cells(right) - (1 if right else 0))
         return (*left, Piece(gap), *right)
+
+
+def fitting(versions: list[Pieces], room: int) -> Pieces:
+    """The first version that fits; else the first whose last piece is not clipped below `LEAST`; else the last."""
+    for version in versions:
+        if cells(version) <= room:
+            return version
+    for version in versions:
+        if cells(version[:-1]) + LEAST <= room:
+            return clipped(version, room)
+    return clipped(versions[-1], room) if versions else ()
 
 
 class HintLine(Lines):

@@ -38,15 +38,36 @@ class LayerList(Rows):
         self.places: tuple[int, ...] = ()
         self.marks: frozenset[int] = frozenset()
         self.lens: dict[int, LensRow] = {}
+        self.stack = ""
+        self._left: dict[str, tuple[frozenset[int], int]] = {}
 
-    def show_layers(self, blocks: int) -> None:
-        """Show a model's layers: all marked, unless it has as many as the one before."""
+    def show_layers(self, blocks: int, stack: str = "") -> None:
+        """Show the layers of a model's stack: all marked, unless they are as many as before."""
         layers = (EMBED, *range(blocks))
         if layers != self.places:
             self.places, self.marks, self.cursor = layers, frozenset(layers), 0
+        self.stack = stack
+        self._left = {}
+        self._shown()
+
+    def turn_to(self, blocks: int, stack: str) -> None:
+        """Show another stack of the same model, with the marks and the cursor it was left with.
+
+        At first it has those of the stack before, as far as its layers go; all, where all were marked.
+        """
+        layers = (EMBED, *range(blocks))
+        all_marked = self.marks == frozenset(self.places)
+        marks = frozenset(layers) if all_marked else self.marks & frozenset(layers)
+        self._left[self.stack] = (self.marks, self.cursor)
+        self.marks, self.cursor = self._left.get(stack, (marks, min(self.cursor, blocks)))
+        self.places, self.stack = layers, stack
+        self._shown()
+
+    def _shown(self) -> None:
         self.lens = {}
         self.refresh()
         self.settle()
+        self.show(self.cursor)
         self.post_message(self.Marked())
 
     def show_lens(self, rows: tuple[LensRow, ...]) -> None:

@@ -13,7 +13,10 @@ from selfie_tui.tui.look import Piece, Pieces
 from selfie_tui.tui.widgets.lines import Rows, on_cursor
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
-DTYPES = ("auto", "bfloat16", "float16", "float32")
+ALL_GPUS = "all"
+"""The device that is all GPUs together; offered where there is more than one."""
+
+DTYPES = ("auto", "bfloat16", "float16", "float32", "8bit", "4bit")
 OTHER = "another: hub id or folder"
 
 
@@ -45,6 +48,8 @@ class ModelList(Rows):
         super().__init__(id=id)
         self.device = device
         self.dtype = dtype
+        self.devices = _with(DEVICES, device)
+        self.dtypes = _with(DTYPES, dtype)
         self.current = ""
         self.coming = ""
         self.progress = ""
@@ -60,6 +65,10 @@ class ModelList(Rows):
         self.cursor = next((index for index, row in enumerate(self._rows) if row == here), 0)
         self.refresh()
         self.settle()
+
+    def show_gpus(self, count: int) -> None:
+        """Offer all GPUs together where there is more than one."""
+        self.devices = _with((*DEVICES, ALL_GPUS) if count > 1 else DEVICES, self.device)
 
     def show_state(self, current: str, loading: str = "", progress: str = "") -> None:
         """Show which model is loaded, and which is being loaded how far."""
@@ -97,9 +106,9 @@ class ModelList(Rows):
         """The next device or precision, when the cursor is on one of them."""
         kind = self._rows[self.cursor].kind
         if kind == "device":
-            self.device = _next(DEVICES, self.device, step)
+            self.device = _next(self.devices, self.device, step)
         elif kind == "dtype":
-            self.dtype = _next(DTYPES, self.dtype, step)
+            self.dtype = _next(self.dtypes, self.dtype, step)
         self.redraw(self.cursor)
 
     def _arrange(self) -> None:
@@ -122,8 +131,7 @@ class ModelList(Rows):
         )
 
     def _setting(self, row: Row) -> Pieces:
-        values, chosen = (DEVICES, self.device) if row.kind == "device" else (DTYPES, self.dtype)
-        del values
+        chosen = self.device if row.kind == "device" else self.dtype
         return (
             Piece(f"  {row.name:10}", "dim"),
             Piece(f"‹{chosen}›"),
@@ -132,4 +140,9 @@ class ModelList(Rows):
 
 
 def _next(values: tuple[str, ...], value: str, step: int) -> str:
-    return values[(values.index(value) + step) % len(values)] if value in values else values[0]
+    return values[(values.index(value) + step) % len(values)]
+
+
+def _with(values: tuple[str, ...], given: str) -> tuple[str, ...]:
+    """The values, and the one that was given on the command line where it is another, such as `cuda:1`."""
+    return values if given in values else (*values, given)

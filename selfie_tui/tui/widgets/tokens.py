@@ -62,6 +62,8 @@ class TokenStrip(Lines, can_focus=True):
         self.cursor = 0
         self.marks: frozenset[int] = frozenset()
         self.note = ""
+        self.stack = ""
+        self._left: dict[str, tuple[tuple[Token, ...], int, frozenset[int]]] = {}
         self._chips: list[Chip] = []
 
     def show_tokens(self, tokens: tuple[Token, ...]) -> None:
@@ -75,10 +77,24 @@ class TokenStrip(Lines, can_focus=True):
         self._lay_out()
         self.post_message(self.Moved())
 
+    def turn_to(self, stack: str) -> None:
+        """Go back to the tokens, the cursor and the marks with which a stack was left; none where it is new.
+
+        They stand until the tokens of the prompt as it is now are shown.
+        """
+        self._left[self.stack] = (self.tokens, self.cursor, self.marks)
+        self.tokens, self.cursor, self.marks = self._left.get(stack, ((), 0, frozenset()))
+        self.stack, self.note = stack, ""
+        self._lay_out()
+
+    def forget_stacks(self, stack: str) -> None:
+        """Another model is there, of which this stack is read."""
+        self.stack, self._left = stack, {}
+
     def show_note(self, note: str) -> None:
-        """Say in place of tokens why there are none yet."""
-        self.note = note
-        if not self.tokens:
+        """Say behind the tokens, or in place of them, what is to be known of them."""
+        if note != self.note:
+            self.note = note
             self.refresh()
 
     @property
@@ -92,13 +108,14 @@ class TokenStrip(Lines, can_focus=True):
     def pieces(self, index: int) -> Pieces:
         if not self.tokens:
             return (Piece(f" {self.note}", "dim"),) if index == 0 else ()
+        last = self.note if index == self.count() - 1 else ""
         line: list[Piece] = []
         for place, chip in enumerate(self._chips):
             if chip.line == index:
                 line += self._edge(place, place - 1)
                 line += self._chip(place, chip)
         line += self._edge(len(self._chips), self._last_of(index))
-        return tuple(line)
+        return (*line, Piece(f" {last}", "dim"))
 
     def _edge(self, right: int, left: int) -> list[Piece]:
         """The column between two tokens, which is where the cursor's bars stand."""
