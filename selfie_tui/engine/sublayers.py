@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import torch
 from torch import nn
 
 from selfie_tui.engine.anatomy import POSITIONS, ROWS, STREAMS, WRITTEN, embeddings_of, head_of
@@ -117,7 +118,7 @@ def find_sublayers(model: Model) -> tuple[Sublayers, ...]:
     """
     names = {id(part): path for path, part in model.module.named_modules()}
     known: Layouts = {}
-    with model.lock:
+    with model.lock, torch.enable_grad():
         seen = watched_inside(model)
         found = [
             [take_apart(layer, site, seen, names) for layer, site in enumerate(stack.sites)]
