@@ -134,10 +134,21 @@ def slot_pieces(tokens: Sequence[PromptToken], look: Look, *, masked: bool = Fal
     In a `masked` prompt the masks that will be filled in stand out, those of a row as one: `[MASK]×12`.
     """
     pieces: list[Piece] = []
-    for mask, grouped in groupby(tokens, lambda token: masked and is_mask(token)):
+    shown = _without_spaces(tokens) if masked else tokens
+    for mask, grouped in groupby(shown, lambda token: masked and is_mask(token)):
         row = list(grouped)
         pieces += _masks(row, look) if mask else chain.from_iterable(_slot(token, look) for token in row)
     return pieces
+
+
+def _without_spaces(tokens: Sequence[PromptToken]) -> list[PromptToken]:
+    """The tokens less those that are nothing but the space before a mask."""
+    after = [*tokens[1:], None]
+    return [
+        token
+        for token, next in zip(tokens, after, strict=True)
+        if token.overwritten or token.token.text.strip() or next is None or not is_mask(next)
+    ]
 
 
 def _slot(token: PromptToken, look: Look) -> list[Piece]:
