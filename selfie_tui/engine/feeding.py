@@ -49,6 +49,11 @@ class Feed:
         """The name of the forward's cache, None if it keeps none."""
         return next((name for name in CACHES if name in self.names), None)
 
+    @property
+    def masks_steps(self) -> bool:
+        """Whether a step that continues a cache takes a mask of all tokens so far; a recurrent state has none."""
+        return self.cache_name == "past_key_values" and self.takes("attention_mask")
+
     def takes(self, name: str) -> bool:
         """Whether the forward has a parameter of that name."""
         return name in self.names

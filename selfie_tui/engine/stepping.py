@@ -11,12 +11,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import torch
-from transformers.modeling_outputs import BaseModelOutput
+from transformers.modeling_outputs import MoEModelOutput
 
 from selfie_tui.engine import tracing
 from selfie_tui.engine.injection import Injection
 from selfie_tui.engine.model import Model
-from selfie_tui.engine.prefilling import Prefilled, cache_of, last_logits, repeated
+from selfie_tui.engine.prefilling import CROPPABLE, Prefilled, cache_of, last_logits, repeated
 from selfie_tui.engine.watching import logits_of
 
 
@@ -81,8 +81,11 @@ class CachedSteps:
         self.length += 1
         inputs = {"input_ids": torch.tensor(tokens, device=model.device).unsqueeze(1)}  # (rows, 1)
         inputs[str(model.feed.cache_name)] = self.cache
-        if model.feed.takes("attention_mask"):
+        if model.feed.masks_steps:
             inputs["attention_mask"] = torch.ones((len(tokens), self.length), dtype=torch.long, device=model.device)
+        if model.feed.takes("position_ids"):
+            place = self.length - 1 + model.feed.first_position
+            inputs["position_ids"] = torch.full((len(tokens), 1), place, device=model.device)
         with model.forwards(self.cancelled):
             output = model.module(**inputs, use_cache=True)
         self.cache = cache_of(model, output)
@@ -121,7 +124,7 @@ class AnsweredSteps:
         read = torch.ones(self.memory.shape[:2], dtype=torch.long, device=model.device)
         with model.forwards(self.cancelled):
             output = model.module(
-                encoder_outputs=BaseModelOutput(last_hidden_state=self.memory),
+                encoder_outputs=MoEModelOutput(last_hidden_state=self.memory),
                 attention_mask=read,
                 decoder_input_ids=written,
                 past_key_values=self.cache,
@@ -214,9 +217,9 @@ def injected_rows(injection: Injection, rows: Sequence[int]) -> Injection:
 
 
 def select_rows(cache: Any, rows: Sequence[int]) -> bool:
-    """Keep some rows of a cache; false if it cannot: layers with a recurrent state do not tell their rows apart."""
-    layers = list(layers_of(cache))
-    if not layers or not all(hasattr(layer, "batch_select_indices") for layer in layers):
+    """Keep some rows of a cache; false if it cannot: layers with a recurrent state go on with all of theirs."""
+    layers = layers_of(cache)
+    if not layers or not all(type(layer).__name__ in CROPPABLE for layer in layers):
         return False
     cache.batch_select_indices(torch.tensor(list(rows)))
     return True
