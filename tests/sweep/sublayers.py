@@ -13,8 +13,9 @@ from transformers import logging as transformers_logging
 
 from selfie_tui.engine import tracing
 from selfie_tui.engine.model import Model, adopt
-from selfie_tui.engine.points import Activation
-from selfie_tui.engine.sublayers import BlockParts, Sublayers, find_sublayers
+from selfie_tui.engine.points import Activation, Patch
+from selfie_tui.engine.sublayers import BlockParts, Heads, Part, Sublayers, find_sublayers
+from selfie_tui.engine.watching import logits_of
 from selfie_tui.errors import SelfieError
 from tests.engine.zoo import VOCABULARY, byte_tokenizer
 from tests.sweep.facts import NOT_TEXT
@@ -26,13 +27,20 @@ SUM_ERROR = 2e-6
 
 @dataclass(frozen=True)
 class Found:
-    """What one type showed: blocks, those whose parts add up, attentions, those whose heads do, and what is lacking."""
+    """What one type showed.
+
+    Blocks; those whose parts add up to their output, those that norm the stream instead, those in which every part's
+    own value put back changes nothing; attentions, those whose heads add up, those in which patching all heads is
+    patching the whole, those whose `q`, `k` and `v` are known; and what is lacking.
+    """
 
     blocks: int = 0
     adding: int = 0
     norming: int = 0
+    put_back: int = 0
     attentions: int = 0
     by_head: int = 0
+    patched: int = 0
     with_qkv: int = 0
     problems: tuple[str, ...] = ()
 
@@ -63,10 +71,15 @@ def checked(model: Model, sublayers: Sublayers, block: BlockParts) -> Iterator[t
     else:
         error = sum_error(model, sublayers, block)
         yield "adding", f"sum is off by {error:.1e}" if error > SUM_ERROR else ""
+    if not block.lacking:
+        error = put_back_error(model, block)
+        yield "put_back", f"own values put back change logits by {error:.1e}" if error > SUM_ERROR else ""
     for part in block.parts:
         if part.heads is not None:
-            error = heads_error(model, sublayers, block, "cross_z" if part.kind == "cross" else "z")
+            error = heads_error(model, part.heads)
             yield "by_head", f"heads are off by {error:.1e}" if error > SUM_ERROR else ""
+            error = patch_error(model, part.heads, part)
+            yield "patched", f"patching heads is off by {error:.1e}" if error > SUM_ERROR else ""
 
 
 def texts(model: Model) -> dict[str, torch.Tensor]:
@@ -85,15 +98,51 @@ def sum_error(model: Model, sublayers: Sublayers, block: BlockParts) -> float:
     return float((pre + added - post).abs().max() / post.abs().max())
 
 
-def heads_error(model: Model, sublayers: Sublayers, block: BlockParts, name: str) -> float:
+def heads_error(model: Model, heads: Heads) -> float:
     """The error of `sum of z W_O + bias = output of the projection`, relative to that."""
-    heads = block.heads("cross" if name == "cross_z" else "attention")
-    assert heads is not None
-    given = Activation("given", block.layer, (heads.out,))
-    z, out = tracing.read_activations(model.traced, texts(model), [block.activation(name), given])
+    wanted = [mixed(heads), Activation("given", 0, (heads.out,))]
+    z, out = tracing.read_activations(model.traced, texts(model), wanted)
     summed = torch.einsum("rphd,hde->rpe", z, heads.weight.detach())
     summed = summed if heads.bias is None else summed + heads.bias.detach()
     return float((summed - out).abs().max() / out.abs().max())
+
+
+def mixed(heads: Heads) -> Activation:
+    """The `z` of an attention, of which a block may have several."""
+    point, columns = heads.activation("z") or (heads.z, None)
+    return Activation("z", 0, (point,), columns)
+
+
+def put_back_error(model: Model, block: BlockParts) -> float:
+    """By how much logits change when what the parts give is written over itself, relative to the greatest logit."""
+    inputs = texts(model)
+    outs = [Activation("out", block.layer, (point,)) for part in block.parts for point in part.out]
+    values = tracing.read_activations(model.traced, inputs, outs)
+    patches = [patch(out, value) for out, value in zip(outs, values, strict=True)]
+    return changed(patched(model, patches), patched(model, []))
+
+
+def patch_error(model: Model, heads: Heads, part: Part) -> float:
+    """The difference between exchanging two rows' `z` of all heads and exchanging what their attention adds."""
+    z, out = mixed(heads), Activation("out", 0, part.out)
+    values = tracing.read_activations(model.traced, texts(model), [z, out])
+    one, other = (patched(model, [patch(each, value.flip(0))]) for each, value in zip((z, out), values, strict=True))
+    return changed(one, other)
+
+
+def patch(activation: Activation, value: torch.Tensor) -> Patch:
+    """A value written over an activation in all rows, at all positions."""
+    return Patch(activation, tuple(range(value.shape[0])), tuple(range(value.shape[1])), value)
+
+
+def patched(model: Model, patches: list[Patch]) -> torch.Tensor:
+    """The logits of a patched run."""
+    return logits_of(tracing.run_patched(model.traced, texts(model), patches))
+
+
+def changed(one: torch.Tensor, other: torch.Tensor) -> float:
+    """The greatest difference of logits, relative to the greatest."""
+    return float((one - other).abs().max() / other.abs().max())
 
 
 def main(wanted: list[str]) -> None:
@@ -117,7 +166,9 @@ def main(wanted: list[str]) -> None:
         totals["with attention"] += bool(found.attentions)
         totals["all attentions by head"] += bool(found.attentions) and found.by_head == found.attentions
         totals["all q, k, v"] += bool(found.attentions) and found.with_qkv == found.attentions
-        columns = (found.blocks, found.adding, found.norming, found.attentions, found.by_head, found.with_qkv)
+        totals["all put back"] += found.put_back == found.blocks
+        totals["all patched by head"] += bool(found.attentions) and found.patched == found.attentions
+        columns = [value for value in vars(found).values() if isinstance(value, int)]
         print(f"{kind:8} {model_type:26}", *(f"{count:3}" for count in columns), "; ".join(found.problems), flush=True)
     print(", ".join(f"{name}: {count}" for name, count in totals.items()))
 
