@@ -27,6 +27,15 @@ from selfie_tui.records import EMBED
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 3e-2, torch.bfloat16: 1e-1}
 """Largest difference, relative to the largest logit, that rounding explains."""
 
+MEANINGS = {
+    "1": "a state put back where it was read changes what the model says",
+    "4": "the model's logits do not come from its last state alone",
+    "7": "a block is not given what the one before it gave",
+    "8": "states depend on later tokens",
+    "10": "a batch does not decode as its rows do one by one",
+}
+"""What it means that an identity fails."""
+
 LENGTH = 6
 STEPS = 3
 
@@ -40,8 +49,16 @@ def prove(model: Model) -> Model:
             f"not provable: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}".strip()
         )
     if model.proof != "proven":
-        model.notices.append(f"The hooks are {model.proof}. Readings of this model may be wrong.")
+        model.notices.append(f"{warning(model.proof)} Readings of this model may be wrong.")
     return model
+
+
+def warning(proof: str) -> str:
+    """A verdict other than `proven` as a sentence, with what it means."""
+    number = proof.rpartition("identity ")[2]
+    if number in MEANINGS:
+        return f"Not proven: it {proof} ({MEANINGS[number]})."
+    return f"{proof[:1].upper()}{proof[1:].rstrip('.')}."
 
 
 def verdict(model: Model) -> str:

@@ -25,7 +25,7 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from selfie_tui.engine import devices, loading, placing
+from selfie_tui.engine import devices, loading, placing, proof
 from selfie_tui.engine.interpreting import interpret
 from selfie_tui.engine.loading import load
 from selfie_tui.engine.model import adopt
@@ -48,6 +48,7 @@ from selfie_tui.records import (
 )
 from tests.engine.records_compared import assert_same
 from tests.engine.zoo import CONFIGS, build, randomise
+from tests.sweep.small import small
 from tests.sweep.sweep import mask_tokenizer
 
 REQUEST = Request(
@@ -517,3 +518,23 @@ def test_quantised_weights_are_put_on_the_gpu_while_they_are_read(monkeypatch: p
     assert eight.options()["quantization_config"].load_in_8bit
     assert four.options()["quantization_config"].load_in_4bit
     assert (eight.bytes_a_weight(torch.bfloat16), four.bytes_a_weight(torch.bfloat16)) == (0.5, 0.25)
+
+
+def test_a_model_that_is_not_proven_opens_with_a_warning_that_says_what_it_means(tmp_path: Path) -> None:
+    small("causal", "xlnet").save_pretrained(tmp_path)
+    mask_tokenizer().save_pretrained(tmp_path)
+    model = load(str(tmp_path))
+    assert model.proof.endswith("at identity 8")
+    assert model.notices == [
+        f"Not proven: it {model.proof} (states depend on later tokens). Readings of this model may be wrong."
+    ]
+
+
+def test_a_model_that_cannot_be_tried_opens_and_says_which_error_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(model: Any) -> str:
+        raise RuntimeError("no kernel for this.\nmore")
+
+    monkeypatch.setattr(proof, "verdict", broken)
+    model = prove(adopt(build("llama", layers=2).module, build("llama", layers=2).tokenizer))
+    assert model.proof == "not provable: RuntimeError: no kernel for this."
+    assert model.notices == ["Not provable: RuntimeError: no kernel for this. Readings of this model may be wrong."]
