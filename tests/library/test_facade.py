@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import sys
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -227,13 +226,12 @@ def test_tables_become_rows(selfie: ModelAgnosticSelfie, model: Model) -> None:
     )
 
 
-def test_tables_become_data_frames_where_pandas_is_there(
-    selfie: ModelAgnosticSelfie, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "pandas", SimpleNamespace(DataFrame=lambda data: ("frame", data)))
+def test_tables_become_data_frames(selfie: ModelAgnosticSelfie) -> None:
     table = selfie.interpret(PROMPT, "concept", CELLS, max_new_tokens=4)
-    assert table.to_pandas() == ("frame", dict(table))
-    assert table.result.to_pandas() == table.to_pandas()
+    frame = table.to_pandas()
+    assert list(frame.columns) == list(COLUMNS)
+    assert frame.to_dict("list") == dict(table)
+    assert frame.equals(table.result.to_pandas())
 
 
 def test_without_pandas_the_error_says_what_to_install(
