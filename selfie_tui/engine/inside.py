@@ -11,7 +11,7 @@ from torch import nn
 
 from selfie_tui.engine.points import Point, Region, is_projection
 from selfie_tui.engine.stacks import Site
-from selfie_tui.engine.sums import find_sum, tolerance
+from selfie_tui.engine.sums import find_sum, is_sum
 from selfie_tui.engine.watching import Call, Slot, Watched
 
 
@@ -225,13 +225,12 @@ def mids_of(inside: Inside, terms: Terms) -> tuple[Point, ...]:
     state = inside.pre
     for term, scale in terms[:-1]:
         state = state + scale * term.value
-        allowed = tolerance(state.dtype)
         places = (
             inside.point(call, slot, taken=True)
             for call in inside.calls
             if call.began > term.call.ended
             for slot, value in inside.streams(call.taken)
-            if bool((value - state).abs().max() <= allowed * state.abs().max())
+            if is_sum(value, state, inside.pre)
         )
         found += [place for place in [next(places, None)] if place is not None]
     return tuple(found)

@@ -15,9 +15,12 @@ MOST_TERMS = 5
 MOST_SUMS = 200_000
 """Most sums of one length that are tried."""
 
-ROUNDINGS = 16.0
-"""Largest error of a sum in float32, in units of the number format's last place at the size of the stream."""
-ROUNDINGS_IN_HALF = 1.0
+ROUNDINGS = 8.0
+"""Largest error of a sum in float32, root mean square, in units of the last place of the numbers that are added."""
+ROUNDINGS_IN_HALF = 0.5
+
+FLOOR = 0.1
+"""Numbers smaller than this share of their position's count as of that size: they come from the sum of larger ones."""
 
 BETTER = 0.5
 """By how much one more term must lower the error: leaving out a small sub-layer may hide in the rounding of bf16."""
@@ -38,8 +41,21 @@ def is_wide(dtype: torch.dtype) -> bool:
 
 
 def tolerance(dtype: torch.dtype) -> float:
-    """The largest error of a sum that holds, relative to the norm of the stream that it is added to."""
+    """The largest error of a sum that holds, relative to the numbers of the stream that it is added to."""
     return (ROUNDINGS if is_wide(dtype) else ROUNDINGS_IN_HALF) * torch.finfo(dtype).eps
+
+
+def exactness(stream: torch.Tensor, added: torch.Tensor) -> torch.Tensor:
+    """How exact the numbers of a sum are, `stream` what it gave: one by the size of what was rounded."""
+    after, before = stream.double(), stream.double() - added.double()
+    sizes = after.abs() + before.abs()
+    return 1 / (sizes + FLOOR * sizes.square().mean(-1, keepdim=True).sqrt()).clamp_min(torch.finfo(torch.float64).tiny)
+
+
+def is_sum(value: torch.Tensor, summed: torch.Tensor, before: torch.Tensor) -> bool:
+    """Whether a value is that of a sum, but for rounding; `before` is what was added to."""
+    error = (value.double() - summed.double()) * exactness(summed, summed - before)
+    return float(error.square().mean().sqrt()) <= tolerance(value.dtype)
 
 
 def find_sum(
@@ -48,14 +64,16 @@ def find_sum(
     """The fewest parts that, each by one factor, add up to `whole`, None if there are none; all of one shape.
 
     Factors are greater than zero, as a state of the stream less what was added to it is no part of what is added.
-    `stream` is what the sum was added to: its size says how exact the sum can be. Of several sums of as many parts that
+    `stream` is what the sum gave when it was added to `stream - whole`. Each number counts by what it can be rounded by
+    there, so that one massive number hides nothing of the others. Of several sums of as many parts that
     with the most factors of one, then the most exact.
     """
     if not parts or not bool(whole.any()):
         return None
     allowed = tolerance(whole.dtype)
-    rows = torch.stack([part.flatten() for part in parts]).double()  # (parts, numbers)
-    target, size = whole.flatten().double(), float(stream.double().norm())
+    weights = exactness(stream, whole)
+    rows = torch.stack([(part.double() * weights).flatten() for part in parts])  # (parts, numbers)
+    target, size = (whole.double() * weights).flatten(), whole.numel() ** 0.5
     gram, along = rows @ rows.T, rows @ target
     best: Sum | None = None
     for count in range(1, min(most, len(parts)) + 1):

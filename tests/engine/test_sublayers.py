@@ -371,3 +371,17 @@ def test_finding_leaves_the_model_as_it_was() -> None:
     assert torch.equal(before, after)
     assert all(parameter.grad is None and parameter.requires_grad for parameter in model.module.parameters())
     assert not any(part._forward_hooks or part._forward_pre_hooks for part in model.module.modules())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_massive_states_of_one_token_and_faint_attention_hide_no_part(dtype: torch.dtype) -> None:
+    module = small("causal", "llama")
+    with torch.no_grad():
+        module.get_input_embeddings().weight[:, 3] = 3000.0 * (torch.arange(160) % 7 == 0)
+        for layer in module.model.layers:
+            layer.self_attn.o_proj.weight *= 0.05
+    (stack,) = find_sublayers(adopt(module.to(dtype), byte_tokenizer()))
+    assert [[part.path.rpartition(".")[2] for part in block.parts] for block in stack.blocks] == [
+        ["self_attn", "mlp"]
+    ] * 4
+    assert all(block.mid is not None for block in stack.blocks)
