@@ -181,7 +181,7 @@ def chosen_stack(model: ModelInfo, name: str) -> str:
     stack = written_stack(model, name)
     others = [other.name for other in stacks_of(model) if stack and other.name != stack]
     for other in others:
-        narrate(f"reads the {stack}; --stack {other} reads the {other}")
+        narrate(f"reads the {stack}'s states; for the {other}'s: --stack {other}")
     return stack
 
 

@@ -126,7 +126,7 @@ _ROWS: dict[Scope, tuple[tuple[str, str, str, str, str], ...]] = {
         ("log.bars", "b", "bars", "Bars below", "put relevancy under the text it belongs to, or behind it again"),
     ),
     "text": (
-        ("text.submit", "enter", "submit", "Done", "take the text"),
+        ("text.submit", "enter", "screen.submit", "Done", "take the text"),
         ("text.left", "left", "cursor_left", "Left", "a character to the left"),
         ("text.right", "right", "cursor_right", "Right", "a character to the right"),
         ("text.word-left", "ctrl+left,alt+b", "cursor_left_word", "Word left", "a word to the left"),

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import gc
 import os
-import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 import msgspec
-from textual import events
 from textual.driver import Driver
 from textual.message import Message
 from textual.screen import Screen
@@ -21,19 +19,14 @@ from selfie_tui.jobs import Engine, Jobs, default_engine
 from selfie_tui.records import Event, ModelInfo, Severity
 from selfie_tui.tui import catalog
 from selfie_tui.tui.actions import Scope, bindings, problems_of_keymap
-from selfie_tui.tui.look import Look
+from selfie_tui.tui.keyboard import KeyboardApp
+from selfie_tui.tui.look import Look, plain_terminal
 from selfie_tui.tui.screens.main import MainScreen
-from selfie_tui.tui.screens.page import PageScreen
-from selfie_tui.tui.stderr_guard import StderrGuard
-from selfie_tui.tui.widgets.field import Field
-from selfie_tui.tui.wire import WireApp
 from selfie_tui.tui.work import Work
 
 FIRST_PROMPT = "The Eiffel Tower is located in the city of"
 TWICE = 2.0
 """Seconds within which a second ctrl+c quits."""
-
-PLAIN_TERMINALS = ("linux", "vt100", "vt102", "vt220", "dumb")
 
 
 class EngineEvent(Message, bubble=False):
@@ -44,7 +37,7 @@ class EngineEvent(Message, bubble=False):
         self.event = event
 
 
-class SelfieApp(WireApp[None], inherit_bindings=False):
+class SelfieApp(KeyboardApp, inherit_bindings=False):
     """Self-interpretation in a terminal.
 
     `keep` is the folder in which draft, recent models and the session are kept; None keeps nothing. `session_off` keeps
@@ -139,39 +132,6 @@ class SelfieApp(WireApp[None], inherit_bindings=False):
     def post_event(self, event: Event) -> None:
         """Hand an event to the interface; called on the job thread."""
         self.post_message(EngineEvent(event))
-
-    async def on_event(self, event: events.Event) -> None:
-        """Do what a key is for before the next one is looked at.
-
-        Textual hands each key to the focused widget's queue and looks for a binding once it comes back unused, by when
-        later letters of a burst (fast typing, a slow line, tmux) have overtaken it: backspace then deletes the wrong
-        letter, and letters typed after `i` are taken for commands.
-        """
-        here = (
-            self._screen_in_order()
-            if isinstance(event, (events.Key, events.Paste)) and not event.is_forwarded
-            else None
-        )
-        if here is not None:
-            if isinstance(event, events.Key) and await self._key(here, event):
-                return
-            if isinstance(event, events.Paste) and isinstance(here.focused, Field):
-                here.focused.put(event.text)
-                return
-        await super().on_event(event)
-
-    def _screen_in_order(self) -> MainScreen | PageScreen | None:
-        if not self._screen_stack:
-            return None
-        screen = self.screen
-        return screen if isinstance(screen, (MainScreen, PageScreen)) else None
-
-    async def _key(self, screen: MainScreen | PageScreen, event: events.Key) -> bool:
-        if isinstance(screen.focused, Field) and event.is_printable and event.character:
-            screen.focused.put(event.character)
-            return True
-        active = screen.active_bindings.get(event.key)
-        return active is not None and bool(await self.run_action(active.binding.action, active.node))
 
     def on_engine_event(self, message: EngineEvent) -> None:
         """Let the main screen hear it, whatever is open above it."""
@@ -301,46 +261,3 @@ class SelfieApp(WireApp[None], inherit_bindings=False):
 
         if isinstance(self.screen, MainScreen):
             self.push_screen(Palette([provider], placeholder="an action, preset, mode, layer, theme or model"))
-
-
-def plain_terminal(environment: Mapping[str, str]) -> bool:
-    """Whether a terminal cannot be trusted with more than ASCII: its kind, or a locale that is not UTF-8."""
-    if environment.get("TERM", "") in PLAIN_TERMINALS:
-        return True
-    locale = environment.get("LC_ALL") or environment.get("LC_CTYPE") or environment.get("LANG") or ""
-    return bool(locale) and "utf" not in locale.lower().replace("-", "")
-
-
-def run_app(
-    *,
-    model: str = "demo",
-    device: str = "auto",
-    dtype: str = "auto",
-    prompt: str | None = None,
-    mouse: bool = True,
-    theme: str | None = None,
-    ascii: bool | None = None,
-    stock_display: bool = False,
-    session: bool = True,
-) -> int:
-    """Run the program in this terminal until the user leaves it; its exit code."""
-    settings, problem = config.read_config(paths.config_file())
-    sys.setswitchinterval(0.001)  # the engine imports and computes beside us: keys should not wait for its turn to end
-    with StderrGuard(paths.log_file()) as guard:
-        app = SelfieApp(
-            model=model,
-            device=device,
-            dtype=dtype,
-            prompt=prompt,
-            theme=theme,
-            ascii=ascii,
-            stock_display=stock_display,
-            keep=paths.state_dir(),
-            session_off=not session,
-            settings=settings,
-            user_themes=paths.user_themes_dir(),
-            notes=tuple(note for note in (problem, guard.problem) if note),
-            driver_class=guard.driver_class(),
-        )
-        app.run(mouse=mouse and settings.mouse)
-    return app.return_code or 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from rich.segment import Segment
@@ -31,6 +31,9 @@ _ASCII = str.maketrans(
         **dict(zip("╭╮╰╯", "++++", strict=True)),
     }
 )
+
+
+PLAIN_TERMINALS = ("linux", "vt100", "vt102", "vt220", "dumb")
 
 
 class Piece(NamedTuple):
@@ -169,3 +172,11 @@ def _foreground(colour: Color) -> Style:
 
 def _block(foreground: Color, background: Color) -> Style:
     return Style(color=foreground.rich_color, bgcolor=background.rich_color)
+
+
+def plain_terminal(environment: Mapping[str, str]) -> bool:
+    """Whether a terminal cannot be trusted with more than ASCII: its kind, or a locale that is not UTF-8."""
+    if environment.get("TERM", "") in PLAIN_TERMINALS:
+        return True
+    locale = environment.get("LC_ALL") or environment.get("LC_CTYPE") or environment.get("LANG") or ""
+    return bool(locale) and "utf" not in locale.lower().replace("-", "")

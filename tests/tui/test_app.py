@@ -6,11 +6,13 @@ import threading
 import time
 
 import pytest
+from textual._xterm_parser import XTermParser
 from textual.events import Key, Paste
 
 from selfie_tui.errors import SelfieError
 from selfie_tui.records import EMBED, Interpret, LoadModel, Notice, Tokenize
 from selfie_tui.tui.app import FIRST_PROMPT
+from selfie_tui.tui.keyboard import take_alt_digits
 from selfie_tui.tui.screens.error import ErrorScreen
 from tests.tui.driving import log_text, run_to_end, running, text_of, toasts, until
 from tests.tui.fake_engine import FakeEngine
@@ -100,7 +102,7 @@ async def test_typing_asks_for_tokens_once_when_it_pauses():
     engine = FakeEngine()
     async with running(engine) as (app, pilot):
         before = sum(isinstance(task, Tokenize) for task in engine.done)
-        await pilot.press("a", "b", "c")
+        await burst(app, pilot, "a", "b", "c")
         await until(pilot, lambda: app.main.tokens.tokens[-1].text == " ofabc")
         assert sum(isinstance(task, Tokenize) for task in engine.done) == before + 1
 
@@ -300,6 +302,33 @@ async def test_keys_of_a_burst_are_answered_in_their_order():
         assert app.is_running
         assert app.main.layer_list.cursor == 1
         assert app.main.focused is app.main.tokens
+
+
+async def test_what_follows_a_name_that_was_taken_is_a_command():
+    engine = FakeEngine()
+    async with running(engine) as (app, pilot):
+        await burst(app, pilot, "escape", "o", *"small", "enter", "2", "h")
+        await until(pilot, lambda: app.main.work.model is not None and app.main.work.model.name == "small")
+        assert app.main.tokens.has_focus
+        assert [task.name for task in engine.done if isinstance(task, LoadModel)] == ["demo", "small"]
+
+
+@pytest.mark.parametrize("digit", "12345")
+def test_escape_and_a_digit_as_terminals_send_alt_is_the_key_of_a_pane(digit):
+    take_alt_digits()
+    (key,) = XTermParser().feed(f"\x1b{digit}")
+    assert (key.key, key.is_printable) == (f"alt+{digit}", False)
+
+
+async def test_a_letter_with_alt_as_terminals_send_it_is_no_letter_in_a_text_field():
+    async with running(prompt="x") as (app, pilot):
+        app.post_message(Key("alt+3", "3"))
+        await pilot.pause(0.05)
+        assert app.main.settings.has_focus
+        await pilot.press("i")
+        app.post_message(Key("alt+x", "x"))
+        await burst(app, pilot, "y")
+        assert app.main.prompt_text.value == "xy"
 
 
 async def test_what_is_pasted_stays_before_what_is_typed_after_it():

@@ -9,8 +9,9 @@ import pytest
 
 from selfie_tui import clipboard, config, paths, sessions
 from selfie_tui.records import EMBED
-from selfie_tui.tui.app import FIRST_PROMPT, plain_terminal
+from selfie_tui.tui.app import FIRST_PROMPT
 from selfie_tui.tui.catalog import Offer, cached_models, offers
+from selfie_tui.tui.look import plain_terminal
 from tests.tui.driving import run_to_end, running, text_of, toasts, until
 from tests.tui.fake_engine import FakeEngine
 

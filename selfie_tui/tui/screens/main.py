@@ -64,29 +64,12 @@ class MainScreen(SourceScreen, inherit_bindings=False):
         if event.value != self.settings.asked.preset.text:
             self.settings.ask_text(event.value)
 
-    @on(Input.Submitted, "#preset-text")
-    def preset_submitted(self) -> None:
-        """The interpretation prompt is written."""
-        self.leave_field()
-
-    @on(Input.Submitted, "#search")
-    def search_submitted(self) -> None:
-        """Go on in the log with n and N."""
-        self.leave_field()
-
     @on(Input.Changed, "#search")
     def search_typed(self, event: Input.Changed) -> None:
         """Search while typing."""
         self.log_view.search(event.value)
         if event.value and self.log_view.matches() and self.log_view.cursor not in self.log_view.matches():
             self.log_view.find(-1)
-
-    @on(Input.Submitted, "#model-name")
-    def model_typed(self, event: Input.Submitted) -> None:
-        """Load what was typed."""
-        if name := event.value.strip():
-            self.load(name)
-            self.leave_field()
 
     @on(ModelList.Chosen)
     def model_chosen(self, event: ModelList.Chosen) -> None:
@@ -148,6 +131,14 @@ class MainScreen(SourceScreen, inherit_bindings=False):
         self.work.load(name, self.models.device, self.models.dtype)
         self.app.offer_models()
         self.tell_status()
+
+    def action_submit(self) -> None:
+        """Take what was typed: load the model of that name, or go on in the field's pane."""
+        if self.focused is self.model_name:
+            if not self.model_name.value.strip():
+                return
+            self.load(self.model_name.value.strip())
+        self.leave_field()
 
     def action_to_tokens(self) -> None:
         """Go down from the text to the tokens."""

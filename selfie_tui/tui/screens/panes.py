@@ -126,7 +126,7 @@ class PaneScreen(Screen[None], inherit_bindings=False):
         told = f" · {self._stack}" if self._stack else ""
         model.heading = "Model·4 Layers" if self._narrow else "Model"
         prompt.heading = f"Prompt{told}"
-        layers.heading = f"{self._stack or 'Layers'}·1 Model" if self._narrow else f"Layers{told}"
+        layers.heading = f"{self._stack[:3] or 'Layers'}·1 Model" if self._narrow else f"Layers{told}"
         for pane in (model, prompt, layers):
             pane.retitle()
 
