@@ -154,14 +154,16 @@ class Look:
                 self.layout("v", [reached(head[0], self.before, 0) for head in v], v.shape[-1]),
             )
         assert attended.scores is not None
-        # A difference, as what is subtracted from all of a row (its greatest) is of no head's own.
-        scores = attended.scores.reshape(-1, *attended.scores.shape[-3:])[0, :, last]  # (heads, keys)
-        scores = scores[:, 0] - scores[:, 1]
-        keys = [reached(score, self.before, 0) for score in scores]
+        scores = attended.scores.reshape(-1, *attended.scores.shape[-3:])[0]  # (heads, queries, keys)
+        # Weights that sum to zero, as what is subtracted from all of a row (its greatest) is of no head's own; several
+        # keys and queries, as two of them may be alike in bfloat16.
+        contrast = torch.tensor([[1.0, 0.5], [-0.25, -1.0], [-0.75, 0.5]], dtype=scores.dtype, device=scores.device)
+        scores = scores[..., :3] @ contrast  # (heads, queries, contrasts)
+        keys = [reached(score[[last - 1, last]], self.before, 0) for score in scores]
         both = [reached(self.mixed(head), self.before, 0) for head in range(self.count)]
         size = at_position(self.z, last).numel() // self.count
         return (
-            self.layout("q", [reached(score, self.before, last) for score in scores], size),
+            self.layout("q", [reached(score[last], self.before, last) for score in scores], size),
             self.layout("k", keys, size),
             self.layout("v", [without(*pair) for pair in zip(both, keys, strict=True)], size),
         )

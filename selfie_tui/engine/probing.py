@@ -164,15 +164,19 @@ def reached(
     usable = [each for each in projections if has_positions(each.given, position)]
     if not numbers.requires_grad or not usable:
         return []
-    weights = torch.linspace(0.5, 1.5, numbers.numel(), dtype=numbers.dtype, device=numbers.device)
-    total = (numbers.flatten() * weights).sum()
-    gradients = torch.autograd.grad(total, [each.given for each in usable], retain_graph=True, allow_unused=True)
-    found = []
-    for each, gradient in zip(usable, gradients, strict=True):
-        columns = None if gradient is None else at_position(gradient, position).nonzero().flatten()
-        if columns is not None and len(columns):
-            found.append((each, columns))
-    return found
+    given = [each.given for each in usable]
+    columns: dict[int, torch.Tensor] = {}
+    # by two weightings, as one may give zero by chance in bfloat16
+    steps = torch.arange(numbers.numel(), dtype=torch.float32, device=numbers.device)
+    for weights in (1 + steps / len(steps), torch.cos(steps)):
+        total = (numbers.flatten() * weights.to(numbers.dtype)).sum()
+        gradients = torch.autograd.grad(total, given, retain_graph=True, allow_unused=True)
+        for index, gradient in enumerate(gradients):
+            if gradient is not None:
+                hit = at_position(gradient, position) != 0
+                columns[index] = columns.get(index, torch.zeros_like(hit)) | hit
+    found = [(usable[index], hit.nonzero().flatten()) for index, hit in sorted(columns.items())]
+    return [(each, places) for each, places in found if len(places)]
 
 
 def mixes(region: Region, probed: Probed, position: int) -> bool:
