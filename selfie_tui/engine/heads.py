@@ -73,8 +73,10 @@ class Heads:
         return getattr(self.out.module, "bias", None)
 
 
-OWN = 1.5
+OWN = 2.0
 """A head's share of `z` depends on that head where it has at least one part in this many of all gradients."""
+
+NOT_APART = "its heads could not be told apart before the output projection"
 
 Layout = tuple[int, torch.Tensor]
 """Which of a region's projections makes something of every head, and the columns `(heads, head_dim)` that do."""
@@ -99,7 +101,7 @@ def find_heads(part: FoundPart, probed: Probed, position: int, known: Layouts) -
     shapes = tuple(tuple(each.given.shape) for each in before)
     signature = (type(region.module), count, out.width, shapes)
     if signature not in known:
-        known[signature] = look.layouts() if look.apart() else ("the heads are mixed before the output projection",)
+        known[signature] = look.layouts() if look.apart() else (NOT_APART,)
     layouts = known[signature]
     if len(layouts) == 1:
         return None, str(layouts[0])
@@ -173,6 +175,7 @@ class Look:
         if not all(len(reach) == 1 for reach in heads) or len({id(reach[0][0]) for reach in heads}) > 1:
             return f"{name} is not made by one projection alone"
         distinct = list({tuple(reach[0][1].tolist()): None for reach in heads})
+        # a norm over all heads (OLMo 2) reaches all columns: they are one after the other
         together = len(distinct) == 1 and len(distinct[0]) % size == 0
         columns = torch.tensor(distinct[0]).reshape(-1, size) if together else None
         if columns is None and len({len(each) for each in distinct}) == 1:

@@ -69,35 +69,32 @@ class BlockParts:
         """The first part of one of these kinds."""
         return next((part for part in self.parts if part.kind in kinds), None)
 
-    def activation(self, name: str) -> Activation:
+    def activation(self, name: str, which: int = 0) -> Activation:
         """An activation by name.
 
         `attn_out` (what attention and other mixers add), `cross_out`, `mlp_out`, `resid_mid`; by head `z`, `q`, `k`,
-        `v`, and the same of cross-attention as `cross_z` and so on.
+        `v`, and the same of cross-attention as `cross_z` and so on, of the first attention or of `which` (LongCat's
+        blocks have two).
 
         Raises:
             RequestError: if this layer has none of that name, or it was not found.
         """
         if name == "resid_mid" and self.mid is not None:
             return Activation(name, self.layer, (self.mid,))
-        if name in OUTPUTS:
-            points = tuple(point for part in self.parts if part.kind in OUTPUTS[name] for point in part.out)
-            if points:
-                return Activation(name, self.layer, points)
-        heads = self.heads("cross" if name.startswith("cross_") else "attention")
+        points = tuple(point for part in self.parts if part.kind in OUTPUTS.get(name, ()) for point in part.out)
+        if points:
+            return Activation(name, self.layer, points)
+        kind: PartKind = "cross" if name.startswith("cross_") else "attention"
+        parts = [part for part in self.parts if part.kind == kind][which:]
+        heads = parts[0].heads if parts else None
         found = heads.activation(name.removeprefix("cross_")) if heads else None
         if found is None:
-            part = self.part("cross" if name.startswith("cross_") else "attention")
-            why = self.lacking or (part.lacking if part else "")
+            why = self.lacking or (parts[0].lacking if parts else "")
             raise RequestError(
                 f"Layer {self.layer} has no {name}{': ' + why if why else ''}.",
                 "Choose another layer, or resid_post, which every layer has.",
             )
         return Activation(name, self.layer, (found[0],), found[1])
-
-    def heads(self, kind: PartKind = "attention") -> Heads | None:
-        """The heads of its attention or cross-attention."""
-        return next((part.heads for part in self.parts if part.kind == kind and part.heads), None)
 
 
 @dataclass(frozen=True)

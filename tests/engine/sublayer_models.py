@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import cache
 
 import torch
-from transformers import FalconConfig, FalconForCausalLM
+from transformers import FalconConfig, FalconForCausalLM, GraniteForCausalLM
 
 from selfie_tui.engine.model import Model, adopt
 from selfie_tui.engine.sublayers import Sublayers, find_sublayers
 from tests.engine.zoo import SPECIAL, VOCABULARY, byte_tokenizer, randomise
-from tests.sweep.small import Kind, small
+from tests.sweep.small import Kind, configuration, small
 
 PARTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "llama": (("attention", "mlp"),),
@@ -26,7 +26,10 @@ PARTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "falcon-grouped": (("attention", "mlp"),),
     "gemma2": (("attention", "mlp"),),
     "olmo2": (("attention", "mlp"),),
-    "granite": (("attention", "mlp"),),
+    "granite-scaled": (("attention", "mlp"),),
+    "granitemoeshared": (("attention", "mlp"),),
+    "longcat_flash": (("attention", "mlp", "attention"),),
+    "bitnet": (("attention", "mlp"),),
     "mixtral": (("attention", "mlp"),),
     "qwen3_moe": (("attention", "mlp"),),
     "jamba": (("mixer", "mlp"), ("mixer", "mlp"), ("attention", "mlp"), ("mixer", "mlp")),
@@ -48,7 +51,8 @@ FIRST_BLOCK_NORMS = ("rwkv",)
 def build(name: str) -> Model:
     """A random model with random norms."""
     kind: Kind = "seq2seq" if name in ENCODER_DECODERS else "masked" if name == "bert" else "causal"
-    module = grouped_falcon() if name == "falcon-grouped" else small(kind, name)
+    made = {"falcon-grouped": grouped_falcon, "granite-scaled": scaled_granite}
+    module = made[name]() if name in made else small(kind, name)
     return adopt(module, byte_tokenizer(), name=name)
 
 
@@ -66,6 +70,16 @@ def grouped_falcon() -> FalconForCausalLM:
         **sizes, new_decoder_architecture=True, vocab_size=VOCABULARY, max_position_embeddings=128, **SPECIAL
     )
     module = FalconForCausalLM(config).eval()
+    randomise(module)
+    return module
+
+
+def scaled_granite() -> GraniteForCausalLM:
+    """Granite with a residual multiplier, as its checkpoints have."""
+    torch.manual_seed(0)
+    config = configuration("causal", "granite")
+    config.residual_multiplier = 0.22
+    module = GraniteForCausalLM(config).eval()
     randomise(module)
     return module
 

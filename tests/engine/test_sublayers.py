@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import cycle
 
 import pytest
@@ -43,14 +44,14 @@ def relative(one: torch.Tensor, other: torch.Tensor) -> float:
     return float((one - other).abs().max() / other.abs().max())
 
 
-def attentions(name: str) -> Iterator[tuple[BlockParts, str, Heads]]:
-    """The attentions of a model with the name of their `z`."""
+def attentions(name: str) -> Iterator[tuple[BlockParts, Activation, Heads]]:
+    """The attentions of a model, each with its `z`."""
     for stack in sublayers(name):
         for block in stack.blocks:
-            for part in block.parts:
-                if part.kind in ("attention", "cross"):
+            for kind, z in (("attention", "z"), ("cross", "cross_z")):
+                for which, part in enumerate(part for part in block.parts if part.kind == kind):
                     assert part.heads is not None, part.lacking
-                    yield block, "cross_z" if part.kind == "cross" else "z", part.heads
+                    yield block, block.activation(z, which), part.heads
 
 
 @pytest.mark.parametrize("name", PARTS)
@@ -107,7 +108,9 @@ def test_a_block_that_norms_the_stream_has_the_normed_sums() -> None:
             assert relative(layer.output.LayerNorm(mid + mlp), post) <= SUM
 
 
-@pytest.mark.parametrize("name", ["llama", "gpt2", "bloom", "opt", "gemma2", "olmo2", "granite", "mixtral", "jamba"])
+@pytest.mark.parametrize(
+    "name", ["llama", "gpt2", "bloom", "opt", "gemma2", "olmo2", "granite-scaled", "mixtral", "jamba"]
+)
 def test_the_state_between_the_parts_is_the_input_and_what_attention_adds(name: str) -> None:
     model, (stack,) = build(name), sublayers(name)
     for block, (pre, _) in zip(stack.blocks, tracing.read_block_ends(model.traced, "", texts(model)), strict=True):
@@ -125,8 +128,8 @@ def test_a_parallel_block_has_no_state_between_its_parts(name: str) -> None:
 def test_18_what_the_heads_write_and_the_bias_is_what_the_output_projection_gives(name: str) -> None:
     model = build(name)
     assert list(attentions(name))
-    for block, z_name, heads in attentions(name):
-        wanted = [block.activation(z_name), Activation("given", block.layer, (heads.out,))]
+    for block, each, heads in attentions(name):
+        wanted = [each, Activation("given", block.layer, (heads.out,))]
         z, out = tracing.read_activations(model.traced, texts(model), wanted)
         written = torch.einsum("rphd,hde->rphe", z, heads.weight.detach()).sum(2)
         assert z.shape[2:] == (4, 16)
@@ -136,8 +139,8 @@ def test_18_what_the_heads_write_and_the_bias_is_what_the_output_projection_give
 @pytest.mark.parametrize("name", ["llama", "gpt2", "gptj", "gpt_neox", "falcon-grouped", "mixtral", "t5", "jamba"])
 def test_the_output_projection_gives_what_attention_adds_where_there_is_no_norm_after_it(name: str) -> None:
     model = build(name)
-    for block, z_name, heads in attentions(name):
-        added = block.activation("cross_out" if z_name == "cross_z" else "attn_out")
+    for block, z, heads in attentions(name):
+        added = block.activation("cross_out" if z.name == "cross_z" else "attn_out")
         given = Activation("given", block.layer, (heads.out,))
         one, other = tracing.read_activations(model.traced, texts(model), [added, given])
         assert torch.equal(one, other)
@@ -147,9 +150,9 @@ def test_the_output_projection_gives_what_attention_adds_where_there_is_no_norm_
 def test_19_patching_every_heads_z_is_patching_what_attention_adds(name: str) -> None:
     model = build(name)
     inputs, other = texts(model), texts(model, seed=6)
-    for block, z_name, heads in attentions(name):
+    for block, z, heads in attentions(name):
         part = next(part for part in block.parts if part.heads is heads)
-        z, added = block.activation(z_name), Activation("added", block.layer, part.out)
+        added = Activation("added", block.layer, part.out)
         values = tracing.read_activations(model.traced, other, [z, added])
         by_head, whole = (
             tracing.run_patched(model.traced, inputs, [Patch(each, (0, 1), every(value), value)]).logits
@@ -265,8 +268,9 @@ def test_9_patching_states_scores_nothing_before_the_first_differing_token_and_a
         injection = Injection(state, (position,), layer)
         return score(model, both, tracing.run_injected(model.traced, both[1], injection).logits)
 
-    assert [scored(layer, 2) for layer in (-1, 1, LAST)] == pytest.approx([0, 0, 0], abs=1e-4)
-    assert scored(LAST, len(ids) - 1) == pytest.approx(1, abs=1e-4)
+    last = model.layers - 1
+    assert [scored(layer, 2) for layer in (-1, 1, last)] == pytest.approx([0, 0, 0], abs=1e-4)
+    assert scored(last, len(ids) - 1) == pytest.approx(1, abs=1e-4)
     assert scored(-1, CHANGED) == pytest.approx(1, abs=1e-4)
 
 
@@ -333,15 +337,39 @@ def test_activations_are_what_plain_hooks_see() -> None:
     assert all(torch.equal(one, other) for one, other in zip(seen, reversed(values), strict=True))
 
 
+def test_what_is_added_is_scaled_by_the_residual_multiplier() -> None:
+    scales = [point.scale for part in sublayers("granite-scaled")[0].blocks[0].parts for point in part.out]
+    assert scales == pytest.approx([0.22, 0.22], abs=1e-6)
+
+
+def test_a_patch_is_in_units_of_what_is_added() -> None:
+    model, (stack,) = build("granite-scaled"), sublayers("granite-scaled")
+    each = stack.blocks[LAST].activation("mlp_out")
+    inputs, other = texts(model), texts(model, seed=6)
+    (value,) = tracing.read_activations(model.traced, other, [each])
+    pre, post = tracing.read_block_ends(model.traced, "", inputs)[LAST]
+    (attention,) = tracing.read_activations(model.traced, inputs, [stack.blocks[LAST].activation("attn_out")])
+    moved = Injection(pre + attention + value, every(value), LAST)
+    by_state = tracing.run_injected(model.traced, inputs, moved).logits
+    by_part = tracing.run_patched(model.traced, inputs, [Patch(each, (0, 1), every(value), value)]).logits
+    assert relative(by_part, by_state) <= SUM
+    assert relative(by_part, tracing.run_injected(model.traced, inputs, replace(moved, vectors=post)).logits) > 1e-3
+
+
+def test_experts_beside_a_dense_network_are_one_part_of_two_points() -> None:
+    blocks = sublayers("longcat_flash")[0].blocks
+    assert [len(block.activation("mlp_out").points) for block in blocks] == [3, 3]
+
+
 def test_a_block_without_heads_says_so() -> None:
     block = sublayers("jamba")[0].blocks[0]
     with pytest.raises(RequestError, match="Layer 0 has no z"):
         block.activation("z")
 
 
-def test_a_type_whose_heads_are_mixed_says_why() -> None:
+def test_a_type_whose_attention_mixes_heads_in_pairs_says_so() -> None:
     (stack,) = find_sublayers(adopt(small("causal", "diffllama"), byte_tokenizer()))
-    with pytest.raises(RequestError, match="mixed"):
+    with pytest.raises(RequestError, match="told apart"):
         stack.blocks[0].activation("z")
 
 
