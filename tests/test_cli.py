@@ -8,10 +8,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from selfie_tui import cli
+from tests.sweep.small import small
+from tests.sweep.sweep import mask_tokenizer
 
 PROGRAM = str(Path(sys.executable).parent / "selfie-tui")
 EIFFEL = "The Eiffel Tower is located in the city of"
@@ -67,6 +70,7 @@ def test_the_prompt_can_come_from_stdin() -> None:
         (["Hi", "--inject", "8"], 2, "Layer 8 is out of range"),
         (["Hi", "--mode", "paint"], 2, "There is no injection mode “paint”."),
         (["Hi", "--preset", "none"], 2, "There is no preset “none”."),
+        (["Hi", "--stack", "encoder"], 2, "demo has no encoder. Its states are read from the decoder."),
         (["Hi", "--template", "no slot here"], 1, "no placeholder"),
         (["word " * 600], 1, "takes 512"),
         (["Hi", "--model", "./nowhere"], 3, "There is no folder ./nowhere."),
@@ -81,6 +85,30 @@ def test_bad_input_has_its_own_message_and_exit_code(
     assert printed.out == ""
     assert message in printed.err
     assert "Traceback" not in printed.err
+
+
+def lines_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, Any]]:
+    """The JSON lines of a run in this process."""
+    assert cli.main(["interpret", *arguments, "--json", "--max-new-tokens", "2"]) == 0
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_json_lines_say_which_stack_was_read_and_whether_the_published_positions_were_used(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small("seq2seq", "t5").save_pretrained(tmp_path)
+    mask_tokenizer().save_pretrained(tmp_path)
+    given = ["[INST]the Eiffel Tower[/INST] is in", "--model", str(tmp_path)]
+    first, _, *cells = lines_of(capsys, *given, "--stack", "decoder", "--tokens", "all")
+    assert (first["model"]["kind"], first["request"]["stack"]) == ("encoder-decoder", "decoder")
+    assert first["model"]["proof"] == "proven"
+    assert [cell["interpretation"]["token"]["text"] for cell in cells[::5]] == ["<pad>", " is", " in"]
+    first, _, cell = lines_of(capsys, *given, "--layers", "-1")
+    assert first["request"]["stack"] == "encoder"
+    assert cell["interpretation"]["token"]["text"] == " Tower"
+    for options, compat in (([], False), (["--compat"], True)):
+        first, *_ = lines_of(capsys, EIFFEL, "--layers", "7", *options)
+        assert (first["request"]["stack"], first["request"]["compat"]) == ("", compat)
 
 
 def test_ctrl_c_ends_a_long_run_at_once_and_keeps_what_was_finished() -> None:
@@ -111,7 +139,7 @@ def test_the_doctor_proves_the_bundled_model() -> None:
     assert done.returncode == 0, done.stderr
     rows = dict(line.split(maxsplit=1) for line in done.stdout.splitlines() if len(line.split(maxsplit=1)) == 2)
     assert rows["proof"] == "proven"
-    assert "model.layers: 8 layers" in rows["blocks"]
+    assert "model.layers: 8 layers" in rows["decoder"]
     assert run("doctor", "./nowhere").returncode == 3
 
 

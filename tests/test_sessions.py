@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ import msgspec
 import pytest
 
 from selfie_tui.presets import PRESETS
-from selfie_tui.records import Cell, Control, GeneratedToken, Interpretation, Request, Token
+from selfie_tui.records import Cell, Control, GeneratedToken, Interpretation, ModelInfo, Request, Token
 from selfie_tui.sessions import Controlled, Read, RunBegan, RunEnded, Session, new_path, read
 
 REQUEST = Request("a prompt\n\x1b[31m", (Cell(-1, 0), Cell(3, 1)), PRESETS[0])
@@ -33,6 +34,16 @@ def written(path: Path, entries=ENTRIES) -> Session:
     for entry in entries:
         session.append(entry)
     return session
+
+
+def test_a_run_carries_the_verdict_of_its_models_proof_and_files_without_it_are_still_read(tmp_path):
+    model = ModelInfo("t5", "t5", "t5", 6, 64, 100, 0, 1000, "cpu", "fp32", "proven", False, "encoder-decoder")
+    written(tmp_path / "s.jsonl", [RunBegan(1, "t5", "2026-01-01T00:00:00+00:00", REQUEST, model)]).close()
+    assert read(tmp_path / "s.jsonl")[0].info == model
+    line = json.loads((tmp_path / "s.jsonl").read_text())
+    assert line.pop("info")["proof"] == "proven"
+    (tmp_path / "old.jsonl").write_text(json.dumps(line) + "\n")
+    assert read(tmp_path / "old.jsonl")[0].info is None
 
 
 def test_what_is_written_is_read_back(tmp_path):

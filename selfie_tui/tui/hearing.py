@@ -134,8 +134,10 @@ def _cancelled(screen: MainScreen, event: JobCancelled) -> None:
 def _failed(screen: MainScreen, event: JobFailed) -> None:
     task = screen.work.closed(event)
     match task:
-        case Tokenize(stack=stack) | ReadLens(stack=stack) if stack != screen.work.stack:
-            return  # asked before another stack or model was there; what is shown has been asked for anew
+        case Tokenize(prompt=prompt) | ReadLens(prompt=prompt) if (
+            prompt != screen.prompt_text.value or task.stack != screen.work.stack
+        ):
+            return  # the prompt, the stack or the model is another one by now, and has been asked of
         case Tokenize():
             screen.tokens_of = ""
             screen.tokens.show_tokens(())

@@ -1,10 +1,17 @@
-"""The whole program with the bundled model: what the first screen and the first run must show."""
+"""The whole program with real models: the bundled one, and small random ones of the other kinds."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
+from selfie_tui import sessions
 from selfie_tui.jobs import default_engine
+from selfie_tui.records import EMBED
 from selfie_tui.tui.app import SelfieApp
 from selfie_tui.tui.screens.error import ErrorScreen
+from tests.sweep.small import Kind, small
+from tests.sweep.sweep import mask_tokenizer
 from tests.tui.driving import log_text, run_to_end, text_of, toasts, until
 
 LOADING = 120.0
@@ -37,3 +44,51 @@ async def test_the_first_run_reads_paris_at_the_last_token_and_the_control_does_
         await pilot.press("escape", "2", "right", "enter")
         await run_to_end(app, pilot)
         assert len([line for line in log_text(app) if "control" in line]) == 3, toasts(app)
+
+
+def saved(folder: Path, kind: Kind, model_type: str) -> str:
+    """A folder with a small random model whose tokenizer writes its mask token as most do."""
+    small(kind, model_type).save_pretrained(folder / model_type)
+    mask_tokenizer().save_pretrained(folder / model_type)
+    for file in (folder / model_type).glob("tokenizer*.json"):
+        file.write_text(json.dumps(json.loads(file.read_text())).replace("<extra0>", "[MASK]"))
+    return str(folder / model_type)
+
+
+async def test_the_stacks_of_a_t5_are_read_and_the_masks_of_a_bert_are_filled(tmp_path: Path):
+    t5, bert = saved(tmp_path, "seq2seq", "t5"), saved(tmp_path, "masked", "bert")
+    prompt = "[INST]the Eiffel Tower[/INST] is in the"
+    app = SelfieApp(default_engine, theme="dusk", ascii=False, model=t5, prompt=prompt, keep=tmp_path / "kept")
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await pilot.press("enter")
+        await until(pilot, lambda: len(app.main.work.runs) == 1, LOADING)
+        await run_to_end(app, pilot)
+        assert "encoder-decoder 4+4 layers · cpu · fp32 · proven" in text_of(app)
+        assert "1 ·the 2 ·Eiffel▌3 ·Tower▐" in text_of(app)
+        await pilot.press("s", "enter")
+        await until(pilot, lambda: len(app.main.work.runs) == 2)
+        await run_to_end(app, pilot)
+        assert "0 <pad> 1 ·is 2 ·in▌3 ·the▐" in text_of(app)
+        await until(pilot, lambda: len(app.main.layer_list.lens) == 5)
+        encoders, decoders = app.main.work.runs.values()
+        assert [run.request.stack for run in (encoders, decoders)] == ["encoder", "decoder"]
+        assert [cell.layer for cell in decoders.request.cells] == [EMBED, 0, 1, 2, 3]
+        assert {reading.token.text for reading in decoders.readings.values()} == {" the"}
+        assert len({reading.norm for run in (encoders, decoders) for reading in run.readings.values()}) == 10
+
+        await pilot.press("i", "ctrl+u", *"the Tower", "escape", "o", *bert, "enter", "2", "enter")
+        await until(pilot, lambda: len(app.main.work.runs) == 3, LOADING)
+        await run_to_end(app, pilot)
+        await until(pilot, lambda: "the message: [MASK]×12" in text_of(app))
+        assert "fills 12 masks" in text_of(app)
+        assert "encoder 4 layers · cpu · fp32 · proven" in text_of(app)
+        filled = list(app.main.work.runs.values())[-1]
+        assert filled.request.stack == ""
+        assert {len(reading.tokens) for reading in filled.readings.values()} == {12}
+        (file,) = (tmp_path / "kept" / "sessions").iterdir()
+        began = [entry for entry in sessions.read(file) if isinstance(entry, sessions.RunBegan)]
+        assert [(entry.info.kind, entry.info.proof) for entry in began if entry.info] == [
+            ("encoder-decoder", "proven"),
+            ("encoder-decoder", "proven"),
+            ("encoder", "proven"),
+        ]

@@ -84,8 +84,10 @@ class SourceScreen(PaneScreen, inherit_bindings=False):
         self._drafting = self.set_timer(DRAFT_PAUSE, self.save_draft)
 
     def tokenize(self) -> None:
-        """Ask for the prompt's tokens."""
-        self.work.tokenize(self.prompt_text.value)
+        """Ask for the prompt's tokens, if they are others than those that are shown."""
+        prompt = self.prompt_text.value
+        if not prompt or prompt != self.tokens_of:
+            self.work.tokenize(prompt)
 
     def save_draft(self) -> None:
         """Keep the prompt for the next start."""
