@@ -157,15 +157,19 @@ class Look:
             )
         assert attended.scores is not None
         scores = attended.scores.reshape(-1, *attended.scores.shape[-3:])[0]  # (heads, queries, keys)
-        # Weights that sum to zero, as what is subtracted from all of a row (its greatest) is of no head's own; several
-        # keys and queries, as two of them may be alike in bfloat16.
+        # Weights that sum to zero, as what is subtracted from all of a row (its greatest) is of no projection's own;
+        # several keys and queries, as two of them may be alike in bfloat16.
         contrast = torch.tensor([[1.0, 0.5], [-0.25, -1.0], [-0.75, 0.5]], dtype=scores.dtype, device=scores.device)
         scores = scores[..., :3] @ contrast  # (heads, queries, contrasts)
-        keys = [reached(score[[last - 1, last]], self.before, 0) for score in scores]
+        keys = [
+            together([reached(each, self.before, 0) for each in score[last - 1 : last + 1].flatten()])
+            for score in scores
+        ]
+        queries = [together([reached(each, self.before, last) for each in score[last]]) for score in scores]
         both = [reached(self.mixed(head), self.before, 0) for head in range(self.count)]
         size = at_position(self.z, last).numel() // self.count
         return (
-            self.layout("q", [reached(score[last], self.before, last) for score in scores], size),
+            self.layout("q", queries, size),
             self.layout("k", keys, size),
             self.layout("v", [without(*pair) for pair in zip(both, keys, strict=True)], size),
         )
@@ -176,13 +180,22 @@ class Look:
             return f"{name} is not made by one projection alone"
         distinct = list({tuple(reach[0][1].tolist()): None for reach in heads})
         # a norm over all heads (OLMo 2) reaches all columns: they are one after the other
-        together = len(distinct) == 1 and len(distinct[0]) % size == 0
-        columns = torch.tensor(distinct[0]).reshape(-1, size) if together else None
+        in_a_row = len(distinct) == 1 and len(distinct[0]) % size == 0
+        columns = torch.tensor(distinct[0]).reshape(-1, size) if in_a_row else None
         if columns is None and len({len(each) for each in distinct}) == 1:
             columns = torch.tensor(distinct)
         if columns is None or len(set(columns.flatten().tolist())) != columns.numel() or columns.shape[1] != size:
             return f"{name} does not lie in columns of its own for each head"
         return next(index for index, each in enumerate(self.before) if each is heads[0][0][0]), columns
+
+
+def together(several: Sequence[Reached]) -> Reached:
+    """What any of several numbers reach."""
+    found: dict[int, tuple[Projected, torch.Tensor]] = {}
+    for each, columns in (pair for reach in several for pair in reach):
+        before = found[id(each)][1] if id(each) in found else columns
+        found[id(each)] = each, torch.tensor(sorted({*before.tolist(), *columns.tolist()}), device=columns.device)
+    return list(found.values())
 
 
 def without(both: Reached, keys: Reached) -> Reached:

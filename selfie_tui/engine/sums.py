@@ -45,16 +45,21 @@ def tolerance(dtype: torch.dtype) -> float:
     return (ROUNDINGS if is_wide(dtype) else ROUNDINGS_IN_HALF) * torch.finfo(dtype).eps
 
 
+def exact(tensor: torch.Tensor) -> torch.Tensor:
+    """A tensor in float64, on the CPU: not every device has that format."""
+    return tensor.detach().cpu().double()
+
+
 def exactness(stream: torch.Tensor, added: torch.Tensor) -> torch.Tensor:
     """How exact the numbers of a sum are, `stream` what it gave: one by the size of what was rounded."""
-    after, before = stream.double(), stream.double() - added.double()
+    after, before = exact(stream), exact(stream) - exact(added)
     sizes = after.abs() + before.abs()
     return 1 / (sizes + FLOOR * sizes.square().mean(-1, keepdim=True).sqrt()).clamp_min(torch.finfo(torch.float64).tiny)
 
 
 def is_sum(value: torch.Tensor, summed: torch.Tensor, before: torch.Tensor) -> bool:
     """Whether a value is that of a sum, but for rounding; `before` is what was added to."""
-    error = (value.double() - summed.double()) * exactness(summed, summed - before)
+    error = (exact(value) - exact(summed)) * exactness(summed, summed - before)
     return float(error.square().mean().sqrt()) <= tolerance(value.dtype)
 
 
@@ -72,8 +77,8 @@ def find_sum(
         return None
     allowed = tolerance(whole.dtype)
     weights = exactness(stream, whole)
-    rows = torch.stack([(part.double() * weights).flatten() for part in parts])  # (parts, numbers)
-    target, size = (whole.double() * weights).flatten(), whole.numel() ** 0.5
+    rows = torch.stack([(exact(part) * weights).flatten() for part in parts])  # (parts, numbers)
+    target, size = (exact(whole) * weights).flatten(), whole.numel() ** 0.5
     gram, along = rows @ rows.T, rows @ target
     best: Sum | None = None
     for count in range(1, min(most, len(parts)) + 1):

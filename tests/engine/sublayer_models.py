@@ -30,6 +30,7 @@ PARTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "granitemoeshared": (("attention", "mlp"),),
     "longcat_flash": (("attention", "mlp", "attention"),),
     "bitnet": (("attention", "mlp"),),
+    "gpt_oss": (("attention", "mlp"),),
     "mixtral": (("attention", "mlp"),),
     "qwen3_moe": (("attention", "mlp"),),
     "jamba": (("mixer", "mlp"), ("mixer", "mlp"), ("attention", "mlp"), ("mixer", "mlp")),
@@ -50,7 +51,7 @@ FIRST_BLOCK_NORMS = ("rwkv",)
 @cache
 def build(name: str) -> Model:
     """A random model with random norms."""
-    kind: Kind = "seq2seq" if name in ENCODER_DECODERS else "masked" if name == "bert" else "causal"
+    kind: Kind = "seq2seq" if name in ENCODER_DECODERS else "masked" if name in ("bert", "xmod") else "causal"
     made = {"falcon-grouped": grouped_falcon, "granite-scaled": scaled_granite}
     module = made[name]() if name in made else small(kind, name)
     return adopt(module, byte_tokenizer(), name=name)
@@ -113,6 +114,8 @@ LAYOUTS: dict[str, tuple[list[list[int]], list[list[int]], list[list[int]]]] = {
     # projections apart
     "llama": (starts(0, 16, 4), starts(0, 16, 2), starts(0, 16, 2)),
     "olmo2": (starts(0, 16, 4), starts(0, 16, 2), starts(0, 16, 2)),
+    # a sink beside the keys, which the greatest score is taken from too
+    "gpt_oss": (starts(0, 16, 4), starts(0, 16, 2), starts(0, 16, 2)),
     # a gate beside every query
     "qwen3_next": (starts(0, 32, 4), starts(0, 16, 2), starts(0, 16, 2)),
 }
