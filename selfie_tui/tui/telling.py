@@ -74,6 +74,7 @@ def hint_line(
     always += [(key_of("stack.next", keymap, -1 if typing else 0), stack)] if stack else []
     always += [(f"{first}–{last[-1]}", "panes"), *(hint for hint in told if hint[1] == "help")]
     own = 2 if typing else 1 + sum(bool(action.hint) for action in by_scope(*scopes) if action.scope != "list")
+    own -= 1 if stack and not typing else 0  # the other stack's key comes in place of a less telling one
     others = [hint for hint in told if hint not in always]
     return [*others[:own], *always, *others[own:]]
 
@@ -99,7 +100,7 @@ def model_pieces(model: ModelInfo | None, prose: Prose, key: str) -> tuple[Piece
         (Piece(" · ", "dim"), found) if found.role == "good" else (Piece(" · ", "dim"), Piece(f"{key} ", "key"), found)
     )
     told = [f"{kind[0]}{place}", f"{kind[1]}{place}"] if kind else []
-    return tuple((name, Piece(middle, "dim"), *end) for middle in (*told, place, ""))
+    return (*((name, Piece(middle, "dim"), *end) for middle in (*told, place, "")), end[1:])
 
 
 def verdict(model: ModelInfo, prose: Prose) -> Piece:

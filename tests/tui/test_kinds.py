@@ -75,6 +75,7 @@ async def test_the_other_stack_is_in_the_hints_and_the_one_that_is_read_in_the_t
         assert "encoder" in text_of(app).split("4 ")[1]
         await press_and_wait(app, pilot, "alt+s")
         assert "s encoder" in text_of(app).splitlines()[-1]
+        assert "? help" in text_of(app).splitlines()[-1]
         await pilot.press("5")
         assert "s encoder" not in text_of(app).splitlines()[-1]
 
@@ -258,8 +259,11 @@ def test_what_does_not_fit_is_left_out_in_the_order_of_its_worth_and_the_verdict
         (t5, 50, "t5 · encoder-decoder · cpu · bfloat16 · proven"),
         (t5, 40, "t5 · cpu · bfloat16 · proven"),
         (t5, 22, "t5 · proven"),
+        (t5, 8, "proven"),
         (odd, 60, "odd · cpu · bfloat16 · m ! differs by 3e-04 at identity 4"),
         (odd, 55, "odd · m ! differs by 3e-04 at identity 4"),
+        (odd, 29, "odd · m ! differs by 3e-04 a…"),
+        (odd, 24, "m ! differs by 3e-04 at…"),
     ):
         assert plain(fitting(list(model_pieces(model, str, "m")), room)) == told
     for room in (120, 90, 70, 50, 20):

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Literal
 
 from selfie_tui import sessions
 from selfie_tui.jobs import default_engine
 from selfie_tui.records import EMBED
 from selfie_tui.tui.app import SelfieApp
 from selfie_tui.tui.screens.error import ErrorScreen
-from tests.sweep.small import Kind, small
-from tests.sweep.sweep import mask_tokenizer
 from tests.tui.driving import log_text, run_to_end, text_of, toasts, until
 
 LOADING = 120.0
@@ -46,8 +45,11 @@ async def test_the_first_run_reads_paris_at_the_last_token_and_the_control_does_
         assert len([line for line in log_text(app) if "control" in line]) == 3, toasts(app)
 
 
-def saved(folder: Path, kind: Kind, model_type: str) -> str:
+def saved(folder: Path, kind: Literal["seq2seq", "masked"], model_type: str) -> str:
     """A folder with a small random model whose tokenizer writes its mask token as most do."""
+    from tests.sweep.small import small  # these bring torch in, which the other tests of the interface do without
+    from tests.sweep.sweep import mask_tokenizer
+
     small(kind, model_type).save_pretrained(folder / model_type)
     mask_tokenizer().save_pretrained(folder / model_type)
     for file in (folder / model_type).glob("tokenizer*.json"):

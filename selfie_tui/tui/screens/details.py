@@ -13,7 +13,8 @@ from selfie_tui.tui.look import Look, Piece, Pieces, heat
 from selfie_tui.tui.runs import CONTROL, Run
 from selfie_tui.tui.screens.page import PageScreen
 from selfie_tui.tui.telling import verdict
-from selfie_tui.tui.widgets.log import HEADER, Log
+from selfie_tui.tui.widgets.entries import HEADER
+from selfie_tui.tui.widgets.log import Log
 
 LENGTH = 10
 """Cells of the longest bar of an effect."""

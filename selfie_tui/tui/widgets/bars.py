@@ -6,9 +6,11 @@ from selfie_tui.tui.look import Piece, Pieces, cells, clipped
 from selfie_tui.tui.widgets.lines import Lines
 
 NAME = " selfie "
-LEAST = 28
-"""Cells that the last piece gets at least where it must be clipped: enough for `! differs by 3e-04 at identity 4`'s
-beginning."""
+GAP = 2
+"""Least cells between the left and the right."""
+
+LEAST = 20
+"""Cells that the verdict keeps at least where it must be clipped: `! differs by 3e-04…`."""
 
 
 class StatusLine(Lines):
@@ -36,7 +38,8 @@ class StatusLine(Lines):
     def pieces(self, index: int) -> Pieces:
         room = self.size.width
         right = clipped(self.right, room - len(NAME))
-        left = fitting([(Piece(NAME, "key"), *version) for version in self.left], room - cells(right) - 1)
+        free = room - cells(right) - (GAP + 1 if right else 1)
+        left = fitting([(Piece(NAME, "key"), *version) for version in self.left], free)
         gap = " " * (room - cells(left) - cells(right) - (1 if right else 0))
         return (*left, Piece(gap), *right)
 

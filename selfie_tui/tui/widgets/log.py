@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import ClassVar
 
 from textual import events
 from textual.message import Message
 
+from selfie_tui.records import Severity
 from selfie_tui.tui.actions import Scope, bindings
 from selfie_tui.tui.flow import flow
 from selfie_tui.tui.look import Piece, Pieces
-from selfie_tui.tui.runs import (
-    CONTROL,
-    Layout,
-    Run,
-    folded,
-    header_line,
-    highlighted,
-    label_cells,
-    plain_header,
-    plain_line,
-    reading_lines,
-)
+from selfie_tui.tui.runs import CONTROL, Layout, Run, folded, highlighted, label_cells
+from selfie_tui.tui.widgets.entries import HEADER, LABEL_CELLS, Entry
 from selfie_tui.tui.widgets.lines import Rows
-
-HEADER = -2
-"""The place of a run's header among its entries."""
 
 WELCOME = (
     "What the model says of a hidden state will stand here, layer by layer.",
@@ -35,18 +22,6 @@ WELCOME = (
     "",
     "▁▂▃▄▅▆▇█ how much each token owes to the state · + says more than the control · = says no more",
 )
-
-
-@dataclass(eq=False)
-class Entry:
-    """A reading, a control, a header or a notice, and the lines it takes."""
-
-    run: Run | None
-    index: int
-    notice: str = ""
-    severity: str = "information"
-    lines: list[Pieces] = field(default_factory=list)
-    start: int = 0
 
 
 class Log(Rows):
@@ -102,7 +77,7 @@ class Log(Rows):
         if entry is not None:
             self._lay_out_again(entry)
 
-    def notice(self, text: str, severity: str) -> None:
+    def notice(self, text: str, severity: Severity) -> None:
         """Keep a notice among the readings."""
         self._insert(Entry(None, HEADER, text, severity), len(self.entries))
 
@@ -133,17 +108,9 @@ class Log(Rows):
     def _room(self) -> int:
         return max(self.size.width - 1, 20)
 
-    def _layout(self, run: Run) -> Layout:
-        return Layout(self._room, self._labels.get(run.number, 12), self.below, self.look)
-
     def _lay_out(self, entry: Entry) -> None:
-        if entry.run is None:
-            role = "bad" if entry.severity == "error" else "warn" if entry.severity == "warning" else "dim"
-            entry.lines = flow([Piece(f"! {self.look.prose(entry.notice)}", role)], self._room)  # type: ignore[arg-type]
-        elif entry.index == HEADER:
-            entry.lines = [header_line(entry.run, self._layout(entry.run))]
-        else:
-            entry.lines = reading_lines(entry.run, entry.index, self._layout(entry.run))
+        labels = self._labels.get(entry.run.number, LABEL_CELLS) if entry.run else LABEL_CELLS
+        entry.lay_out(Layout(self._room, labels, self.below, self.look))
 
     def _lay_out_again(self, entry: Entry) -> None:
         before = entry.lines
@@ -314,30 +281,17 @@ class Log(Rows):
                 self.go(self.shown.index(here))
 
     def _matches(self, entry: Entry) -> bool:
-        return self.query_text in folded(self._text_of(entry))
-
-    def _text_of(self, entry: Entry) -> str:
-        if entry.run is None:
-            return entry.notice
-        if entry.index == HEADER:
-            return self.look.prose(plain_header(entry.run))
-        said = self.look.prose(entry.run.said(entry.index))
-        return f"{entry.run.label(entry.index, self.look)} {said}"
+        return self.query_text in folded(entry.searched(self.look))
 
     # Copying ---------------------------------------------------------------------------------------------------------
 
     def copyable(self) -> str:
         """The entry under the cursor as a line of text."""
-        return self._plain(self.shown[self.cursor]) if self.shown else ""
+        return self.shown[self.cursor].plain(self.look) if self.shown else ""
 
     def copyable_all(self) -> str:
         """All entries that are shown, as lines of text."""
-        return "\n".join(map(self._plain, self.shown))
-
-    def _plain(self, entry: Entry) -> str:
-        if entry.run is None:
-            return f"! {entry.notice}"
-        return plain_header(entry.run) if entry.index == HEADER else plain_line(entry.run, entry.index, self.look)
+        return "\n".join(entry.plain(self.look) for entry in self.shown)
 
     def reading_at(self, run: Run, index: int, step: int) -> int | None:
         """The place of the reading before or after one in its run, the control first."""
