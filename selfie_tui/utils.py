@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 
-from selfie_tui.engine.agnostic import ModelAgnosticSelfie
-from selfie_tui.engine.batches import batch_process_interpretations, create_token_grid
-from selfie_tui.engine.device_report import get_optimal_device, print_device_info
-from selfie_tui.engine.sequences import Prompt
-from selfie_tui.engine.vectors import aggregate_activations, compute_activation_similarity
+from selfie_tui.library.agnostic import ModelAgnosticSelfie
+from selfie_tui.library.batches import batch_process_interpretations, create_token_grid
+from selfie_tui.library.device_report import get_optimal_device, print_device_info
+from selfie_tui.library.sequences import Prompt
+from selfie_tui.library.vectors import aggregate_activations, compute_activation_similarity
 
 __all__ = [
     "aggregate_activations",

@@ -11,10 +11,10 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from selfie_tui.demo import model_path
-from selfie_tui.engine.agnostic import ModelAgnosticSelfie
 from selfie_tui.engine.loading import load
 from selfie_tui.engine.model import Model
 from selfie_tui.errors import LoadError, RequestError
+from selfie_tui.library.agnostic import ModelAgnosticSelfie
 
 PROMPT = "The Eiffel Tower is in Paris"
 CELLS = [("embed", 2), (6, 2), (6, -1)]

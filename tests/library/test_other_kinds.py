@@ -10,9 +10,9 @@ import pytest
 import torch
 from transformers import BertConfig, BertForMaskedLM, T5Config, T5ForConditionalGeneration
 
-from selfie_tui.engine.agnostic import ModelAgnosticSelfie
-from selfie_tui.engine.sequences import InterpretationPrompt
 from selfie_tui.errors import RequestError
+from selfie_tui.library.agnostic import ModelAgnosticSelfie
+from selfie_tui.library.sequences import InterpretationPrompt
 from selfie_tui.utils import batch_process_interpretations, create_token_grid
 from tests.engine.zoo import SPECIAL, byte_tokenizer, randomise
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from selfie_tui.engine.tables import COLUMNS
+from selfie_tui.library.tables import COLUMNS
 from tests.library.promised_calls import CALLS
 
 Ran = dict[str, tuple[dict[str, Any], str, list[str]]]

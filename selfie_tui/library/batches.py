@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from selfie_tui.engine.agnostic import ModelAgnosticSelfie
-from selfie_tui.engine.cells import Layer, layer_number
 from selfie_tui.engine.model import Model
-from selfie_tui.engine.results import Readings, collect_together
-from selfie_tui.engine.sequences import Prompt
 from selfie_tui.engine.tokens import encode_source
 from selfie_tui.errors import RequestError
+from selfie_tui.library.agnostic import ModelAgnosticSelfie
+from selfie_tui.library.cells import Layer, layer_number
+from selfie_tui.library.results import Readings, collect_together
+from selfie_tui.library.sequences import Prompt
 from selfie_tui.records import EMBED
 from selfie_tui.selection import parse_mode
 

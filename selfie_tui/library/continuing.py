@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import torch
 
-from selfie_tui.engine.cells import positions_in
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts import TargetPrompt, token_texts
 from selfie_tui.engine.requests import check_room, check_settings
-from selfie_tui.engine.results import decode_vectors
 from selfie_tui.engine.sources import Source, source_of
-from selfie_tui.engine.vectors import stack_activation
 from selfie_tui.errors import RequestError
+from selfie_tui.library.cells import positions_in
+from selfie_tui.library.results import decode_vectors
+from selfie_tui.library.vectors import stack_activation
 from selfie_tui.records import Cell, Preset, Request
 from selfie_tui.selection import parse_mode
 

@@ -8,11 +8,11 @@ import torch
 
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.requests import check_room, check_settings
-from selfie_tui.engine.results import Result, collect, decode_vectors
-from selfie_tui.engine.sequences import Prompt, asked
 from selfie_tui.engine.sources import source_tokens
 from selfie_tui.engine.targets import build_target
-from selfie_tui.engine.vectors import stack_vectors
+from selfie_tui.library.results import Result, collect, decode_vectors
+from selfie_tui.library.sequences import Prompt, asked
+from selfie_tui.library.vectors import stack_vectors
 from selfie_tui.records import EMBED, Cell, Request, Token
 from selfie_tui.selection import from_end, parse_layers, parse_mode, parse_positions
 

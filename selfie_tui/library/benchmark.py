@@ -1,4 +1,4 @@
-"""`python -m selfie_tui.engine.benchmark_library`: what the library costs over the engine, and reading over a forward.
+"""`python -m selfie_tui.library.benchmark`: what the library costs over the engine, and reading over a forward.
 
 Contenders take turns; every ratio is the median of the ratios within each round. The second half is on the random
 GPT-2-sized model of `benchmark`.
@@ -12,12 +12,12 @@ from collections.abc import Callable
 
 import torch
 
-from selfie_tui.engine.agnostic import ModelAgnosticSelfie
-from selfie_tui.engine.batches import create_token_grid
 from selfie_tui.engine.benchmark import SOURCE, random_model, ratio
 from selfie_tui.engine.interpreting import interpret
 from selfie_tui.engine.loading import load
 from selfie_tui.engine.model import Model
+from selfie_tui.library.agnostic import ModelAgnosticSelfie
+from selfie_tui.library.batches import create_token_grid
 from selfie_tui.presets import preset_called
 from selfie_tui.records import Cell, Request
 

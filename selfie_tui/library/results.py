@@ -15,8 +15,8 @@ from selfie_tui.engine.interpreting import interpret, interpret_vectors, read_ve
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts import TargetPrompt
 from selfie_tui.engine.requests import check_room, read_source
-from selfie_tui.engine.tables import columns_of, data_frame, rows_of
 from selfie_tui.engine.targets import build_target
+from selfie_tui.library.tables import columns_of, data_frame, rows_of
 from selfie_tui.records import (
     CellFinished,
     Control,

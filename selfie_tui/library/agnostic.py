@@ -7,15 +7,15 @@ from typing import Any, overload
 
 import torch
 
-from selfie_tui.engine.cells import Layer, layer_number, positions_in
-from selfie_tui.engine.continuing import continue_injected
-from selfie_tui.engine.opening import open_model
 from selfie_tui.engine.reading import read_prompts
-from selfie_tui.engine.results import Readings, collect
-from selfie_tui.engine.selfie import interpret_vectors
-from selfie_tui.engine.sequences import InterpretationPrompt, Prompt, asked
 from selfie_tui.engine.sources import Source, source_of, source_tokens
 from selfie_tui.errors import RequestError
+from selfie_tui.library.cells import Layer, layer_number, positions_in
+from selfie_tui.library.continuing import continue_injected
+from selfie_tui.library.opening import open_model
+from selfie_tui.library.results import Readings, collect
+from selfie_tui.library.selfie import interpret_vectors
+from selfie_tui.library.sequences import InterpretationPrompt, Prompt, asked
 from selfie_tui.records import EMBED, Cell, Request
 from selfie_tui.selection import parse_mode
 

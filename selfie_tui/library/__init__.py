@@ -1,0 +1,1 @@
+"""The library: what a notebook calls, thin over the engine."""
