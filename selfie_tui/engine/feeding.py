@@ -10,6 +10,8 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from selfie_tui.errors import LoadError
+
 Kind = Literal["decoder", "encoder-decoder", "encoder"]
 """A decoder goes on writing; an encoder-decoder answers a prompt; an encoder fills in masked tokens."""
 
@@ -92,10 +94,27 @@ def feed_of(module: nn.Module) -> Feed:
     kind = kind_of(module)
     return Feed(
         kind=kind,
-        names=tuple(inspect.signature(module.forward).parameters),
+        names=names_of(module),
         start=start_of(module) if kind == "encoder-decoder" else (),
         first_position=first_position(module),
     )
+
+
+def names_of(module: nn.Module) -> tuple[str, ...]:
+    """The names that a module's forward takes, by its class: wrappers put other functions on the instance.
+
+    Raises:
+        LoadError: if there is none for token ids.
+    """
+    _, *taken = inspect.signature(type(module).forward).parameters.values()
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    names = tuple(parameter.name for parameter in taken if parameter.kind in named)
+    if not names or (taken[0].kind not in named and "input_ids" not in names):
+        raise LoadError(
+            f"The forward of {type(module).__name__} takes no token ids by name.",
+            "Give its first parameter a name, such as input_ids.",
+        )
+    return names
 
 
 def start_of(module: Any) -> tuple[int, ...]:

@@ -10,7 +10,6 @@ from selfie_tui.engine import tracing
 from selfie_tui.engine.injection import Injection
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts import token_texts
-from selfie_tui.engine.watching import logits_of
 from selfie_tui.records import EMBED, Cell, LensRow, LensToken
 
 
@@ -37,7 +36,7 @@ def logits_through_the_model(model: Model, states: torch.Tensor) -> torch.Tensor
     inputs = model.inputs([[0]] * len(states), prefixes, use_cache=False)
     place = Injection(states, () if prefixes else (0,), last, prefix_positions=(0,) if prefixes else ())
     with model.forwards():
-        return logits_of(tracing.run_injected(model.traced, inputs, place))[:, 0].float()
+        return model.anatomy.logits_in(tracing.run_injected(model.traced, inputs, place))[:, 0].float()
 
 
 def logit_lens(

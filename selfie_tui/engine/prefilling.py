@@ -10,7 +10,6 @@ from typing import Any
 import torch
 
 from selfie_tui.engine.model import Model
-from selfie_tui.engine.watching import logits_of
 
 
 def never() -> bool:
@@ -62,7 +61,7 @@ def prefill_plain(
     where = masks[0] if masks else -1
     return Prefilled(
         ids=tuple(ids),
-        logits=logits_of(output)[:, where].float(),
+        logits=model.anatomy.logits_in(output)[:, where].float(),
         cache=cache_of(model, output),
         prefix=tuple(prefixes[0]) if prefixes else (),
         masks=tuple(masks),

@@ -21,7 +21,6 @@ from selfie_tui.engine.lens import lens_logits
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prefilling import never, prefill_plain
 from selfie_tui.engine.stepping import WholeSteps, steps_of
-from selfie_tui.engine.watching import logits_of
 from selfie_tui.records import EMBED
 
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 3e-2, torch.bfloat16: 1e-1}
@@ -123,7 +122,7 @@ def take_sample(model: Model) -> Sample:
     prefix = [*model.feed.start, *ids[:2]] if model.kind == "encoder-decoder" else None
     with model.forwards():
         output = model.module(**model.inputs([ids], None if prefix is None else [prefix], use_cache=False))
-    sample = Sample(ids, prefix, logits_of(output)[0].float(), {})
+    sample = Sample(ids, prefix, model.anatomy.logits_in(output)[0].float(), {})
     for stack in model.anatomy.stacks:
         last = len(stack.sites) - 1
         layers = sorted({EMBED, len(stack.sites) // 2, last})
@@ -160,7 +159,7 @@ def injected_logits(
     )
     with model.forwards():
         output = tracing.run_injected(model.traced, inputs, place)
-    return logits_of(output)[0].float()
+    return model.anatomy.logits_in(output)[0].float()
 
 
 def last_lens(model: Model, sample: Sample) -> float:
@@ -189,7 +188,7 @@ def earlier_cells(model: Model, sample: Sample) -> float:
         return 0.0
     changed = [*sample.ids[:-1], sample.ids[0]]
     with model.forwards():
-        logits = logits_of(model.module(**model.inputs([changed], use_cache=False)))[0].float()
+        logits = model.anatomy.logits_in(model.module(**model.inputs([changed], use_cache=False)))[0].float()
     return difference(logits[:-1], sample.logits[:-1]) / sample.scale if len(logits) > 1 else 0.0
 
 

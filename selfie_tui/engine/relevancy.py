@@ -13,7 +13,6 @@ import torch
 
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prefilling import Prefilled, never, repeated
-from selfie_tui.engine.watching import logits_of
 
 LOGITS_BYTES = 128 * 2**20
 """Memory that logits may take at a time; more positions go through the head in pieces."""
@@ -116,7 +115,7 @@ def score_answers(
         [list(plain.ids)] * len(rows), pad([plain.prefix + row[:-1] for row in rows], length), use_cache=False
     )
     with model.forwards(cancelled):
-        states = logits_of(model.module(**inputs))
+        states = model.anatomy.logits_in(model.module(**inputs))
     read_off(model, states, after_first(rows, len(plain.prefix)), scores, cancelled)
 
 
@@ -134,7 +133,7 @@ def score_fills(
             for where, token in zip(plain.masks, beginning, strict=False):
                 ids[where] = token
         with model.forwards(cancelled):
-            states = logits_of(model.module(**model.inputs(batch)))
+            states = model.anatomy.logits_in(model.module(**model.inputs(batch)))
         place = {beginning: index for index, beginning in enumerate(chunk)}
         ends = (row[:end] for row in rows for end in range(2, len(row) + 1))
         longer = list(dict.fromkeys(row for row in ends if row[:-1] in place))
@@ -176,7 +175,7 @@ def forward(
     trunk = model.anatomy.trunk
     with model.forwards(cancelled):
         output = (trunk or model.module)(**inputs)
-    states: torch.Tensor = output.last_hidden_state if trunk else logits_of(output)
+    states: torch.Tensor = output.last_hidden_state if trunk else model.anatomy.logits_in(output)
     return states
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from math import prod
 from typing import Any
 
 import torch
 from torch import nn
 
-from selfie_tui.engine.watching import Call, Slot, Watched
+from selfie_tui.engine.watching import Call, Slot, Watched, at
 
 StackName = str
 """`decoder` or `encoder`."""
@@ -39,9 +39,7 @@ class Flow:
 
     def of(self, value: Any) -> torch.Tensor:
         """The stream inside arguments or a result, as a view `(rows, positions, ...)`."""
-        for key in self.slot:
-            value = value[key]
-        tensor: torch.Tensor = value
+        tensor: torch.Tensor = at(self.slot, value)
         if self.axes != (0, 1):
             tensor = tensor.movedim(self.axes, (0, 1))
         return tensor[:, self.offset :] if self.offset else tensor
@@ -137,7 +135,7 @@ def outermost(ranked: list[Chain]) -> list[Chain]:
 def lists_of(model: nn.Module) -> Iterator[tuple[str, list[tuple[nn.Module, nn.Module]]]]:
     """Lists that may be stacks, by path, as pairs of the modules that take and that give the stream.
 
-    Module lists, lists of lists as one, sequences of one class, and what `NO_BLOCK_MODULES` tells.
+    Module lists, lists of lists as one, runs of one class in sequences, and what `NO_BLOCK_MODULES` tells.
     """
     fact = NO_BLOCK_MODULES.get(getattr(getattr(model, "config", None), "model_type", ""))
     if fact:
@@ -147,11 +145,17 @@ def lists_of(model: nn.Module) -> Iterator[tuple[str, list[tuple[nn.Module, nn.M
         children = tuple(module.children())
         if not isinstance(module, (nn.ModuleList, nn.Sequential)) or not any(True for _ in module.parameters()):
             continue
-        if isinstance(module, nn.Sequential) and len({type(child) for child in children}) > 1:
-            continue
+        if isinstance(module, nn.Sequential):
+            children = longest_run(children)
         if all(isinstance(child, nn.ModuleList) for child in children):
             children = tuple(part for child in children for part in child.children())
         yield path, [(child, child) for child in children]
+
+
+def longest_run(modules: Sequence[nn.Module]) -> tuple[nn.Module, ...]:
+    """The longest run of modules of one class."""
+    runs = [tuple(run) for _, run in groupby(modules, key=type)]
+    return max(runs, key=len, default=())
 
 
 def matching(model: nn.Module, pattern: str) -> list[nn.Module]:

@@ -17,7 +17,6 @@ from selfie_tui.engine import tracing
 from selfie_tui.engine.injection import Injection
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prefilling import CROPPABLE, Prefilled, cache_of, last_logits, repeated
-from selfie_tui.engine.watching import logits_of
 
 
 class Steps(Protocol):
@@ -71,7 +70,7 @@ class CachedSteps:
         with model.forwards(self.cancelled):
             output = tracing.run_injected(model.traced, inputs, injection)
         self.cache, self.length = cache_of(model, output), len(plain.ids)
-        return logits_of(output)[:, -1].float()
+        return model.anatomy.logits_in(output)[:, -1].float()
 
     def keep(self, rows: Sequence[int]) -> bool:
         return select_rows(self.cache, rows)
@@ -89,7 +88,7 @@ class CachedSteps:
         with model.forwards(self.cancelled):
             output = model.module(**inputs, use_cache=True)
         self.cache = cache_of(model, output)
-        return logits_of(output)[:, -1].float()
+        return model.anatomy.logits_in(output)[:, -1].float()
 
 
 @dataclass
@@ -110,7 +109,7 @@ class AnsweredSteps:
         with model.forwards(self.cancelled):
             output = tracing.run_injected(model.traced, inputs, self.injection)
         self.cache, self.memory = cache_of(model, output), output.encoder_last_hidden_state
-        return logits_of(output)[:, -1].float()
+        return model.anatomy.logits_in(output)[:, -1].float()
 
     def keep(self, rows: Sequence[int]) -> bool:
         if not select_rows(self.cache, rows):
@@ -131,7 +130,7 @@ class AnsweredSteps:
                 use_cache=True,
             )
         self.cache = cache_of(model, output)
-        return logits_of(output)[:, -1].float()
+        return model.anatomy.logits_in(output)[:, -1].float()
 
 
 @dataclass
@@ -169,7 +168,7 @@ class WholeSteps:
             inputs = model.inputs([[*plain.ids, *row] for row in self.rows], use_cache=False)
         with model.forwards(self.cancelled):
             output = run(model, inputs | last_logits(model), self.injection)
-        return logits_of(output)[:, -1].float()
+        return model.anatomy.logits_in(output)[:, -1].float()
 
 
 @dataclass
@@ -203,7 +202,7 @@ class FilledSteps:
         """The logits at every row's next mask."""
         with self.model.forwards(self.cancelled):
             output = run(self.model, self.model.inputs(self.rows), self.injection)
-        return logits_of(output)[:, self.plain.masks[self.filled]].float()
+        return self.model.anatomy.logits_in(output)[:, self.plain.masks[self.filled]].float()
 
 
 def run(model: Model, inputs: dict[str, Any], injection: Injection) -> Any:

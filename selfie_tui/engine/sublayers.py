@@ -7,19 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import nn
 
-from selfie_tui.engine.anatomy import POSITIONS, ROWS, STREAMS, WRITTEN, embeddings_of, head_of
+from selfie_tui.engine.finding import ROWS, STREAMS, WRITTEN, token_rows
 from selfie_tui.engine.heads import Heads, Layouts, find_heads
 from selfie_tui.engine.inside import FoundBlock, FoundPart, take_apart
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.points import Activation, Point
 from selfie_tui.engine.probing import Probed, mixes, probe
 from selfie_tui.engine.stacks import StackName
-from selfie_tui.engine.watching import Watched, watch
+from selfie_tui.engine.watching import FAILURES, Watched, watch
 from selfie_tui.errors import LoadError, RequestError
 
 PartKind = Literal["attention", "mixer", "cross", "mlp"]
@@ -122,7 +122,7 @@ def find_sublayers(model: Model) -> tuple[Sublayers, ...]:
             for stack in model.anatomy.stacks
         ]
         regions = [part.region for blocks in found for block in blocks for part in block.parts]
-        one_row = token_rows(model, 1)
+        one_row = token_rows(model.module, model.feed, model.device, 1)
         probed = probe(model.module, lambda: model.module(**one_row), regions)
         return tuple(
             Sublayers(name, tuple(recorded(block, probed, positions, known) for block in blocks))
@@ -130,23 +130,13 @@ def find_sublayers(model: Model) -> tuple[Sublayers, ...]:
         )
 
 
-def token_rows(model: Model, rows: int) -> dict[str, Any]:
-    """A forward's arguments for a few rows of unlike tokens."""
-    size = int(embeddings_of(model.module).weight.shape[0])
-    ids = [[(7919 * (row * POSITIONS + place + 1)) % size for place in range(POSITIONS)] for row in range(rows)]
-    prefixes = None
-    if model.kind == "encoder-decoder":
-        prefixes = [[*model.feed.start, *row[-WRITTEN:]][-WRITTEN:] for row in ids]
-    return model.inputs(ids, prefixes, use_cache=False)
-
-
 def watched_inside(model: Model) -> Watched:
     """One forward with every module inside of the blocks watched."""
-    apart = {id(model.module), id(head_of(model.module))}
-    inputs = token_rows(model, ROWS)
+    apart = {id(model.module), id(model.anatomy.head)}
+    inputs = token_rows(model.module, model.feed, model.device, ROWS)
     try:
         return watch(model.module, lambda: model.module(**inputs), lambda part: id(part) not in apart)
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+    except FAILURES as error:
         raise LoadError(
             f"A forward over a few tokens failed ({type(error).__name__}: {error}).",
             "Load a model that takes text alone.",

@@ -16,6 +16,9 @@ from torch import nn
 Slot = tuple[int | str, ...]
 """Where a tensor is in a module's arguments or result: indices and names, none where the result is the tensor."""
 
+FAILURES = (RuntimeError, TypeError, ValueError, IndexError, AttributeError, KeyError, AssertionError)
+"""What the code of a model raises that cannot do what it is asked to."""
+
 DEPTH = 2
 """How deep tensors are looked for inside arguments and results."""
 
@@ -33,10 +36,9 @@ class Call:
 
 @dataclass(frozen=True)
 class Watched:
-    """The calls of one forward, in the order in which they began, and the logits it gave."""
+    """The calls of one forward, in the order in which they began, and what it gave."""
 
     calls: tuple[Call, ...]
-    logits: torch.Tensor
     output: Any
 
     def of(self, module: nn.Module) -> tuple[Call, ...]:
@@ -78,15 +80,14 @@ def watch(model: nn.Module, run: Callable[[], Any], modules: Callable[[nn.Module
     finally:
         for handle in handles:
             handle.remove()
-    return Watched(tuple(sorted(calls, key=lambda call: call.began)), logits_of(output), output)
+    return Watched(tuple(sorted(calls, key=lambda call: call.began)), output)
 
 
-def logits_of(output: Any) -> torch.Tensor:
-    """The logits in a model's output: its field of that name, the output itself, or its first tensor."""
-    if isinstance(output, torch.Tensor):
-        return output
-    logits: torch.Tensor | None = getattr(output, "logits", None)
-    return next(tensor for _, tensor in tensors_in(output)) if logits is None else logits
+def at(slot: Slot, value: Any) -> Any:
+    """What is at a place inside arguments or a result."""
+    for key in slot:
+        value = value[key]
+    return value
 
 
 def tensors_in(value: Any, depth: int = DEPTH) -> Iterator[tuple[Slot, torch.Tensor]]:
