@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-import torch
-
+from selfie_tui.engine.given import opened
+from selfie_tui.engine.model import Model
 from selfie_tui.library.agnostic import ModelAgnosticSelfie
 from selfie_tui.library.batches import batch_process_interpretations, create_token_grid
 from selfie_tui.library.device_report import get_optimal_device, print_device_info
 from selfie_tui.library.sequences import Prompt
-from selfie_tui.library.vectors import aggregate_activations, compute_activation_similarity
+from selfie_tui.library.vectors import Vectors, aggregate_activations, compute_activation_similarity
 
 __all__ = [
     "aggregate_activations",
@@ -25,10 +24,11 @@ __all__ = [
 
 
 def interpret_vectors(
-    selfie: ModelAgnosticSelfie,
-    vectors: torch.Tensor | Sequence[torch.Tensor],
+    selfie: ModelAgnosticSelfie | Model,
+    vectors: Vectors,
     interpretation_prompt: Prompt,
     **settings: Any,
 ) -> list[str]:
-    """`ModelAgnosticSelfie.interpret_vectors` as a function."""
-    return selfie.interpret_vectors(vectors, interpretation_prompt, **settings)
+    """`ModelAgnosticSelfie.interpret_vectors` as a function; a `Model` will do in place of the facade."""
+    facade = selfie if isinstance(selfie, ModelAgnosticSelfie) else ModelAgnosticSelfie(opened(selfie))
+    return facade.interpret_vectors(vectors, interpretation_prompt, **settings)

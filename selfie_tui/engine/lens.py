@@ -7,10 +7,14 @@ from collections.abc import Sequence
 import torch
 
 from selfie_tui.engine import tracing
+from selfie_tui.engine.given import Facade, listed, opened, whole
 from selfie_tui.engine.injection import Injection
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts import token_texts
+from selfie_tui.engine.sources import check_known, check_length, source_of
+from selfie_tui.errors import PromptError, RequestError
 from selfie_tui.records import EMBED, Cell, LensRow, LensToken
+from selfie_tui.selection import from_end
 
 
 def lens_logits(model: Model, states: torch.Tensor, stack: str = "") -> torch.Tensor:
@@ -40,27 +44,78 @@ def logits_through_the_model(model: Model, states: torch.Tensor) -> torch.Tensor
 
 
 def logit_lens(
-    model: Model,
-    ids: Sequence[int],
+    model: Model | Facade,
+    ids: str | Sequence[int],
     position: int,
     layers: Sequence[int] | None = None,
     k: int = 5,
     prefix: Sequence[int] | None = None,
+    stack: str = "",
 ) -> tuple[LensRow, ...]:
     """The `k` top tokens, entropy and the rank of the model's own answer, by layer, at one position.
 
     The model's own answer is what the lens of the last layer says there. With a `prefix` (see `Model.read`) the layers
     and the position are the decoder's.
+
+    Args:
+        ids: a prompt as text, or as token ids, special tokens included.
+        position: a negative one counts from the end; the rows say which one it is.
+        layers: `l` is the output of block `l`, -1 the input of block 0; all of them if None.
+        stack: of an encoder-decoder, `encoder` or `decoder`; for a text's decoder it begins with the answer of a chat
+            turn, for ids without a `prefix` with its start alone.
+
+    Raises:
+        PromptError: for a prompt that is empty, too long, or of ids that the model does not have.
+        RequestError: for a position or a layer that is not there, or an argument that is not what it should be.
     """
-    stack = model.anatomy.main if prefix is None else model.anatomy.last
-    wanted = list(range(EMBED, len(stack.sites))) if layers is None else list(layers)
-    last = len(stack.sites) - 1
-    states = model.read(ids, sorted({*wanted, last}), [position], prefix=prefix)
-    logits = lens_logits(model, torch.cat([states[layer].to(model.device) for layer in [*wanted, last]]), stack.name)
+    model = opened(model)
+    read, written = prompt_given(model, ids, prefix, stack)
+    place = from_end(whole(position, "token position"), len(read if written is None else written), "token")
+    chosen = model.anatomy.main if written is None else model.anatomy.last
+    last = len(chosen.sites) - 1
+    wanted = (
+        list(range(EMBED, last + 1)) if layers is None else [whole(each, "layer") for each in listed(layers, "layer")]
+    )
+    if not wanted or whole(k, "number of tokens") < 1:
+        raise RequestError("There is nothing to show.", "Ask for at least one layer and one token of each.")
+    states = model.read(read, sorted({*wanted, last}), [place], prefix=written)
+    logits = lens_logits(model, torch.cat([states[layer].to(model.device) for layer in [*wanted, last]]), chosen.name)
     answer = int(logits[-1].argmax())
     return tuple(
-        lens_row(model, Cell(layer, position), row, answer, k) for layer, row in zip(wanted, logits[:-1], strict=True)
+        lens_row(model, Cell(layer, place), row, answer, k) for layer, row in zip(wanted, logits[:-1], strict=True)
     )
+
+
+def prompt_given(
+    model: Model, prompt: str | Sequence[int], prefix: Sequence[int] | None, stack: str
+) -> tuple[list[int], list[int] | None]:
+    """The ids that the model reads and, where the decoder of an encoder-decoder is meant, those that it has written.
+
+    Raises:
+        PromptError: for a prompt that is empty, too long, or of ids that the model does not have.
+        RequestError: if the model has no such stack, or has no decoder apart for the prefix.
+    """
+    decoder = model.anatomy.stack(stack) is not model.anatomy.main
+    if prefix is not None and model.kind != "encoder-decoder":
+        raise RequestError(f"{model.name} is no encoder-decoder, so it takes no prefix.", "Put all ids into one list.")
+    if isinstance(prompt, str):
+        source = source_of(model, prompt, stack)
+        read, begun = list(source.ids), source.prefix
+    else:
+        read, begun = ids_given(prompt), model.feed.start if decoder else None
+    written = None if begun is None and prefix is None else ids_given(begun if prefix is None else prefix)
+    check_length(model, len(read), model.context)
+    check_length(model, len(written or ()), model.answer_context)
+    check_known(model, [*read, *(written or ())])
+    return read, written
+
+
+def ids_given(given: object) -> list[int]:
+    """Token ids as a list; raises PromptError if there are none, and RequestError for what is no id."""
+    ids = [whole(each, "token id") for each in listed(given, "token id")]
+    if not ids:
+        raise PromptError("There are no token ids.", "Give a text, or the input_ids of one.")
+    return ids
 
 
 def lens_row(model: Model, cell: Cell, logits: torch.Tensor, answer: int, k: int) -> LensRow:

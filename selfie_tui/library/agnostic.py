@@ -8,16 +8,17 @@ from typing import Any, overload
 import torch
 
 from selfie_tui.engine.reading import read_prompts
-from selfie_tui.engine.sources import Source, source_of, source_tokens
+from selfie_tui.engine.sources import Source, source_of
 from selfie_tui.errors import RequestError
-from selfie_tui.library.cells import Layer, layer_number, positions_in
+from selfie_tui.library.asking import request_of, text_of, texts_of
+from selfie_tui.library.cells import CellsGiven, Layer, layers_given, positions_in
 from selfie_tui.library.continuing import continue_injected
 from selfie_tui.library.opening import open_model
 from selfie_tui.library.results import Readings, collect
 from selfie_tui.library.selfie import interpret_vectors
-from selfie_tui.library.sequences import InterpretationPrompt, Prompt, asked
-from selfie_tui.records import EMBED, Cell, Request
-from selfie_tui.selection import parse_mode
+from selfie_tui.library.sequences import InterpretationPrompt, Prompt
+from selfie_tui.library.vectors import Vectors
+from selfie_tui.records import EMBED, Request
 
 
 class ModelAgnosticSelfie:
@@ -25,15 +26,17 @@ class ModelAgnosticSelfie:
 
     Args:
         model: `demo`, a folder or a hub id; or a transformers module, with its `tokenizer`; or an nnsight model; or a
-            `Model` from `load` or `adopt`.
-        tokenizer: of a module in hand; of a name or an nnsight model only where it is not its own.
+            `Model` from `load` or `adopt`. One that is not proven is warned of.
+        tokenizer: of a module in hand; of any other only where it is not its own.
         device: such as `mps`, `cuda` or `cpu`. Without one a name is loaded to the best device there is, and what is
             in hand stays where it is. A device that is absent falls back to the CPU with a warning.
-        dtype: number format for a name that is loaded; a module in hand keeps its own.
+        dtype: number format for a name that is loaded, such as `bf16` or `torch.bfloat16`; a module in hand keeps its
+            own.
         options: further keywords of `load`.
 
     Raises:
         LoadError: with the cause and what to do next.
+        RequestError: for an argument that is not what it should be, or a keyword that `load` does not have.
     """
 
     def __init__(
@@ -41,7 +44,7 @@ class ModelAgnosticSelfie:
         model: Any,
         tokenizer: Any = None,
         device: str | torch.device | None = None,
-        dtype: str = "auto",
+        dtype: str | torch.dtype = "auto",
         **options: Any,
     ) -> None:
         self.model = open_model(model, tokenizer, None if device is None else str(device), dtype, options)
@@ -62,9 +65,9 @@ class ModelAgnosticSelfie:
     @overload
     def get_activations(
         self,
-        prompt: str,
-        layer_indices: Sequence[Layer] | None = None,
-        token_indices: Sequence[int] | None = None,
+        prompt: str | InterpretationPrompt,
+        layer_indices: Sequence[Layer] | Layer | None = None,
+        token_indices: Sequence[int] | int | None = None,
         stack: str = "",
     ) -> dict[int, torch.Tensor]: ...
 
@@ -72,16 +75,16 @@ class ModelAgnosticSelfie:
     def get_activations(
         self,
         prompt: list[str] | tuple[str, ...],
-        layer_indices: Sequence[Layer] | None = None,
-        token_indices: Sequence[int] | None = None,
+        layer_indices: Sequence[Layer] | Layer | None = None,
+        token_indices: Sequence[int] | int | None = None,
         stack: str = "",
     ) -> list[dict[int, torch.Tensor]]: ...
 
     def get_activations(
         self,
-        prompt: str | list[str] | tuple[str, ...],
-        layer_indices: Sequence[Layer] | None = None,
-        token_indices: Sequence[int] | None = None,
+        prompt: str | InterpretationPrompt | list[str] | tuple[str, ...],
+        layer_indices: Sequence[Layer] | Layer | None = None,
+        token_indices: Sequence[int] | int | None = None,
         stack: str = "",
     ) -> dict[int, torch.Tensor] | list[dict[int, torch.Tensor]]:
         """Residual states by layer, each `(1, tokens, hidden)`, in one forward that holds only what is asked for.
@@ -90,18 +93,20 @@ class ModelAgnosticSelfie:
 
         Args:
             prompt: a text, or several for one dictionary each, as their lengths differ.
-            layer_indices: layers (`l` is the output of block `l`, `"embed"` or -1 the input of block 0); all blocks
-                if None.
-            token_indices: positions, special tokens counted and negative ones from the end; all if None.
+            layer_indices: one or more layers (`l` is the output of block `l`, `"embed"` or -1 the input of block 0);
+                all blocks if None.
+            token_indices: one or more positions, special tokens counted and negative ones from the end; all if None.
             stack: of an encoder-decoder, `encoder` or `decoder`.
 
         Raises:
             PromptError: for an empty or too long prompt.
-            RequestError: for a layer or position that is not there.
+            RequestError: for a layer or position that is not there, or a prompt that is no text.
         """
-        sources = [source_of(self.model, each, stack) for each in ([prompt] if isinstance(prompt, str) else prompt)]
-        wanted = range(len(self.model.anatomy.stack(stack).sites)) if layer_indices is None else layer_indices
-        layers = [layer_number(layer) for layer in wanted]
+        alone = isinstance(prompt, str | InterpretationPrompt)
+        texts = [text_of(prompt)] if alone else texts_of(prompt)
+        sources = [source_of(self.model, text, stack) for text in texts]
+        count = len(self.model.anatomy.stack(stack).sites)
+        layers = layers_given(range(count) if layer_indices is None else layer_indices)
         places = [
             positions_in(source.tokens, range(len(source.tokens)) if token_indices is None else token_indices)
             for source in sources
@@ -111,7 +116,7 @@ class ModelAgnosticSelfie:
         found = [
             {layer: states[layer].unsqueeze(0) for layer in layers} for states in self._states(sources, layers, places)
         ]
-        return found[0] if isinstance(prompt, str) else found
+        return found[0] if alone else found
 
     def _states(
         self, sources: Sequence[Source], layers: Sequence[int], places: Sequence[Sequence[int]]
@@ -129,7 +134,7 @@ class ModelAgnosticSelfie:
         prompt: str,
         activation: torch.Tensor,
         injection_layer: Layer,
-        injection_positions: int | Sequence[int],
+        injection_positions: int | Iterable[int],
         overlay_strength: float = 1.0,
         replacing_mode: str = "normalized",
         max_new_tokens: int = 30,
@@ -137,10 +142,12 @@ class ModelAgnosticSelfie:
         """Token ids `(1, prompt + new)` of a prompt continued greedily with an activation written into it.
 
         The token that ends the generation is not among them. An encoder-decoder answers the prompt, and an encoder
-        fills in its mask tokens; what they say is put behind the prompt all the same.
+        fills in its mask tokens; what they say is put behind the prompt all the same. Of a chat turn
+        (`[INST]words[/INST] answer`) an encoder-decoder's encoder reads the words, and its decoder has written the
+        answer's beginning: both are the prompt, one after the other and without the marks, in ids and positions.
 
         Args:
-            prompt: any text; its own tokens are `output[0, :prompt_length]`.
+            prompt: any text; its own tokens come first, and what is new after them.
             activation: `(hidden,)`, `(1, hidden)` or `(1, 1, hidden)` for every position, or one for each as
                 `(positions, hidden)` or `(1, positions, hidden)`.
             injection_layer: the layer whose output is written to.
@@ -150,23 +157,22 @@ class ModelAgnosticSelfie:
         Raises:
             RequestError: for a layer, position or activation that does not fit.
         """
-        given = list(injection_positions) if isinstance(injection_positions, Iterable) else [injection_positions]
         return continue_injected(
             self.model,
             prompt,
             activation,
-            layer_number(injection_layer),
-            given,
-            replacing_mode,
-            overlay_strength,
-            max_new_tokens,
+            injection_layer,
+            injection_positions,
+            mode=replacing_mode,
+            strength=overlay_strength,
+            max_new_tokens=max_new_tokens,
         )
 
     def interpret(
         self,
         original_prompt: str | InterpretationPrompt,
         interpretation_prompt: Prompt,
-        tokens_to_interpret: Iterable[tuple[Layer, int]],
+        tokens_to_interpret: CellsGiven,
         injection_layer: Layer = EMBED,
         batch_size: int | None = None,
         max_new_tokens: int = 30,
@@ -181,8 +187,8 @@ class ModelAgnosticSelfie:
         Args:
             original_prompt: the text whose states are read; an `InterpretationPrompt` stands for its own text.
             interpretation_prompt: built anew with this model's tokenizer.
-            tokens_to_interpret: `(layer, position)` pairs; `"embed"` or -1 is the input of block 0, a negative position
-                counts from the end.
+            tokens_to_interpret: `(layer, position)` pairs, or one; `"embed"` or -1 is the input of block 0, a negative
+                position counts from the end.
             injection_layer: where the state is written over the placeholders.
             batch_size: not needed: a batch is as large as memory allows, and halved where it is not enough.
             overlay_strength, replacing_mode: `normalized` (or `blend`) is `s*v + (1-s)*h`, so `v` itself at strength 1;
@@ -194,14 +200,15 @@ class ModelAgnosticSelfie:
         Raises:
             SelfieError: for a request that the model cannot fulfil, saying what to change.
         """
-        request = self.request(
+        request = request_of(
+            self.model,
             original_prompt,
             interpretation_prompt,
             tokens_to_interpret,
-            injection_layer=layer_number(injection_layer),
+            injection_layer=injection_layer,
             max_new_tokens=max_new_tokens,
             strength=overlay_strength,
-            mode=parse_mode(replacing_mode),
+            mode=replacing_mode,
             relevancy=relevancy,
             compat=compat,
             stack=stack,
@@ -212,30 +219,19 @@ class ModelAgnosticSelfie:
         self,
         original_prompt: str | InterpretationPrompt,
         interpretation_prompt: Prompt,
-        tokens_to_interpret: Iterable[tuple[Layer, int]],
+        tokens_to_interpret: CellsGiven,
         compat: str | None = None,
         stack: str = "",
         **settings: Any,
     ) -> Request:
-        """The engine's request for cells of a prompt; raises RequestError for a position that is not there."""
-        preset, published = asked(interpretation_prompt, compat)
-        text = original_prompt.preset.text if isinstance(original_prompt, InterpretationPrompt) else original_prompt
-        source = source_tokens(self.model, text, stack)
-        pairs = list(tokens_to_interpret)
-        places = positions_in(source, [position for _, position in pairs])
-        cells = tuple(Cell(layer_number(layer), place) for (layer, _), place in zip(pairs, places, strict=True))
-        return Request(
-            prompt=text,
-            cells=cells,
-            preset=preset,
-            compat=published,
-            stack=stack,
-            **settings,
+        """The engine's request for cells of a prompt (see `asking.request_of`)."""
+        return request_of(
+            self.model, original_prompt, interpretation_prompt, tokens_to_interpret, compat, stack, **settings
         )
 
     def interpret_vectors(
         self,
-        vectors: torch.Tensor | Sequence[torch.Tensor],
+        vectors: Vectors,
         interpretation_prompt: Prompt,
         injection_layer: Layer = EMBED,
         batch_size: int | None = None,
@@ -246,7 +242,8 @@ class ModelAgnosticSelfie:
         """What the model says of vectors of any origin, in their order; the settings are those of `interpret`.
 
         Args:
-            vectors: `(n, hidden)`, or a list of `(hidden,)`, `(1, hidden)` or `(1, 1, hidden)`.
+            vectors: `(n, hidden)`, or a list of `(hidden,)`, `(1, hidden)` or `(1, 1, hidden)`; one dimension
+                alone, as a tensor, an array or numbers, is one vector.
 
         Raises:
             RequestError: for a vector of another width, or one that is not finite.
@@ -255,7 +252,7 @@ class ModelAgnosticSelfie:
             self.model,
             vectors,
             preset=interpretation_prompt,
-            injection_layer=layer_number(injection_layer),
+            injection_layer=injection_layer,
             mode=replacing_mode,
             strength=overlay_strength,
             max_new_tokens=max_new_tokens,

@@ -14,7 +14,9 @@ from msgspec.structs import replace
 from selfie_tui.engine.interpreting import interpret, interpret_vectors, read_vectors
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts import TargetPrompt
+from selfie_tui.engine.reading import read_prompts
 from selfie_tui.engine.requests import check_room, read_source
+from selfie_tui.engine.sources import Source
 from selfie_tui.engine.targets import build_target
 from selfie_tui.library.tables import columns_of, data_frame, rows_of
 from selfie_tui.records import (
@@ -33,7 +35,8 @@ from selfie_tui.records import (
 class Result:
     """What a run gave: the interpretations in the order of the request's cells, and what the prompt says by itself.
 
-    `proof` is the model's verdict: whether reading and writing its states was proven when it was loaded.
+    `proof` is the model's verdict: whether reading and writing its states was proven when it was loaded. `notices` are
+    the model's own, such as that it is not proven, and then the run's.
     """
 
     request: Request
@@ -80,6 +83,11 @@ class Readings(dict[str, list[Any]]):
         """The verdict of the identities run on the model: `proven`, or what failed."""
         return self.result.proof
 
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What there is to know of the model and of the run, such as that the model is not proven."""
+        return self.result.notices
+
     def to_dicts(self) -> list[dict[str, Any]]:
         """One dictionary a reading."""
         return rows_of(self)
@@ -100,7 +108,7 @@ def collect_together(model: Model, requests: Sequence[Request]) -> list[Result]:
     target = build_target(model, requests[0].preset, requests[0].max_new_tokens, requests[0].compat)
     check_room(model, target, requests[0])
     pairs = list(zip(requests, sources, strict=True))
-    vectors = torch.cat([read_vectors(model, source, request.cells) for request, source in pairs])
+    vectors = read_together(model, pairs)
     tokens = [source.tokens[cell.position] for request, source in pairs for cell in request.cells]
     cells = tuple(cell for request in requests for cell in request.cells)
     whole = decode_vectors(model, replace(requests[0], cells=cells), vectors, tokens, target)
@@ -111,11 +119,37 @@ def collect_together(model: Model, requests: Sequence[Request]) -> list[Result]:
     ]
 
 
+def read_together(model: Model, pairs: Sequence[tuple[Request, Source]]) -> torch.Tensor:
+    """The states at the cells of several prompts, `(cells, hidden)`, of as few forwards as the model allows.
+
+    What a decoder of two stacks has written is read prompt by prompt, and so is a batch that overflows, as reading one
+    prompt says where.
+    """
+    if len(pairs) > 1 and not any(source.prefix for _, source in pairs):
+        layers = sorted({cell.layer for request, _ in pairs for cell in request.cells})
+        places = [sorted({cell.position for cell in request.cells}) for request, _ in pairs]
+        found = read_prompts(model, [source.ids for _, source in pairs], layers, places)
+        states = [
+            states[cell.layer][where.index(cell.position)].to(model.device)
+            for (request, _), states, where in zip(pairs, found, places, strict=True)
+            for cell in request.cells
+        ]
+        vectors = torch.stack(states)
+        if bool(vectors.isfinite().all()):
+            return vectors
+    return torch.cat([read_vectors(model, source, request.cells) for request, source in pairs])
+
+
 def decode_vectors(
-    model: Model, request: Request, vectors: torch.Tensor, tokens: Sequence[Token], target: TargetPrompt
+    model: Model,
+    request: Request,
+    vectors: torch.Tensor,
+    tokens: Sequence[Token],
+    target: TargetPrompt,
+    control: bool = True,
 ) -> Result:
     """The result of a request whose vectors are in hand (see `interpreting.interpret_vectors`)."""
-    return gather(model, request, interpret_vectors(model, request, vectors, tokens, target))
+    return gather(model, request, interpret_vectors(model, request, vectors, tokens, target, control=control))
 
 
 def gather(model: Model, request: Request, events: Iterable[Event]) -> Result:
@@ -131,4 +165,5 @@ def gather(model: Model, request: Request, events: Iterable[Event]) -> Result:
                 found[index] = interpretation
             case Notice(text=text):
                 notices.append(text)
-    return Result(request, control, tuple(found[index] for index in sorted(found)), tuple(notices), model.proof)
+    readings = tuple(found[index] for index in sorted(found))
+    return Result(request, control, readings, (*model.notices, *notices), model.proof)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
-
+from selfie_tui.engine.given import Facade, opened
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.requests import check_room, check_settings
 from selfie_tui.engine.sources import source_tokens
 from selfie_tui.engine.targets import build_target
+from selfie_tui.library.asking import settings_of, text_of
+from selfie_tui.library.cells import Layer, layers_given, positions_in
 from selfie_tui.library.results import Result, collect, decode_vectors
 from selfie_tui.library.sequences import Prompt, asked
-from selfie_tui.library.vectors import stack_vectors
+from selfie_tui.library.vectors import Vectors, stack_vectors
 from selfie_tui.records import EMBED, Cell, Request, Token
-from selfie_tui.selection import from_end, parse_layers, parse_mode, parse_positions
+from selfie_tui.selection import parse_layers, parse_positions
 
 __all__ = ["NO_TOKEN", "Result", "collect", "interpret", "interpret_vectors", "vector_tokens"]
 
@@ -23,13 +24,13 @@ NO_TOKEN = -1
 
 
 def interpret(
-    model: Model,
+    model: Model | Facade,
     prompt: str,
     *,
-    layers: str | Sequence[int] = "all",
-    tokens: str | Sequence[int] = "-1",
+    layers: str | int | Sequence[Layer] = "all",
+    tokens: str | int | Sequence[int] = "-1",
     preset: Prompt = "summarize",
-    injection_layer: int = EMBED,
+    injection_layer: Layer = EMBED,
     mode: str = "replace",
     strength: float = 1.0,
     max_new_tokens: int = 12,
@@ -42,11 +43,11 @@ def interpret(
     """Interpret the residual states of `prompt` at every chosen layer and token (SelfIE, arXiv 2403.10949 §3).
 
     Args:
-        model: from `load` or `adopt`.
+        model: from `load` or `adopt`, or a `ModelAgnosticSelfie`.
         prompt: the source prompt whose states are read.
-        layers: such as `"embed,0-7"`, `"all"`, or numbers; layer `l` is the output of block `l`, -1 in a sequence is
-            `embed`.
-        tokens: positions such as `"3,4"`, `"all"`, `"-1"` for the last, or numbers.
+        layers: such as `"embed,0-7"`, `"all"`, or one or more numbers; layer `l` is the output of block `l`, and the
+            number -1 is `embed`.
+        tokens: positions such as `"3,4"`, `"all"`, `"-1"` for the last, or one or more numbers.
         preset: an interpretation prompt: a preset or its name, or an `InterpretationPrompt`.
         injection_layer: where the vector is written over the placeholders.
         mode: `replace`, `blend`, `add`, `replace-norm`, `add-norm` or `unit`, with its `strength`.
@@ -55,38 +56,40 @@ def interpret(
     Raises:
         SelfieError: for a request that the model cannot fulfil, saying what to change.
     """
-    source = source_tokens(model, prompt, stack)
+    model, text = opened(model), text_of(prompt)
+    source = source_tokens(model, text, stack)
     question, compat = asked(preset)
-    chosen = parse_layers(layers, len(model.anatomy.stack(stack).sites)) if isinstance(layers, str) else tuple(layers)
-    places = (
-        parse_positions(tokens, len(source))
-        if isinstance(tokens, str)
-        else tuple(from_end(place, len(source), "token") for place in tokens)
-    )
+    count = len(model.anatomy.stack(stack).sites)
+    chosen = parse_layers(layers, count) if isinstance(layers, str) else layers_given(layers)
+    places = parse_positions(tokens, len(source)) if isinstance(tokens, str) else positions_in(source, tokens)
     request = Request(
-        prompt=prompt,
+        prompt=text,
         cells=tuple(Cell(layer, place) for place in places for layer in chosen),
         preset=question,
         compat=compat,
-        injection_layer=injection_layer,
-        mode=parse_mode(mode),
-        strength=strength,
-        max_new_tokens=max_new_tokens,
         relevancy=relevancy,
         random_control=random_control,
-        temperature=temperature,
-        seed=seed,
         stack=stack,
+        **settings_of(
+            {
+                "injection_layer": injection_layer,
+                "mode": mode,
+                "strength": strength,
+                "max_new_tokens": max_new_tokens,
+                "temperature": temperature,
+                "seed": seed,
+            }
+        ),
     )
     return collect(model, request)
 
 
 def interpret_vectors(
-    model: Model,
-    vectors: torch.Tensor | Sequence[torch.Tensor],
+    model: Model | Facade,
+    vectors: Vectors,
     *,
     preset: Prompt = "summarize",
-    injection_layer: int = EMBED,
+    injection_layer: Layer = EMBED,
     mode: str = "replace",
     strength: float = 1.0,
     max_new_tokens: int = 12,
@@ -97,12 +100,15 @@ def interpret_vectors(
 ) -> Result:
     """Interpret vectors of any origin, `(n, hidden)` or a list of `(hidden,)`; the settings are those of `interpret`.
 
+    An array, or numbers, of one dimension are one vector.
+
     Vector `i` has no place in a prompt: its record says the cell `(EMBED, i)` and the token `vector i`, of the id
     `NO_TOKEN`, and the result's prompt is empty.
 
     Raises:
         RequestError: for vectors that are not of the model's width or not finite, or settings that cannot be.
     """
+    model = opened(model)
     stacked = stack_vectors(model, vectors)
     question, compat = asked(preset)
     tokens = vector_tokens(len(stacked))
@@ -111,17 +117,21 @@ def interpret_vectors(
         cells=tuple(Cell(EMBED, token.position) for token in tokens),
         preset=question,
         compat=compat,
-        injection_layer=injection_layer,
-        mode=parse_mode(mode),
-        strength=strength,
-        max_new_tokens=max_new_tokens,
         relevancy=relevancy,
         random_control=random_control,
-        temperature=temperature,
-        seed=seed,
+        **settings_of(
+            {
+                "injection_layer": injection_layer,
+                "mode": mode,
+                "strength": strength,
+                "max_new_tokens": max_new_tokens,
+                "temperature": temperature,
+                "seed": seed,
+            }
+        ),
     )
     check_settings(request)
-    target = build_target(model, request.preset, max_new_tokens, request.compat)
+    target = build_target(model, request.preset, request.max_new_tokens, request.compat)
     check_room(model, target, request)
     return decode_vectors(model, request, stacked, tokens, target)
 

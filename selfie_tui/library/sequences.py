@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from selfie_tui.engine.given import check_tokenizer, listed, shown
 from selfie_tui.engine.prompts import build_prompt
 from selfie_tui.errors import PlaceholderError, RequestError
 from selfie_tui.presets import preset_called
@@ -12,6 +13,7 @@ from selfie_tui.records import Preset
 from selfie_tui.text import visible
 
 COMPAT = "selfie"
+OWN_TEXT = "InterpretationPrompt(tokenizer, text)"
 STAND_INS = "_?*#@~^+=%&$"
 """What a placeholder of a sequence is written as: the first that is not in the sequence's own text."""
 
@@ -29,12 +31,13 @@ class InterpretationPrompt:
 
     Raises:
         PlaceholderError: if there is no placeholder or one cannot be overwritten alone, saying what to change.
-        RequestError: for another `compat`.
+        RequestError: for another `compat`, or what is no tokenizer or no sequence.
     """
 
     PLACEHOLDER = 0
 
-    def __init__(self, tokenizer: Any, sequence: str | Sequence[Any] | Preset, compat: str | None = None) -> None:
+    def __init__(self, tokenizer: Any, sequence: str | Iterable[Any] | Preset, compat: str | None = None) -> None:
+        check_tokenizer(tokenizer)
         self.compat = check_compat(compat)
         self.preset = sequence if isinstance(sequence, Preset) else preset_of(sequence, exact=compat is None)
         self._target = build_prompt(tokenizer, self.preset, compat=compat is not None)
@@ -94,7 +97,7 @@ class InterpretationPrompt:
         return f"InterpretationPrompt({self.preset.name}: {''.join(shown)}{compat})"
 
 
-def preset_of(sequence: str | Sequence[Any], exact: bool = True) -> Preset:
+def preset_of(given: str | Iterable[Any], exact: bool = True) -> Preset:
     """The preset that a template, or a sequence of texts and placeholders, stands for.
 
     A placeholder is written with a space after it, as in SelfIE. For exact positions it also gets one before it where
@@ -102,9 +105,11 @@ def preset_of(sequence: str | Sequence[Any], exact: bool = True) -> Preset:
 
     Raises:
         PlaceholderError: if every character that could stand in for a placeholder is in the text.
+        RequestError: for what is no text and no sequence.
     """
-    if isinstance(sequence, str):
-        return Preset("custom", sequence)
+    if isinstance(given, str):
+        return Preset("custom", given)
+    sequence: Sequence[Any] = listed(given, "text and placeholder")
     texts = "".join(part for part in sequence if isinstance(part, str))
     stand_in = next((char for char in STAND_INS if char not in texts), None)
     if stand_in is None:
@@ -140,9 +145,23 @@ def asked(prompt: Prompt, compat: str | None = None) -> tuple[Preset, bool]:
     """The preset of what a caller gave, and whether the published positions are meant: by `compat`, or by the prompt.
 
     Raises:
-        RequestError: for a preset's name or a `compat` that there is not.
+        RequestError: for a preset's name or a `compat` that there is not, or for what is no interpretation prompt.
     """
     published = check_compat(compat) is not None
     if isinstance(prompt, InterpretationPrompt):
         return prompt.preset, published or prompt.compat is not None
-    return preset_called(prompt) if isinstance(prompt, str) else prompt, published
+    return preset_given(prompt), published
+
+
+def preset_given(prompt: object) -> Preset:
+    """A preset as it is, or the one of that name; raises RequestError for the text of a prompt, and for the rest."""
+    if isinstance(prompt, Preset):
+        return prompt
+    if not isinstance(prompt, str):
+        raise RequestError(f"{shown(prompt)} is no interpretation prompt.", f"Give a preset's name, or {OWN_TEXT}.")
+    try:
+        return preset_called(prompt)
+    except RequestError as error:
+        if " " not in prompt and "_" not in prompt:
+            raise
+        raise RequestError(error.cause, f"{error.remedy} For a text of your own give {OWN_TEXT}.") from None

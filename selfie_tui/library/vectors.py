@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from selfie_tui.engine.given import listed, shown
 from selfie_tui.engine.model import Model
 from selfie_tui.errors import RequestError
+from selfie_tui.library.cells import layer_number
 
 METRICS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
     "cosine": lambda a, b: torch.nn.functional.cosine_similarity(a, b, dim=0),
@@ -21,17 +27,38 @@ METHODS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "last": lambda stacked: stacked[-1],
 }
 
+Vectors = torch.Tensor | NDArray[Any] | Sequence[Any]
+"""`(n, hidden)`, or several of `(hidden,)`, `(1, hidden)` or `(1, 1, hidden)`; `(hidden,)`, or numbers, are one."""
 
-def stack_vectors(model: Model, vectors: torch.Tensor | Sequence[torch.Tensor]) -> torch.Tensor:
-    """Vectors as the model takes them: `(n, hidden)`, of its number format and on its device.
 
-    Given are `(n, hidden)`, or a sequence of `(hidden,)`, `(1, hidden)` or `(1, 1, hidden)`; `(hidden,)` is one vector.
+def tensor_given(given: object, name: str) -> torch.Tensor:
+    """A tensor of real numbers, without its history, from a tensor, an array or numbers.
+
+    Raises:
+        RequestError: for anything else, such as the dictionary that `get_activations` gives.
+    """
+    if isinstance(given, Mapping):
+        raise RequestError(
+            f"{name} is a dictionary, as get_activations gives it.", "Choose a layer of it, such as states[6]."
+        )
+    try:
+        tensor = torch.as_tensor(given).detach()
+    except (TypeError, ValueError, RuntimeError):
+        raise RequestError(
+            f"{name} is no tensor: {shown(given)}.", "Give a tensor, an array, or a list of numbers."
+        ) from None
+    if tensor.is_complex():
+        raise RequestError(f"{name} is complex, and states are real.", "Take its real part, or its absolute value.")
+    return tensor if tensor.is_floating_point() else tensor.float()
+
+
+def stack_vectors(model: Model, vectors: Vectors) -> torch.Tensor:
+    """Vectors as the model takes them: `(n, hidden)`, of its number format and on its device (see `Vectors`).
 
     Raises:
         RequestError: if there is none, or if one has another width, is no single vector or is not finite.
     """
-    single = isinstance(vectors, torch.Tensor) and vectors.dim() < 2
-    rows = [torch.as_tensor(vector).detach() for vector in ([vectors] if single else vectors)]
+    rows = [tensor_given(row, f"Vector {place}") for place, row in enumerate(rows_of(vectors))]
     if not rows:
         raise RequestError("There is no vector to interpret.", "Give at least one.")
     for place, row in enumerate(rows):
@@ -39,13 +66,23 @@ def stack_vectors(model: Model, vectors: torch.Tensor | Sequence[torch.Tensor]) 
     return torch.stack([ready(model, row.reshape(-1), f"Vector {place}") for place, row in enumerate(rows)])
 
 
-def stack_activation(model: Model, activation: torch.Tensor, positions: int) -> torch.Tensor:
+def rows_of(vectors: Any) -> list[Any]:
+    """Vectors one by one: the rows of an array, or the items of a list; numbers in a row are one vector."""
+    if isinstance(vectors, Mapping):
+        return [tensor_given(vectors, "What is to be interpreted")]
+    if isinstance(vectors, torch.Tensor | np.ndarray):
+        return [vectors] if vectors.ndim < 2 else list(vectors)
+    rows = listed(vectors, "vector")
+    return [rows] if rows and all(isinstance(row, Real) for row in rows) else rows
+
+
+def stack_activation(model: Model, activation: object, positions: int) -> torch.Tensor:
     """One activation for all of several positions, `(1, hidden)`, or one for each, `(1, positions, hidden)`.
 
     Raises:
         RequestError: if it has another width or number of rows, or is not finite.
     """
-    given = torch.as_tensor(activation).detach()
+    given = tensor_given(activation, "The activation")
     if given.dim() and given.shape[-1] == model.hidden and given.numel() == positions * model.hidden > model.hidden:
         return ready(model, given.reshape(1, positions, model.hidden), "The activation")
     check_vector(model, given, "The activation")
@@ -69,7 +106,7 @@ def check_vector(model: Model, vector: torch.Tensor, name: str) -> None:
 
 def ready(model: Model, vector: torch.Tensor, name: str) -> torch.Tensor:
     """A vector of the model's number format on its device, refused if it is not finite there."""
-    moved = vector.to(model.device, model.dtype)
+    moved = vector.to(model.device, model.stream_dtype)
     if not bool(moved.isfinite().all()):
         finite = bool(vector.isfinite().all())
         raise RequestError(
@@ -81,42 +118,60 @@ def ready(model: Model, vector: torch.Tensor, name: str) -> torch.Tensor:
     return moved
 
 
-def compute_activation_similarity(a: torch.Tensor, b: torch.Tensor, metric: str = "cosine") -> float:
-    """How alike two activations of one shape are, flattened, in float32.
+def compute_activation_similarity(
+    a: torch.Tensor | NDArray[Any], b: torch.Tensor | NDArray[Any], metric: str = "cosine"
+) -> float:
+    """How alike two activations of one shape are, tensors or arrays, flattened, in float32.
 
     Args:
         metric: `cosine` similarity, `l2` for the Euclidean distance (0 is equal, larger is less alike), `dot` product.
 
     Raises:
-        RequestError: if the shapes differ or there is no such metric.
+        RequestError: if the shapes differ, if one is no tensor, or if there is no such metric.
     """
-    if metric not in METRICS:
-        raise RequestError(f"There is no metric “{metric}”.", f"Use one of: {', '.join(METRICS)}.")
-    if a.shape != b.shape:
+    measure = chosen(METRICS, metric, "metric")
+    one, other = tensor_given(a, "The first activation"), tensor_given(b, "The second activation")
+    if one.shape != other.shape:
         raise RequestError(
-            f"The activations have the shapes {tuple(a.shape)} and {tuple(b.shape)}.", "Compare the same cells of both."
+            f"The activations have the shapes {tuple(one.shape)} and {tuple(other.shape)}.",
+            "Compare the same cells of both.",
         )
-    one, other = (side.detach().flatten().float().cpu() for side in (a, b))
-    return float(METRICS[metric](one, other))
+    return float(measure(one.flatten().float().cpu(), other.flatten().float().cpu()))
 
 
-def aggregate_activations(activations: Mapping[int, torch.Tensor] | torch.Tensor, method: str = "mean") -> torch.Tensor:
+def aggregate_activations(
+    activations: Mapping[int, torch.Tensor] | torch.Tensor | Sequence[torch.Tensor], method: str = "mean"
+) -> torch.Tensor:
     """Activations of several layers as one tensor of the shape of a layer's.
 
     Args:
-        activations: by layer, as `get_activations` gives them, or `(layers, ...)`.
+        activations: by layer, as `get_activations` gives them, or one after another, as a list or `(layers, ...)`.
         method: `mean`, `sum` or `max` of each entry over the layers, or `last` for the deepest layer's.
 
     Raises:
         RequestError: if there are none, if their shapes differ, or if there is no such method.
     """
-    if method not in METHODS:
-        raise RequestError(f"There is no method “{method}”.", f"Use one of: {', '.join(METHODS)}.")
-    if not len(activations):
+    aggregate = chosen(METHODS, method, "method")
+    given = (
+        [activations[layer] for layer in sorted(activations, key=layer_number)]
+        if isinstance(activations, Mapping)
+        else listed(activations, "activation")
+    )
+    if not given:
         raise RequestError("There are no activations to aggregate.", "Give those of at least one layer.")
-    if isinstance(activations, torch.Tensor):
-        return METHODS[method](activations)
-    layers = [activations[layer] for layer in sorted(activations)]
+    if isinstance(given[0], Mapping):
+        raise RequestError(
+            "These are the activations of several prompts.",
+            "Aggregate each: [aggregate_activations(states) for states in ...].",
+        )
+    layers = [tensor_given(layer, "A layer's activation") for layer in given]
     if len({layer.shape for layer in layers}) > 1:
         raise RequestError("The layers' activations differ in shape.", "Take all of them from the same prompt.")
-    return METHODS[method](torch.stack(layers))
+    return aggregate(torch.stack(layers))
+
+
+def chosen(known: Mapping[str, Callable[..., torch.Tensor]], name: str, what: str) -> Callable[..., torch.Tensor]:
+    """What is called `name`; raises RequestError, naming those there are, if nothing is."""
+    if not isinstance(name, str) or name not in known:
+        raise RequestError(f"There is no {what} “{name}”.", f"Use one of: {', '.join(known)}.")
+    return known[name]
