@@ -59,10 +59,11 @@ class Preset(Record, frozen=True):
 
 
 class PromptToken(Record, frozen=True):
-    """A token of an interpretation prompt and whether the injection overwrites it."""
+    """A token of an interpretation prompt: whether the injection overwrites it, and whether an encoder fills it in."""
 
     token: Token
     overwritten: bool
+    filled: bool = False
 
 
 class Request(Record, frozen=True):

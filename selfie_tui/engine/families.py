@@ -34,6 +34,8 @@ def auto_class(config: Any, name: str) -> Any:
     generates = any(part in saved_as for part in GENERATING)
     if config.is_encoder_decoder and answers:
         return AutoModelForSeq2SeqLM
+    if config.is_encoder_decoder and not saved_as.endswith("ForCausalLM"):
+        raise LoadError(f"{name} ({kind}) is an encoder-decoder that takes no text alone.", REMEDY)
     if fills and not (generates and continues):
         return AutoModelForMaskedLM
     if continues:

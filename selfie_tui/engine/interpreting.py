@@ -68,14 +68,16 @@ def interpret_vectors(
     tokens: Sequence[Token],
     target: TargetPrompt,
     cancelled: Callable[[], bool] = never,
+    control: bool = True,
 ) -> Iterator[Event]:
     """Interpret `vectors` `(cells, hidden)`, one for each cell of the request; the second half of `interpret`.
 
     `tokens` are what stands at the cells. Vectors `(cells, positions, hidden)` give each position of `target` its own.
+    Without `control` the prompt is not decoded with nothing injected.
     """
     prefix = target.prefix.ids if target.prefix else ()
     plain = prefill_plain(model, target.ids, cancelled, prefix, target.masks)
-    run = Run(model, request, vectors, tuple(tokens), target, plain, cancelled)
+    run = Run(model, request, vectors, tuple(tokens), target, plain, cancelled, control)
     pending = list(range(len(request.cells)))
     rows = rows_that_fit(model, plain, request.max_new_tokens)
     size = max(1, rows // 2 if request.random_control else rows)
@@ -125,6 +127,7 @@ class Run:
     target: TargetPrompt
     plain: Prefilled
     cancelled: Callable[[], bool]
+    controlled: bool = True
     control: Control | None = None
     cells_done: int = 0
     started: float = field(default_factory=time.monotonic)
@@ -135,6 +138,11 @@ class Run:
         """Texts at which an answer ends: the request's and the model's own."""
         own = getattr(getattr(self.model.module, "generation_config", None), "stop_strings", None) or ()
         return tuple(stop for stop in (*self.request.stop, *([own] if isinstance(own, str) else own)) if stop)
+
+    @property
+    def lacks_control(self) -> bool:
+        """Whether the control is wanted and still to be decoded."""
+        return self.controlled and self.control is None
 
     @property
     def steps(self) -> int:
@@ -153,7 +161,7 @@ class Run:
             self.request.strength,
             self.target.prefix.positions if self.target.prefix else (),
         )
-        uninjected = 0 if self.control else 1
+        uninjected = int(self.lacks_control)
         limits = self.limits(chunk, len(randoms))
         rows: list[Row] = []
         try:
@@ -216,7 +224,7 @@ class Run:
         if time.monotonic() - self.last_texts >= SECONDS_BETWEEN_TEXTS:
             self.last_texts = time.monotonic()
             texts = [(index, text_of(self.model.tokenizer, row.ids)) for index, row in zip(chunk, rows, strict=False)]
-            if self.control is None:
+            if self.lacks_control:
                 texts.append((CONTROL_ROW, text_of(self.model.tokenizer, rows[-1].ids)))
             yield Growing(texts=tuple(texts))
 
@@ -229,7 +237,7 @@ class Run:
                 text=f"{overflowed} answers of this batch end early: the logits overflow {self.model.info().dtype}.",
                 severity="warning",
             )
-        if self.control is None:
+        if self.lacks_control:
             self.control = self.make_control("none", rows[-1])
             yield ControlFinished(control=self.control)
         for place, index in enumerate(chunk):

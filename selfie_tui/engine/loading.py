@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,7 +36,13 @@ def no_report(step: str, fraction: float | None) -> None:
     """The report of a load that nobody watches."""
 
 
-def load(name: str = "demo", *, device: str = "auto", dtype: str = "auto", report: ProgressReport = no_report) -> Model:
+def load(
+    name: str | os.PathLike[str] = "demo",
+    *,
+    device: str | torch.device = "auto",
+    dtype: str | torch.dtype = "auto",
+    report: ProgressReport = no_report,
+) -> Model:
     """Open `demo`, a folder, or a hub id on a device, and prove that reading and writing its states works.
 
     Args:
@@ -48,7 +55,13 @@ def load(name: str = "demo", *, device: str = "auto", dtype: str = "auto", repor
     Raises:
         LoadError: with the cause and what to do next.
     """
-    where = place(device, dtype)
+    if not isinstance(name, str | os.PathLike):
+        raise LoadError(
+            f"A {type(name).__name__} is no name of a model.",
+            "Give demo, a folder or a hub id; a module in hand goes to adopt, with its tokenizer.",
+        )
+    name = os.fspath(name)
+    where = place(str(device), str(dtype).removeprefix("torch."))
     folder = locate(name, report)
     with quiet_transformers():
         config = read_config(folder, name)

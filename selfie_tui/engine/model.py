@@ -80,14 +80,23 @@ class Model:
 
     @property
     def context(self) -> int:
-        """Longest sequence of tokens that the model takes; 0 where it has no bound of its own."""
-        config = text_config(self.module)
-        if getattr(config, "alibi", False) or getattr(getattr(config, "attn_config", None), "alibi", False):
-            return 0
-        for name in ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length"):
-            if isinstance(getattr(config, name, None), int):
-                return max(0, int(getattr(config, name)) - self.feed.first_position)
-        return 0
+        """Longest sequence of tokens that the stack of a prompt takes; 0 where it has no bound of its own."""
+        return context_of(text_config(self.module), self.anatomy.main.name, self.feed.first_position)
+
+    @property
+    def answer_context(self) -> int:
+        """Longest sequence that the stack takes which writes the answer; as `context` but for an encoder-decoder."""
+        return context_of(text_config(self.module), self.anatomy.last.name, self.feed.first_position)
+
+    @property
+    def stream_dtype(self) -> torch.dtype:
+        """The number format of the residual stream, which can be a wider one than that of the weights (Mamba)."""
+        return self.anatomy.main.dtype
+
+    @property
+    def embedded(self) -> int:
+        """Token ids that the model has embeddings for."""
+        return int(embeddings_of(self.module).weight.shape[0])
 
     @property
     def end_tokens(self) -> frozenset[int]:
@@ -131,7 +140,7 @@ class Model:
             if cancelled():
                 raise Cancelled
 
-        with self.lock, torch.no_grad(), memory_errors():
+        with self.lock, torch.no_grad(), memory_errors(), evaluating(self.module):
             handles = [block.register_forward_pre_hook(ask) for block in self.anatomy.blocks]
             try:
                 yield
@@ -183,6 +192,37 @@ class Model:
             kind=self.kind,
             stacks=tuple(StackInfo(stack.name, len(stack.sites)) for stack in self.anatomy.stacks),
         )
+
+
+@contextmanager
+def evaluating(module: Any) -> Iterator[None]:
+    """While open, a module in training is in evaluation mode: a user may read between two epochs."""
+    training = [part for part in module.modules() if part.training] if module.training else []
+    for part in training:
+        part.training = False
+    try:
+        yield
+    finally:
+        for part in training:
+            part.training = True
+
+
+CONTEXTS = ("max_position_embeddings", "n_positions", "max_seq_len", "block_size")
+"""Fields of configurations that bound the length of a text."""
+
+
+def context_of(config: Any, stack: str, first_position: int) -> int:
+    """The bound that a configuration sets to a stack's length, 0 for none.
+
+    ALiBi has none, and T5 counts distances: its `n_positions` bounds nothing.
+    """
+    alibi = getattr(config, "alibi", False) or getattr(getattr(config, "attn_config", None), "alibi", False)
+    if alibi or hasattr(config, "relative_attention_num_buckets"):
+        return 0
+    for name in (f"max_{stack}_position_embeddings", *CONTEXTS):
+        if isinstance(getattr(config, name, None), int):
+            return max(0, int(getattr(config, name)) - first_position)
+    return 0
 
 
 def device_of(module: Any) -> torch.device:

@@ -7,7 +7,8 @@ decoder's cell does not depend on later tokens (8); a batch of cells decodes as 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -19,8 +20,9 @@ from selfie_tui.engine.decoding import Limits, Row, decode
 from selfie_tui.engine.injection import Injection
 from selfie_tui.engine.lens import lens_logits
 from selfie_tui.engine.model import Model
-from selfie_tui.engine.prefilling import never, prefill_plain
+from selfie_tui.engine.prefilling import Prefilled, never, prefill_plain
 from selfie_tui.engine.stepping import WholeSteps, steps_of
+from selfie_tui.engine.watching import FAILURES
 from selfie_tui.records import EMBED
 
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 3e-2, torch.bfloat16: 1e-1}
@@ -62,8 +64,6 @@ def warning(proof: str) -> str:
 
 def verdict(model: Model) -> str:
     """`proven`, or the first identity that fails and by how much."""
-    if model.cached and not cache_holds(model):
-        model.cached = False
     sample = take_sample(model)
     checks: tuple[tuple[int, Callable[[Model, Sample], float]], ...] = (
         (1, put_back),
@@ -88,12 +88,13 @@ def tolerance_of(model: Model) -> float:
 class Sample:
     """A short prompt of ordinary ids: its logits `(positions, vocabulary)`, and some states of each stack by layer.
 
-    `prefix` is what the decoder of an encoder-decoder has written. The states are those of a stack's second and of its
-    last token.
+    `prefix` is what the decoder of an encoder-decoder has written, `plain` the same text as what decoding begins with.
+    The states are those of a stack's second and of its last token.
     """
 
     ids: list[int]
     prefix: list[int] | None
+    plain: Prefilled
     logits: torch.Tensor
     states: dict[str, dict[int, torch.Tensor]]
 
@@ -117,12 +118,13 @@ class Sample:
 
 
 def take_sample(model: Model) -> Sample:
-    """One plain forward, and the states that the identities need."""
+    """One plain forward, and the states that the identities need; settles whether the model's cache is used."""
     ids = sample_ids(model)
     prefix = [*model.feed.start, *ids[:2]] if model.kind == "encoder-decoder" else None
+    plain = settled(model, ids, prefix or ())
     with model.forwards():
         output = model.module(**model.inputs([ids], None if prefix is None else [prefix], use_cache=False))
-    sample = Sample(ids, prefix, model.anatomy.logits_in(output)[0].float(), {})
+    sample = Sample(ids, prefix, plain, model.anatomy.logits_in(output)[0].float(), {})
     for stack in model.anatomy.stacks:
         last = len(stack.sites) - 1
         layers = sorted({EMBED, len(stack.sites) // 2, last})
@@ -183,13 +185,18 @@ def block_to_block(model: Model, sample: Sample) -> float:
 
 
 def earlier_cells(model: Model, sample: Sample) -> float:
-    """Identity 8: largest change of an earlier logit when the last token is another one; an encoder sees all tokens."""
+    """Identity 8: change of an earlier state when the last token is another one, relative to the largest number in it.
+
+    An encoder sees all tokens.
+    """
     if model.kind != "decoder":
         return 0.0
-    changed = [*sample.ids[:-1], sample.ids[0]]
-    with model.forwards():
-        logits = model.anatomy.logits_in(model.module(**model.inputs([changed], use_cache=False)))[0].float()
-    return difference(logits[:-1], sample.logits[:-1]) / sample.scale if len(logits) > 1 else 0.0
+    states = sample.states[model.anatomy.main.name]
+    changed = model.read([*sample.ids[:-1], sample.ids[0]], list(states), [1])
+    return max(
+        difference(changed[layer], state[:1]) / float(state[:1].abs().max().clamp_min(1e-6))
+        for layer, state in states.items()
+    )
 
 
 def batch_and_single(model: Model, sample: Sample) -> float:
@@ -200,11 +207,10 @@ def batch_and_single(model: Model, sample: Sample) -> float:
     states = sample.states[model.anatomy.main.name]
     vectors = torch.cat([states[EMBED][:1], states[model.layers - 1][-1:].to(states[EMBED].device)])
     exact = model.device.type == "cpu" and model.dtype in (torch.float32, torch.float64)
-    plain = prefill_plain(model, sample.ids, prefix=sample.prefix or (), masks=masks_of(model))
 
     def run(vectors: torch.Tensor) -> list[Row]:
         place = Injection(vectors, (LENGTH // 2,), EMBED)
-        *_, (rows, _) = decode(model, plain, place, 0, Limits(STEPS if exact else 1))
+        *_, (rows, _) = decode(model, sample.plain, place, 0, Limits(STEPS if exact else 1))
         return rows
 
     pairs = list(zip(run(vectors), [run(vector.unsqueeze(0))[0] for vector in vectors], strict=True))
@@ -220,45 +226,39 @@ def batch_and_single(model: Model, sample: Sample) -> float:
     )
 
 
-def masks_of(model: Model) -> tuple[int, ...]:
-    """Where the sample is filled in if the model is an encoder: its last tokens."""
-    return (LENGTH - 2, LENGTH - 1) if model.kind == "encoder" else ()
+def settled(model: Model, ids: list[int], prefix: Sequence[int]) -> Prefilled:
+    """The sample as decoding begins with it, once it is known whether the model's cache can be gone on with.
 
-
-def cache_holds(model: Model) -> bool:
-    """Whether the model's cache can be gone on with; one of keys and values alone needs no proof of its own."""
-    if model.kind == "encoder":
-        return True
-    try:
-        plain = prefill_plain(model, sample_ids(model))
-    except (RuntimeError, TypeError, ValueError, AttributeError, IndexError, KeyError, AssertionError):
-        return False  # a family whose forward fails when it is told to keep a cache
-    return plain.repeatable or cached_and_whole(model) <= tolerance_of(model)
-
-
-def cached_and_whole(model: Model) -> float:
-    """Identity 11: logits of tokens fed onto a cache, one by one and for fewer rows in the end, against those of the
-    whole text; infinite where it fails.
+    A cache of keys and values alone needs no proof of its own. An encoder fills in the sample's last tokens.
     """
-    ids = sample_ids(model)
-    prefix = (*model.feed.start, *ids[:2]) if model.kind == "encoder-decoder" else ()
+    if model.kind == "encoder":
+        return prefill_plain(model, ids, masks=(LENGTH - 2, LENGTH - 1))
+    if model.cached:
+        # a family whose forward fails when it goes on with a cache is run without one
+        with suppress(*FAILURES):
+            plain = prefill_plain(model, ids, prefix=prefix)
+            if plain.repeatable or cached_and_whole(model, plain) <= tolerance_of(model):
+                return plain
+        model.cached = False
+    return prefill_plain(model, ids, prefix=prefix)
+
+
+def cached_and_whole(model: Model, plain: Prefilled) -> float:
+    """Identity 11: logits of tokens fed onto a cache, one by one and for fewer rows in the end, against those of the
+    whole text, relative to the largest.
+    """
     nothing = Injection(torch.zeros(0, model.hidden), (0,), EMBED)
-    worst = 0.0
-    try:
-        plain = prefill_plain(model, ids, prefix=prefix)
-        stepped, whole = steps_of(model, plain, nothing, 2, never), WholeSteps(model, plain, nothing, 2, never)
-        stepped.first()
-        whole.first()
-        tokens = [ids[0], ids[1]]
-        for place in range(STEPS):
-            if place == STEPS - 1 and stepped.keep([1]):
-                whole.keep([1])
-                tokens = tokens[1:]
-            expected = whole.next(tokens)
-            scale = float(expected.abs().max().clamp_min(1e-6))
-            worst = max(worst, difference(stepped.next(tokens), expected) / scale)
-    except (RuntimeError, TypeError, ValueError, AttributeError, IndexError, KeyError, AssertionError):
-        return float("inf")  # a cache that cannot be gone on with is not used
+    stepped, whole = steps_of(model, plain, nothing, 2, never), WholeSteps(model, plain, nothing, 2, never)
+    stepped.first()
+    whole.first()
+    tokens, worst = [plain.ids[0], plain.ids[1]], 0.0
+    for place in range(STEPS):
+        if place == STEPS - 1 and stepped.keep([1]):
+            whole.keep([1])
+            tokens = tokens[1:]
+        expected = whole.next(tokens)
+        scale = float(expected.abs().max().clamp_min(1e-6))
+        worst = max(worst, difference(stepped.next(tokens), expected) / scale)
     return worst
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts import TargetPrompt
-from selfie_tui.engine.sources import Source, source_of, source_tokens
+from selfie_tui.engine.sources import Source, check_known, source_of, source_tokens
 from selfie_tui.errors import PromptError, RequestError
 from selfie_tui.records import Request, Token
 from selfie_tui.selection import parse_mode
@@ -53,14 +53,15 @@ def check_position(source: Sequence[Token], position: int) -> None:
 
 def check_room(model: Model, target: TargetPrompt, request: Request) -> None:
     """Refuse an interpretation prompt that does not fit: its length with the answer, its layer, its stacks' widths."""
-    needed = len(target.ids) + (0 if target.masks or target.prefix else request.max_new_tokens)
-    if target.prefix:
-        needed = max(needed, len(target.prefix.ids) + request.max_new_tokens)
-    if model.context and needed > model.context:
-        raise PromptError(
-            f"Interpretation prompt and answer need {needed} tokens, and {model.name} takes {model.context}.",
-            "Generate fewer tokens or shorten the interpretation prompt.",
-        )
+    answered = [len(target.prefix.ids) + request.max_new_tokens] if target.prefix else []
+    read = len(target.ids) + (0 if target.masks or target.prefix else request.max_new_tokens)
+    for needed, context in zip((read, *answered), (model.context, model.answer_context), strict=False):
+        if context and needed > context:
+            raise PromptError(
+                f"Interpretation prompt and answer need {needed} tokens, and {model.name} takes {context}.",
+                "Generate fewer tokens or shorten the interpretation prompt.",
+            )
+    check_known(model, (*target.ids, *(target.prefix.ids if target.prefix else ())))
     into = [model.anatomy.main.name] if target.positions else []
     into += ["decoder"] if target.prefix and target.prefix.positions else []
     width = model.anatomy.stack(request.stack).width

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from selfie_tui.engine.chat import parts_of
@@ -41,7 +42,9 @@ def source_of(model: Model, prompt: str, stack: str = "") -> Source:
         words = tuple(model.tokenizer(begun, add_special_tokens=False, verbose=False)["input_ids"]) if begun else ()
         prefix = (*model.feed.start, *words)
         tokens = as_records(prefix, token_texts(model.tokenizer, prefix))
-    check_length(model, max(len(ids), len(tokens)))
+    check_length(model, len(ids), model.context)
+    check_length(model, len(prefix or ()), model.answer_context)
+    check_known(model, (*ids, *(prefix or ())))
     return Source(ids, tokens, prefix)
 
 
@@ -50,10 +53,20 @@ def source_tokens(model: Model, prompt: str, stack: str = "") -> tuple[Token, ..
     return source_of(model, prompt, stack).tokens
 
 
-def check_length(model: Model, length: int) -> None:
-    """Refuse a prompt that is longer than the model's context."""
-    if model.context and length > model.context:
+def check_length(model: Model, length: int, context: int) -> None:
+    """Refuse a prompt that is longer than a context."""
+    if context and length > context:
         raise PromptError(
-            f"The prompt has {length} tokens, and {model.name} takes {model.context}.",
-            f"Shorten it by {length - model.context} tokens.",
+            f"The prompt has {length} tokens, and {model.name} takes {context}.",
+            f"Shorten it by {length - context} tokens.",
+        )
+
+
+def check_known(model: Model, ids: Sequence[int]) -> None:
+    """Refuse token ids that the model has no embeddings for."""
+    unknown = next((token for token in ids if not 0 <= token < model.embedded), None)
+    if unknown is not None:
+        raise PromptError(
+            f"The tokenizer gives the id {unknown}, and {model.name} has embeddings for {model.embedded} tokens.",
+            "Use the tokenizer that belongs to the model.",
         )

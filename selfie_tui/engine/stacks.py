@@ -72,6 +72,7 @@ class Stack:
     path: str
     sites: tuple[Site, ...]
     width: int
+    dtype: torch.dtype = torch.float32
     apart: int = 0
 
 
@@ -99,7 +100,7 @@ class Chain:
     def stack(self, name: StackName, rows: int) -> Stack:
         """The chain as a stack."""
         first = self.sites[0].taken.of(whole(self.entered[0].taken, self.sites[0].taken.slot))
-        return Stack(name, self.path, self.sites, first[0, 0].numel(), self.apart)
+        return Stack(name, self.path, self.sites, first[0, 0].numel(), first.dtype, self.apart)
 
 
 def whole(tensors: Mapping[Slot, torch.Tensor], slot: Slot) -> Any:

@@ -10,13 +10,11 @@ from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts import TargetPrompt, build_prompt, check_preset, exact_prompt, token_texts
 from selfie_tui.engine.tokens import as_records
 from selfie_tui.errors import PlaceholderError, PromptError, RequestError
+from selfie_tui.kinds import MASK
 from selfie_tui.records import Preset, PromptToken
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-MASK = "[MASK]"
-"""How a mask token is written in an interpretation prompt, whatever the model's own one looks like."""
 
 
 def build_target(model: Model, preset: Preset, max_new_tokens: int, compat: bool = False) -> TargetPrompt:
@@ -72,6 +70,11 @@ def with_prefix(model: Model, preset: Preset) -> TargetPrompt:
         for part, part_of_decoder in zip(parts, (False, True), strict=True)
     ]
     read, begun = (exact_prompt(model.tokenizer, part, preset.placeholder, needed=False) for part in renderings)
+    if not read.ids:
+        raise PromptError(
+            "The encoder is given no token: the part before [/INST] is empty, and this tokenizer adds none.",
+            "Write something between [INST] and [/INST].",
+        )
     if not read.positions and not begun.positions:
         whole = Rendering(preset.text, ((0, len(preset.text)),), templated=False)
         exact_prompt(model.tokenizer, whole, preset.placeholder)
@@ -96,5 +99,6 @@ def target_tokens(model: Model, preset: Preset, max_new_tokens: int = 1) -> tupl
         overwritten |= {len(ids) + place for place in target.prefix.positions}
         ids, tokens = ids + target.prefix.ids, tokens + target.prefix.tokens
     return tuple(
-        PromptToken(token=token, overwritten=token.position in overwritten) for token in as_records(ids, tokens)
+        PromptToken(token, token.position in overwritten, token.position in target.masks)
+        for token in as_records(ids, tokens)
     )

@@ -66,7 +66,8 @@ def calls_in_a_forward(model: Model, module: torch.nn.Module) -> int:
     """How often a forward calls a module: more than once where layers share it."""
     calls: list[None] = []
     handle = module.register_forward_hook(lambda *_: calls.append(None))
-    run(model, list(range(5, 13)), list(model.feed.start) if model.kind == "encoder-decoder" else None)
+    with torch.no_grad():
+        model.module(**model.inputs([list(range(5, 13))]))
     handle.remove()
     return len(calls)
 

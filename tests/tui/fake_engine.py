@@ -78,7 +78,10 @@ class FakeEngine:
                 text = preset.text + " [MASK]" * (
                     count if self.kind == "encoder" and "[MASK]" not in preset.text else 0
                 )
-                slots = tuple(PromptToken(token, token.text.strip() == preset.placeholder) for token in words(text))
+                slots = tuple(
+                    PromptToken(token, token.text.strip() == preset.placeholder, token.text.strip() == "[MASK]")
+                    for token in words(text)
+                )
                 if any(slot.overwritten for slot in slots):
                     yield PresetTokens(preset=preset, tokens=slots)
                 else:

@@ -216,11 +216,15 @@ async def test_of_a_decoder_no_mask_is_told():
 
 def test_masks_of_a_row_are_one_with_their_number_and_spaces_between_them_are_not_shown():
     texts = ("say", " _", " ", "<mask>", " ", "<mask>", " of", " a mask", "[MASK]")
-    tokens = [PromptToken(Token(place, place, shown), shown == " _") for place, shown in enumerate(texts)]
-    pieces = slot_pieces(tokens, Look(), masked=True)
+    tokens = [
+        PromptToken(Token(place, place, shown), shown == " _", shown in ("<mask>", "[MASK]"))
+        for place, shown in enumerate(texts)
+    ]
+    pieces = slot_pieces(tokens, Look())
     assert plain(pieces) == "say [_] <mask>×2 of a mask [MASK]"
     assert Piece("<mask>×2", "accent") in pieces
-    assert plain(slot_pieces(tokens, Look())) == "say [_] <mask> <mask> of a mask[MASK]"
+    unfilled = [PromptToken(token.token, token.overwritten) for token in tokens]
+    assert plain(slot_pieces(unfilled, Look())) == "say [_] <mask> <mask> of a mask[MASK]"
 
 
 # Kind and verdict -----------------------------------------------------------------------------------------------------

@@ -112,7 +112,6 @@ class MainScreen(SourceScreen, inherit_bindings=False):
         """Another model is there: show the stack that is read of it, and what its kind does when it is asked."""
         self.show_stacks()
         self.settings.show_model(most_layers(model), model.kind)
-        self.preset_view.kind = model.kind
         self.work.preview(self.settings.asked)
         self.setting_moved()
         self.tell_hints()

@@ -128,16 +128,15 @@ class AskSettings(Lines, can_focus=True):
             self.action_step(under[-1] - self.cursor)
 
 
-def slot_pieces(tokens: Sequence[PromptToken], look: Look, *, masked: bool = False) -> list[Piece]:
+def slot_pieces(tokens: Sequence[PromptToken], look: Look) -> list[Piece]:
     """An interpretation prompt as running text in which every token that will be overwritten stands in brackets.
 
-    In a `masked` prompt the masks that will be filled in stand out, those of a row as one: `[MASK]×12`.
+    The masks that an encoder will fill in stand out, those of a row as one: `[MASK]×12`.
     """
     pieces: list[Piece] = []
-    shown = _without_spaces(tokens) if masked else tokens
-    for mask, grouped in groupby(shown, lambda token: masked and is_mask(token)):
+    for filled, grouped in groupby(_without_spaces(tokens), lambda token: token.filled):
         row = list(grouped)
-        pieces += _masks(row, look) if mask else chain.from_iterable(_slot(token, look) for token in row)
+        pieces += _masks(row, look) if filled else chain.from_iterable(_slot(token, look) for token in row)
     return pieces
 
 
@@ -147,7 +146,7 @@ def _without_spaces(tokens: Sequence[PromptToken]) -> list[PromptToken]:
     return [
         token
         for token, next in zip(tokens, after, strict=True)
-        if token.overwritten or token.token.text.strip() or next is None or not is_mask(next)
+        if token.overwritten or token.token.text.strip() or next is None or not next.filled
     ]
 
 
@@ -164,12 +163,6 @@ def _masks(row: list[PromptToken], look: Look) -> list[Piece]:
     return [Piece(" "), Piece(look.prose(row[0].token.text).strip() + many, "accent")]
 
 
-def is_mask(token: PromptToken) -> bool:
-    """Whether a token is one that an encoder fills in, by how tokenizers write it: `[MASK]`, `<mask>`."""
-    text = token.token.text.strip(" ▁Ġ").casefold()
-    return not token.overwritten and "mask" in text and text[:1] in "[<" and text[-1:] in "]>"
-
-
 class PresetView(Lines):
     """The interpretation prompt with its overwritten tokens marked, or why it cannot be used."""
 
@@ -177,7 +170,6 @@ class PresetView(Lines):
         super().__init__(id=id)
         self.shown: PresetTokens | None = None
         self.preset: Preset = PRESETS[0]
-        self.kind = "decoder"
         self._lines: list[Pieces] = []
 
     def show_preset(self, preset: Preset) -> None:
@@ -207,7 +199,7 @@ class PresetView(Lines):
         if self.problem:
             words = [Piece("cannot be used: ", "bad"), Piece(self.look.prose(self.problem), "bad")]
         elif self.shown is not None and self.shown.preset == self.preset:
-            words = slot_pieces(self.shown.tokens, self.look, masked=self.kind == "encoder")
+            words = slot_pieces(self.shown.tokens, self.look)
         else:
             words = [Piece(self.look.prose(self.preset.text), "dim")]
         low = self.app.size.height < TALL

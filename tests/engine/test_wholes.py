@@ -1,0 +1,89 @@
+"""P_none without a shared cache, in every kind of model: of rows that end at once, and where memory runs out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from msgspec.structs import replace
+
+from selfie_tui.engine import wholes
+from selfie_tui.engine.interpreting import interpret
+from selfie_tui.engine.model import Model, adopt
+from selfie_tui.engine.prefilling import prefill_plain
+from selfie_tui.engine.proof import prove
+from selfie_tui.engine.relevancy import uninjected_probabilities
+from selfie_tui.records import EMBED, Cell, CellFinished, Event, Preset, Request
+from tests.sweep.small import Kind, small
+from tests.sweep.sweep import mask_tokenizer
+
+KINDS: tuple[tuple[Kind, str], ...] = (
+    ("causal", "llama"),
+    ("causal", "mamba"),
+    ("causal", "rwkv"),
+    ("seq2seq", "t5"),
+    ("seq2seq", "bart"),
+    ("masked", "bert"),
+)
+REQUEST = Request(
+    "the Eiffel Tower is", (Cell(EMBED, 2), Cell(1, 3), Cell(2, 4)), Preset("test", "the message _ _ is in"),
+    max_new_tokens=5,
+)  # fmt: skip
+
+
+@pytest.fixture(params=KINDS, ids=lambda param: param[1], scope="module")
+def model(request: pytest.FixtureRequest) -> Model:
+    return prove(adopt(small(*request.param), mask_tokenizer()))
+
+
+def readings(model: Model, request: Request) -> list[Event]:
+    return [event for event in interpret(model, request) if isinstance(event, CellFinished)]
+
+
+def test_answers_of_one_token_have_their_relevancy(model: Model) -> None:
+    whole = readings(model, REQUEST)
+    for one, all_tokens in zip(readings(model, replace(REQUEST, max_new_tokens=1)), whole, strict=True):
+        [token] = one.interpretation.tokens
+        if model.kind != "encoder":  # whose first mask sees the masks after it
+            assert token.effect == pytest.approx(all_tokens.interpretation.tokens[0].effect, abs=1e-5)
+        assert 0 <= token.relevancy <= 1
+
+
+def test_rows_that_say_nothing_or_one_token_are_scored_beside_longer_ones(model: Model) -> None:
+    masks = (3, 4, 5) if model.kind == "encoder" else ()
+    prefix = (0, 9) if model.kind == "encoder-decoder" else ()
+    plain = prefill_plain(model, [10, 20, 30, 40, 50, 60], prefix=prefix, masks=masks)
+    long = uninjected_probabilities(model, plain, [[7, 8, 9]])[0]
+    found = uninjected_probabilities(model, plain, [[], [7], [7, 8, 9], [7, 8]])
+    assert [len(row) for row in found] == [0, 1, 3, 2]
+    assert found[1] + found[2] + found[3] == pytest.approx([long[0], *long, *long[:2]], abs=1e-5)
+    assert uninjected_probabilities(model, plain, [[], []]) == [[], []]
+    assert uninjected_probabilities(model, plain, [[7]])[0] == pytest.approx(long[:1], abs=1e-5)
+
+
+def test_texts_that_do_not_fit_are_scored_in_halves(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = readings(model, REQUEST)
+    real, sizes = wholes.inputs_of, []
+
+    def limited(model: Model, plain: Any, written: Any) -> Any:
+        sizes.append(len(written))
+        if len(written) > 1:
+            raise torch.OutOfMemoryError("out of memory")
+        return real(model, plain, written)
+
+    monkeypatch.setattr(wholes, "inputs_of", limited)
+    found = readings(model, REQUEST)
+    for one, other in zip(found, expected, strict=True):
+        effects = [[token.effect for token in event.interpretation.tokens] for event in (one, other)]
+        assert effects[0] == pytest.approx(effects[1], abs=1e-5)
+    assert not sizes or 1 in sizes
+
+
+def test_logits_take_no_more_memory_than_they_may(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = readings(model, REQUEST)
+    monkeypatch.setattr(wholes, "LOGITS_BYTES", 4 * model.anatomy.vocabulary)
+    found = readings(model, REQUEST)
+    for one, other in zip(found, expected, strict=True):
+        effects = [[token.effect for token in event.interpretation.tokens] for event in (one, other)]
+        assert effects[0] == pytest.approx(effects[1], abs=1e-5)
