@@ -13,6 +13,7 @@ from selfie_tui.library.asking import request_of, text_of, texts_of
 from selfie_tui.library.cells import CellsGiven, Layer
 from selfie_tui.library.results import Readings, collect_together
 from selfie_tui.library.sequences import Prompt
+from selfie_tui.library.telling import tell
 from selfie_tui.records import EMBED
 
 
@@ -41,6 +42,7 @@ def batch_process_interpretations(
         SelfieError: for a request that the model cannot fulfil, before anything is decoded.
     """
     model, texts = opened(selfie), texts_of(prompts)
+    tell(model, 2)
     cells_of = listed(tokens_per_prompt, "list of cells")
     if len(texts) != len(cells_of):
         raise RequestError(

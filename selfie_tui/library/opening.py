@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from inspect import signature
@@ -18,6 +17,7 @@ from selfie_tui.engine.model import Model
 from selfie_tui.engine.model import adopt as describe
 from selfie_tui.engine.proof import prove
 from selfie_tui.errors import LoadError, RequestError
+from selfie_tui.library.telling import tell
 
 
 def open_model(
@@ -34,15 +34,15 @@ def open_model(
     check_options(options)
     if isinstance(model, str | os.PathLike):
         found = with_tokenizer(load(model, device=device or "auto", dtype=dtype, **options), tokenizer)
-        notices = found.notices
+        others: list[str] = []
     else:
         if dtype != "auto" or options:
             raise RequestError(
                 f"A model in hand is taken as it is: {', '.join(options) or 'dtype'} cannot be set.",
                 "Convert it before, or give a name to load.",
             )
-        found, notices = in_hand(model, tokenizer, device)
-    tell(notices, stacklevel=4)
+        found, others = in_hand(model, tokenizer, device)
+    tell(found, 3, others)
     return found
 
 
@@ -53,23 +53,23 @@ def adopt(module: Any, tokenizer: Any = None, name: str = "") -> Model:
     given back as it is. The module is put into evaluation mode, and nnsight's wrapper stays on its forward and on
     those of its parts; its weights are not changed.
 
-    `Model.proof` holds the verdict. A model that is not proven opens, with a warning, which is also among
-    `Model.notices` and the notices of each of its results.
+    `Model.proof` holds the verdict. A model that is not proven opens with a warning; of one from `load` the library
+    warns when it is first used. `Model.notices` and the notices of every result say the same.
 
     Raises:
         LoadError: if no stack of blocks or no head is found in it, saying which step failed, or if it is no module.
         RequestError: for a name, which is for `load`, or without a tokenizer.
     """
-    found, notices = in_hand(module, tokenizer, None, name)
-    tell(notices, stacklevel=3)
+    found, _ = in_hand(module, tokenizer, None, name)
+    tell(found, 2)
     return found
 
 
 def in_hand(model: Any, tokenizer: Any, device: str | None, name: str = "") -> tuple[Model, list[str]]:
-    """A model around a module that the user holds, and what there is to tell."""
+    """A model around a module that the user holds, and what there is to tell of its move to the device."""
     if isinstance(model, Model | str | os.PathLike) or isinstance(getattr(model, "model", None), Model):
         found = with_tokenizer(opened(model), tokenizer)
-        return found, [*moved(found.module, device), *found.notices]
+        return found, moved(found.module, device)
     module, own = unwrapped(model)
     check_module(module, tokenizer)
     tokenizer = own if tokenizer is None else tokenizer
@@ -77,8 +77,7 @@ def in_hand(model: Any, tokenizer: Any, device: str | None, name: str = "") -> t
         raise RequestError("The module comes without a tokenizer.", "Pass its tokenizer as tokenizer=.")
     check_tokenizer(tokenizer)
     notices = moved(module, device)
-    found = prove(describe(module, tokenizer, name))
-    return found, [*notices, *found.notices]
+    return prove(describe(module, tokenizer, name)), notices
 
 
 def check_options(options: Mapping[str, Any]) -> None:
@@ -131,9 +130,3 @@ def unwrapped(model: Any) -> tuple[Any, Any]:
             model.dispatch()
         return getattr(model._module, "_orig_mod", model._module), getattr(model, "tokenizer", None)
     return getattr(model, "_orig_mod", model), None
-
-
-def tell(notices: list[str], stacklevel: int) -> None:
-    """Warn of each notice, at the line of the user's that many calls up."""
-    for notice in notices:
-        warnings.warn(notice, stacklevel=stacklevel)

@@ -36,7 +36,7 @@ class Result:
     """What a run gave: the interpretations in the order of the request's cells, and what the prompt says by itself.
 
     `proof` is the model's verdict: whether reading and writing its states was proven when it was loaded. `notices` are
-    the model's own, such as that it is not proven, and then the run's.
+    the model's own, such as that it is not proven, and then the run's; the library warns of the former once.
     """
 
     request: Request

@@ -13,6 +13,7 @@ from selfie_tui.library.asking import settings_of, text_of
 from selfie_tui.library.cells import Layer, layers_given, positions_in
 from selfie_tui.library.results import Result, collect, decode_vectors
 from selfie_tui.library.sequences import Prompt, asked
+from selfie_tui.library.telling import tell
 from selfie_tui.library.vectors import Vectors, stack_vectors
 from selfie_tui.records import EMBED, Cell, Request, Token
 from selfie_tui.selection import parse_layers, parse_positions
@@ -57,6 +58,7 @@ def interpret(
         SelfieError: for a request that the model cannot fulfil, saying what to change.
     """
     model, text = opened(model), text_of(prompt)
+    tell(model, 2)
     source = source_tokens(model, text, stack)
     question, compat = asked(preset)
     count = len(model.anatomy.stack(stack).sites)
@@ -109,6 +111,7 @@ def interpret_vectors(
         RequestError: for vectors that are not of the model's width or not finite, or settings that cannot be.
     """
     model = opened(model)
+    tell(model, 2)
     stacked = stack_vectors(model, vectors)
     question, compat = asked(preset)
     tokens = vector_tokens(len(stacked))

@@ -1,0 +1,264 @@
+"""What a user plausibly gives by mistake is understood where its meaning is obvious, and else refused in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import selfie_tui
+from selfie_tui.engine.model import Model
+from selfie_tui.errors import RequestError
+from selfie_tui.library.agnostic import ModelAgnosticSelfie
+from selfie_tui.library.results import Result
+from selfie_tui.library.selfie import interpret, interpret_vectors
+from selfie_tui.library.sequences import InterpretationPrompt
+from selfie_tui.records import Cell
+from selfie_tui.utils import (
+    aggregate_activations,
+    batch_process_interpretations,
+    compute_activation_similarity,
+    create_token_grid,
+)
+from selfie_tui.utils import interpret_vectors as interpret_by_function
+
+PROMPT = "The Eiffel Tower is in Paris"
+FEW: dict[str, Any] = {"max_new_tokens": 2, "relevancy": False}
+
+
+def cells_of(result: Result) -> list[Cell]:
+    return [reading.cell for reading in result.interpretations]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        ({"layers": 2, "tokens": 2}, [Cell(2, 2)]),
+        ({"layers": "2", "tokens": -1}, [Cell(2, 6)]),
+        ({"layers": ["embed", 2], "tokens": [2]}, [Cell(-1, 2), Cell(2, 2)]),
+        ({"layers": np.array([2]), "tokens": torch.tensor([1])}, [Cell(2, 1)]),
+    ],
+)
+def test_one_layer_or_token_is_a_list_of_one(model: Model, chosen: dict[str, Any], expected: list[Cell]) -> None:
+    assert cells_of(interpret(model, PROMPT, preset="concept", **chosen, **FEW)) == expected
+
+
+def test_the_embeddings_can_be_injected_into_by_name(model: Model) -> None:
+    by_name, by_number = (
+        interpret(model, PROMPT, layers=6, tokens=2, preset="concept", injection_layer=layer, **FEW)
+        for layer in ("embed", -1)
+    )
+    assert by_name == by_number
+
+
+def test_a_facade_stands_for_its_model_and_a_model_for_a_facade(selfie: ModelAgnosticSelfie, model: Model) -> None:
+    chosen: dict[str, Any] = {"layers": 6, "tokens": 2, "preset": "concept", **FEW}
+    assert interpret(selfie, PROMPT, **chosen) == interpret(model, PROMPT, **chosen)
+    vector = torch.ones(256)
+    texts = selfie.interpret_vectors(vector, "concept", max_new_tokens=2)
+    assert interpret_by_function(model, vector, "concept", max_new_tokens=2) == texts
+    assert [reading.text for reading in interpret_vectors(selfie, vector, preset="concept", **FEW).interpretations] == (
+        texts
+    )
+    given = [PROMPT], "concept", [[(6, 2)]]
+    assert batch_process_interpretations(model, *given, **FEW) == batch_process_interpretations(selfie, *given, **FEW)
+    assert ModelAgnosticSelfie(selfie).model is model
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"prompt": ["a"]}, r"\['a'\] is no prompt"),
+        ({"prompt": None}, "None is no prompt"),
+        ({"layers": None}, "no list of layers"),
+        ({"layers": [1.7]}, "1.7 is no layer"),
+        ({"layers": {6: 2}}, "no list of layers"),
+        ({"tokens": [2.9]}, "2.9 is no token position"),
+        ({"preset": None}, "None is no interpretation prompt"),
+        ({"preset": ["This", 0]}, "no interpretation prompt"),
+        ({"max_new_tokens": "3"}, "'3' is no number of new tokens"),
+        ({"max_new_tokens": 3.0}, "3.0 is no number of new tokens"),
+        ({"strength": "1"}, "'1' is no strength"),
+        ({"strength": None}, "None is no strength"),
+        ({"temperature": "hot"}, "'hot' is no temperature"),
+        ({"seed": None}, "None is no seed"),
+        ({"mode": ["replace"]}, "no injection mode"),
+        ({"injection_layer": None}, "None is no layer"),
+        ({"stack": "top"}, "no top"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused_by_name(model: Model, settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(RequestError, match=said):
+        interpret(model, **{"prompt": PROMPT, "layers": 6, "tokens": 2, "preset": "concept", **settings})
+
+
+@pytest.mark.parametrize(
+    ("given", "said"), [("demo", r'selfie_tui\.load\("demo"\)'), (None, "NoneType is no opened model")]
+)
+def test_what_is_no_opened_model_is_to_be_loaded_first(given: Any, said: str) -> None:
+    for call in (
+        lambda: interpret(given, PROMPT),
+        lambda: interpret_vectors(given, torch.zeros(256)),
+        lambda: batch_process_interpretations(given, [PROMPT], "concept", [[(6, 2)]]),
+        lambda: interpret_by_function(given, torch.zeros(256), "concept"),
+    ):
+        with pytest.raises(RequestError, match=said):
+            call()
+
+
+@pytest.mark.parametrize("text", ["This _ means", "the word:_", "what is it"])
+def test_a_text_in_place_of_a_presets_name_is_told_how_it_is_given(selfie: ModelAgnosticSelfie, text: str) -> None:
+    with pytest.raises(RequestError, match=r"There is no preset.*InterpretationPrompt\(tokenizer, text\)"):
+        selfie.interpret(PROMPT, text, [(6, 2)])
+    with pytest.raises(RequestError) as told:
+        selfie.interpret(PROMPT, "sumarize", [(6, 2)])
+    assert "InterpretationPrompt" not in str(told.value)
+
+
+@pytest.mark.parametrize("given", [(6, 2), [6, 2], np.array([6, 2]), np.array([[6, 2]]), [Cell(6, 2)], iter([(6, 2)])])
+def test_a_pair_by_itself_and_every_form_of_pairs_are_cells(selfie: ModelAgnosticSelfie, given: Any) -> None:
+    table = selfie.interpret(PROMPT, "concept", given, max_new_tokens=2, relevancy=False)
+    assert [record.cell for record in table.records] == [Cell(6, 2)]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ([(1, 2, 3)], r"\(1, 2, 3\) is no cell"),
+        ([1, 2, 3], "1 is no cell"),
+        ({6: 2, 3: 1}, "no list of"),
+        (None, "None is no list"),
+        (3, "3 is no cell"),
+        ([(1.7, 2)], "1.7 is no layer"),
+        ([(1, 2.9)], "2.9 is no token position"),
+        ((1.7, 2.9), "2.9 is no token position"),
+    ],
+)
+def test_what_are_no_cells_is_refused(selfie: ModelAgnosticSelfie, given: Any, said: str) -> None:
+    with pytest.raises(RequestError, match=said):
+        selfie.interpret(PROMPT, "concept", given)
+
+
+def test_activations_of_one_layer_and_token_are_asked_for_by_number(selfie: ModelAgnosticSelfie) -> None:
+    found = selfie.get_activations(PROMPT, layer_indices=2, token_indices=-1)
+    assert torch.equal(found[2], selfie.get_activations(PROMPT, [2], [6])[2])
+    assert list(selfie.get_activations(PROMPT, "embed", 0)) == [-1]
+
+
+@pytest.mark.parametrize("given", [3, [1, 2], torch.tensor([1, 2]), None, {"a": 1}])
+def test_activations_of_what_is_no_text_are_refused(selfie: ModelAgnosticSelfie, given: Any) -> None:
+    with pytest.raises(RequestError, match="prompt"):
+        selfie.get_activations(given)
+
+
+def test_layers_one_after_another_are_aggregated(selfie: ModelAgnosticSelfie) -> None:
+    one, other = torch.tensor([[1.0, 5.0]]), torch.tensor([[3.0, 1.0]])
+    assert aggregate_activations([one, other]).tolist() == [[2.0, 3.0]]
+    assert aggregate_activations([other.numpy(), one], "last").tolist() == [[1.0, 5.0]]
+    assert aggregate_activations({"embed": one, 2: other}, "last").tolist() == [[3.0, 1.0]]  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ([{2: torch.zeros(1)}], "several prompts"),
+        (None, "no list of activations"),
+        (torch.tensor(1.0), "no list of activations"),
+        ({2: "state"}, "no tensor"),
+    ],
+)
+def test_what_are_no_activations_is_not_aggregated(given: Any, said: str) -> None:
+    with pytest.raises(RequestError, match=said):
+        aggregate_activations(given)
+
+
+def test_arrays_are_compared_as_tensors_are() -> None:
+    a, b = np.array([3.0, 4.0]), np.array([5, 0])
+    assert compute_activation_similarity(a, b) == pytest.approx(0.6)
+    assert compute_activation_similarity(a, torch.tensor([5, 0]), metric="dot") == 15.0
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({6: torch.zeros(2)}, r"is a dictionary.*states\[6\]"),
+        (None, "no tensor: None"),
+        (torch.zeros(2, dtype=torch.complex64), "complex"),
+    ],
+)
+def test_what_is_no_activation_is_refused(selfie: ModelAgnosticSelfie, given: Any, said: str) -> None:
+    with pytest.raises(RequestError, match=said):
+        compute_activation_similarity(given, torch.zeros(2))
+    with pytest.raises(RequestError, match=said):
+        selfie.inject_activation(PROMPT, given, 2, [2])
+    with pytest.raises(RequestError, match=said):
+        selfie.interpret_vectors([given], "concept")
+
+
+@pytest.mark.parametrize("kind", ["array", "numbers", "tensor"])
+def test_numbers_in_a_row_are_one_vector(selfie: ModelAgnosticSelfie, kind: str) -> None:
+    vector = selfie.get_activations(PROMPT, 6, 2)[6].reshape(-1)
+    given: Any = {"array": vector.numpy(), "numbers": vector.tolist(), "tensor": vector}[kind]
+    (text,) = selfie.interpret_vectors(given, "concept", max_new_tokens=5)
+    assert text == selfie.interpret(PROMPT, "concept", (6, 2), max_new_tokens=5)["interpretation"][0]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (None, "no list of vectors"),
+        ({6: torch.zeros(256)}, "dictionary"),
+        ([0.5, 1.0], "2 wide"),
+        ("king", "no tensor"),
+    ],
+)
+def test_what_are_no_vectors_is_refused(selfie: ModelAgnosticSelfie, given: Any, said: str) -> None:
+    with pytest.raises(RequestError, match=said):
+        selfie.interpret_vectors(given, "concept")
+
+
+def test_prompts_and_cells_may_be_generators(selfie: ModelAgnosticSelfie) -> None:
+    prompts = [PROMPT, "Tokyo is a city"]
+    given = batch_process_interpretations(
+        selfie, (text for text in prompts), "concept", (cells for cells in ([(6, 2)], (4, 1))), **FEW
+    )
+    listed = batch_process_interpretations(selfie, prompts, "concept", [[(6, 2)], [(4, 1)]], **FEW)
+    assert given == listed
+    assert [table["prompt"] for table in given] == [[PROMPT], ["Tokyo is a city"]]
+    with pytest.raises(RequestError, match="one text"):
+        batch_process_interpretations(selfie, PROMPT, "concept", [[(6, 2)]])
+
+
+def test_an_interpretation_prompt_wants_a_tokenizer_and_a_sequence(model: Model) -> None:
+    tokenizer = model.tokenizer
+    for given, said in ((None, "no tokenizer"), ("This _ means", "is a text"), (model.module, "no tokenizer")):
+        with pytest.raises(RequestError, match=said):
+            InterpretationPrompt(given, "This _ means")
+    with pytest.raises(RequestError, match="is a text"):
+        InterpretationPrompt("This _ means", tokenizer)
+    with pytest.raises(RequestError, match="no list of text"):
+        InterpretationPrompt(tokenizer, None)  # type: ignore[arg-type]
+    assert InterpretationPrompt(tokenizer, iter(["This ", 0, "means"])).text == "This _ means"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"layer_range": 3}, "no range of layers"),
+        ({"layer_range": (0, 2.5)}, "2.5 is no layer"),
+        ({"token_range": (1, 2, 3)}, "no range of tokens"),
+        ({"tokenizer": None}, "There is no tokenizer"),
+        ({"tokenizer": "demo"}, "is a text"),
+        ({"prompt": 3}, "3 is no prompt"),
+    ],
+)
+def test_grids_of_what_is_no_range_are_refused(selfie: ModelAgnosticSelfie, given: dict[str, Any], said: str) -> None:
+    with pytest.raises(RequestError, match=said):
+        create_token_grid(**{"prompt": PROMPT, "tokenizer": selfie, **given})
+
+
+def test_the_package_hands_out_the_checked_calls() -> None:
+    assert selfie_tui.interpret is interpret
+    assert selfie_tui.interpret_vectors is interpret_vectors
