@@ -13,6 +13,7 @@ import selfie_tui
 from selfie_tui.engine.interpreting import interpret_vectors
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts import build_prompt
+from selfie_tui.engine.reading import takes_padding
 from selfie_tui.engine.sources import source_tokens
 from selfie_tui.errors import PlaceholderError, RequestError, SelfieError
 from selfie_tui.library.agnostic import ModelAgnosticSelfie
@@ -101,6 +102,7 @@ def test_the_published_positions_are_used_where_they_are_asked_for(selfie: Model
 def test_several_prompts_are_one_batch_that_reads_as_one_by_one(selfie: ModelAgnosticSelfie, model: Model) -> None:
     prompts = ["London is the capital of England", "Tokyo is a bustling city", PROMPT]
     cells = [[(4, 1)], [(4, 1), (6, -1)], [("embed", 2)]]
+    assert takes_padding(model)
     rows: list[int] = []
     handle = model.module.model.register_forward_pre_hook(
         lambda module, args, kwargs: rows.append((args[0] if args else kwargs["input_ids"]).shape[0]), with_kwargs=True
@@ -110,6 +112,7 @@ def test_several_prompts_are_one_batch_that_reads_as_one_by_one(selfie: ModelAgn
     finally:
         handle.remove()
     assert max(rows) == 4 + 1  # all cells and one control
+    assert rows[0] == len(prompts)  # and all prompts are read together
     for prompt, asked, table in zip(prompts, cells, tables, strict=True):
         alone = selfie.interpret(prompt, "concept", asked, max_new_tokens=8)
         for column in COLUMNS[:-1]:
@@ -117,6 +120,30 @@ def test_several_prompts_are_one_batch_that_reads_as_one_by_one(selfie: ModelAgn
         assert [record.token for record in table.records] == [record.token for record in alone.records]
     assert "the capital of England" in tables[0]["interpretation"][0]
     assert "the capital of Japan" in tables[1]["interpretation"][0]
+
+
+def test_prompts_that_a_model_cannot_pad_are_read_one_by_one(
+    selfie: ModelAgnosticSelfie, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompts, cells = ["London is the capital of England", PROMPT], [[(4, -1), (2, 1)], [(6, 2)]]
+    together = batch_process_interpretations(selfie, prompts, "concept", cells, max_new_tokens=4)
+    monkeypatch.setattr(model, "pads", False)
+    apart = batch_process_interpretations(selfie, prompts, "concept", cells, max_new_tokens=4)
+    for one, other in zip(together, apart, strict=True):
+        assert one["interpretation"] == other["interpretation"]
+        assert [r.norm for r in one.records] == pytest.approx([r.norm for r in other.records], rel=1e-5)
+
+
+def test_a_state_that_overflows_in_a_batch_is_named(selfie: ModelAgnosticSelfie, model: Model) -> None:
+    def overflow(block: Any, args: Any, out: Any) -> None:
+        (out[0] if isinstance(out, tuple) else out)[-1, -1] = math.inf
+
+    handle = model.module.model.layers[5].register_forward_hook(overflow)
+    try:
+        with pytest.raises(SelfieError, match="The state at L6, token 0 overflows"):
+            batch_process_interpretations(selfie, ["Tokyo is a city", PROMPT], "concept", [[(6, 0)], [(6, -1)]])
+    finally:
+        handle.remove()
 
 
 def test_a_batch_wants_cells_for_every_prompt(selfie: ModelAgnosticSelfie) -> None:

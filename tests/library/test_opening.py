@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from typing import Any
 
 import nnsight
@@ -13,8 +14,13 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from selfie_tui.demo import model_path
 from selfie_tui.engine.loading import load
 from selfie_tui.engine.model import Model
+from selfie_tui.engine.model import adopt as describe
+from selfie_tui.engine.proof import prove
 from selfie_tui.errors import LoadError, RequestError
 from selfie_tui.library.agnostic import ModelAgnosticSelfie
+from selfie_tui.library.opening import adopt
+from selfie_tui.library.selfie import interpret, interpret_vectors
+from selfie_tui.utils import batch_process_interpretations
 
 PROMPT = "The Eiffel Tower is in Paris"
 CELLS = [("embed", 2), (6, 2), (6, -1)]
@@ -151,3 +157,87 @@ def test_a_module_without_weights_is_refused(module: Any, tokenizer: Any) -> Non
         empty = AutoModelForCausalLM.from_config(module.config)
     with pytest.raises(LoadError, match="no weights"):
         ModelAgnosticSelfie(empty, tokenizer=tokenizer)
+
+
+def test_a_model_is_given_back_and_a_name_is_for_load(model: Model, tokenizer: Any) -> None:
+    assert adopt(model) is model
+    other = adopt(model, tokenizer)
+    assert (other.module, other.tokenizer) == (model.module, tokenizer)
+    assert model.tokenizer is not tokenizer
+    with pytest.raises(RequestError, match=r'selfie_tui\.load\("demo"\)'):
+        adopt("demo")
+
+
+def test_an_nnsight_models_own_tokenizer_is_adopted_and_another_one_preferred(module: Any, tokenizer: Any) -> None:
+    traced = nnsight.TransformersModel(module, tokenizer=tokenizer, task="text-generation")
+    assert adopt(traced).tokenizer is tokenizer
+    other = AutoTokenizer.from_pretrained(model_path())
+    assert adopt(traced, other).tokenizer is other
+
+
+def test_a_compiled_modules_original_is_read(module: Any, tokenizer: Any) -> None:
+    compiled = torch.compile(module)
+    assert adopt(compiled, tokenizer).module is module
+    assert ModelAgnosticSelfie(nnsight.NNsight(compiled), tokenizer).model.module is module
+
+
+def test_modules_and_tokenizers_that_are_none_are_refused(module: Any, tokenizer: Any) -> None:
+    refused: list[tuple[tuple[Any, ...], type[Exception], str]] = [
+        ((module,), RequestError, "without a tokenizer"),
+        ((module, "gpt2"), RequestError, "“gpt2” is a text"),
+        ((module, 3), RequestError, "A int is no tokenizer"),
+        ((module, module), RequestError, "is no tokenizer"),
+        ((tokenizer, module), RequestError, "module first"),
+        ((tokenizer,), LoadError, "no language model"),
+        ((None, tokenizer), LoadError, "no language model"),
+    ]
+    for given, kind, said in refused:
+        with pytest.raises(kind, match=said):
+            adopt(*given)
+        with pytest.raises(kind, match=said):
+            ModelAgnosticSelfie(*given)
+
+
+def test_options_that_load_does_not_have_are_refused_with_those_it_has(module: Any, tokenizer: Any) -> None:
+    for model, given in (("demo", None), (module, tokenizer)):
+        for option in ({"torch_dtype": torch.bfloat16}, {"trust_remote_code": True}):
+            with pytest.raises(RequestError, match=f"{next(iter(option))} cannot be set here.*device, dtype, report"):
+                ModelAgnosticSelfie(model, given, **option)  # type: ignore[arg-type]
+
+
+def test_a_number_format_of_torch_is_its_name() -> None:
+    assert ModelAgnosticSelfie("demo", device="cpu", dtype=torch.bfloat16).model.dtype == torch.bfloat16
+
+
+def unproven(module: Any, tokenizer: Any) -> Model:
+    """A model that the library has not met yet and that says of itself that it is not proven."""
+    found = prove(describe(module, tokenizer))
+    found.proof = "differs by 1e+00 at identity 4"
+    found.notices = ["Not proven."]
+    return found
+
+
+@pytest.mark.parametrize("how", ["adopt", "facade", "interpret", "vectors", "batch"])
+def test_a_model_that_is_not_proven_is_told_of_once_and_in_every_result(how: str, module: Any, tokenizer: Any) -> None:
+    model = unproven(module, tokenizer)
+    few: dict[str, Any] = {"max_new_tokens": 1, "relevancy": False}
+    ways: dict[str, Any] = {
+        "adopt": lambda: adopt(model),
+        "facade": lambda: ModelAgnosticSelfie(model),
+        "interpret": lambda: interpret(model, PROMPT, layers=6, tokens=2, **few),
+        "vectors": lambda: interpret_vectors(model, torch.ones(256), **few),
+        "batch": lambda: batch_process_interpretations(model, [PROMPT], "concept", [(6, 2)], **few),
+    }
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        ways[how]()
+        result = interpret(model, PROMPT, layers=6, tokens=2, **few)
+    assert [(str(warning.message), warning.filename) for warning in told] == [("Not proven.", __file__)]
+    assert result.notices == ("Not proven.",)
+    assert ModelAgnosticSelfie(model).interpret(PROMPT, "concept", (6, 2), **few).notices == ("Not proven.",)
+
+
+def test_a_proven_model_has_nothing_to_tell(module: Any, tokenizer: Any) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert adopt(module, tokenizer).notices == []

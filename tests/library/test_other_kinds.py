@@ -10,6 +10,7 @@ import pytest
 import torch
 from transformers import BertConfig, BertForMaskedLM, T5Config, T5ForConditionalGeneration
 
+from selfie_tui import logit_lens
 from selfie_tui.errors import RequestError
 from selfie_tui.library.agnostic import ModelAgnosticSelfie
 from selfie_tui.library.sequences import InterpretationPrompt
@@ -145,3 +146,94 @@ def test_a_text_of_an_encoder_decoders_is_answered(answering: ModelAgnosticSelfi
     answered = [token for token in own[0].tolist()[1:] if token != 1]  # after the start, before the end
     expected = [*inputs["input_ids"][0].tolist(), *answered]
     assert answering.inject_activation(PROMPT, vector, 1, [2], 0.0, max_new_tokens=4).tolist() == [expected]
+
+
+def decoded(
+    module: Any, ids: list[int], begun: list[int], steps: int, hooks: Sequence[tuple[Any, int, Any]] = ()
+) -> Any:
+    """Greedy ids after what the decoder has begun with, whole texts run anew, vectors written by plain hooks."""
+
+    def write(place: int, vector: torch.Tensor) -> Any:
+        def hook(block: Any, args: Any, out: Any) -> None:
+            (out[0] if isinstance(out, tuple) else out)[:, place] = vector
+
+        return hook
+
+    handles = [block.register_forward_hook(write(place, vector)) for block, place, vector in hooks]
+    written = [2, *begun]
+    try:
+        with torch.no_grad():
+            for _ in range(steps):
+                given = {"input_ids": torch.tensor([ids]), "decoder_input_ids": torch.tensor([written])}
+                token = int(module(**given).logits[0, -1].argmax())
+                if token == 1:
+                    break
+                written.append(token)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return written[1 + len(begun) :]
+
+
+TURN = "[INST]the Eiffel[/INST] Tower is in"
+
+
+def test_the_answer_of_a_chat_turn_is_what_an_encoder_decoder_has_begun_with(
+    answering: ModelAgnosticSelfie, tokenizer: Any
+) -> None:
+    module = answering.model.module
+    read, begun = tokenizer("the Eiffel")["input_ids"], tokenizer("Tower is in", add_special_tokens=False)["input_ids"]
+    vector = answering.get_activations(PROMPT, [2], [3])[2]
+    for block, place, inside in (
+        (module.encoder.block[1], 1, 1),
+        (module.decoder.block[1], len(read) + 1, 2),  # the decoder's start comes before its first word
+    ):
+        new = decoded(module, read, begun, 4, [(block, inside, vector[0, 0])])
+        ids = answering.inject_activation(TURN, vector, 1, place, max_new_tokens=4)
+        assert ids.tolist() == [[*read, *begun, *new]]
+    plain = answering.inject_activation(TURN, vector, 1, -1, 0.0, max_new_tokens=4)
+    assert plain.tolist() == [[*read, *begun, *decoded(module, read, begun, 4)]]
+    assert plain.tolist() != answering.inject_activation("the Eiffel", vector, 1, -1, 0.0, max_new_tokens=4).tolist()
+
+
+def test_one_activation_is_written_into_both_stacks_and_several_are_refused(
+    answering: ModelAgnosticSelfie, tokenizer: Any
+) -> None:
+    module = answering.model.module
+    read, begun = tokenizer("the Eiffel")["input_ids"], tokenizer("Tower is in", add_special_tokens=False)["input_ids"]
+    vectors = answering.get_activations(PROMPT, [2], [3, 4])[2][0]
+    hooks = [(module.encoder.block[1], 1, vectors[0]), (module.decoder.block[1], 2, vectors[0])]
+    ids = answering.inject_activation(TURN, vectors[0], 1, [1, len(read) + 1], max_new_tokens=4)
+    assert ids.tolist() == [[*read, *begun, *decoded(module, read, begun, 4, hooks)]]
+    with pytest.raises(RequestError, match="at once"):
+        answering.inject_activation(TURN, vectors, 1, [1, len(read) + 1], max_new_tokens=4)
+    with pytest.raises(RequestError, match="Layer 2"):  # the encoder has three layers, the decoder two
+        answering.inject_activation(TURN, vectors[0], 2, [len(read)])
+
+
+def test_an_injection_decodes_no_control(answering: ModelAgnosticSelfie) -> None:
+    rows: list[int] = []
+    vector = answering.get_activations(PROMPT, [2], [3])[2]
+    handle = answering.model.module.decoder.register_forward_pre_hook(
+        lambda module, args, kwargs: rows.append(kwargs["input_ids"].shape[0]), with_kwargs=True
+    )
+    try:
+        answering.inject_activation(PROMPT, vector, 1, [2], max_new_tokens=3)
+    finally:
+        handle.remove()
+    assert set(rows) == {1}
+
+
+def test_an_encoder_whose_tokenizer_has_no_mask_says_so(encoder: ModelAgnosticSelfie) -> None:
+    bare = ModelAgnosticSelfie(encoder.model, tokenizer=byte_tokenizer())
+    with pytest.raises(RequestError, match="tokenizer of this one has none"):
+        bare.inject_activation(PROMPT, torch.zeros(64), 0, [1])
+
+
+def test_the_lens_reads_either_stack_of_a_text(answering: ModelAgnosticSelfie, tokenizer: Any) -> None:
+    read, begun = tokenizer("the Eiffel")["input_ids"], tokenizer("Tower is in", add_special_tokens=False)["input_ids"]
+    assert logit_lens(answering, TURN, 1) == logit_lens(answering, read, 1)
+    rows = logit_lens(answering, TURN, -1, stack="decoder")
+    assert rows == logit_lens(answering, read, len(begun), prefix=[2, *begun])
+    assert [row.cell.layer for row in rows] == [-1, 0, 1]
+    assert logit_lens(answering, read, 0, stack="decoder") == logit_lens(answering, read, 0, prefix=[2])
