@@ -11,7 +11,7 @@ from selfie_tui.engine.given import Facade, listed, opened, whole
 from selfie_tui.engine.injection import Injection
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts import token_texts
-from selfie_tui.engine.sources import check_known, check_length, source_of
+from selfie_tui.engine.sources import check_length, source_of
 from selfie_tui.errors import PromptError, RequestError
 from selfie_tui.records import EMBED, Cell, LensRow, LensToken
 from selfie_tui.selection import from_end
@@ -102,19 +102,23 @@ def prompt_given(
         source = source_of(model, prompt, stack)
         read, begun = list(source.ids), source.prefix
     else:
-        read, begun = ids_given(prompt), model.feed.start if decoder else None
-    written = None if begun is None and prefix is None else ids_given(begun if prefix is None else prefix)
+        read, begun = ids_given(model, prompt), model.feed.start if decoder else None
+    written = None if begun is None and prefix is None else ids_given(model, begun if prefix is None else prefix)
     check_length(model, len(read), model.context)
     check_length(model, len(written or ()), model.answer_context)
-    check_known(model, [*read, *(written or ())])
     return read, written
 
 
-def ids_given(given: object) -> list[int]:
-    """Token ids as a list; raises PromptError if there are none, and RequestError for what is no id."""
+def ids_given(model: Model, given: object) -> list[int]:
+    """Token ids as a list; raises PromptError if there are none, and RequestError for what is no id of the model's."""
     ids = [whole(each, "token id") for each in listed(given, "token id")]
     if not ids:
         raise PromptError("There are no token ids.", "Give a text, or the input_ids of one.")
+    if unknown := [each for each in ids if not 0 <= each < model.embedded]:
+        raise RequestError(
+            f"{unknown[0]} is no token id of {model.name}.",
+            f"Use 0 to {model.embedded - 1}, as its own tokenizer gives them.",
+        )
     return ids
 
 
