@@ -237,7 +237,7 @@ def device_of(module: Any) -> torch.device:
 def adopt(module: Any, tokenizer: Any, name: str = "") -> Model:
     """A model from a module in hand and its tokenizer, not yet proven: `proof.prove` finds out whether its cache holds.
 
-    The module is put into evaluation mode, else not changed.
+    The module is put into evaluation mode, and nnsight's wrapper stays on its forward; else it is not changed.
 
     Raises:
         LoadError: if no stack of blocks or no head is found in it, saying which step failed.
