@@ -66,9 +66,11 @@ def calls_in_a_forward(model: Model, module: torch.nn.Module) -> int:
     """How often a forward calls a module: more than once where layers share it."""
     calls: list[None] = []
     handle = module.register_forward_hook(lambda *_: calls.append(None))
-    with torch.no_grad():
-        model.module(**model.inputs([list(range(5, 13))]))
-    handle.remove()
+    try:
+        with torch.no_grad():
+            model.module(**model.inputs([list(range(5, 13))], use_cache=False))
+    finally:
+        handle.remove()
     return len(calls)
 
 
