@@ -12,10 +12,10 @@ from weakref import WeakKeyDictionary
 import torch
 
 from selfie_tui.engine import tracing
-from selfie_tui.engine.anatomy import Anatomy, embeddings_of, text_config
+from selfie_tui.engine.anatomy.feeding import Feed, Kind, feed_of
+from selfie_tui.engine.anatomy.finding import find_anatomy
+from selfie_tui.engine.anatomy.places import Anatomy, embeddings_of, text_config
 from selfie_tui.engine.devices import SHORT_NAMES, memory_errors
-from selfie_tui.engine.feeding import Feed, Kind, feed_of
-from selfie_tui.engine.finding import find_anatomy
 from selfie_tui.engine.tracing import Traced
 from selfie_tui.errors import Cancelled, RequestError
 from selfie_tui.records import EMBED, ModelInfo, StackInfo

@@ -15,14 +15,14 @@ from itertools import pairwise
 import torch
 
 from selfie_tui.engine import tracing
-from selfie_tui.engine.anatomy import embeddings_of
+from selfie_tui.engine.anatomy.places import embeddings_of
+from selfie_tui.engine.anatomy.watching import FAILURES
 from selfie_tui.engine.decoding import Limits, Row, decode
 from selfie_tui.engine.injection import Injection
 from selfie_tui.engine.lens import lens_logits
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prefilling import Prefilled, never, prefill_plain
 from selfie_tui.engine.stepping import WholeSteps, steps_of
-from selfie_tui.engine.watching import FAILURES
 from selfie_tui.records import EMBED
 
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 3e-2, torch.bfloat16: 1e-1}

@@ -8,10 +8,10 @@ from itertools import accumulate
 import torch
 
 from selfie_tui.engine import tracing
+from selfie_tui.engine.anatomy.watching import FAILURES
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prefilling import never
 from selfie_tui.engine.proof import difference, sample_ids, tolerance_of
-from selfie_tui.engine.watching import FAILURES
 from selfie_tui.records import EMBED
 
 TOKENS_A_FORWARD = 4096

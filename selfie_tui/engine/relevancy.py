@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from selfie_tui.engine.anatomy import Tail
+from selfie_tui.engine.anatomy.places import Tail
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prefilling import Prefilled, never, repeated
 from selfie_tui.engine.wholes import Ids, Wanted, before_head, read_off, score_rows

@@ -16,10 +16,10 @@ import nnsight
 import torch
 from nnsight import CONFIG, NNsight
 
-from selfie_tui.engine.anatomy import Anatomy
+from selfie_tui.engine.anatomy.places import Anatomy
+from selfie_tui.engine.anatomy.points import Activation, Patch, Point
+from selfie_tui.engine.anatomy.stacks import Site
 from selfie_tui.engine.injection import Injection, inject
-from selfie_tui.engine.points import Activation, Patch, Point
-from selfie_tui.engine.stacks import Site
 from selfie_tui.records import EMBED
 
 CONFIG.APP.REMOTE_LOGGING = False

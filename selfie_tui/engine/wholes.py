@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from selfie_tui.engine.anatomy import Tail
+from selfie_tui.engine.anatomy.places import Tail
 from selfie_tui.engine.devices import OutOfMemory, release_memory
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prefilling import Prefilled

@@ -10,9 +10,9 @@ from typing import Any
 
 import torch
 
+from selfie_tui.engine.anatomy.stacks import Flow
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts import TargetPrompt
-from selfie_tui.engine.stacks import Flow
 from selfie_tui.engine.targets import build_target
 from selfie_tui.records import EMBED, Cell, Request
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from selfie_tui.engine.watching import Call, Slot, Watched, at
+from selfie_tui.engine.anatomy.watching import Call, Slot, Watched, at
 
 StackName = str
 """`decoder` or `encoder`."""

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from selfie_tui.engine.stacks import Flow
+from selfie_tui.engine.anatomy.stacks import Flow
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from selfie_tui.engine.points import Region, is_projection
-from selfie_tui.engine.watching import tensors_in
+from selfie_tui.engine.anatomy.points import Region, is_projection
+from selfie_tui.engine.anatomy.watching import tensors_in
 
 Key = tuple[int, int]
 """A module's id and which of its calls."""

@@ -12,14 +12,14 @@ from typing import Literal
 import torch
 from torch import nn
 
-from selfie_tui.engine.finding import ROWS, STREAMS, WRITTEN, token_rows
-from selfie_tui.engine.heads import Heads, Layouts, find_heads
-from selfie_tui.engine.inside import FoundBlock, FoundPart, take_apart
+from selfie_tui.engine.anatomy.finding import ROWS, STREAMS, WRITTEN, token_rows
+from selfie_tui.engine.anatomy.heads import Heads, Layouts, find_heads
+from selfie_tui.engine.anatomy.inside import FoundBlock, FoundPart, take_apart
+from selfie_tui.engine.anatomy.points import Activation, Point
+from selfie_tui.engine.anatomy.probing import Probed, mixes, probe
+from selfie_tui.engine.anatomy.stacks import StackName
+from selfie_tui.engine.anatomy.watching import FAILURES, Watched, watch
 from selfie_tui.engine.model import Model
-from selfie_tui.engine.points import Activation, Point
-from selfie_tui.engine.probing import Probed, mixes, probe
-from selfie_tui.engine.stacks import StackName
-from selfie_tui.engine.watching import FAILURES, Watched, watch
 from selfie_tui.errors import LoadError, RequestError
 
 PartKind = Literal["attention", "mixer", "cross", "mlp"]

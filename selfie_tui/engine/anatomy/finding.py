@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from selfie_tui.engine.anatomy import Anatomy, Tail, embeddings_of, text_config
-from selfie_tui.engine.feeding import Feed, Kind
-from selfie_tui.engine.stacks import Chain, find_chains, lists_of
-from selfie_tui.engine.watching import FAILURES, Call, Slot, Watched, tensors_in, watch
+from selfie_tui.engine.anatomy.feeding import Feed, Kind
+from selfie_tui.engine.anatomy.places import Anatomy, Tail, embeddings_of, text_config
+from selfie_tui.engine.anatomy.stacks import Chain, find_chains, lists_of
+from selfie_tui.engine.anatomy.watching import FAILURES, Call, Slot, Watched, tensors_in, watch
 from selfie_tui.errors import LoadError
 
 ROWS, POSITIONS, WRITTEN = 3, 7, 5

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import torch
 
-from selfie_tui.engine.inside import FoundPart
-from selfie_tui.engine.points import Point
-from selfie_tui.engine.probing import Attended, Probed, Projected, at_position, reached
+from selfie_tui.engine.anatomy.inside import FoundPart
+from selfie_tui.engine.anatomy.points import Point
+from selfie_tui.engine.anatomy.probing import Attended, Probed, Projected, at_position, reached
 
 Reached = list[tuple[Projected, torch.Tensor]]
 """Projections and the columns of theirs that something depends on."""

@@ -9,10 +9,10 @@ from math import prod
 import torch
 from torch import nn
 
-from selfie_tui.engine.points import Point, Region, is_projection
-from selfie_tui.engine.stacks import Site
-from selfie_tui.engine.sums import find_sum, is_sum
-from selfie_tui.engine.watching import Call, Slot, Watched
+from selfie_tui.engine.anatomy.points import Point, Region, is_projection
+from selfie_tui.engine.anatomy.stacks import Site
+from selfie_tui.engine.anatomy.sums import find_sum, is_sum
+from selfie_tui.engine.anatomy.watching import Call, Slot, Watched
 
 
 @dataclass(frozen=True)

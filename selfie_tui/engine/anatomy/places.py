@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from selfie_tui.engine.stacks import Stack, distinct
-from selfie_tui.engine.watching import Slot, at
+from selfie_tui.engine.anatomy.stacks import Stack, distinct
+from selfie_tui.engine.anatomy.watching import Slot, at
 from selfie_tui.errors import LoadError, RequestError
 
 
