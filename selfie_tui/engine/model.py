@@ -35,8 +35,8 @@ class Model:
     """A language model that can be read and written; make one with `load` or `adopt`.
 
     `traced` is its nnsight view. Every forward takes `lock`. `proof` is the verdict of the identities that were run at
-    load, `prefix_reuse` whether the cache of a shared prefix may be reused, `cached` whether decoding keeps a cache at
-    all or runs the whole text anew at every step, `pads` whether padded rows are as they are alone, None until asked.
+    load, `cached` whether decoding keeps a cache or runs the whole text anew at every step, `pads` whether
+    padded rows are as they are alone, None until asked.
     """
 
     name: str
@@ -47,7 +47,6 @@ class Model:
     traced: Traced
     lock: threading.RLock
     proof: str = "not proven"
-    prefix_reuse: bool = True
     cached: bool = True
     pads: bool | None = None
     notices: list[str] = field(default_factory=list)

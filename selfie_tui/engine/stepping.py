@@ -44,24 +44,42 @@ def steps_of(model: Model, plain: Prefilled, injection: Injection, count: int, c
 
 
 @dataclass
-class CachedSteps:
-    """A decoder that keeps a cache.
-
-    The tokens before the first placeholder are the same in every row and untouched by the injection: their cache is
-    repeated rather than computed anew.
-    """
+class Batch:
+    """Rows of one prompt: `count` of them, the first of which get the injection's vectors."""
 
     model: Model
     plain: Prefilled
     injection: Injection
     count: int
     cancelled: Callable[[], bool]
+
+
+@dataclass
+class RunAnew(Batch):
+    """Rows that are run as a whole at every step, with the vectors in them; `rows` is what each has so far."""
+
+    rows: list[list[int]] = field(default_factory=list)
+
+    def keep(self, rows: Sequence[int]) -> bool:
+        self.rows = [self.rows[row] for row in rows]
+        self.injection = injected_rows(self.injection, rows)
+        return True
+
+
+@dataclass
+class CachedSteps(Batch):
+    """A decoder that keeps a cache.
+
+    The tokens before the first placeholder are the same in every row and untouched by the injection: their cache is
+    repeated rather than computed anew.
+    """
+
     cache: Any = None
     length: int = 0
 
     def first(self) -> torch.Tensor:
         model, plain, injection = self.model, self.plain, self.injection
-        shared = min(injection.positions) if model.prefix_reuse and plain.repeatable else 0
+        shared = min(injection.positions) if plain.repeatable else 0
         inputs = model.inputs([list(plain.ids)] * self.count) | last_logits(model)
         if shared:
             inputs["input_ids"] = inputs["input_ids"][:, shared:]
@@ -92,14 +110,9 @@ class CachedSteps:
 
 
 @dataclass
-class AnsweredSteps:
+class AnsweredSteps(Batch):
     """An encoder-decoder that keeps a cache: the encoder runs once, with the vectors in it."""
 
-    model: Model
-    plain: Prefilled
-    injection: Injection
-    count: int
-    cancelled: Callable[[], bool]
     cache: Any = None
     memory: Any = None
 
@@ -134,24 +147,12 @@ class AnsweredSteps:
 
 
 @dataclass
-class WholeSteps:
+class WholeSteps(RunAnew):
     """A decoder or encoder-decoder without a cache: the whole text at every step, with the vectors in it."""
-
-    model: Model
-    plain: Prefilled
-    injection: Injection
-    count: int
-    cancelled: Callable[[], bool]
-    rows: list[list[int]] = field(default_factory=list)
 
     def first(self) -> torch.Tensor:
         self.rows = [[] for _ in range(self.count)]
         return self.logits()
-
-    def keep(self, rows: Sequence[int]) -> bool:
-        self.rows = [self.rows[row] for row in rows]
-        self.injection = injected_rows(self.injection, rows)
-        return True
 
     def next(self, tokens: Sequence[int]) -> torch.Tensor:
         for row, token in zip(self.rows, tokens, strict=True):
@@ -172,25 +173,14 @@ class WholeSteps:
 
 
 @dataclass
-class FilledSteps:
+class FilledSteps(RunAnew):
     """An encoder: the masks are filled from left to right, one a step, each seeing what was filled before."""
 
-    model: Model
-    plain: Prefilled
-    injection: Injection
-    count: int
-    cancelled: Callable[[], bool]
-    rows: list[list[int]] = field(default_factory=list)
     filled: int = 0
 
     def first(self) -> torch.Tensor:
         self.rows = [list(self.plain.ids) for _ in range(self.count)]
         return self.logits()
-
-    def keep(self, rows: Sequence[int]) -> bool:
-        self.rows = [self.rows[row] for row in rows]
-        self.injection = injected_rows(self.injection, rows)
-        return True
 
     def next(self, tokens: Sequence[int]) -> torch.Tensor:
         for row, token in zip(self.rows, tokens, strict=True):

@@ -34,7 +34,7 @@ REQUEST = Request(
 
 @pytest.fixture(params=KINDS, ids=lambda param: param[1], scope="module")
 def model(request: pytest.FixtureRequest) -> Model:
-    return prove(adopt(small(*request.param), mask_tokenizer()))
+    return prove(adopt(small(*request.param), mask_tokenizer(), request.param[1]))
 
 
 def readings(model: Model, request: Request) -> list[Event]:
@@ -63,7 +63,8 @@ def test_rows_that_say_nothing_or_one_token_are_scored_beside_longer_ones(model:
 
 
 def test_texts_that_do_not_fit_are_scored_in_halves(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = readings(model, REQUEST)
+    request = replace(REQUEST, temperature=1.5)  # so that the cells say different things
+    expected = readings(model, request)
     real, sizes = wholes.inputs_of, []
 
     def limited(model: Model, plain: Any, written: Any) -> Any:
@@ -73,11 +74,12 @@ def test_texts_that_do_not_fit_are_scored_in_halves(model: Model, monkeypatch: p
         return real(model, plain, written)
 
     monkeypatch.setattr(wholes, "inputs_of", limited)
-    found = readings(model, REQUEST)
+    found = readings(model, request)
     for one, other in zip(found, expected, strict=True):
         effects = [[token.effect for token in event.interpretation.tokens] for event in (one, other)]
         assert effects[0] == pytest.approx(effects[1], abs=1e-5)
-    assert not sizes or 1 in sizes
+    shares_a_cache = model.name == "llama"
+    assert (sizes == []) if shares_a_cache else (1 in sizes and max(sizes) > 1)
 
 
 def test_logits_take_no_more_memory_than_they_may(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
