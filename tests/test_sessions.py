@@ -111,3 +111,16 @@ def test_a_disk_that_refuses_is_told_once_and_raises_nothing(tmp_path):
 def test_two_programs_that_start_in_one_second_have_two_files(tmp_path):
     path = new_path(tmp_path, datetime(2026, 1, 2, 3, 4, 5))
     assert path.name == f"2026-01-02_03-04-05_{os.getpid()}.jsonl"
+
+
+def test_a_session_file_of_version_0_1_still_opens():
+    entries = read(Path(__file__).parent / "data" / "session-0.1.0.jsonl")
+    first, second = (entry for entry in entries if isinstance(entry, RunBegan))
+    assert (first.model, first.info.proof, first.info.layers) == ("demo", "proven", 8)
+    assert (second.request.random_control, second.request.preset.name) == (True, "summarize")
+    assert [entry.ending for entry in entries if isinstance(entry, RunEnded)] == ["finished", "finished"]
+    readings = [entry.interpretation for entry in entries if isinstance(entry, Read) and entry.run == second.run]
+    assert len(readings) == len(second.request.cells) == 18
+    assert (readings[0].text, readings[0].cell, readings[0].token.text) == ("the word the.", Cell(-1, 7), " the")
+    assert sum(reading.says_no_more for reading in readings) == 0
+    assert all(reading.random is not None and 0 < reading.treatment_effect < 1 for reading in readings)
