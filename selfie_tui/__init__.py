@@ -15,26 +15,26 @@ ENGINE_THREAD = "engine"
 """Name of the one thread that does engine work."""
 
 if TYPE_CHECKING:
-    from selfie_tui.engine.lens import logit_lens as logit_lens
-    from selfie_tui.engine.loading import load as load
-    from selfie_tui.library.agnostic import ModelAgnosticSelfie as ModelAgnosticSelfie
-    from selfie_tui.library.device_report import get_optimal_device as get_optimal_device
-    from selfie_tui.library.device_report import print_device_info as print_device_info
-    from selfie_tui.library.opening import adopt as adopt
-    from selfie_tui.library.selfie import interpret as interpret
-    from selfie_tui.library.selfie import interpret_vectors as interpret_vectors
-    from selfie_tui.library.sequences import InterpretationPrompt as InterpretationPrompt
+    from selfie_tui.engine.loading.load import load as load
+    from selfie_tui.engine.methods.lens import logit_lens as logit_lens
+    from selfie_tui.library.api import interpret as interpret
+    from selfie_tui.library.api import interpret_vectors as interpret_vectors
+    from selfie_tui.library.devices import get_optimal_device as get_optimal_device
+    from selfie_tui.library.devices import print_device_info as print_device_info
+    from selfie_tui.library.facade import ModelAgnosticSelfie as ModelAgnosticSelfie
+    from selfie_tui.library.interpretation_prompt import InterpretationPrompt as InterpretationPrompt
+    from selfie_tui.library.open_model import adopt as adopt
 
 _LIBRARY = {
-    "load": "selfie_tui.engine.loading",
-    "adopt": "selfie_tui.library.opening",
-    "interpret": "selfie_tui.library.selfie",
-    "interpret_vectors": "selfie_tui.library.selfie",
-    "logit_lens": "selfie_tui.engine.lens",
-    "ModelAgnosticSelfie": "selfie_tui.library.agnostic",
-    "InterpretationPrompt": "selfie_tui.library.sequences",
-    "get_optimal_device": "selfie_tui.library.device_report",
-    "print_device_info": "selfie_tui.library.device_report",
+    "load": "selfie_tui.engine.loading.load",
+    "adopt": "selfie_tui.library.open_model",
+    "interpret": "selfie_tui.library.api",
+    "interpret_vectors": "selfie_tui.library.api",
+    "logit_lens": "selfie_tui.engine.methods.lens",
+    "ModelAgnosticSelfie": "selfie_tui.library.facade",
+    "InterpretationPrompt": "selfie_tui.library.interpretation_prompt",
+    "get_optimal_device": "selfie_tui.library.devices",
+    "print_device_info": "selfie_tui.library.devices",
 }
 
 

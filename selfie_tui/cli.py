@@ -43,11 +43,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     arguments = parser().parse_args(argv)
     if arguments.command == "interpret":
-        from selfie_tui.headless import run_interpret
+        from selfie_tui.commands.interpret import run_interpret
 
         return run_interpret(arguments)
     if arguments.command == "doctor":
-        from selfie_tui.doctor import run_doctor
+        from selfie_tui.commands.doctor import run_doctor
 
         return run_doctor(arguments.model_name)
     if not (sys.stdin.isatty() and (sys.stdout.isatty() or sys.stderr.isatty())):

@@ -21,11 +21,11 @@ from selfie_tui import ENGINE_THREAD
 from selfie_tui.errors import Cancelled, SelfieError
 from selfie_tui.records import (
     Event,
-    Growing,
     JobCancelled,
     JobFailed,
     JobFinished,
     JobStarted,
+    PartialTexts,
     PreviewPreset,
     Progress,
     ReadLens,
@@ -183,13 +183,13 @@ class Coalescer:
         self._post = post
         self._seconds = seconds
         self._texts: dict[int, str] = {}
-        self._growing: Growing | None = None
+        self._growing: PartialTexts | None = None
         self._progress: Progress | None = None
         self._last = 0.0
 
     def post(self, event: Event) -> None:
         """Pass an event on, at once or with the next update."""
-        if isinstance(event, Growing):
+        if isinstance(event, PartialTexts):
             self._texts.update(event.texts)
             self._growing = event
         elif isinstance(event, Progress):

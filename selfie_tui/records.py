@@ -276,7 +276,7 @@ class LensRead(Event, kw_only=True, frozen=True):
     stack: str = ""
 
 
-class Growing(Event, kw_only=True, frozen=True):
+class PartialTexts(Event, kw_only=True, frozen=True):
     """Text so far of the cells being decoded, by their place in `Request.cells`; -1 is the no-injection control."""
 
     texts: tuple[tuple[int, str], ...]

@@ -6,10 +6,10 @@ from typing import Any
 
 from selfie_tui.engine.given import opened
 from selfie_tui.engine.model import Model
-from selfie_tui.library.agnostic import ModelAgnosticSelfie
 from selfie_tui.library.batches import batch_process_interpretations, create_token_grid
-from selfie_tui.library.device_report import get_optimal_device, print_device_info
-from selfie_tui.library.sequences import Prompt
+from selfie_tui.library.devices import get_optimal_device, print_device_info
+from selfie_tui.library.facade import ModelAgnosticSelfie
+from selfie_tui.library.interpretation_prompt import Prompt
 from selfie_tui.library.vectors import Vectors, aggregate_activations, compute_activation_similarity
 
 __all__ = [

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from selfie_tui import jobs as jobs_module
-from selfie_tui.engine.loading import load
-from selfie_tui.engine.requests import source_tokens
+from selfie_tui.engine.loading.load import load
+from selfie_tui.engine.prompts.checks import source_tokens
 from selfie_tui.engine.service import EngineService
 from selfie_tui.errors import Cancelled, LoadError
 from selfie_tui.jobs import Coalescer, Jobs
@@ -24,7 +24,6 @@ from selfie_tui.records import (
     Control,
     ControlFinished,
     Event,
-    Growing,
     Interpret,
     JobCancelled,
     JobFailed,
@@ -35,6 +34,7 @@ from selfie_tui.records import (
     ModelProgress,
     ModelReady,
     Notice,
+    PartialTexts,
     Preset,
     PresetTokens,
     PreviewPreset,
@@ -468,11 +468,11 @@ def test_updates_come_at_most_ten_times_a_second_and_the_last_is_not_lost(
     updates = Coalescer(posted.append)
     count = int(2 / interval)
     for step in range(count):
-        updates.post(Growing(texts=((0, f"text {step}"),)))
+        updates.post(PartialTexts(texts=((0, f"text {step}"),)))
         updates.post(Progress(cells_done=0, cells=1, steps_done=step, steps=count))
         clock.now += interval
     updates.flush()
-    texts = [event for event in posted if isinstance(event, Growing)]
+    texts = [event for event in posted if isinstance(event, PartialTexts)]
     steps = [event for event in posted if isinstance(event, Progress)]
     assert 12 <= len(texts) <= 22
     assert 12 <= len(steps) <= 22
@@ -493,12 +493,12 @@ def test_texts_of_different_cells_are_held_back_together(monkeypatch: pytest.Mon
     Clock(monkeypatch)
     posted: list[Event] = []
     updates = Coalescer(posted.append)
-    updates.post(Growing(texts=((0, "sent at once"),)))
-    updates.post(Growing(texts=((2, "two"), (0, "old"))))
-    updates.post(Growing(texts=((0, "new"), (-1, "control"))))
+    updates.post(PartialTexts(texts=((0, "sent at once"),)))
+    updates.post(PartialTexts(texts=((2, "two"), (0, "old"))))
+    updates.post(PartialTexts(texts=((0, "new"), (-1, "control"))))
     assert len(posted) == 1
     updates.flush()
-    assert posted[-1] == Growing(texts=((-1, "control"), (0, "new"), (2, "two")))
+    assert posted[-1] == PartialTexts(texts=((-1, "control"), (0, "new"), (2, "two")))
     updates.flush()
     assert len(posted) == 2
 
@@ -507,10 +507,10 @@ def test_what_is_held_back_comes_before_any_other_event(monkeypatch: pytest.Monk
     Clock(monkeypatch)
     posted: list[Event] = []
     updates = Coalescer(posted.append)
-    updates.post(Growing(texts=((0, "a"),)))
-    updates.post(Growing(texts=((0, "ab"),)))
+    updates.post(PartialTexts(texts=((0, "a"),)))
+    updates.post(PartialTexts(texts=((0, "ab"),)))
     updates.post(Notice(text="half the batch"))
-    assert posted[1:] == [Growing(texts=((0, "ab"),)), Notice(text="half the batch")]
+    assert posted[1:] == [PartialTexts(texts=((0, "ab"),)), Notice(text="half the batch")]
 
 
 def test_a_jobs_last_update_comes_before_its_end(jobs: Jobs, heard: Heard, engine: Scripted) -> None:

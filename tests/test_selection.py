@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfie_tui.errors import RequestError
+from selfie_tui.parse import parse_layers, parse_mode, parse_positions
 from selfie_tui.records import EMBED
-from selfie_tui.selection import parse_layers, parse_mode, parse_positions
 
 
 @given(st.sets(st.integers(EMBED, 11), min_size=1))

@@ -15,7 +15,7 @@ import pytest
 
 from selfie_tui.presets import PRESETS
 from selfie_tui.records import Cell, Control, GeneratedToken, Interpretation, ModelInfo, Request, Token
-from selfie_tui.sessions import Controlled, Read, RunBegan, RunEnded, Session, new_path, read
+from selfie_tui.results.sessions import Controlled, Read, RunBegan, RunEnded, Session, new_path, read
 
 REQUEST = Request("a prompt\n\x1b[31m", (Cell(-1, 0), Cell(3, 1)), PRESETS[0])
 READING = Interpretation(
@@ -88,7 +88,7 @@ def test_a_broken_line_in_the_middle_is_an_error(tmp_path):
 def test_a_killed_process_loses_nothing_that_it_appended(tmp_path):
     path = tmp_path / "s.jsonl"
     program = (
-        "import sys, time; from pathlib import Path; from selfie_tui.sessions import RunEnded, Session\n"
+        "import sys, time; from pathlib import Path; from selfie_tui.results.sessions import RunEnded, Session\n"
         f"session = Session(Path({str(path)!r}))\n"
         "for run in range(100): session.append(RunEnded(run, 'finished'))\n"
         "print('done', flush=True); time.sleep(60)"

@@ -9,7 +9,7 @@ from textual.app import App
 from textual.color import Color
 
 from selfie_tui import themes
-from selfie_tui.tui.look import HEAT, Look
+from selfie_tui.tui.render.styles import HEAT, Look
 
 SHIPPED = themes.load_all(themes.shipped_dir())
 OF_COLOURS = [theme for theme in SHIPPED.themes if not theme.ansi]

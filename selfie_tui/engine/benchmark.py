@@ -17,11 +17,11 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from selfie_tui.engine.interpreting import interpret
+from selfie_tui.engine.methods.interpret import interpret
 from selfie_tui.engine.model import Model, adopt
-from selfie_tui.engine.prompts import build_prompt, encode_source
+from selfie_tui.engine.prompts.placeholders import build_prompt, encode_source
 from selfie_tui.presets import PRESETS
-from selfie_tui.records import Cell, CellFinished, ControlFinished, Growing, Request
+from selfie_tui.records import Cell, CellFinished, ControlFinished, PartialTexts, Request
 
 SOURCE = "Sure, I will summarize the message and the materials mentioned"
 ALONE = 6
@@ -125,7 +125,7 @@ def by_engine(model: Model, request: Request) -> list[list[int]]:
         kinds.add(type(event))
         if isinstance(event, CellFinished):
             rows[event.index] = [token.id for token in event.interpretation.tokens]
-    assert {ControlFinished, Growing} <= kinds
+    assert {ControlFinished, PartialTexts} <= kinds
     return rows
 
 

@@ -12,11 +12,11 @@ from weakref import WeakKeyDictionary
 import torch
 
 from selfie_tui.engine import tracing
-from selfie_tui.engine.anatomy.feeding import Feed, Kind, feed_of
 from selfie_tui.engine.anatomy.finding import find_anatomy
+from selfie_tui.engine.anatomy.inputs import Feed, Kind, feed_of
 from selfie_tui.engine.anatomy.places import Anatomy, embeddings_of, text_config
 from selfie_tui.engine.devices import SHORT_NAMES, memory_errors
-from selfie_tui.engine.tracing import Traced
+from selfie_tui.engine.tracing import TracedModel
 from selfie_tui.errors import Cancelled, RequestError
 from selfie_tui.records import EMBED, ModelInfo, StackInfo
 
@@ -44,7 +44,7 @@ class Model:
     tokenizer: Any
     feed: Feed
     anatomy: Anatomy
-    traced: Traced
+    traced: TracedModel
     lock: threading.RLock
     proof: str = "not proven"
     cached: bool = True
@@ -83,7 +83,7 @@ class Model:
         return context_of(text_config(self.module), self.anatomy.main.name, self.feed.first_position)
 
     @property
-    def answer_context(self) -> int:
+    def output_context(self) -> int:
         """Longest sequence that the stack takes which writes the answer; as `context` but for an encoder-decoder."""
         return context_of(text_config(self.module), self.anatomy.last.name, self.feed.first_position)
 

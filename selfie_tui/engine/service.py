@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-from selfie_tui.engine.interpreting import interpret
-from selfie_tui.engine.lens import logit_lens
-from selfie_tui.engine.loading import load
+from selfie_tui.engine.loading.load import load
+from selfie_tui.engine.methods.interpret import interpret
+from selfie_tui.engine.methods.lens import logit_lens
 from selfie_tui.engine.model import Model
-from selfie_tui.engine.requests import check_position
-from selfie_tui.engine.sources import source_of, source_tokens
-from selfie_tui.engine.targets import target_tokens
+from selfie_tui.engine.prompts.checks import check_position
+from selfie_tui.engine.prompts.source import source_of, source_tokens
+from selfie_tui.engine.prompts.target import target_tokens
 from selfie_tui.errors import Cancelled, RequestError, SelfieError
 from selfie_tui.records import (
     Event,

@@ -16,9 +16,9 @@ import nnsight
 import torch
 from nnsight import CONFIG, NNsight
 
+from selfie_tui.engine.anatomy.locations import Activation, Patch, TensorLocation
 from selfie_tui.engine.anatomy.places import Anatomy
-from selfie_tui.engine.anatomy.points import Activation, Patch, Point
-from selfie_tui.engine.anatomy.stacks import Site
+from selfie_tui.engine.anatomy.stacks import Block
 from selfie_tui.engine.injection import Injection, inject
 from selfie_tui.records import EMBED
 
@@ -29,7 +29,7 @@ CONFIG.APP.REMOTE_LOGGING = False
 class Place:
     """A layer as nnsight sees it."""
 
-    site: Site
+    site: Block
     entry: Any
     block: Any
 
@@ -43,7 +43,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Traced:
+class TracedModel:
     """An nnsight model around a torch module, and the layers of its stacks in it."""
 
     root: Any
@@ -54,14 +54,14 @@ class Traced:
         return self.stacks[stack] if stack else next(iter(self.stacks.values()))
 
 
-def wrap(module: Any, anatomy: Anatomy) -> Traced:
+def wrap(module: Any, anatomy: Anatomy) -> TracedModel:
     """An nnsight model around a torch module whose stacks are known."""
     with warnings.catch_warnings():
         # a submodule called `output` (BERT) is warned of, and is not reached by that name here
         warnings.simplefilter("ignore", UserWarning)
         root = NNsight(module)
     envoys = {id(envoy._module): envoy for envoy in root.modules()}
-    return Traced(
+    return TracedModel(
         root,
         {
             stack.name: tuple(Place(site, envoys[id(site.entry)], envoys[id(site.module)]) for site in stack.sites)
@@ -71,7 +71,7 @@ def wrap(module: Any, anatomy: Anatomy) -> Traced:
 
 
 def read_residuals(
-    traced: Traced, stack: str, inputs: dict[str, Any], layers: Sequence[int], cells: tuple[list[int], list[int]]
+    traced: TracedModel, stack: str, inputs: dict[str, Any], layers: Sequence[int], cells: tuple[list[int], list[int]]
 ) -> dict[int, torch.Tensor]:
     """Residual states by layer, each `(cells, width)`, of a batch, in one forward; `cells` are rows and positions.
 
@@ -91,7 +91,7 @@ def read_residuals(
     return found
 
 
-def run_injected(traced: Traced, inputs: dict[str, Any], injection: Injection) -> Any:
+def run_injected(traced: TracedModel, inputs: dict[str, Any], injection: Injection) -> Any:
     """The model's output for a batch in whose first rows the injection's vectors are written."""
     with torch.no_grad(), traced.root.trace(**inputs) as tracer:
         for stack, positions in injection.parts:
@@ -110,7 +110,7 @@ def write(state: torch.Tensor, positions: Sequence[int], injection: Injection) -
     state[:rows, places] = new.reshape(there.shape)
 
 
-def read_block_ends(traced: Traced, stack: str, inputs: dict[str, Any]) -> list[tuple[torch.Tensor, torch.Tensor]]:
+def read_block_ends(traced: TracedModel, stack: str, inputs: dict[str, Any]) -> list[tuple[torch.Tensor, torch.Tensor]]:
     """The input and the output of every block, each `(rows, positions, width)`: `resid_pre` and `resid_post`."""
     ends: list[tuple[torch.Tensor, torch.Tensor]]
     with torch.no_grad(), traced.root.trace(**inputs) as tracer:
@@ -123,14 +123,16 @@ def read_block_ends(traced: Traced, stack: str, inputs: dict[str, Any]) -> list[
     return ends
 
 
-def read_activations(traced: Traced, inputs: dict[str, Any], activations: Sequence[Activation]) -> list[torch.Tensor]:
+def read_activations(
+    traced: TracedModel, inputs: dict[str, Any], activations: Sequence[Activation]
+) -> list[torch.Tensor]:
     """Activations of a batch, each `(rows, positions, width)` or `(rows, positions, heads, head_dim)`, in one forward.
 
     The forward stops after the last point that is needed.
     """
     envoys, rows = envoys_of(traced), rows_of(inputs)
     points = in_order(point for activation in activations for point in activation.points)
-    found: dict[Point, torch.Tensor]
+    found: dict[TensorLocation, torch.Tensor]
     with torch.no_grad(), traced.root.trace(**inputs) as tracer:
         found = nnsight.save({})
         for point in points:
@@ -140,7 +142,7 @@ def read_activations(traced: Traced, inputs: dict[str, Any], activations: Sequen
     return [activation.of([found[point] for point in activation.points]) for activation in activations]
 
 
-def run_patched(traced: Traced, inputs: dict[str, Any], patches: Sequence[Patch]) -> Any:
+def run_patched(traced: TracedModel, inputs: dict[str, Any], patches: Sequence[Patch]) -> Any:
     """The model's output for a batch in which values are written over activations, each row with its own."""
     envoys, rows = envoys_of(traced), rows_of(inputs)
     points = in_order(point for patch in patches for point in patch.activation.points)
@@ -155,17 +157,17 @@ def run_patched(traced: Traced, inputs: dict[str, Any], patches: Sequence[Patch]
     return output
 
 
-def envoys_of(traced: Traced) -> dict[int, Any]:
+def envoys_of(traced: TracedModel) -> dict[int, Any]:
     """What nnsight knows modules by, by the modules' ids."""
     return {id(envoy._module): envoy for envoy in traced.root.modules()}
 
 
-def in_order(points: Iterable[Point]) -> list[Point]:
+def in_order(points: Iterable[TensorLocation]) -> list[TensorLocation]:
     """Points in the order in which a forward reaches them, each once."""
     return sorted(set(points), key=lambda point: point.order)
 
 
-def state_at(point: Point, envoys: dict[int, Any], rows: int) -> torch.Tensor:
+def state_at(point: TensorLocation, envoys: dict[int, Any], rows: int) -> torch.Tensor:
     """What is at a point, as a view `(rows, positions, width)`; only inside a trace."""
     envoy = envoys[id(point.module)]
     return point.of(envoy.inputs if point.taken else envoy.output, rows)

@@ -7,13 +7,13 @@ from typing import Any
 
 from selfie_tui.engine.given import Facade, check_tokenizer, listed, opened, shown, whole
 from selfie_tui.engine.model import Model
-from selfie_tui.engine.tokens import encode_source
+from selfie_tui.engine.prompts.tokens import encode_source
 from selfie_tui.errors import RequestError
-from selfie_tui.library.asking import request_of, text_of, texts_of
 from selfie_tui.library.cells import CellsGiven, Layer
+from selfie_tui.library.interpretation_prompt import Prompt
+from selfie_tui.library.notices import tell
+from selfie_tui.library.requests import request_of, text_of, texts_of
 from selfie_tui.library.results import Readings, collect_together
-from selfie_tui.library.sequences import Prompt
-from selfie_tui.library.telling import tell
 from selfie_tui.records import EMBED
 
 

@@ -13,11 +13,11 @@ from collections.abc import Callable
 import torch
 
 from selfie_tui.engine.benchmark import SOURCE, random_model, ratio
-from selfie_tui.engine.interpreting import interpret
-from selfie_tui.engine.loading import load
+from selfie_tui.engine.loading.load import load
+from selfie_tui.engine.methods.interpret import interpret
 from selfie_tui.engine.model import Model
-from selfie_tui.library.agnostic import ModelAgnosticSelfie
 from selfie_tui.library.batches import create_token_grid
+from selfie_tui.library.facade import ModelAgnosticSelfie
 from selfie_tui.presets import preset_called
 from selfie_tui.records import Cell, Request
 

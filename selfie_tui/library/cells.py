@@ -8,8 +8,8 @@ from typing import Any
 
 from selfie_tui.engine.given import listed, shown, whole
 from selfie_tui.errors import RequestError
+from selfie_tui.parse import from_end
 from selfie_tui.records import EMBED, Cell, Token
-from selfie_tui.selection import from_end
 
 Layer = int | str
 """A block's number, or `"embed"` (also -1) for the input of block 0."""

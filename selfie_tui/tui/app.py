@@ -14,15 +14,16 @@ from textual.driver import Driver
 from textual.message import Message
 from textual.screen import Screen
 
-from selfie_tui import clipboard, config, paths, sessions, themes
+from selfie_tui import clipboard, config, paths, themes
 from selfie_tui.jobs import Engine, Jobs, default_engine
 from selfie_tui.records import Event, ModelInfo, Severity
+from selfie_tui.results import sessions
 from selfie_tui.tui import catalog
 from selfie_tui.tui.actions import Scope, bindings, problems_of_keymap
 from selfie_tui.tui.keyboard import KeyboardApp
-from selfie_tui.tui.look import Look, plain_terminal
+from selfie_tui.tui.render.styles import Look, plain_terminal
 from selfie_tui.tui.screens.main import MainScreen
-from selfie_tui.tui.work import Work
+from selfie_tui.tui.state import AppState
 
 FIRST_PROMPT = "The Eiffel Tower is located in the city of"
 TWICE = 2.0
@@ -100,7 +101,7 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
     main: MainScreen
 
     def get_default_screen(self) -> Screen[Any]:
-        self.main = MainScreen(Work(self.jobs), self._prompt, self._first_model, self._device, self._dtype)
+        self.main = MainScreen(AppState(self.jobs), self._prompt, self._first_model, self._device, self._dtype)
         return self.main
 
     def on_mount(self) -> None:
@@ -135,7 +136,7 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
 
     def on_engine_event(self, message: EngineEvent) -> None:
         """Let the main screen hear it, whatever is open above it."""
-        self.main.hear(message.event)
+        self.main.handle(message.event)
 
     # Look ---------------------------------------------------------------------------------------------------------
 
@@ -249,7 +250,7 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
 
     def action_help(self) -> None:
         """Help for what has the focus."""
-        from selfie_tui.tui.screens.help import HelpScreen
+        from selfie_tui.tui.pages.help import HelpScreen
 
         if isinstance(self.screen, MainScreen):
             own: tuple[Scope, ...] = getattr(self.screen.focused, "SCOPES", ())

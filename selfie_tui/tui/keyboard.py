@@ -6,10 +6,10 @@ from enum import StrEnum
 
 from textual import _ansi_sequences, events
 
+from selfie_tui.tui.pages.page import PageScreen
 from selfie_tui.tui.screens.main import MainScreen
-from selfie_tui.tui.screens.page import PageScreen
+from selfie_tui.tui.terminal.wire import WireApp
 from selfie_tui.tui.widgets.field import Field
-from selfie_tui.tui.wire import WireApp
 
 
 class AltDigit(StrEnum):

@@ -15,7 +15,7 @@ from textual.widgets import Input
 from selfie_tui.kinds import stacks_of
 from selfie_tui.records import EMBED, MODES, layer_name
 from selfie_tui.tui.actions import ACTIONS, Action, keys_of
-from selfie_tui.tui.asked import MODES_TOLD
+from selfie_tui.tui.settings import MODES_TOLD
 
 if TYPE_CHECKING:
     from selfie_tui.tui.app import SelfieApp

@@ -7,7 +7,7 @@ import sys
 from selfie_tui import config, paths
 from selfie_tui.tui.app import SelfieApp
 from selfie_tui.tui.keyboard import take_alt_digits
-from selfie_tui.tui.stderr_guard import StderrGuard
+from selfie_tui.tui.terminal.stderr_guard import StderrGuard
 
 
 def run_app(

@@ -8,15 +8,7 @@ import pytest
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from selfie_tui.demo.network import (
-    LAYERS,
-    apply_block,
-    causal_mask,
-    fresh,
-    loss_of,
-    rotations,
-    to_llama,
-)
+from selfie_tui.demo.network import LAYERS, apply_block, causal_mask, fresh, loss_of, rotations, to_llama
 from selfie_tui.demo.tokenizer import split_words, train_tokenizer
 from selfie_tui.demo.training import IGNORE, Plan, batches, whole_documents
 

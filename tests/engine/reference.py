@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 
-from selfie_tui.engine.anatomy.stacks import Flow
+from selfie_tui.engine.anatomy.stacks import StreamLocation
 from selfie_tui.engine.model import Model
-from selfie_tui.engine.prompts import TargetPrompt
-from selfie_tui.engine.targets import build_target
+from selfie_tui.engine.prompts.placeholders import TargetPrompt
+from selfie_tui.engine.prompts.target import build_target
 from selfie_tui.records import EMBED, Cell, Request
 
 Write = Callable[[torch.Tensor], None]
@@ -38,7 +38,7 @@ def at_layer(model: Model, layer: int, use: Write, stack: str = "") -> Iterator[
     site = model.anatomy.stack(stack).sites[max(layer, 0)]
     calls = 0
 
-    def now(flow: Flow, value: Any) -> None:
+    def now(flow: StreamLocation, value: Any) -> None:
         nonlocal calls
         if calls % sharing == site.call:
             use(stream(value, flow))
@@ -74,7 +74,7 @@ def calls_in_a_forward(model: Model, module: torch.nn.Module) -> int:
     return len(calls)
 
 
-def stream(value: Any, flow: Flow) -> torch.Tensor:
+def stream(value: Any, flow: StreamLocation) -> torch.Tensor:
     """The stream inside what a block takes or gives, `(rows, positions, ...)`."""
     for key in flow.slot:
         value = value[key]

@@ -7,8 +7,8 @@ from functools import cache
 import torch
 from transformers import FalconConfig, FalconForCausalLM, GraniteForCausalLM
 
-from selfie_tui.engine.anatomy.sublayers import Sublayers, find_sublayers
 from selfie_tui.engine.model import Model, adopt
+from selfie_tui.engine.sublayers import Sublayers, find_sublayers
 from tests.engine.zoo import SPECIAL, VOCABULARY, byte_tokenizer, randomise
 from tests.sweep.small import Kind, configuration, small
 

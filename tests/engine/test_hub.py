@@ -13,9 +13,9 @@ import huggingface_hub
 import pytest
 from huggingface_hub import constants
 
-from selfie_tui.engine import hub as fetching
-from selfie_tui.engine.hub import fetch_snapshot
-from selfie_tui.engine.loading import load, no_report
+from selfie_tui.engine.loading import hub as fetching
+from selfie_tui.engine.loading.hub import fetch_snapshot
+from selfie_tui.engine.loading.load import load, no_report
 from selfie_tui.errors import Cancelled, LoadError
 from tests.engine.hub_server import Hub
 from tests.engine.zoo import build

@@ -11,13 +11,13 @@ import pytest
 import torch
 
 from selfie_tui.engine import tracing
-from selfie_tui.engine.decoding import Limits, Prefilled, Row, decode, never, prefill_plain
+from selfie_tui.engine.generation.decode import Limits, Prefill, Row, decode, never, prefill_prompt
+from selfie_tui.engine.generation.relevancy import baseline_probabilities, segments
+from selfie_tui.engine.generation.steppers import CachedStepper
 from selfie_tui.engine.injection import Injection
-from selfie_tui.engine.interpreting import interpret
-from selfie_tui.engine.lens import lens_logits
+from selfie_tui.engine.methods.interpret import interpret
+from selfie_tui.engine.methods.lens import lens_logits
 from selfie_tui.engine.model import Model
-from selfie_tui.engine.relevancy import segments, uninjected_probabilities
-from selfie_tui.engine.stepping import CachedSteps
 from selfie_tui.records import EMBED, Cell, CellFinished, Preset, Request
 from tests.engine.zoo import FAMILIES, build, prompt_ids
 
@@ -45,7 +45,7 @@ def injected(model: Model, ids: list[int], injection: Injection) -> torch.Tensor
     return tracing.run_injected(model.traced, model.inputs([ids] * len(injection.vectors)), injection).logits
 
 
-def decoded(model: Model, plain: Prefilled, vectors: torch.Tensor, layer: int = EMBED) -> list[Row]:
+def decoded(model: Model, plain: Prefill, vectors: torch.Tensor, layer: int = EMBED) -> list[Row]:
     """Rows decoded for each vector at positions 3 and 4."""
     rows, _ = list(decode(model, plain, Injection(vectors, (3, 4), layer), 0, Limits(8)))[-1]
     return rows
@@ -142,7 +142,7 @@ def test_8_a_cell_does_not_depend_on_later_tokens(model: Model) -> None:
 
 @pytest.mark.parametrize("layer", [EMBED, 1])
 def test_10_a_batch_decodes_what_single_rows_decode(model: Model, layer: int) -> None:
-    plain = prefill_plain(model, prompt_ids(10))
+    plain = prefill_prompt(model, prompt_ids(10))
     vectors = some_vectors(model)
     together = decoded(model, plain, vectors, layer)
     alone = [decoded(model, plain, vector.unsqueeze(0), layer)[0] for vector in vectors]
@@ -155,7 +155,7 @@ def test_10_a_batch_decodes_what_single_rows_decode(model: Model, layer: int) ->
 @pytest.mark.parametrize("layer", [EMBED, 1, 3])
 def test_11_injecting_in_the_prefill_only_is_injecting_at_every_step(model: Model, layer: int) -> None:
     prompt = prompt_ids(11)
-    plain = prefill_plain(model, prompt)
+    plain = prefill_prompt(model, prompt)
     vectors = some_vectors(model)[:6]
     again = [list(prompt) for _ in vectors]
     for _ in range(8):
@@ -171,12 +171,12 @@ def test_11_injecting_in_the_prefill_only_is_injecting_at_every_step(model: Mode
 
 
 def test_12_relevancy_lies_between_0_and_1_and_the_states_own_vector_has_none(model: Model) -> None:
-    plain = prefill_plain(model, prompt_ids(12))
+    plain = prefill_prompt(model, prompt_ids(12))
     own = model.read(plain.ids, [EMBED], [3])[EMBED]
     rows, _ = list(decode(model, plain, Injection(torch.cat([own, some_vectors(model)]), (3,), EMBED), 0, Limits(8)))[
         -1
     ]
-    none = uninjected_probabilities(model, plain, [row.ids for row in rows])
+    none = baseline_probabilities(model, plain, [row.ids for row in rows])
     effects = [
         [p - q for p, q in zip(row.probabilities, base, strict=True)] for row, base in zip(rows, none, strict=True)
     ]
@@ -186,9 +186,9 @@ def test_12_relevancy_lies_between_0_and_1_and_the_states_own_vector_has_none(mo
 
 
 def test_p_none_is_what_the_model_gives_each_token_without_injection(model: Model) -> None:
-    plain = prefill_plain(model, prompt_ids(12))
+    plain = prefill_prompt(model, prompt_ids(12))
     rows = [[5, 9, 30, 31], [5, 9, 30, 40], [5, 9], [77], [5, 10, 30, 31]]
-    none = uninjected_probabilities(model, plain, rows)
+    none = baseline_probabilities(model, plain, rows)
     for ids, probabilities in zip(rows, none, strict=True):
         logits = plain_logits(model, [*plain.ids, *ids])[0, len(plain.ids) - 1 : -1]
         expected = logits.softmax(-1)[range(len(ids)), ids].tolist()
@@ -197,9 +197,9 @@ def test_p_none_is_what_the_model_gives_each_token_without_injection(model: Mode
 
 @pytest.mark.parametrize("layer", [EMBED, 1])
 def test_13_reusing_the_cache_before_the_first_placeholder_is_a_full_prefill(model: Model, layer: int) -> None:
-    plain = prefill_plain(model, prompt_ids(13))
+    plain = prefill_prompt(model, prompt_ids(13))
     injection = Injection(some_vectors(model), (3, 4), layer)
-    steps = CachedSteps(model, plain, injection, len(injection.vectors), never)
+    steps = CachedStepper(model, plain, injection, len(injection.vectors), never)
     reused = steps.first()
     full = injected(model, list(plain.ids), injection)[:, -1]
     assert steps.cache.get_seq_length() == len(plain.ids)
@@ -246,7 +246,7 @@ def test_16_an_injection_changes_no_logit_before_its_position(model: Model, laye
 
 
 def test_the_proof_at_load_finds_nothing_wrong(model: Model) -> None:
-    from selfie_tui.engine.proof import verdict
+    from selfie_tui.engine.verify import verdict
 
     assert verdict(model) == "proven"
 

@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from selfie_tui.engine import tracing
-from selfie_tui.engine.decoding import Limits, Prefilled, Row, decode, never, prefill_plain
+from selfie_tui.engine.generation.decode import Limits, Prefill, Row, decode, never, prefill_prompt
+from selfie_tui.engine.generation.relevancy import baseline_probabilities
+from selfie_tui.engine.generation.steppers import EncoderDecoderStepper, RecomputeStepper
 from selfie_tui.engine.injection import Injection
-from selfie_tui.engine.lens import lens_logits, logits_through_the_model
+from selfie_tui.engine.methods.lens import lens_logits, logits_through_the_model
 from selfie_tui.engine.model import Model, adopt
-from selfie_tui.engine.proof import prove
-from selfie_tui.engine.relevancy import uninjected_probabilities
-from selfie_tui.engine.stepping import AnsweredSteps, WholeSteps
+from selfie_tui.engine.verify import verify
 from selfie_tui.records import EMBED
 from tests.engine.zoo import prompt_ids
 from tests.sweep.small import Kind, small
@@ -72,7 +72,7 @@ class Stream:
 
 def stream(kind: Kind, model_type: str, stack: str) -> Stream:
     """A stream of a small model, with a text."""
-    model = prove(adopt(small(kind, model_type), mask_tokenizer(), model_type))
+    model = verify(adopt(small(kind, model_type), mask_tokenizer(), model_type))
     assert model.proof == "proven"
     prefix = (*model.feed.start, *prompt_ids(3, 5)) if model.kind == "encoder-decoder" else None
     return Stream(model, stack, tuple(prompt_ids(1, 9)), prefix)
@@ -158,12 +158,12 @@ def test_8_a_decoders_cell_does_not_depend_on_later_tokens_and_an_encoders_does(
     assert torch.equal(text.read(2, [1]), other.read(2, [1])) == (text.stack == "decoder")
 
 
-def prefilled(text: Stream) -> Prefilled:
+def prefilled(text: Stream) -> Prefill:
     masks = MASKS if text.model.kind == "encoder" else ()
-    return prefill_plain(text.model, text.ids, prefix=text.prefix or (), masks=masks)
+    return prefill_prompt(text.model, text.ids, prefix=text.prefix or (), masks=masks)
 
 
-def decoded(text: Stream, plain: Prefilled, injection: Injection, uninjected: int = 0) -> list[Row]:
+def decoded(text: Stream, plain: Prefill, injection: Injection, uninjected: int = 0) -> list[Row]:
     *_, (rows, _) = decode(text.model, plain, injection, uninjected, Limits(6))
     return rows
 
@@ -187,8 +187,8 @@ def test_10_a_batch_decodes_what_single_rows_decode(text: Stream, layer: int) ->
 def test_11_prefill_only_injection_with_a_cache_is_re_injection_at_every_step(model_type: str, stack: str) -> None:
     text = stream("seq2seq", model_type, stack)
     plain, place = prefilled(text), text.place(some_vectors(text), (2, 3), 1)
-    cached = AnsweredSteps(text.model, plain, place, len(place.vectors), never)
-    whole = WholeSteps(text.model, plain, place, len(place.vectors), never)
+    cached = EncoderDecoderStepper(text.model, plain, place, len(place.vectors), never)
+    whole = RecomputeStepper(text.model, plain, place, len(place.vectors), never)
     torch.testing.assert_close(cached.first(), whole.first(), atol=ROUNDING, rtol=0)
     for step in range(3):
         tokens = [step + 5 + row for row in range(len(place.vectors))]
@@ -200,7 +200,7 @@ def test_12_relevancy_of_a_placeholders_own_state_is_zero_and_none_is_what_was_d
     own = text.place(text.read(EMBED, [2]), (2,), EMBED)
     row, without = decoded(text, plain, own, uninjected=1)
     assert row.ids == without.ids
-    for found in uninjected_probabilities(text.model, plain, [row.ids, without.ids]):
+    for found in baseline_probabilities(text.model, plain, [row.ids, without.ids]):
         assert found == pytest.approx(row.probabilities, abs=ROUNDING)
         assert without.probabilities == pytest.approx(found, abs=ROUNDING)
 
@@ -208,7 +208,7 @@ def test_12_relevancy_of_a_placeholders_own_state_is_zero_and_none_is_what_was_d
 def test_12_the_uninjected_probability_of_a_token_is_that_of_the_same_tokens_without(text: Stream) -> None:
     plain = prefilled(text)
     rows = decoded(text, plain, text.place(some_vectors(text), (2, 3), EMBED))
-    found = uninjected_probabilities(text.model, plain, [row.ids for row in rows])
+    found = baseline_probabilities(text.model, plain, [row.ids for row in rows])
     for row, probabilities in zip(rows, found, strict=True):
         for place, token in enumerate(row.ids):
             expected = next_token(text, row.ids[:place]).softmax(-1)[token]

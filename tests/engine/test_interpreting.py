@@ -16,15 +16,16 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, Gemma2Config, LlamaConfig
 
-from selfie_tui.engine import decoding, interpreting
-from selfie_tui.engine.decoding import prefill_plain
+from selfie_tui.engine.generation import decode as decoding
+from selfie_tui.engine.generation.decode import prefill_prompt
+from selfie_tui.engine.generation.prefill import is_expandable
+from selfie_tui.engine.generation.texts import answer
 from selfie_tui.engine.injection import Injection
-from selfie_tui.engine.interpreting import interpret
-from selfie_tui.engine.loading import load
+from selfie_tui.engine.loading.load import load
+from selfie_tui.engine.methods import interpret as interpreting
+from selfie_tui.engine.methods.interpret import interpret
 from selfie_tui.engine.model import Model, adopt
-from selfie_tui.engine.prefilling import can_repeat
-from selfie_tui.engine.requests import source_tokens
-from selfie_tui.engine.texts import answer
+from selfie_tui.engine.prompts.checks import source_tokens
 from selfie_tui.errors import Cancelled, PlaceholderError, PromptError, RequestError, SelfieError
 from selfie_tui.records import (
     EMBED,
@@ -181,8 +182,8 @@ def test_a_sliding_window_shorter_than_prompt_or_answer_changes_nothing(window: 
     module = AutoModelForCausalLM.from_config(config, attn_implementation="eager").eval()
     randomise(module)
     model = adopt(module, byte_tokenizer(), "windowed")
-    plain = prefill_plain(model, tuple(byte_tokenizer()(PRESET.text)["input_ids"]))
-    assert can_repeat(plain.cache) == (len(plain.ids) < window)
+    plain = prefill_prompt(model, tuple(byte_tokenizer()(PRESET.text)["input_ids"]))
+    assert is_expandable(plain.cache) == (len(plain.ids) < window)
     assert_is_the_reference(model, changed(cells=CELLS[::4]))
     assert_is_the_reference(model, changed(prompt=PROMPT + PROMPT, cells=(Cell(1, 12),)))
 
@@ -372,7 +373,7 @@ def times_asked(model: Model) -> int:
 
 
 def run_until_cancelled(
-    model: Model, request: Request, flag: Flag, hear: Callable[[Event], None] = lambda event: None
+    model: Model, request: Request, flag: Flag, handle: Callable[[Event], None] = lambda event: None
 ) -> list[Event]:
     """The events of a run that is cancelled; `hear` is told of each as it comes."""
     events: list[Event] = []
@@ -380,7 +381,7 @@ def run_until_cancelled(
     def run() -> None:
         for event in interpret(model, request, flag):
             events.append(event)
-            hear(event)
+            handle(event)
 
     with pytest.raises(Cancelled):
         run()
@@ -406,13 +407,13 @@ def test_a_cancel_ends_the_run_wherever_it_comes_and_leaves_the_model_as_it_was(
 def test_a_cancel_between_two_steps_begins_no_other_step(llama: Model, step: int) -> None:
     flag, steps = Flag(), itertools.count()
 
-    def hear(event: Event) -> None:
+    def handle(event: Event) -> None:
         if isinstance(event, Progress) and next(steps) == step:
             flag.set = True
             forwards.shapes.clear()
 
     with Forwards(llama) as forwards:
-        run_until_cancelled(llama, REQUEST, flag, hear)
+        run_until_cancelled(llama, REQUEST, flag, handle)
     assert len(forwards.shapes) <= 1  # the forward whose first block heard it
 
 
@@ -420,10 +421,10 @@ def test_answers_that_had_ended_are_kept_when_a_run_is_cancelled(ending: Model) 
     expected = readings(interpret(ending, REQUEST))
     flag = Flag()
 
-    def hear(event: Event) -> None:
+    def handle(event: Event) -> None:
         flag.set |= isinstance(event, Progress) and event.steps_done == 6 * len(CELLS)
 
-    kept = [event for event in run_until_cancelled(ending, REQUEST, flag, hear) if isinstance(event, CellFinished)]
+    kept = [event for event in run_until_cancelled(ending, REQUEST, flag, handle) if isinstance(event, CellFinished)]
     ended = [index for index, reading in enumerate(expected) if len(reading.tokens) < 6]
     assert 0 < len(ended) < len(CELLS)
     assert [event.index for event in kept] == ended
@@ -446,10 +447,10 @@ def test_cells_of_earlier_batches_are_kept_with_relevancy(llama: Model, monkeypa
     monkeypatch.setattr(interpreting, "rows_that_fit", lambda *_: 4)
     flag, finished = Flag(), itertools.count(1)
 
-    def hear(event: Event) -> None:
+    def handle(event: Event) -> None:
         flag.set |= isinstance(event, CellFinished) and next(finished) == 4
 
-    kept = readings(run_until_cancelled(llama, REQUEST, flag, hear))
+    kept = readings(run_until_cancelled(llama, REQUEST, flag, handle))
     assert [reading.cell for reading in kept] == list(CELLS[:4])
     assert all(reading.treatment_effect is not None for reading in kept)
 
@@ -537,7 +538,7 @@ def test_a_temperature_near_zero_is_greedy(llama: Model, temperature: float) -> 
 
 def test_samples_follow_the_models_probabilities(llama: Model) -> None:
     """4,000 first tokens of one vector: frequencies within five standard deviations of the probabilities."""
-    plain = prefill_plain(llama, llama.tokenizer(PRESET.text)["input_ids"])
+    plain = prefill_prompt(llama, llama.tokenizer(PRESET.text)["input_ids"])
     draws = torch.rand(4000, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     chosen, _ = decoding.choose(plain.logits.expand(4000, -1), 1.0, draws)
     counts = torch.bincount(torch.tensor(chosen), minlength=plain.logits.shape[-1]).double() / 4000
@@ -548,14 +549,14 @@ def test_samples_follow_the_models_probabilities(llama: Model) -> None:
 def injected_vectors(model: Model, request: Request, monkeypatch: pytest.MonkeyPatch) -> torch.Tensor:
     """The vectors that the first batch of a run writes, `(rows, hidden)`."""
     seen: list[torch.Tensor] = []
-    real = decoding.steps_of
+    real = decoding.stepper_for
 
     def note(model: Model, plain: Any, injection: Injection, *rest: Any) -> Any:
         seen.append(injection.vectors)
         return real(model, plain, injection, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(decoding, "steps_of", note)
+        patch.setattr(decoding, "stepper_for", note)
         list(interpret(model, request))
     return seen[0]
 

@@ -25,12 +25,15 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from selfie_tui.engine import devices, loading, placing, proof
-from selfie_tui.engine.interpreting import interpret
-from selfie_tui.engine.loading import load
+from selfie_tui.engine import devices
+from selfie_tui.engine import verify as proof
+from selfie_tui.engine.loading import load as loading
+from selfie_tui.engine.loading import placement as placing
+from selfie_tui.engine.loading.load import load
+from selfie_tui.engine.methods.interpret import interpret
 from selfie_tui.engine.model import adopt
-from selfie_tui.engine.proof import prove
 from selfie_tui.engine.service import EngineService
+from selfie_tui.engine.verify import verify
 from selfie_tui.errors import Cancelled, LoadError
 from selfie_tui.records import (
     EMBED,
@@ -463,7 +466,7 @@ def test_other_kinds_of_model_load_proven_and_read_as_the_module_in_hand(tmp_pat
     loaded = load(str(tmp_path))
     assert (loaded.kind, loaded.proof) == (kind, "proven")
     request = replace(REQUEST, cells=tuple(Cell(layer, 2) for layer in (EMBED, 0)))
-    in_hand = prove(adopt(module, loaded.tokenizer))
+    in_hand = verify(adopt(module, loaded.tokenizer))
     assert_same(results(list(interpret(loaded, request))), results(list(interpret(in_hand, request))))
 
 
@@ -475,7 +478,7 @@ def test_a_model_whose_weights_are_elsewhere_reads_as_one_in_one_place(tmp_path:
     options = {"device_map": places, "offload_folder": str(tmp_path / "elsewhere"), "dtype": torch.float32}
     module = loading.read_weights(folder, "spread", AutoModelForCausalLM, options)
     assert any(parameter.device.type == "meta" for parameter in module.parameters())
-    spread = prove(adopt(module, whole.tokenizer))
+    spread = verify(adopt(module, whole.tokenizer))
     assert spread.proof == "proven"
     assert_same(results(list(interpret(spread, REQUEST))), results(list(interpret(whole, REQUEST))))
 
@@ -535,6 +538,6 @@ def test_a_model_that_cannot_be_tried_opens_and_says_which_error_it_was(monkeypa
         raise RuntimeError("no kernel for this.\nmore")
 
     monkeypatch.setattr(proof, "verdict", broken)
-    model = prove(adopt(build("llama", layers=2).module, build("llama", layers=2).tokenizer))
+    model = verify(adopt(build("llama", layers=2).module, build("llama", layers=2).tokenizer))
     assert model.proof == "not provable: RuntimeError: no kernel for this."
     assert model.notices == ["Not provable: RuntimeError: no kernel for this. Readings of this model may be wrong."]

@@ -11,9 +11,9 @@ from nnsight import NNsight
 from torch import nn
 from transformers import AutoModel, AutoModelForSequenceClassification, AutoModelForTokenClassification
 
-from selfie_tui.engine.interpreting import interpret
+from selfie_tui.engine.methods.interpret import interpret
 from selfie_tui.engine.model import Model, adopt
-from selfie_tui.engine.proof import prove
+from selfie_tui.engine.verify import verify
 from selfie_tui.errors import LoadError, PromptError
 from selfie_tui.records import EMBED, Cell, CellFinished, Preset, Request
 from tests.engine.reference import Answer, at_layer, injected
@@ -87,7 +87,7 @@ def made(gives: str = "logits", in_sequence: bool = False) -> Gpt:
 
 
 def opened(module: Any) -> Model:
-    return prove(adopt(module, byte_tokenizer()))
+    return verify(adopt(module, byte_tokenizer()))
 
 
 def logits_of(module: Gpt, ids: list[int]) -> torch.Tensor:
@@ -198,6 +198,6 @@ def test_ids_that_the_model_has_no_embeddings_for_are_refused() -> None:
     tokenizer = build("llama", layers=2).tokenizer
     module = made()
     module.tokens, module.head = nn.Embedding(8, WIDTH), nn.Linear(WIDTH, 8)
-    model = prove(adopt(module, tokenizer))
+    model = verify(adopt(module, tokenizer))
     with pytest.raises(PromptError, match="has embeddings for 8 tokens"):
         list(interpret(model, replace(REQUEST, prompt="the city of Paris")))

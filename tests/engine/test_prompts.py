@@ -13,8 +13,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from transformers import ByT5Tokenizer, CanineTokenizer, CTRLTokenizer, PerceiverTokenizer, PreTrainedTokenizerBase
 
-from selfie_tui.engine.prompts import build_prompt
-from selfie_tui.engine.targets import target_tokens
+from selfie_tui.engine.prompts.placeholders import build_prompt
+from selfie_tui.engine.prompts.target import target_tokens
 from selfie_tui.errors import PlaceholderError
 from selfie_tui.presets import PRESETS, preset_named
 from selfie_tui.records import Preset

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from selfie_tui.engine import reading
+from selfie_tui.engine.methods import activations as reading
+from selfie_tui.engine.methods.activations import read_prompts, takes_padding
 from selfie_tui.engine.model import Model, adopt
-from selfie_tui.engine.reading import read_prompts, takes_padding
 from selfie_tui.errors import RequestError
 from selfie_tui.records import EMBED
 from tests.engine.zoo import build, prompt_ids

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from selfie_tui.engine import tracing
-from selfie_tui.engine.anatomy.points import Activation, Patch
-from selfie_tui.engine.anatomy.sublayers import BlockParts, Heads, find_sublayers
+from selfie_tui.engine.anatomy.locations import Activation, Patch
 from selfie_tui.engine.injection import Injection
 from selfie_tui.engine.model import Model, adopt
+from selfie_tui.engine.sublayers import BlockParts, Heads, find_sublayers
 from selfie_tui.errors import RequestError
 from tests.engine.sublayer_models import (
     ENCODER_DECODERS,

@@ -8,7 +8,7 @@ from typing import Any
 from transformers import AutoTokenizer
 
 from selfie_tui.demo import model_path
-from selfie_tui.engine.texts import answer, cut_tokens, ends_at
+from selfie_tui.engine.generation.texts import answer, cut_tokens, ends_at
 
 STOPS = (".", "\n")
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import ByT5Tokenizer, CanineTokenizer
 
-from selfie_tui.engine.prompts import encode_source, token_texts
+from selfie_tui.engine.prompts.placeholders import encode_source, token_texts
 from selfie_tui.errors import PromptError
 from selfie_tui.text import visible
 from tests.engine.tokenizers_zoo import BYTES, LOSSLESS, WITH_UNKNOWN, tokenizer_of

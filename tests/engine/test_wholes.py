@@ -8,12 +8,12 @@ import pytest
 import torch
 from msgspec.structs import replace
 
-from selfie_tui.engine import wholes
-from selfie_tui.engine.interpreting import interpret
+from selfie_tui.engine.generation import teacher_forcing as wholes
+from selfie_tui.engine.generation.prefill import prefill_prompt
+from selfie_tui.engine.generation.relevancy import baseline_probabilities
+from selfie_tui.engine.methods.interpret import interpret
 from selfie_tui.engine.model import Model, adopt
-from selfie_tui.engine.prefilling import prefill_plain
-from selfie_tui.engine.proof import prove
-from selfie_tui.engine.relevancy import uninjected_probabilities
+from selfie_tui.engine.verify import verify
 from selfie_tui.records import EMBED, Cell, CellFinished, Event, Preset, Request
 from tests.sweep.small import Kind, small
 from tests.sweep.sweep import mask_tokenizer
@@ -34,7 +34,7 @@ REQUEST = Request(
 
 @pytest.fixture(params=KINDS, ids=lambda param: param[1], scope="module")
 def model(request: pytest.FixtureRequest) -> Model:
-    return prove(adopt(small(*request.param), mask_tokenizer(), request.param[1]))
+    return verify(adopt(small(*request.param), mask_tokenizer(), request.param[1]))
 
 
 def readings(model: Model, request: Request) -> list[Event]:
@@ -53,13 +53,13 @@ def test_answers_of_one_token_have_their_relevancy(model: Model) -> None:
 def test_rows_that_say_nothing_or_one_token_are_scored_beside_longer_ones(model: Model) -> None:
     masks = (3, 4, 5) if model.kind == "encoder" else ()
     prefix = (0, 9) if model.kind == "encoder-decoder" else ()
-    plain = prefill_plain(model, [10, 20, 30, 40, 50, 60], prefix=prefix, masks=masks)
-    long = uninjected_probabilities(model, plain, [[7, 8, 9]])[0]
-    found = uninjected_probabilities(model, plain, [[], [7], [7, 8, 9], [7, 8]])
+    plain = prefill_prompt(model, [10, 20, 30, 40, 50, 60], prefix=prefix, masks=masks)
+    long = baseline_probabilities(model, plain, [[7, 8, 9]])[0]
+    found = baseline_probabilities(model, plain, [[], [7], [7, 8, 9], [7, 8]])
     assert [len(row) for row in found] == [0, 1, 3, 2]
     assert found[1] + found[2] + found[3] == pytest.approx([long[0], *long, *long[:2]], abs=1e-5)
-    assert uninjected_probabilities(model, plain, [[], []]) == [[], []]
-    assert uninjected_probabilities(model, plain, [[7]])[0] == pytest.approx(long[:1], abs=1e-5)
+    assert baseline_probabilities(model, plain, [[], []]) == [[], []]
+    assert baseline_probabilities(model, plain, [[7]])[0] == pytest.approx(long[:1], abs=1e-5)
 
 
 def test_texts_that_do_not_fit_are_scored_in_halves(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:

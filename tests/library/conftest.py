@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from selfie_tui.engine.loading import load
+from selfie_tui.engine.loading.load import load
 from selfie_tui.engine.model import Model
-from selfie_tui.library.agnostic import ModelAgnosticSelfie
+from selfie_tui.library.facade import ModelAgnosticSelfie
 
 torch.set_num_threads(1)
 

@@ -10,7 +10,7 @@ import torch
 
 from selfie_tui.engine.model import Model
 from selfie_tui.errors import PromptError, RequestError
-from selfie_tui.library.agnostic import ModelAgnosticSelfie
+from selfie_tui.library.facade import ModelAgnosticSelfie
 
 PROMPT = "The Eiffel Tower is in Paris"
 TARGET = "This _ _ _ represents the concept of"

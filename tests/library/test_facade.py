@@ -10,16 +10,16 @@ import pytest
 import torch
 
 import selfie_tui
-from selfie_tui.engine.interpreting import interpret_vectors
+from selfie_tui.engine.methods.activations import takes_padding
+from selfie_tui.engine.methods.interpret import interpret_vectors
 from selfie_tui.engine.model import Model
-from selfie_tui.engine.prompts import build_prompt
-from selfie_tui.engine.reading import takes_padding
-from selfie_tui.engine.sources import source_tokens
+from selfie_tui.engine.prompts.placeholders import build_prompt
+from selfie_tui.engine.prompts.source import source_tokens
 from selfie_tui.errors import PlaceholderError, RequestError, SelfieError
-from selfie_tui.library.agnostic import ModelAgnosticSelfie
+from selfie_tui.library.api import NO_TOKEN, interpret
+from selfie_tui.library.facade import ModelAgnosticSelfie
+from selfie_tui.library.interpretation_prompt import InterpretationPrompt
 from selfie_tui.library.results import gather
-from selfie_tui.library.selfie import NO_TOKEN, interpret
-from selfie_tui.library.sequences import InterpretationPrompt
 from selfie_tui.library.tables import COLUMNS
 from selfie_tui.presets import preset_called
 from selfie_tui.records import Cell, Request

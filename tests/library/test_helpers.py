@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from selfie_tui.errors import RequestError
-from selfie_tui.library.agnostic import ModelAgnosticSelfie
+from selfie_tui.library.facade import ModelAgnosticSelfie
 from selfie_tui.utils import (
     aggregate_activations,
     compute_activation_similarity,

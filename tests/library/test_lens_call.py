@@ -10,7 +10,7 @@ import torch
 from selfie_tui import logit_lens
 from selfie_tui.engine.model import Model
 from selfie_tui.errors import PromptError, RequestError, SelfieError
-from selfie_tui.library.agnostic import ModelAgnosticSelfie
+from selfie_tui.library.facade import ModelAgnosticSelfie
 
 PROMPT = "The Eiffel Tower is located in the city of"
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from selfie_tui.engine.prompts import build_prompt
+from selfie_tui.engine.prompts.placeholders import build_prompt
 from selfie_tui.errors import PlaceholderError, RequestError
-from selfie_tui.library.agnostic import ModelAgnosticSelfie
-from selfie_tui.library.sequences import InterpretationPrompt
+from selfie_tui.library.facade import ModelAgnosticSelfie
+from selfie_tui.library.interpretation_prompt import InterpretationPrompt
 from selfie_tui.presets import preset_called
 from tests.engine.tokenizers_zoo import tokenizer_of
 

@@ -11,10 +11,10 @@ import torch
 import selfie_tui
 from selfie_tui.engine.model import Model
 from selfie_tui.errors import RequestError
-from selfie_tui.library.agnostic import ModelAgnosticSelfie
+from selfie_tui.library.api import interpret, interpret_vectors
+from selfie_tui.library.facade import ModelAgnosticSelfie
+from selfie_tui.library.interpretation_prompt import InterpretationPrompt
 from selfie_tui.library.results import Result
-from selfie_tui.library.selfie import interpret, interpret_vectors
-from selfie_tui.library.sequences import InterpretationPrompt
 from selfie_tui.records import Cell
 from selfie_tui.utils import (
     aggregate_activations,

@@ -12,14 +12,14 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from selfie_tui.demo import model_path
-from selfie_tui.engine.loading import load
+from selfie_tui.engine.loading.load import load
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.model import adopt as describe
-from selfie_tui.engine.proof import prove
+from selfie_tui.engine.verify import verify
 from selfie_tui.errors import LoadError, RequestError
-from selfie_tui.library.agnostic import ModelAgnosticSelfie
-from selfie_tui.library.opening import adopt
-from selfie_tui.library.selfie import interpret, interpret_vectors
+from selfie_tui.library.api import interpret, interpret_vectors
+from selfie_tui.library.facade import ModelAgnosticSelfie
+from selfie_tui.library.open_model import adopt
 from selfie_tui.utils import batch_process_interpretations
 
 PROMPT = "The Eiffel Tower is in Paris"
@@ -211,7 +211,7 @@ def test_a_number_format_of_torch_is_its_name() -> None:
 
 def unproven(module: Any, tokenizer: Any) -> Model:
     """A model that the library has not met yet and that says of itself that it is not proven."""
-    found = prove(describe(module, tokenizer))
+    found = verify(describe(module, tokenizer))
     found.proof = "differs by 1e+00 at identity 4"
     found.notices = ["Not proven."]
     return found

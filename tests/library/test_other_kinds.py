@@ -12,8 +12,8 @@ from transformers import BertConfig, BertForMaskedLM, T5Config, T5ForConditional
 
 from selfie_tui import logit_lens
 from selfie_tui.errors import RequestError
-from selfie_tui.library.agnostic import ModelAgnosticSelfie
-from selfie_tui.library.sequences import InterpretationPrompt
+from selfie_tui.library.facade import ModelAgnosticSelfie
+from selfie_tui.library.interpretation_prompt import InterpretationPrompt
 from selfie_tui.utils import batch_process_interpretations, create_token_grid
 from tests.engine.zoo import SPECIAL, byte_tokenizer, randomise
 

@@ -12,10 +12,10 @@ import torch
 from transformers import logging as transformers_logging
 
 from selfie_tui.engine import tracing
-from selfie_tui.engine.anatomy.points import Activation, Patch
-from selfie_tui.engine.anatomy.sublayers import BlockParts, Heads, Part, Sublayers, find_sublayers
-from selfie_tui.engine.anatomy.watching import logits_of
+from selfie_tui.engine.anatomy.calls import logits_of
+from selfie_tui.engine.anatomy.locations import Activation, Patch
 from selfie_tui.engine.model import Model, adopt
+from selfie_tui.engine.sublayers import BlockParts, Heads, Part, Sublayers, find_sublayers
 from selfie_tui.errors import SelfieError
 from tests.engine.zoo import VOCABULARY, byte_tokenizer
 from tests.sweep.facts import NOT_TEXT

@@ -17,9 +17,9 @@ import torch
 from transformers import PreTrainedTokenizerFast
 from transformers import logging as transformers_logging
 
-from selfie_tui.engine.interpreting import interpret
+from selfie_tui.engine.methods.interpret import interpret
 from selfie_tui.engine.model import Model, adopt
-from selfie_tui.engine.proof import prove
+from selfie_tui.engine.verify import verify
 from selfie_tui.errors import SelfieError
 from selfie_tui.records import EMBED, Cell, CellFinished, Interpretation, Preset, Request
 from tests.engine.reference import interpreted
@@ -73,7 +73,7 @@ def try_type(kind: Kind, model_type: str) -> Outcome:
         module(**inputs(kind, module))  # BigBird exchanges its attention for a short text, once and for all
     before = state_of(module)
     try:
-        model = prove(adopt(module, mask_tokenizer(), model_type))
+        model = verify(adopt(module, mask_tokenizer(), model_type))
     except SelfieError as error:
         return Outcome(kind, model_type, time.perf_counter() - started, f"refused: {error}")
     stacks = " + ".join(f"{stack.path} × {len(stack.sites)}" for stack in model.anatomy.stacks)

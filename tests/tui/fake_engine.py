@@ -16,7 +16,6 @@ from selfie_tui.records import (
     ControlFinished,
     Event,
     GeneratedToken,
-    Growing,
     Interpret,
     Interpretation,
     LensRead,
@@ -27,6 +26,7 @@ from selfie_tui.records import (
     ModelProgress,
     ModelReady,
     Notice,
+    PartialTexts,
     PresetTokens,
     PreviewPreset,
     Progress,
@@ -125,7 +125,7 @@ class FakeEngine:
             raise self.fail
         source = self._source(request.prompt, request.stack)
         cells = len(request.cells)
-        yield Growing(texts=((-1, CONTROL_TEXT[:5]), *((index, "the") for index in range(cells))))
+        yield PartialTexts(texts=((-1, CONTROL_TEXT[:5]), *((index, "the") for index in range(cells))))
         yield Progress(cells_done=0, cells=cells, steps_done=1, steps=cells * 3, seconds_left=2.0)
         wait(self.step, cancelled)
         yield ControlFinished(control=Control("none", CONTROL_TEXT, generated(CONTROL_TEXT, None)))

@@ -18,7 +18,7 @@ from pyte.screens import Char
 from rich.style import Style
 from textual.strip import Strip
 
-from selfie_tui.tui.wire_cells import clusters
+from selfie_tui.tui.terminal.cells import clusters
 
 NO_WRAP = "\x1b[?7l"
 """What Textual's driver sends before anything is drawn."""

@@ -13,24 +13,24 @@ from textual.dom import DOMNode
 from selfie_tui.config import Config
 from selfie_tui.tui.actions import ACTIONS, SCOPES, by_scope, hints, key_table, keys_of, problems_of_keymap
 from selfie_tui.tui.app import SelfieApp
-from selfie_tui.tui.look import Look
+from selfie_tui.tui.pages.error import ErrorScreen
+from selfie_tui.tui.pages.help import help_lines
+from selfie_tui.tui.pages.page import Page
 from selfie_tui.tui.palette import commands
-from selfie_tui.tui.screens.details import DetailsScreen
-from selfie_tui.tui.screens.error import ErrorScreen
-from selfie_tui.tui.screens.help import help_lines
+from selfie_tui.tui.render.styles import Look
 from selfie_tui.tui.screens.main import MainScreen
-from selfie_tui.tui.screens.page import Page
-from selfie_tui.tui.widgets.ask import AskSettings
+from selfie_tui.tui.views.interpret.details import DetailsScreen
+from selfie_tui.tui.views.interpret.log import Log
+from selfie_tui.tui.views.interpret.settings_line import SettingsLine
 from selfie_tui.tui.widgets.field import Field, PromptField
 from selfie_tui.tui.widgets.layers import LayerList
-from selfie_tui.tui.widgets.log import Log
 from selfie_tui.tui.widgets.models import ModelList
 from selfie_tui.tui.widgets.tokens import TokenStrip
 from tests.tui.driving import running, text_of, toasts, until
 from tests.tui.fake_engine import FakeEngine
 
 NODES: tuple[type[DOMNode], ...] = (
-    SelfieApp, MainScreen, TokenStrip, LayerList, AskSettings, ModelList, Log, Field, PromptField, Page,
+    SelfieApp, MainScreen, TokenStrip, LayerList, SettingsLine, ModelList, Log, Field, PromptField, Page,
     DetailsScreen, ErrorScreen,
 )  # fmt: skip
 
@@ -77,7 +77,7 @@ def test_the_key_table_has_every_action_with_its_keys_help_and_id():
         assert f"**{heading}**" in table
 
 
-@pytest.mark.parametrize("node", [TokenStrip, LayerList, AskSettings, ModelList, Log, PromptField])
+@pytest.mark.parametrize("node", [TokenStrip, LayerList, SettingsLine, ModelList, Log, PromptField])
 def test_the_help_of_a_widget_has_every_key_that_works_there(node):
     page = "\n".join("".join(piece.text for piece in line) for line in help_lines(node.SCOPES, {}, 90, Look()))
     for action in by_scope(*node.SCOPES, "main", "app"):

@@ -13,7 +13,7 @@ from selfie_tui.errors import SelfieError
 from selfie_tui.records import EMBED, Interpret, LoadModel, Notice, Tokenize
 from selfie_tui.tui.app import FIRST_PROMPT
 from selfie_tui.tui.keyboard import take_alt_digits
-from selfie_tui.tui.screens.error import ErrorScreen
+from selfie_tui.tui.pages.error import ErrorScreen
 from tests.tui.driving import log_text, run_to_end, running, text_of, toasts, until
 from tests.tui.fake_engine import FakeEngine
 

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from selfie_tui import clipboard, config, paths, sessions
+from selfie_tui import clipboard, config, paths
 from selfie_tui.records import EMBED
+from selfie_tui.results import sessions
 from selfie_tui.tui.app import FIRST_PROMPT
 from selfie_tui.tui.catalog import Offer, cached_models, offers
-from selfie_tui.tui.look import plain_terminal
+from selfie_tui.tui.render.styles import plain_terminal
 from tests.tui.driving import run_to_end, running, text_of, toasts, until
 from tests.tui.fake_engine import FakeEngine
 

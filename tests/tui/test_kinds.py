@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from selfie_tui import sessions
 from selfie_tui.records import EMBED, Interpret, PreviewPreset, PromptToken, StackInfo, Token, Tokenize
+from selfie_tui.results import sessions
 from selfie_tui.tui.catalog import gpus
-from selfie_tui.tui.look import Look, Piece, cells
+from selfie_tui.tui.pages.about import AboutScreen
 from selfie_tui.tui.palette import commands
-from selfie_tui.tui.screens.about import AboutScreen
-from selfie_tui.tui.telling import model_pieces
-from selfie_tui.tui.widgets.ask import slot_pieces
+from selfie_tui.tui.render.styles import Look, Piece, cells
+from selfie_tui.tui.status import model_pieces
+from selfie_tui.tui.views.interpret.settings_line import slot_pieces
 from selfie_tui.tui.widgets.bars import NAME, fitting
 from tests.tui.driving import log_text, run_to_end, running, text_of, toasts, until
 from tests.tui.fake_engine import FakeEngine, encoder_decoder, info

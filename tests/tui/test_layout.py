@@ -13,11 +13,20 @@ from selfie_tui import text
 from selfie_tui.glyphs import BARS, bar
 from selfie_tui.presets import PRESETS
 from selfie_tui.records import EMBED, Cell, Control, GeneratedToken, Interpretation, PromptToken, Request, Token
-from selfie_tui.tui.flow import flow, flow_parts
-from selfie_tui.tui.look import Look, Piece, cells, clipped, heat, level, padded, share
-from selfie_tui.tui.runs import CONTROL, Layout, Run, folded, header_line, highlighted, label_cells, reading_lines
-from selfie_tui.tui.telling import clock
-from selfie_tui.tui.widgets.ask import slot_pieces
+from selfie_tui.tui.render.flow import flow, flow_parts
+from selfie_tui.tui.render.styles import Look, Piece, cells, clipped, heat, level, padded, share
+from selfie_tui.tui.status import clock
+from selfie_tui.tui.views.interpret.reading_lines import (
+    CONTROL,
+    Layout,
+    Run,
+    folded,
+    header_line,
+    highlighted,
+    label_cells,
+    reading_lines,
+)
+from selfie_tui.tui.views.interpret.settings_line import slot_pieces
 from selfie_tui.tui.widgets.tokens import chips
 
 ANY = st.text(st.characters(codec="utf-8"), max_size=20)

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from selfie_tui.errors import SelfieError
 from selfie_tui.records import Notice
-from selfie_tui.tui.screens.error import ErrorScreen
+from selfie_tui.tui.pages.error import ErrorScreen
 from tests.tui.driving import run_to_end, running, strips, text_of, until
 from tests.tui.fake_engine import FakeEngine
 

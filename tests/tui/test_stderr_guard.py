@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from selfie_tui.tui.stderr_guard import StderrGuard
+from selfie_tui.tui.terminal.stderr_guard import StderrGuard
 from tests.tui.ptys import PtyProgram
 
 PROGRAM = """
@@ -19,7 +19,7 @@ logging.getLogger("early").addHandler(early)
 from textual.app import App
 from textual.widgets import Static
 from pathlib import Path
-from selfie_tui.tui.stderr_guard import StderrGuard
+from selfie_tui.tui.terminal.stderr_guard import StderrGuard
 
 class Noisy(App):
     BINDINGS = [("n", "noise", "Noise"), ("s", "suspend_it", "Suspend"), ("x", "fail", "Fail"), ("q", "quit", "Quit")]

@@ -19,7 +19,7 @@ from textual.pilot import Pilot
 from textual.strip import Strip
 from textual.widgets import DataTable, OptionList, Static
 
-from selfie_tui.tui.wire import WORTH_SYNCHRONISING, erases_to_background
+from selfie_tui.tui.terminal.wire import WORTH_SYNCHRONISING, erases_to_background
 from tests.tui.ptys import PtyProgram
 from tests.tui.terminals import NO_WRAP, Look, Terminal, differences, forget_sequences
 from tests.tui.wire_sample import Quilt, RecordingDriver, SampleApp
@@ -231,7 +231,7 @@ async def test_what_is_not_understood_is_logged_once_and_drawn_by_textual_from_t
     async def use(session: Session) -> None:
         await session.take()
         if break_it == "an exception":
-            monkeypatch.setattr("selfie_tui.tui.wire_paint.Painter._reach", None)
+            monkeypatch.setattr("selfie_tui.tui.terminal.paint.Painter._reach", None)
             await session.take("tab")
         else:
             session.app._display(session.app.screen, Stranger() if break_it == "another kind of update" else "strange")
@@ -242,7 +242,9 @@ async def test_what_is_not_understood_is_logged_once_and_drawn_by_textual_from_t
 
     with caplog.at_level(logging.WARNING):
         await with_app(use)
-    assert [record.name for record in caplog.records if record.name.startswith("selfie_tui")] == ["selfie_tui.tui.wire"]
+    assert [record.name for record in caplog.records if record.name.startswith("selfie_tui")] == [
+        "selfie_tui.tui.terminal.wire"
+    ]
 
 
 async def test_synchronised_output_is_used_where_the_terminal_has_it_and_only_for_much() -> None:

@@ -17,8 +17,8 @@ from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.geometry import Region
 from textual.strip import Strip
 
-from selfie_tui.tui.wire import Wire, erases_to_background
-from selfie_tui.tui.wire_cells import ControlCharacters
+from selfie_tui.tui.terminal.cells import ControlCharacters
+from selfie_tui.tui.terminal.wire import Wire, erases_to_background
 from tests.tui.terminals import NO_WRAP, Terminal, differences, forget_sequences
 from tests.tui.wire_sample import ATTRIBUTES, CLUSTERS, GLYPHS, random_segments
 

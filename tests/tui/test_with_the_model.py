@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 from typing import Literal
 
-from selfie_tui import sessions
 from selfie_tui.jobs import default_engine
 from selfie_tui.records import EMBED
+from selfie_tui.results import sessions
 from selfie_tui.tui.app import SelfieApp
-from selfie_tui.tui.screens.error import ErrorScreen
+from selfie_tui.tui.pages.error import ErrorScreen
 from tests.tui.driving import log_text, run_to_end, text_of, toasts, until
 
 LOADING = 120.0

@@ -20,7 +20,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widgets import Button, DataTable, Footer, Input, Label, OptionList, Static
 
-from selfie_tui.tui.wire import WireApp
+from selfie_tui.tui.terminal.wire import WireApp
 
 GLYPHS = [
     *"abcXYZ019 .,|─│╭▁▂▃█▌…→●é",
@@ -150,7 +150,7 @@ class SampleApp(WireApp[None]):
 
     def action_tell(self) -> None:
         self._said += 1
-        self.notify(f"told {self._said} 漢字 times", title="Told", timeout=600)
+        self.notify(f"told {self._said} 漢字 times", title="PreparedText", timeout=600)
 
     def action_other_theme(self) -> None:
         self.theme = "nord" if self.theme != "nord" else "textual-light"

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from selfie_tui.engine.anatomy.feeding import Feed, Kind
-from selfie_tui.engine.anatomy.places import Anatomy, Tail, embeddings_of, text_config
+from selfie_tui.engine.anatomy.calls import MODEL_ERRORS, Call, ForwardCalls, TensorPath, tensors_in, watch
+from selfie_tui.engine.anatomy.inputs import Feed, Kind
+from selfie_tui.engine.anatomy.places import Anatomy, Unembedding, embeddings_of, text_config
 from selfie_tui.engine.anatomy.stacks import Chain, find_chains, lists_of
-from selfie_tui.engine.anatomy.watching import FAILURES, Call, Slot, Watched, tensors_in, watch
 from selfie_tui.errors import LoadError
 
 ROWS, POSITIONS, WRITTEN = 3, 7, 5
@@ -54,9 +54,9 @@ def find_anatomy(module: Any, feed: Feed, device: torch.device) -> Anatomy:
     ends = Ends(module, head, seen, logits)
     chosen = [ends.choose(found, last=found is chains[-1]) for found in chains]
     stacks = tuple(chain.stack(name, ROWS) for (name, _), (chain, _) in zip(streams, chosen, strict=True))
-    tails = tuple(tail for _, tail in chosen)
-    trunk = find_trunk(module, tails[-1], seen) if feed.kind == "decoder" else None
-    return Anatomy(stacks, tails, int(logits.shape[-1]), head, trunk, slot, logits.shape[1] == 1)
+    unembeddings = tuple(tail for _, tail in chosen)
+    trunk = find_base_model(module, unembeddings[-1], seen) if feed.kind == "decoder" else None
+    return Anatomy(stacks, unembeddings, int(logits.shape[-1]), head, trunk, slot, logits.shape[1] == 1)
 
 
 STREAMS: dict[Kind, tuple[tuple[str, int], ...]] = {
@@ -86,7 +86,7 @@ class Watching:
     feed: Feed
     device: torch.device
 
-    def forward(self, last: int = 0) -> Watched:
+    def forward(self, last: int = 0) -> ForwardCalls:
         """One forward, watched; `last` changes the last token of every row, and of what a decoder has written.
 
         Raises:
@@ -96,7 +96,7 @@ class Watching:
         chosen = watched_modules(self.module)
         try:
             return watch(self.module, lambda: self.module(**inputs), lambda part: id(part) in chosen)
-        except FAILURES as error:
+        except MODEL_ERRORS as error:
             why = (str(error).splitlines() or [""])[0]
             raise LoadError(
                 f"A first forward over a few tokens failed ({type(error).__name__}: {why}).",
@@ -119,7 +119,7 @@ class Watching:
         return replace(chain, sites=sites)
 
 
-def head_of(module: Any, seen: Watched, end: int) -> nn.Module:
+def head_of(module: Any, seen: ForwardCalls, end: int) -> nn.Module:
     """The output head: what the model says it is; where it does not say, the last linear layer after the blocks."""
     if hasattr(module, "get_output_embeddings"):
         head = module.get_output_embeddings()
@@ -131,7 +131,7 @@ def head_of(module: Any, seen: Watched, end: int) -> nn.Module:
     return head
 
 
-def find_logits(module: Any, head: nn.Module, seen: Watched) -> tuple[Slot, torch.Tensor]:
+def find_logits(module: Any, head: nn.Module, seen: ForwardCalls) -> tuple[TensorPath, torch.Tensor]:
     """The place of the logits in the output, and the watched forward's `(rows, positions or 1, vocabulary)`.
 
     They are what is called so, else what the head gave, else the first that is of their shape.
@@ -169,21 +169,21 @@ class Ends:
 
     module: Any
     head: nn.Module
-    seen: Watched
+    seen: ForwardCalls
     logits: torch.Tensor
 
-    def choose(self, chains: Sequence[Chain], last: bool) -> tuple[Chain, Tail | None]:
+    def choose(self, chains: Sequence[Chain], last: bool) -> tuple[Chain, Unembedding | None]:
         """The likeliest chain whose end becomes the model's logits, and how; else the likeliest one."""
-        found = ((chain, self.tail(chain) if last else self.own_tail(chain)) for chain in chains)
+        found = ((chain, self.tail(chain) if last else self.own_unembedding(chain)) for chain in chains)
         return next(((chain, tail) for chain, tail in found if tail), (chains[0], None))
 
-    def own_tail(self, chain: Chain) -> Tail | None:
+    def own_unembedding(self, chain: Chain) -> Unembedding | None:
         """What the encoder of an encoder-decoder does after its blocks: its final norm, and the decoder's head."""
         end = chain.left[-1]
         until = min((call.ended for call in self.seen.calls if encloses(call, end)), default=None)
-        return None if until is None else next(self.tails(chain, until), None)
+        return None if until is None else next(self.unembeddings(chain, until), None)
 
-    def tail(self, chain: Chain) -> Tail | None:
+    def tail(self, chain: Chain) -> Unembedding | None:
         """What runs between the end of a chain and the head, None if that does not give the model's own logits."""
         end = chain.left[-1].ended
         until = next((call.began for call in self.seen.calls if call.module is self.head and call.began > end), None)
@@ -192,9 +192,9 @@ class Ends:
         site = chain.sites[-1]
         states = chain.left[-1].given[site.given.slot]
         own = states[:, site.given.offset :] if site.given.offset else states
-        return next((tail for tail in self.tails(chain, until) if self.says_the_same(tail, own)), None)
+        return next((tail for tail in self.unembeddings(chain, until) if self.says_the_same(tail, own)), None)
 
-    def tails(self, chain: Chain, until: int) -> Iterator[Tail]:
+    def unembeddings(self, chain: Chain, until: int) -> Iterator[Unembedding]:
         """What may come after a chain: the modules that are called until then, with and without T5's scale."""
         states, end = chain.left[-1].given[chain.sites[-1].given.slot], chain.left[-1].ended
         if states.dim() != 3:
@@ -206,15 +206,15 @@ class Ends:
         scale = next((turn(float(value)) for turn, value in scales if value is not None), 1.0)
         softcap = getattr(config, "final_logit_softcapping", None)
         for entry in (1.0, states.shape[-1] ** -0.5):
-            yield Tail(outer, self.head, entry, scale, softcap)
+            yield Unembedding(outer, self.head, entry, scale, softcap)
 
-    def says_the_same(self, tail: Tail, states: torch.Tensor) -> bool:
+    def says_the_same(self, tail: Unembedding, states: torch.Tensor) -> bool:
         """Whether a tail gives the model's logits of the states at the end of its last stack."""
         own = states[:, -1:] if self.logits.shape[1] == 1 else states[:, : self.logits.shape[1]]
         try:
             with torch.no_grad():
                 logits = tail.logits(own)
-        except FAILURES:  # modules after the blocks that want more than a state
+        except MODEL_ERRORS:  # modules after the blocks that want more than a state
             return False
         theirs = self.logits.float().to(logits.device)
         tolerance = SAME if states.dtype in (torch.float32, torch.float64) else SAME_IN_HALF
@@ -226,7 +226,7 @@ def encloses(outer: Call, inner: Call) -> bool:
     return outer.began < inner.began and inner.ended < outer.ended
 
 
-def find_trunk(module: Any, tail: Tail | None, seen: Watched) -> nn.Module | None:
+def find_base_model(module: Any, tail: Unembedding | None, seen: ForwardCalls) -> nn.Module | None:
     """The model's base model, if the head was given exactly what that gave back."""
     trunk = getattr(module, "base_model", None)
     if tail is None or tail.entry != 1.0 or not isinstance(trunk, nn.Module) or trunk is module:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import torch
 
-from selfie_tui.engine.anatomy.inside import FoundPart
-from selfie_tui.engine.anatomy.points import Point
-from selfie_tui.engine.anatomy.probing import Attended, Probed, Projected, at_position, reached
+from selfie_tui.engine.anatomy.decompose import FoundPart
+from selfie_tui.engine.anatomy.dependencies import AttentionCall, Dependencies, ProjectionCall, at_position, reached
+from selfie_tui.engine.anatomy.locations import TensorLocation
 
-Reached = list[tuple[Projected, torch.Tensor]]
+Reached = list[tuple[ProjectionCall, torch.Tensor]]
 """Projections and the columns of theirs that something depends on."""
 
 
@@ -26,7 +26,7 @@ class Projection:
     `columns` is `(heads, head_dim)`: head `h` is `given[..., columns[h]]`; for `k` and `v`, heads are key-value heads.
     """
 
-    point: Point
+    point: TensorLocation
     columns: torch.Tensor
 
 
@@ -42,8 +42,8 @@ class Heads:
 
     count: int
     size: int
-    z: Point
-    out: Point
+    z: TensorLocation
+    out: TensorLocation
     transposed: bool
     q: Projection | None = None
     k: Projection | None = None
@@ -54,7 +54,7 @@ class Heads:
         """The number of key-value heads; that of heads where they are not found."""
         return self.count if self.v is None else len(self.v.columns)
 
-    def activation(self, name: str) -> tuple[Point, torch.Tensor] | None:
+    def activation(self, name: str) -> tuple[TensorLocation, torch.Tensor] | None:
         """Where `z`, `q`, `k` or `v` is, and the columns of each head, `(heads, head_dim)`."""
         if name == "z":
             return self.z, torch.arange(self.count * self.size).reshape(self.count, self.size)
@@ -85,7 +85,7 @@ Layouts = dict[tuple[object, ...], tuple[Layout | str, ...]]
 """The layouts of attentions already seen, by class and shapes: `q`, `k`, `v`, or why there is none."""
 
 
-def find_heads(part: FoundPart, probed: Probed, position: int, known: Layouts) -> tuple[Heads | None, str]:
+def find_heads(part: FoundPart, probed: Dependencies, position: int, known: Layouts) -> tuple[Heads | None, str]:
     """The heads of an attention and what of them is lacking; `position` is the last one that was run."""
     region, out = part.region, part.projection
     if out is None:
@@ -111,7 +111,7 @@ def find_heads(part: FoundPart, probed: Probed, position: int, known: Layouts) -
     return heads, lacking
 
 
-def placed(layout: Layout, before: Sequence[Projected], part: FoundPart) -> Projection:
+def placed(layout: Layout, before: Sequence[ProjectionCall], part: FoundPart) -> Projection:
     """A layout at the projections of one attention."""
     index, columns = layout
     return Projection(part.projected[id(before[index].module), before[index].number], columns)
@@ -121,10 +121,10 @@ def placed(layout: Layout, before: Sequence[Projected], part: FoundPart) -> Proj
 class Look:
     """What tells the layout of an attention: one row's tensors, and the projections before the output's."""
 
-    attended: Attended
+    attended: AttentionCall
     z: torch.Tensor
     count: int
-    before: Sequence[Projected]
+    before: Sequence[ProjectionCall]
     position: int
 
     def mixed(self, head: int) -> torch.Tensor:
@@ -191,7 +191,7 @@ class Look:
 
 def together(several: Sequence[Reached]) -> Reached:
     """What any of several numbers reach."""
-    found: dict[int, tuple[Projected, torch.Tensor]] = {}
+    found: dict[int, tuple[ProjectionCall, torch.Tensor]] = {}
     for each, columns in (pair for reach in several for pair in reach):
         before = found[id(each)][1] if id(each) in found else columns
         found[id(each)] = each, torch.tensor(sorted({*before.tolist(), *columns.tolist()}), device=columns.device)

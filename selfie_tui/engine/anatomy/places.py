@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import nn
 
+from selfie_tui.engine.anatomy.calls import TensorPath, at
 from selfie_tui.engine.anatomy.stacks import Stack, distinct
-from selfie_tui.engine.anatomy.watching import Slot, at
 from selfie_tui.errors import LoadError, RequestError
 
 
 @dataclass(frozen=True)
-class Tail:
+class Unembedding:
     """How states at the end of a stack become logits: modules in order, then the head.
 
     `entry` scales what the head is given (T5), `scale` and `softcap` what it gives:
@@ -31,9 +31,9 @@ class Tail:
         """Logits of residual states at the output of the last block: `(..., hidden)` to `(..., vocabulary)` float32."""
         for module in self.modules:
             hidden = module(hidden)
-        return self.read_out(hidden if self.entry == 1.0 else hidden * self.entry)
+        return self.head_logits(hidden if self.entry == 1.0 else hidden * self.entry)
 
-    def read_out(self, hidden: torch.Tensor) -> torch.Tensor:
+    def head_logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """Logits float32 of what the head is given: `(..., head's width)` to `(..., vocabulary)`."""
         logits: torch.Tensor = self.head(hidden).float()
         if self.scale != 1.0:
@@ -53,11 +53,11 @@ class Anatomy:
     """
 
     stacks: tuple[Stack, ...]
-    tails: tuple[Tail | None, ...]
+    unembeddings: tuple[Unembedding | None, ...]
     vocabulary: int
     head: nn.Module
     trunk: nn.Module | None = None
-    logits_slot: Slot = ("logits",)
+    logits_slot: TensorPath = ("logits",)
     last_only: bool = False
 
     def logits_in(self, output: Any) -> torch.Tensor:
@@ -97,9 +97,9 @@ class Anatomy:
             raise RequestError(f"This model has no {name}.", f"Choose of: {names}.")
         return found
 
-    def tail(self, name: str) -> Tail | None:
+    def tail(self, name: str) -> Unembedding | None:
         """How the states at the end of a stack become logits, None where only the model itself can say."""
-        return self.tails[self.stacks.index(self.stack(name))]
+        return self.unembeddings[self.stacks.index(self.stack(name))]
 
 
 def embeddings_of(module: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from selfie_tui.engine.anatomy.watching import Call, Slot, Watched, at
+from selfie_tui.engine.anatomy.calls import Call, ForwardCalls, TensorPath, at
 
 StackName = str
 """`decoder` or `encoder`."""
@@ -26,14 +26,14 @@ NO_BLOCK_MODULES: dict[str, tuple[str, str]] = {
 
 
 @dataclass(frozen=True)
-class Flow:
+class StreamLocation:
     """Where the stream is in what a module takes or gives: the place of the tensor, and its axes.
 
     `axes` are those of rows and of positions; all others together are the width. `offset` counts positions that the
     model puts before the prompt's own.
     """
 
-    slot: Slot
+    slot: TensorPath
     axes: tuple[int, int] = (0, 1)
     offset: int = 0
 
@@ -46,7 +46,7 @@ class Flow:
 
 
 @dataclass(frozen=True)
-class Site:
+class Block:
     """A layer's place in the stream: `taken` is `resid_pre`, `given` is `resid_post`.
 
     `call` counts the calls of a module that is shared by several layers (ALBERT). `entry` is the module that takes
@@ -57,8 +57,8 @@ class Site:
     module: nn.Module
     entry: nn.Module
     call: int
-    taken: Flow
-    given: Flow
+    taken: StreamLocation
+    given: StreamLocation
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Stack:
 
     name: StackName
     path: str
-    sites: tuple[Site, ...]
+    sites: tuple[Block, ...]
     width: int
     dtype: torch.dtype = torch.float32
     apart: int = 0
@@ -81,7 +81,7 @@ class Chain:
     """Calls of the children of one list, each given what the one before it gave, and where the stream is in them."""
 
     path: str
-    sites: tuple[Site, ...]
+    sites: tuple[Block, ...]
     entered: tuple[Call, ...]
     left: tuple[Call, ...]
     apart: int
@@ -103,7 +103,7 @@ class Chain:
         return Stack(name, self.path, self.sites, first[0, 0].numel(), first.dtype, self.apart)
 
 
-def whole(tensors: Mapping[Slot, torch.Tensor], slot: Slot) -> Any:
+def whole(tensors: Mapping[TensorPath, torch.Tensor], slot: TensorPath) -> Any:
     """A tensor of a call, nested so that a flow finds it by its slot."""
     value: Any = tensors[slot]
     for key in reversed(slot):
@@ -111,7 +111,7 @@ def whole(tensors: Mapping[Slot, torch.Tensor], slot: Slot) -> Any:
     return value
 
 
-def find_chains(model: nn.Module, watched: Watched, rows: int, positions: int) -> list[Chain]:
+def find_chains(model: nn.Module, watched: ForwardCalls, rows: int, positions: int) -> list[Chain]:
     """The chains of blocks whose stream is `(rows, positions, ...)`, the likeliest stack first.
 
     Where there are none, those of models that pad prompts to a length of their own.
@@ -166,7 +166,7 @@ def matching(model: nn.Module, pattern: str) -> list[nn.Module]:
 
 
 def chains_of(
-    path: str, pairs: Sequence[tuple[nn.Module, nn.Module]], watched: Watched, shape: StreamShape
+    path: str, pairs: Sequence[tuple[nn.Module, nn.Module]], watched: ForwardCalls, shape: StreamShape
 ) -> Iterator[Chain]:
     """The calls of a list's children in runs of those that hand a stream on, each a chain."""
     entered, left = (
@@ -187,7 +187,7 @@ def chains_of(
             module, entry = left[place].module, entered[place].module
             where = next(index for index, pair in enumerate(pairs) if pair[1] is module)
             number = sum(call.module is module for call in left[:place])
-            sites.append(Site(f"{path}.{where}", module, entry, number, taken, given))
+            sites.append(Block(f"{path}.{where}", module, entry, number, taken, given))
         else:
             yield Chain(path, tuple(sites), tuple(entered[start:stop]), tuple(left[start:stop]), len(left) - len(sites))
 
@@ -210,15 +210,15 @@ class StreamShape:
         found = [[axis for axis, size in enumerate(shape) if size == own] for own in (self.rows, self.positions)]
         return (found[0][0], found[1][0]) if len(found[0]) == len(found[1]) == 1 else None
 
-    def streams(self, tensors: Mapping[Slot, torch.Tensor]) -> Iterator[tuple[Flow, torch.Tensor]]:
+    def streams(self, tensors: Mapping[TensorPath, torch.Tensor]) -> Iterator[tuple[StreamLocation, torch.Tensor]]:
         """The tensors that have the shape of a stream, each with its place."""
         for slot, tensor in tensors.items():
             axes = self.axes(tuple(tensor.shape))
             if axes is not None:
-                yield Flow(slot, axes), tensor
+                yield StreamLocation(slot, axes), tensor
 
 
-def join(one: Call, other: Call, shape: StreamShape) -> tuple[Flow, Flow] | None:
+def join(one: Call, other: Call, shape: StreamShape) -> tuple[StreamLocation, StreamLocation] | None:
     """Where a call gave what the next one took, None if it did not."""
     for given, left in shape.streams(one.given):
         for taken, right in shape.streams(other.taken):
@@ -227,7 +227,7 @@ def join(one: Call, other: Call, shape: StreamShape) -> tuple[Flow, Flow] | None
     return None
 
 
-def first_flow(tensors: Mapping[Slot, torch.Tensor], shape: StreamShape) -> Flow | None:
+def first_flow(tensors: Mapping[TensorPath, torch.Tensor], shape: StreamShape) -> StreamLocation | None:
     """The first place where something of a stream's shape is."""
     return next((flow for flow, _ in shape.streams(tensors)), None)
 

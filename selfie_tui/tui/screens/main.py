@@ -7,17 +7,17 @@ from textual.widgets import Input
 
 from selfie_tui.kinds import most_layers
 from selfie_tui.records import Cell, Event, ModelInfo
-from selfie_tui.tui import hearing
 from selfie_tui.tui.actions import Scope, bindings
-from selfie_tui.tui.asked import Asked
 from selfie_tui.tui.screens.source import SourceScreen
-from selfie_tui.tui.telling import hint_line, key_of, model_pieces, model_state, under_way
-from selfie_tui.tui.widgets.ask import AskSettings
+from selfie_tui.tui.settings import InterpretSettings
+from selfie_tui.tui.state import AppState
+from selfie_tui.tui.status import hint_line, key_of, model_pieces, model_state, under_way
+from selfie_tui.tui.views.interpret import handlers as hearing
+from selfie_tui.tui.views.interpret.log import Log
+from selfie_tui.tui.views.interpret.settings_line import SettingsLine
 from selfie_tui.tui.widgets.field import Field
 from selfie_tui.tui.widgets.layers import LayerList
-from selfie_tui.tui.widgets.log import Log
 from selfie_tui.tui.widgets.models import ModelList
-from selfie_tui.tui.work import Work
 
 
 class MainScreen(SourceScreen, inherit_bindings=False):
@@ -26,7 +26,7 @@ class MainScreen(SourceScreen, inherit_bindings=False):
     BINDINGS = bindings("main")
     AUTO_FOCUS = "#prompt-text"
 
-    def __init__(self, work: Work, prompt: str, model: str, device: str, dtype: str) -> None:
+    def __init__(self, work: AppState, prompt: str, model: str, device: str, dtype: str) -> None:
         super().__init__(work, device, dtype)
         self._first_prompt, self._first_model = prompt, model
 
@@ -40,19 +40,19 @@ class MainScreen(SourceScreen, inherit_bindings=False):
         self.tell_status()
         self.tell_reads()
 
-    def hear(self, event: Event) -> None:
+    def handle(self, event: Event) -> None:
         """Take an event of the engine."""
-        hearing.hear(self, event)
+        hearing.handle(self, event)
 
     # What the panes tell ------------------------------------------------------------------------------------------
 
-    @on(AskSettings.Moved)
+    @on(SettingsLine.Moved)
     def setting_moved(self) -> None:
         """Say what the setting does."""
         self.panes[2].tell_below(self.app.look.prose(self.settings.told()))
 
-    @on(AskSettings.Changed)
-    def asked_changed(self, event: AskSettings.Changed) -> None:
+    @on(SettingsLine.Changed)
+    def asked_changed(self, event: SettingsLine.Changed) -> None:
         """Show the interpretation prompt that is asked with now."""
         self.setting_moved()
         self.preset_view.show_preset(event.asked.preset)
@@ -84,7 +84,7 @@ class MainScreen(SourceScreen, inherit_bindings=False):
     @on(Log.DetailsWanted)
     def show_details(self, event: Log.DetailsWanted) -> None:
         """Open the details of a reading."""
-        from selfie_tui.tui.screens.details import DetailsScreen
+        from selfie_tui.tui.views.interpret.details import DetailsScreen
 
         self.app.push_screen(DetailsScreen(self.log_view, event.run, event.index, self.app.look))
 
@@ -121,7 +121,7 @@ class MainScreen(SourceScreen, inherit_bindings=False):
         if self.work.model is None:
             self.app.tell("No model is loaded yet.", "information")
             return
-        from selfie_tui.tui.screens.about import AboutScreen
+        from selfie_tui.tui.pages.about import AboutScreen
 
         self.app.push_screen(AboutScreen(self.work.model))
 
@@ -183,7 +183,7 @@ class MainScreen(SourceScreen, inherit_bindings=False):
         else:
             self.log_view.begin(run)
 
-    def ask(self, asked: Asked) -> None:
+    def ask(self, asked: InterpretSettings) -> None:
         """Ask this from now on."""
         self.settings.ask(asked)
 
@@ -227,7 +227,7 @@ class MainScreen(SourceScreen, inherit_bindings=False):
             return focused.copyable(), "the lens"
         if isinstance(focused, ModelList):
             return focused.copyable(), "the model's name"
-        if isinstance(focused, AskSettings):
+        if isinstance(focused, SettingsLine):
             return focused.asked.preset.text, "the interpretation prompt"
         return self.prompt_text.value, "the prompt"
 

@@ -7,12 +7,12 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 
-from selfie_tui.tui.widgets.ask import AskSettings, PresetView
+from selfie_tui.tui.views.interpret.log import Log
+from selfie_tui.tui.views.interpret.settings_line import PresetView, SettingsLine
 from selfie_tui.tui.widgets.bars import HintLine, StatusLine
 from selfie_tui.tui.widgets.field import Field, PromptField
 from selfie_tui.tui.widgets.layers import LayerList
 from selfie_tui.tui.widgets.lines import Lines
-from selfie_tui.tui.widgets.log import Log
 from selfie_tui.tui.widgets.models import ModelList
 from selfie_tui.tui.widgets.pane import Pane
 from selfie_tui.tui.widgets.tokens import TokenStrip
@@ -30,7 +30,7 @@ class PaneScreen(Screen[None], inherit_bindings=False):
         self.model_name = Field(placeholder="hub id or folder", id="model-name", classes="-hidden")
         self.prompt_text = PromptField(placeholder="type a prompt", id="prompt-text")
         self.tokens = TokenStrip(id="tokens")
-        self.settings = AskSettings(id="settings")
+        self.settings = SettingsLine(id="settings")
         self.preset_text = Field(
             placeholder="interpretation prompt, with _ as placeholder", id="preset-text", classes="-hidden"
         )

@@ -9,10 +9,10 @@ from textual.timer import Timer
 from textual.widgets import Input
 
 from selfie_tui.tui.screens.panes import PaneScreen
-from selfie_tui.tui.telling import reads
+from selfie_tui.tui.state import AppState
+from selfie_tui.tui.status import reads
 from selfie_tui.tui.widgets.layers import LayerList
 from selfie_tui.tui.widgets.tokens import TokenStrip
-from selfie_tui.tui.work import Work
 
 if TYPE_CHECKING:
     from selfie_tui.tui.app import SelfieApp
@@ -32,7 +32,7 @@ class SourceScreen(PaneScreen, inherit_bindings=False):
 
     app: SelfieApp
 
-    def __init__(self, work: Work, device: str, dtype: str) -> None:
+    def __init__(self, work: AppState, device: str, dtype: str) -> None:
         super().__init__(device, dtype)
         self.work = work
         self.tokens_of = ""

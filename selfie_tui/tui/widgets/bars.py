@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from selfie_tui.tui.look import Piece, Pieces, cells, clipped
+from selfie_tui.tui.render.styles import Piece, Pieces, cells, clipped
 from selfie_tui.tui.widgets.lines import Lines
 
 NAME = " selfie "

@@ -11,7 +11,7 @@ from textual.widgets import Input
 
 from selfie_tui import text
 from selfie_tui.tui.actions import Scope, bindings
-from selfie_tui.tui.look import Look, Piece, Role
+from selfie_tui.tui.render.styles import Look, Piece, Role
 from selfie_tui.tui.widgets.lines import look_of
 
 

@@ -10,7 +10,7 @@ from selfie_tui import text
 from selfie_tui.glyphs import bar
 from selfie_tui.records import EMBED, LensRow, layer_name
 from selfie_tui.tui.actions import Scope, bindings
-from selfie_tui.tui.look import Piece, Pieces, share
+from selfie_tui.tui.render.styles import Piece, Pieces, share
 from selfie_tui.tui.widgets.lines import Rows, on_cursor
 
 MARK = "●"

@@ -16,7 +16,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from selfie_tui.tui.actions import Scope, bindings
-from selfie_tui.tui.look import Look, Piece, Pieces, Role
+from selfie_tui.tui.render.styles import Look, Piece, Pieces, Role
 
 PLAIN = Look()
 TALL = 30

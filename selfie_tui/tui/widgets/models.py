@@ -9,7 +9,7 @@ from textual.message import Message
 from selfie_tui import text
 from selfie_tui.tui.actions import Scope, bindings
 from selfie_tui.tui.catalog import Offer
-from selfie_tui.tui.look import Piece, Pieces
+from selfie_tui.tui.render.styles import Piece, Pieces
 from selfie_tui.tui.widgets.lines import Rows, on_cursor
 
 DEVICES = ("auto", "cpu", "cuda", "mps")

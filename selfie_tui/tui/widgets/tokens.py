@@ -11,7 +11,7 @@ from textual.message import Message
 from selfie_tui import text
 from selfie_tui.records import Token
 from selfie_tui.tui.actions import Scope, bindings
-from selfie_tui.tui.look import Look, Piece, Pieces, Role
+from selfie_tui.tui.render.styles import Look, Piece, Pieces, Role
 from selfie_tui.tui.widgets.lines import Lines
 
 MARK = "●"

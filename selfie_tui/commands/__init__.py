@@ -1,0 +1,1 @@
+"""What a terminal runs without the screen: one module a command."""

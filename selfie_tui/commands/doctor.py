@@ -1,0 +1,80 @@
+"""`selfie-tui doctor`: versions, devices and folders; with a model, the verdict of its proof."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+
+from selfie_tui import __version__, paths
+from selfie_tui.errors import SelfieError
+
+PACKAGES = ("textual", "torch", "transformers", "nnsight", "tokenizers", "safetensors", "huggingface_hub", "numpy")
+
+
+def run_doctor(model_name: str | None) -> int:
+    """Print what there is to know of this installation; 0, or 3 if the model asked for cannot be opened."""
+    row("selfie-tui", __version__)
+    row("python", f"{platform.python_version()} · {platform.system()} {platform.machine()} · {os.cpu_count()} cores")
+    for package in PACKAGES:
+        row(package, package_version(package))
+    row("terminal", f"TERM={os.environ.get('TERM', '')} COLORTERM={os.environ.get('COLORTERM', '')}")
+    for name, folder in (
+        ("config", paths.config_dir()),
+        ("themes", paths.user_themes_dir()),
+        ("state", paths.state_dir()),
+        ("sessions", paths.sessions_dir()),
+        ("log", paths.log_file()),
+        ("hub cache", paths.hub_cache_dir()),
+    ):
+        row(name, f"{folder}{'' if folder.exists() else ' (not there yet)'}")
+    devices()
+    return model(model_name) if model_name else 0
+
+
+def devices() -> None:
+    """The devices that a model can run on, best first, with their free memory."""
+    import torch
+
+    from selfie_tui.engine.devices import available_devices, free_memory
+
+    for name in available_devices():
+        free = free_memory(torch.device(name))
+        row(f"device {name}", "" if free is None else f"{free / 2**30:.1f} GiB free")
+
+
+def model(name: str) -> int:
+    """Open a model and print what was found and whether its hooks are proven."""
+    from selfie_tui.engine.loading.load import load
+
+    try:
+        opened = load(name, report=lambda step, fraction: print(f"… {step}", file=sys.stderr))
+    except SelfieError as error:
+        print(error, file=sys.stderr)
+        return 3
+    info = opened.info()
+    row("model", f"{info.name} ({info.family}, {info.parameters / 1e6:.1f} M parameters)")
+    row("kind", info.kind)
+    for stack, tail in zip(opened.anatomy.stacks, opened.anatomy.unembeddings, strict=True):
+        row(f"{stack.name} blocks", f"{stack.path}: {len(stack.sites)} layers of width {stack.width}")
+        after = [type(module).__name__ for module in (*tail.modules, tail.head)] if tail else ["read through the model"]
+        row("after them", " → ".join(after))
+    row("runs on", f"{info.device} · {info.dtype}")
+    row("proof", info.proof)
+    for notice in opened.notices:
+        print(notice, file=sys.stderr)
+    return 0
+
+
+def package_version(package: str) -> str:
+    """The installed version of a package, or that it is missing."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def row(name: str, value: str) -> None:
+    """One aligned line."""
+    print(f"{name:16}{value}")

@@ -1,0 +1,1 @@
+"""From an interpretation prompt and vectors to tokens: prefill, steps, stopping, teacher forcing."""

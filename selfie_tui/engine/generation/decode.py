@@ -1,0 +1,121 @@
+"""Batched decoding: rows of one prompt, each with its own injected vector, step by step, cancellable inside a step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from selfie_tui.engine.generation.prefill import Prefill, never, prefill_prompt
+from selfie_tui.engine.generation.steppers import Steps, stepper_for
+from selfie_tui.engine.injection import Injection
+from selfie_tui.engine.model import Model
+
+__all__ = ["Limits", "Prefill", "Row", "decode", "never", "prefill_prompt"]
+
+COMPACT_BELOW = 0.9
+"""Share of rows still decoding below which the finished ones leave the batch."""
+
+
+@dataclass(slots=True)
+class Row:
+    """One row being decoded: the ids so far, each one's probability, and whether it has ended.
+
+    The token that ends a generation is not part of it.
+    """
+
+    ids: list[int] = field(default_factory=list)
+    probabilities: list[float] = field(default_factory=list)
+    done: bool = False
+    overflowed: bool = False
+    """It ended because the model's logits were no numbers any more."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a row ends, and how its tokens are chosen: greedily at temperature 0, else sampled from each row's seed."""
+
+    max_new_tokens: int
+    ends: Callable[[Row], bool] = lambda row: False
+    temperature: float = 0.0
+    seeds: Sequence[int] = ()
+
+
+def decode(
+    model: Model,
+    plain: Prefill,
+    injection: Injection,
+    uninjected: int,
+    limits: Limits,
+    cancelled: Callable[[], bool] = never,
+) -> Iterator[tuple[list[Row], int]]:
+    """Decode one row for each vector and `uninjected` rows without; yields all rows and the steps done, at each step.
+
+    Rows that have ended leave the batch. An encoder ends when its masks are filled.
+    """
+    count = injection.vectors.shape[0] + uninjected
+    rows = [Row() for _ in range(count)]
+    draws = uniform_draws(limits, count)
+    steps = stepper_for(model, plain, injection, count, cancelled)
+    active = list(range(count))
+    last: list[int] = []
+    for step in range(min(limits.max_new_tokens, len(plain.masks) or limits.max_new_tokens)):
+        if step:
+            active, last = compact(rows, active, last, steps)
+        logits = steps.next(last) if step else steps.first()
+        last, probabilities = choose(logits, limits.temperature, None if draws is None else draws[active, step])
+        for index, token, probability in zip(active, last, probabilities, strict=True):
+            extend(rows[index], token, probability, model.end_tokens, limits)
+        yield rows, step + 1
+        if all(row.done for row in rows):
+            return
+
+
+def extend(row: Row, token: int, probability: float, end_tokens: frozenset[int], limits: Limits) -> None:
+    """Add a token to a row, unless the row has ended or the token ends it."""
+    if row.done:
+        return
+    if token in end_tokens or math.isnan(probability):
+        row.done, row.overflowed = True, math.isnan(probability)
+        return
+    row.ids.append(token)
+    row.probabilities.append(probability)
+    row.done = limits.ends(row)
+
+
+def compact(rows: list[Row], active: list[int], last: list[int], steps: Steps) -> tuple[list[int], list[int]]:
+    """Drop the ended rows from the batch once there are enough of them to pay for the copy of the cache."""
+    alive = [place for place, index in enumerate(active) if not rows[index].done]
+    if len(alive) > COMPACT_BELOW * len(active) or not steps.keep(alive):
+        return active, last
+    return [active[place] for place in alive], [last[place] for place in alive]
+
+
+def choose(logits: torch.Tensor, temperature: float, draws: torch.Tensor | None) -> tuple[list[int], list[float]]:
+    """The next token of each row and its probability (at temperature 1): greedy, or by inverse transform of `draws`."""
+    if draws is None:
+        chosen = logits.argmax(-1)
+    else:
+        # on the CPU, as not every device has float64
+        wide = logits.cpu().double()
+        cumulative = ((wide - wide.max(-1, keepdim=True).values) / temperature).softmax(-1).cumsum(-1)
+        reach = draws.unsqueeze(-1) * cumulative[:, -1:]
+        chosen = torch.searchsorted(cumulative, reach, right=True).squeeze(-1).clamp_max(logits.shape[-1] - 1)
+        chosen = chosen.to(logits.device)
+    picked = logits.gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
+    probabilities = (picked - logits.logsumexp(-1)).exp()
+    return chosen.tolist(), probabilities.tolist()
+
+
+def uniform_draws(limits: Limits, count: int) -> torch.Tensor | None:
+    """Uniform numbers `(rows, steps)` that depend on each row's seed alone, so that batches do not change a text."""
+    if not limits.temperature:
+        return None
+    return torch.stack(
+        [
+            torch.rand(limits.max_new_tokens, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+            for seed in limits.seeds[:count]
+        ]
+    )

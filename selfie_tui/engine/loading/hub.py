@@ -1,0 +1,224 @@
+"""Fetches a model from the Hugging Face hub into the hub's own cache, with progress, and cancellable at any moment.
+
+The network may be silent for minutes, and a download through xet cannot be stopped from its callbacks. So a daemon
+thread talks to the hub, and the caller's thread watches it: it reports ten times a second, which is where a cancel is
+heard, and leaves a thread that does not stop behind.
+"""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import HfApi, constants, hf_hub_download, try_to_load_from_cache
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    HTTPError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+)
+from huggingface_hub.utils import _xet, tqdm
+
+from selfie_tui.engine.loading.checkpoint import is_complete, weight_names
+from selfie_tui.errors import Cancelled, LoadError
+
+SIDE_FILES = (".json", ".model", ".txt", ".jinja", ".tiktoken")
+GIB = 2**30
+SECONDS_BETWEEN_REPORTS = 0.1
+SECONDS_TO_STOP = 0.5
+"""How long a cancel waits for the download to clean up after itself; what takes longer does so in the background."""
+
+CHUNK_BYTES = 2**20
+"""How much is read from the network before progress is told and a stop is heard; the hub's own 10 MiB is a minute on
+a slow line."""
+
+ProgressReport = Callable[[str, float | None], None]
+
+
+def fetch_snapshot(name: str, report: ProgressReport) -> Path:
+    """The local folder of a hub model, complete: from the cache where it is there, else downloaded.
+
+    Raises:
+        LoadError: for an id that is none, a repository that is unknown or gated, no network, or too little disk.
+        Cancelled: from `report`, soon after it was raised there; what is half downloaded is not kept.
+    """
+    report(f"looking for {name}", None)
+    try:
+        folder = cached_folder(name)
+        return folder if folder is not None else Download(name).watch(report)
+    except (HFValidationError, HTTPError, OSError, ValueError, RuntimeError) as error:
+        raise explanation(name, error) from error
+
+
+def cached_folder(name: str) -> Path | None:
+    """The folder of a model in the hub's cache if nothing that loading needs is missing there."""
+    config = try_to_load_from_cache(name, "config.json")
+    folder = Path(config).parent if isinstance(config, str) else None
+    return folder if folder is not None and is_complete(folder) else None
+
+
+@dataclass
+class Download:
+    """The download of one model: `step`, `done` and `total` bytes are written by its thread and read by the watcher."""
+
+    name: str
+    step: str = ""
+    done: float = 0
+    total: float = 0
+    stopped: bool = False
+    folder: Path | None = None
+    error: BaseException | None = None
+    thread: threading.Thread = field(init=False)
+
+    def watch(self, report: ProgressReport) -> Path:
+        """Run the download and report on it until it is done; an exception of `report` stops it."""
+        self.step = f"asking the hub for {self.name}"
+        self.thread = threading.Thread(target=self.work, name=f"download of {self.name}", daemon=True)
+        self.thread.start()
+        try:
+            while self.thread.is_alive():
+                report(self.step, min(1.0, self.done / self.total) if self.total else None)
+                self.thread.join(SECONDS_BETWEEN_REPORTS)
+        except BaseException:
+            self.stop()
+            raise
+        if self.error is not None:
+            raise self.error
+        assert self.folder is not None
+        report(self.step, 1.0)
+        return self.folder
+
+    def work(self) -> None:
+        """The thread: fetch everything, or keep the error for the watcher."""
+        try:
+            self.folder = self.fetch()
+        except BaseException as error:  # noqa: BLE001 - it is raised again in the watcher's thread
+            self.error = error
+
+    def stop(self) -> None:
+        """Stop the download: through the progress of a plain one, by ending the session of one through xet."""
+        self.stopped = True
+        if abort := getattr(_xet, "abort_xet_session", None):
+            abort()
+        self.thread.join(SECONDS_TO_STOP)
+
+    def fetch(self) -> Path:
+        """Download what is not in the cache, weights last: a folder with all its weights has everything else too."""
+        constants.DOWNLOAD_CHUNK_SIZE = min(constants.DOWNLOAD_CHUNK_SIZE, CHUNK_BYTES)
+        sizes = self.repository_files()
+        weights = weight_names(sizes, self.get)
+        if not weights:
+            raise LoadError(f"{self.name} has no weights that transformers can load.", OTHER_REPOSITORY)
+        if "config.json" not in sizes:
+            raise LoadError(f"{self.name} has no config.json.", OTHER_REPOSITORY)
+        side = [file for file in sizes if file.endswith(SIDE_FILES) and file not in weights]
+        check_disk(self.name, self.missing_bytes([*side, *weights], sizes))
+        self.step, self.total = f"downloading {self.name}", sum(sizes.get(file, 0) for file in [*side, *weights])
+        here = 0
+        for file in [*side, *weights]:
+            self.done = here
+            path = self.get(file)
+            here += sizes.get(file, 0)
+        self.done = here
+        return path.parent
+
+    def repository_files(self) -> dict[str, int]:
+        """The files at the root of the repository and their sizes in bytes."""
+        files = HfApi().model_info(self.name, files_metadata=True).siblings or []
+        return {file.rfilename: file.size or 0 for file in files if "/" not in file.rfilename}
+
+    def get(self, file: str) -> Path:
+        """The local path of one file of the repository, downloaded if need be."""
+        if self.stopped:
+            raise Cancelled
+        return Path(hf_hub_download(self.name, file, tqdm_class=progress_class(self)))
+
+    def missing_bytes(self, files: list[str], sizes: dict[str, int]) -> int:
+        """Bytes of the files that are not in the cache."""
+        return sum(sizes.get(file, 0) for file in files if not isinstance(try_to_load_from_cache(self.name, file), str))
+
+
+def progress_class(download: Download) -> Any:
+    """A progress bar that draws nothing, counts bytes, and stops a plain download when it is to stop.
+
+    Through xet it is updated on a thread of xet's own, where an exception would be printed and stop nothing.
+    """
+
+    class Counter(tqdm):  # type: ignore[misc]
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **{**kwargs, "disable": True})
+
+        def update(self, n: float | None = 1) -> None:
+            if download.stopped and threading.current_thread() is download.thread:
+                raise Cancelled
+            download.done += n or 0
+
+        def update_transfer(self, n: float | None = 1) -> None:
+            """Bytes on the network, of which `update` tells once they are on the disk."""
+
+        def set_transfer_postfix_str(self, text: str, refresh: bool = False) -> None:
+            """Nothing is drawn."""
+
+    return Counter
+
+
+OTHER_REPOSITORY = "Choose a repository with config.json and model.safetensors."
+
+
+def check_disk(name: str, needed: int) -> None:
+    """Refuse a download for which the disk of the cache has no room."""
+    cache = Path(constants.HF_HUB_CACHE)
+    cache.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(cache).free
+    if needed > free:
+        raise LoadError(
+            f"{name} needs {needed / GIB:.1f} GiB of disk and {cache} has {free / GIB:.1f} GiB free.",
+            "Make room, or set HF_HOME to a larger disk.",
+        )
+
+
+def explanation(name: str, error: Exception) -> LoadError:
+    """An error of the hub's library in the user's terms."""
+    if isinstance(error, HFValidationError):
+        return LoadError(f"“{name}” is no folder and no hub id.", "A hub id looks like owner/name.")
+    if isinstance(error, GatedRepoError):
+        return LoadError(
+            f"{name} is gated: its owners want you to accept their terms first.",
+            f"Accept them at https://huggingface.co/{name} and log in with `hf auth login`.",
+        )
+    if isinstance(error, RepositoryNotFoundError):
+        return LoadError(
+            f"There is no model {name} on the hub, or it is private.",
+            "Check the spelling; for a private one log in with `hf auth login`.",
+        )
+    # What went wrong for a file is told as "not in the cache", with the hub's answer as the cause.
+    refused = error if isinstance(error, HfHubHTTPError) else error.__cause__
+    if isinstance(refused, HfHubHTTPError):
+        status = refused.response.status_code
+        remedy = "Log in again with `hf auth login`." if status in (401, 403) else "Try again in a moment."
+        return LoadError(f"The hub answered for {name} with error {status}.", remedy)
+    return local_explanation(name, error)
+
+
+def local_explanation(name: str, error: Exception) -> LoadError:
+    """An error on this side of the network in the user's terms."""
+    cache = constants.HF_HUB_CACHE
+    number = getattr(error, "errno", None)
+    if number in (errno.ENOSPC, errno.EDQUOT):
+        return LoadError(f"The disk of {cache} is full.", "Make room, or set HF_HOME to a larger disk.")
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+        return LoadError(f"{cache} cannot be written.", "Make it writable, or set HF_HOME to another folder.")
+    if isinstance(error, (OfflineModeIsEnabled, HTTPError)) or isinstance(error.__cause__, HTTPError):
+        return LoadError(
+            f"{name} is not on this machine as a whole, and the hub cannot be reached.",
+            "Check the network (and HF_HUB_OFFLINE), or give the folder of a model that is here.",
+        )
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return LoadError(f"{name} could not be downloaded ({reason}).", "Try again; what is here already is kept.")

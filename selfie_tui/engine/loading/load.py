@@ -1,0 +1,258 @@
+"""Opens a model by name: the bundled one, a folder, or a hub id; each way of failing has its own clear error."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from safetensors import SafetensorError, safe_open
+from transformers import CONFIG_MAPPING, AutoConfig, AutoTokenizer
+from transformers.utils import logging
+
+from selfie_tui.demo import model_path
+from selfie_tui.engine.devices import OutOfMemory, memory_errors
+from selfie_tui.engine.loading.auto_class import auto_class
+from selfie_tui.engine.loading.checkpoint import has_vocabulary, weights_of
+from selfie_tui.engine.loading.hub import fetch_snapshot
+from selfie_tui.engine.loading.placement import Placement, place
+from selfie_tui.engine.model import Model, adopt
+from selfie_tui.engine.verify import verify
+from selfie_tui.errors import LoadError, SelfieError
+
+ProgressReport = Callable[[str, float | None], None]
+"""Told what is being done and, where it is known, which share of it is done; may raise `Cancelled`."""
+
+GIB = 2**30
+LONGEST_SUMMARY = 200
+
+
+def no_report(step: str, fraction: float | None) -> None:
+    """The report of a load that nobody watches."""
+
+
+def load(
+    name: str | os.PathLike[str] = "demo",
+    *,
+    device: str | torch.device = "auto",
+    dtype: str | torch.dtype = "auto",
+    report: ProgressReport = no_report,
+) -> Model:
+    """Open `demo`, a folder, or a hub id on a device, and prove that reading and writing its states works.
+
+    Args:
+        name: `demo` for the bundled model, else a folder in Hugging Face layout, else a hub id such as `openai/gpt2`.
+        device: `auto`, `cuda`, `cuda:1`, `mps`, `cpu`, or `all` to spread the model over all GPUs; what is not there
+            falls back to the CPU, with a notice.
+        dtype: `auto` for the checkpoint's own number format, a name such as `bf16`, or `8bit` or `4bit` (CUDA only).
+        report: told of each step.
+
+    Raises:
+        LoadError: with the cause and what to do next.
+    """
+    if not isinstance(name, str | os.PathLike):
+        raise LoadError(
+            f"A {type(name).__name__} is no name of a model.",
+            "Give demo, a folder or a hub id; a module in hand goes to adopt, with its tokenizer.",
+        )
+    name = os.fspath(name)
+    where = place(str(device), str(dtype).removeprefix("torch."))
+    folder = locate(name, report)
+    with quiet_transformers():
+        config = read_config(folder, name)
+        opener = auto_class(config, name)
+        check_weights(folder, name)
+        check_memory(folder, config, where)
+        report("reading the tokenizer", None)
+        tokenizer = read_tokenizer(folder, name)
+        report("reading the weights", None)
+        module = read_weights(folder, name, opener, where.options())
+        fallback = ""
+        if not where.placed_while_read:
+            report(f"moving to {where.device}", None)
+            module, fallback = move(module, where.device)
+        report("proving the hooks", None)
+        model = adopt(module, tokenizer, name)
+        model.notices += [text for text in (where.notice, fallback) if text]
+        return verify(model)
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """While open, transformers prints no warnings and draws no bars: a screen may be where they would go."""
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def locate(name: str, report: ProgressReport) -> Path:
+    """The folder of a model, fetched from the hub where it is not on this machine."""
+    if name == "demo":
+        return model_path()
+    if not name.strip():
+        raise LoadError("No model is named.", "Give demo, a folder, or a hub id such as openai-community/gpt2.")
+    try:
+        folder = Path(name).expanduser()
+        if folder.is_dir():
+            next(folder.iterdir(), None)
+            return folder
+        exists = folder.exists()
+    except (OSError, RuntimeError) as error:
+        why = getattr(error, "strerror", None) or summary(error)
+        raise LoadError(f"{name} cannot be opened ({why}).", "Check the path and who may read it.") from error
+    if exists:
+        raise LoadError(f"{name} is a file.", "Give the folder that holds config.json and the weights.")
+    if name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise LoadError(f"There is no folder {name}.", "Check the path; a hub id looks like owner/name.")
+    return fetch_snapshot(name, report)
+
+
+def read_config(folder: Path, name: str) -> Any:
+    """The configuration of a model folder; code that it may bring is never run."""
+    path = folder / "config.json"
+    if not path.is_file():
+        raise LoadError(
+            f"{name} has no config.json.",
+            "Give a folder saved by save_pretrained, or a hub id of a transformers model.",
+        )
+    try:
+        written = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(written, dict):
+            raise ValueError("no object in braces")
+    except (ValueError, OSError) as error:
+        raise LoadError(
+            f"{name}: config.json is not valid JSON ({summary(error)}).", "Save or download it again."
+        ) from error
+    try:
+        return AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    except Exception as error:
+        raise config_error(name, written, error) from error
+
+
+def config_error(name: str, written: dict[str, Any], error: Exception) -> LoadError:
+    """Why transformers made no configuration of what is written in a config.json."""
+    kind = written.get("model_type", "none given")
+    if kind in CONFIG_MAPPING:
+        return LoadError(
+            f"config.json of {name} does not describe a {kind} model ({summary(error)}).",
+            "Correct that value, or save or download config.json again.",
+        )
+    if "auto_map" in written:
+        return LoadError(
+            f"{name} brings code of its own, which is not run here.",
+            f"Load a model of a type that transformers {transformers.__version__} knows by itself.",
+        )
+    return LoadError(
+        f"transformers {transformers.__version__} does not know the model type “{kind}” of {name}.",
+        "Update transformers, or load another model.",
+    )
+
+
+def check_weights(folder: Path, name: str) -> None:
+    """Refuse a folder without weights, or which lacks a part of them, or whose safetensors cannot be opened."""
+    files = weights_of(folder)
+    if not files:
+        raise LoadError(
+            f"{name} has no weights: no model.safetensors and no pytorch_model.bin in {folder}.",
+            "Download or save the weights into that folder.",
+        )
+    if lacking := [path.name for path in files if not path.is_file()]:
+        raise LoadError(
+            f"{name} lacks {len(lacking)} of the {len(files)} files of its weights, such as {lacking[0]}.",
+            f"Download or copy what is missing into {folder}.",
+        )
+    for path in files:
+        if path.suffix == ".safetensors":
+            try:
+                with safe_open(path, framework="pt"):
+                    continue
+            except (SafetensorError, OSError) as error:
+                raise LoadError(
+                    f"{path.name} of {name} is corrupt or incomplete ({summary(error)}).",
+                    "Delete that file and download it again.",
+                ) from error
+
+
+def check_memory(folder: Path, config: Any, where: Placement) -> None:
+    """Refuse weights that are larger than the free memory of where they go."""
+    widths = where.bytes_a_weight(getattr(config, "dtype", None)) or 1.0
+    needed = int(sum(path.stat().st_size for path in weights_of(folder)) * widths)
+    free = where.free_memory()
+    if free is not None and needed > free:
+        raise LoadError(
+            f"The weights need {needed / GIB:.1f} GiB and {where.device} has {free / GIB:.1f} GiB free.",
+            "Close other programs, choose a smaller number format or another device, or load a smaller model.",
+        )
+
+
+def read_tokenizer(folder: Path, name: str) -> Any:
+    """The tokenizer of a model folder."""
+    remedy = "Check that tokenizer.json or the tokenizer's own files are in the folder."
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    except Exception as error:
+        if not has_vocabulary(folder):
+            raise LoadError(f"{name} has no tokenizer: no vocabulary is in {folder}.", remedy) from error
+        raise LoadError(f"The tokenizer of {name} could not be read ({summary(error)}).", remedy) from error
+    # Several families make a tokenizer of their special tokens alone where its files are missing.
+    if len(tokenizer) <= len(tokenizer.added_tokens_decoder):
+        raise LoadError(f"{name} has no tokenizer: no vocabulary is in {folder}.", remedy)
+    return tokenizer
+
+
+def read_weights(folder: Path, name: str, opener: Any, options: dict[str, Any]) -> Any:
+    """The module of a model folder, on the CPU unless the options put it elsewhere."""
+    try:
+        with memory_errors():
+            module, loading = opener.from_pretrained(
+                folder, trust_remote_code=False, ignore_mismatched_sizes=True, output_loading_info=True, **options
+            )
+    except OutOfMemory as error:
+        raise LoadError(
+            f"{name} does not fit into memory.", "Choose a smaller number format, or load a smaller model."
+        ) from error
+    except Exception as error:
+        raise LoadError(
+            f"The weights of {name} could not be read ({summary(error)}).",
+            "Check that the files are complete, or download them again.",
+        ) from error
+    if missing := sorted(loading["missing_keys"]):
+        raise LoadError(
+            f"The checkpoint of {name} lacks {len(missing)} weights, such as {missing[0]}.",
+            "Load a complete checkpoint of a language model.",
+        )
+    if mismatched := sorted(loading["mismatched_keys"]):
+        weight, found, expected = mismatched[0]
+        raise LoadError(
+            f"{weight} of {name} has the shape {tuple(found)}, and config.json wants {tuple(expected)}.",
+            "Use the config.json that belongs to these weights, or download both again.",
+        )
+    return module
+
+
+def move(module: Any, device: torch.device) -> tuple[Any, str]:
+    """The module on the device, or on the CPU with a sentence that says why."""
+    try:
+        with memory_errors():
+            return module.to(device), ""
+    except (OutOfMemory, RuntimeError, NotImplementedError, TypeError) as error:
+        return module.to("cpu"), f"The model could not be moved to {device} ({summary(error)}): running on the CPU."
+
+
+def summary(error: BaseException) -> str:
+    """An error's message in one line, or its kind where it has none."""
+    message = error.cause if isinstance(error, SelfieError) else str(error)
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    text = " ".join(lines[:2]).rstrip(".") or type(error).__name__
+    return text if len(text) <= LONGEST_SUMMARY else text[: LONGEST_SUMMARY - 1] + "…"

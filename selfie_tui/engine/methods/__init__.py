@@ -1,0 +1,1 @@
+"""What can be done with a model: one module a method, each a generator of events."""

@@ -1,0 +1,181 @@
+"""What each block adds to the stream, and where: attention or another mixer, cross-attention, and the MLP.
+
+Found by sums over one watched forward: the tensors inside of a block that, added to its input, give its output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from torch import nn
+
+from selfie_tui.engine.anatomy.calls import MODEL_ERRORS, ForwardCalls, watch
+from selfie_tui.engine.anatomy.decompose import FoundBlock, FoundPart, decompose_block
+from selfie_tui.engine.anatomy.dependencies import Dependencies, mixes_positions, trace_dependencies
+from selfie_tui.engine.anatomy.finding import ROWS, STREAMS, WRITTEN, token_rows
+from selfie_tui.engine.anatomy.heads import Heads, Layouts, find_heads
+from selfie_tui.engine.anatomy.locations import Activation, TensorLocation
+from selfie_tui.engine.anatomy.stacks import StackName
+from selfie_tui.engine.model import Model
+from selfie_tui.errors import LoadError, RequestError
+
+PartKind = Literal["attention", "mixer", "cross", "mlp"]
+"""Attention has heads; a mixer moves content between positions without (Mamba, RWKV, convolution); cross-attention
+reads the encoder; the MLP, or mixture of experts, works on each position alone."""
+
+OUTPUTS: dict[str, tuple[PartKind, ...]] = {
+    "attn_out": ("attention", "mixer"),
+    "cross_out": ("cross",),
+    "mlp_out": ("mlp",),
+}
+"""What is added to the stream, by name, and the parts that add it."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A sub-layer: its module, the `out` points whose scaled sum it adds to the stream, and its heads if it has any.
+
+    Several points where a block adds several of one kind, as experts beside a dense network. `lacking` says what of the
+    heads was not found, empty where all was.
+    """
+
+    kind: PartKind
+    path: str
+    module: nn.Module
+    out: tuple[TensorLocation, ...]
+    heads: Heads | None = None
+    lacking: str = ""
+
+
+@dataclass(frozen=True)
+class BlockParts:
+    """The sub-layers of one layer, in the order in which they run.
+
+    With `adds`, `resid_pre` plus what the parts give is `resid_post`. Without, the block norms the stream itself
+    (BERT): `resid_mid = norm(resid_pre + attn_out)` and `resid_post = norm(resid_mid + mlp_out)`. `mid` is
+    `resid_mid`, None in parallel blocks and in those of one part. `lacking` says what was not found, if anything.
+    """
+
+    layer: int
+    parts: tuple[Part, ...]
+    adds: bool
+    mid: TensorLocation | None = None
+    lacking: str = ""
+
+    def part(self, *kinds: PartKind) -> Part | None:
+        """The first part of one of these kinds."""
+        return next((part for part in self.parts if part.kind in kinds), None)
+
+    def activation(self, name: str, which: int = 0) -> Activation:
+        """An activation by name.
+
+        `attn_out` (what attention and other mixers add), `cross_out`, `mlp_out`, `resid_mid`; by head `z`, `q`, `k`,
+        `v`, and the same of cross-attention as `cross_z` and so on, of the first attention or of `which` (LongCat's
+        blocks have two).
+
+        Raises:
+            RequestError: if this layer has none of that name, or it was not found.
+        """
+        if name == "resid_mid" and self.mid is not None:
+            return Activation(name, self.layer, (self.mid,))
+        points = tuple(point for part in self.parts if part.kind in OUTPUTS.get(name, ()) for point in part.out)
+        if points:
+            return Activation(name, self.layer, points)
+        kind: PartKind = "cross" if name.startswith("cross_") else "attention"
+        parts = [part for part in self.parts if part.kind == kind][which:]
+        heads = parts[0].heads if parts else None
+        found = heads.activation(name.removeprefix("cross_")) if heads else None
+        if found is None:
+            why = self.lacking or (parts[0].lacking if parts else "")
+            raise RequestError(
+                f"Layer {self.layer} has no {name}{': ' + why if why else ''}.",
+                "Choose another layer, or resid_post, which every layer has.",
+            )
+        return Activation(name, self.layer, (found[0],), found[1])
+
+
+@dataclass(frozen=True)
+class Sublayers:
+    """The sub-layers of every layer of one stack."""
+
+    stack: StackName
+    blocks: tuple[BlockParts, ...]
+
+
+def find_sublayers(model: Model) -> tuple[Sublayers, ...]:
+    """The sub-layers of every stack, by two forwards over a few tokens: one watched, one with gradients (`probe`).
+
+    What is not found is said in the records; nothing is guessed.
+
+    Raises:
+        LoadError: if a forward fails.
+    """
+    names = {id(part): path for path, part in model.module.named_modules()}
+    known: Layouts = {}
+    with model.lock, torch.enable_grad():
+        seen = watched_inside(model)
+        found = [
+            [decompose_block(layer, site, seen, names) for layer, site in enumerate(stack.sites)]
+            for stack in model.anatomy.stacks
+        ]
+        regions = [part.region for blocks in found for block in blocks for part in block.parts]
+        one_row = token_rows(model.module, model.feed, model.device, 1)
+        probed = trace_dependencies(model.module, lambda: model.module(**one_row), regions)
+        return tuple(
+            Sublayers(name, tuple(recorded(block, probed, positions, known) for block in blocks))
+            for blocks, (name, positions) in zip(found, STREAMS[model.kind], strict=True)
+        )
+
+
+def watched_inside(model: Model) -> ForwardCalls:
+    """One forward with every module inside of the blocks watched."""
+    apart = {id(model.module), id(model.anatomy.head)}
+    inputs = token_rows(model.module, model.feed, model.device, ROWS)
+    try:
+        return watch(model.module, lambda: model.module(**inputs), lambda part: id(part) not in apart)
+    except MODEL_ERRORS as error:
+        raise LoadError(
+            f"A forward over a few tokens failed ({type(error).__name__}: {error}).",
+            "Load a model that takes text alone.",
+        ) from error
+
+
+def recorded(block: FoundBlock, probed: Dependencies, positions: int, known: Layouts) -> BlockParts:
+    """A block's record: kinds by what mixes positions, and the heads."""
+    kinds = [kind_of_part(part, probed, positions) for part in block.parts]
+    if len(kinds) > 1 and set(kinds) == {"mlp"}:
+        kinds[0] = "mixer"  # one that computes without projections, as FNet's Fourier transform
+    parts: list[Part] = []
+    for kind, part in zip(kinds, block.parts, strict=True):
+        heads, lacking = None, ""
+        if kind in ("attention", "cross"):
+            heads, lacking = find_heads(part, probed, positions - 1, known)
+        same_kind = next((place for place, other in enumerate(parts) if other.kind == kind == "mlp"), None)
+        if same_kind is None:
+            parts.append(Part(kind, part.region.path, part.region.module, part.out, heads, lacking))
+        else:
+            parts[same_kind] = replace(parts[same_kind], out=parts[same_kind].out + part.out)
+    return BlockParts(block.layer, tuple(parts), block.adds, mid_before_mlp(block, parts), block.lacking)
+
+
+def kind_of_part(part: FoundPart, probed: Dependencies, positions: int) -> PartKind:
+    """Attention, mixer, cross-attention or MLP."""
+    attends = probed.attention(part.region) is not None
+    if attends and positions == WRITTEN and probed.reads_other(part.region, positions):
+        return "cross"
+    if attends:
+        return "attention"
+    return "mixer" if mixes_positions(part.region, probed, positions - 1) else "mlp"
+
+
+def mid_before_mlp(block: FoundBlock, parts: Sequence[Part]) -> TensorLocation | None:
+    """`resid_mid`: the last of the states between parts that comes before the MLP."""
+    mlp = next((part for part in parts if part.kind == "mlp"), None)
+    first = parts[0] if parts else None
+    if mlp is None or mlp is first:
+        return None
+    before = [mid for mid in block.mids if mid.order < mlp.out[0].order]
+    return before[-1] if before else None

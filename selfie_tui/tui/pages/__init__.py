@@ -1,0 +1,1 @@
+"""What opens above a view: help, an error, the model; each a page of lines."""

@@ -1,0 +1,139 @@
+"""A page of lines above the main screen: the base of help, details and errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.geometry import Size
+from textual.screen import ModalScreen
+
+from selfie_tui.tui.actions import Scope, bindings, hints
+from selfie_tui.tui.render.styles import Look, Pieces
+from selfie_tui.tui.widgets.lines import Lines
+
+if TYPE_CHECKING:
+    from selfie_tui.tui.app import SelfieApp
+
+Build = Callable[[int, Look], list[Pieces]]
+"""Lines for a number of cells."""
+
+
+class Page(Lines, can_focus=True):
+    """Lines that are built for the width they get, and scrolled as a whole."""
+
+    BINDINGS = bindings("list")
+    SCOPES: ClassVar[tuple[Scope, ...]] = ("list",)
+
+    def __init__(self, build: Build) -> None:
+        super().__init__()
+        self._build = build
+        self._built: list[Pieces] = []
+
+    def show_page(self, build: Build) -> None:
+        """Show other lines, from the first on."""
+        self._build = build
+        self.top = 0
+        self.rebuild()
+
+    def rebuild(self) -> None:
+        """Build the lines for the width there is."""
+        self._built = self._build(max(self.size.width, 1), self.look)
+        self.refresh()
+        self.settle()
+
+    def count(self) -> int:
+        return len(self._built)
+
+    def pieces(self, index: int) -> Pieces:
+        return self._built[index]
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return len(self._build(max(width, 1), self.look))
+
+    def text(self) -> str:
+        """The page as plain text."""
+        return "\n".join("".join(piece.text for piece in line).rstrip() for line in self._built)
+
+    def _on_resize(self, event: events.Resize) -> None:
+        self.rebuild()
+
+    def action_move(self, step: int) -> None:
+        """A line up or down."""
+        self.scroll_by(step)
+
+    def action_page(self, direction: int) -> None:
+        """Half a window up or down."""
+        self.scroll_by(direction * max(self.size.height // 2, 1))
+
+    def action_first(self) -> None:
+        """To the first line."""
+        self.scroll_by(-self.count())
+
+    def action_last(self) -> None:
+        """To the last line."""
+        self.scroll_by(self.count())
+
+
+class PageScreen(ModalScreen[None], inherit_bindings=False):
+    """A page in a box, closed by escape."""
+
+    DEFAULT_CSS = """
+    PageScreen, PageScreen:ansi { align: center middle; background: transparent; }
+    PageScreen > #box {
+        width: 92%; max-width: 100; height: auto; max-height: 90%;
+        border: round $primary; background: $background; padding: 0 1;
+    }
+    PageScreen Page { height: auto; background: $background; }
+    PageScreen.-tall > #box { height: 90%; }
+    PageScreen.-tall Page { height: 1fr; }
+    PageScreen.-ascii > #box { border: ascii $primary; }
+    PageScreen.-bad > #box { border: round $error; }
+    PageScreen.-ascii.-bad > #box { border: ascii $error; }
+    """
+    SCOPES: ClassVar[tuple[Scope, ...]] = ("page",)
+    BINDINGS = bindings("page")
+    app: SelfieApp
+
+    def __init__(self, title: str, build: Build, *, classes: str = "-tall") -> None:
+        super().__init__(classes=classes)
+        self._title = title
+        self.page = Page(build)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="box"):
+            yield self.page
+
+    def on_mount(self) -> None:
+        """Write the keys on the border."""
+        self.set_class(self.app.look.ascii, "-ascii")
+        self.retitle(self._title)
+        self.tell_keys()
+
+    @on(Lines.Scrolled)
+    def tell_keys(self) -> None:
+        """Write the keys on the border, and which lines are in sight where there are more."""
+        keys = [f"{key} {word}" for key, word in hints(self.SCOPES, self.app.keymap)]
+        extent = self.page.extent()
+        below = "  ".join([*([f"↑↓ {extent}"] if extent else []), *keys])
+        self.query_one("#box").border_subtitle = Content(self.app.look.glyphs(below))
+
+    def retitle(self, title: str) -> None:
+        """Write the title, which is safe text."""
+        self.query_one("#box").border_title = Content(self.app.look.glyphs(title))
+
+    def copyable(self) -> tuple[str, str]:
+        """What `copy` copies, and what that is called."""
+        return self.page.text(), "the page"
+
+    def action_copy(self) -> None:
+        """Copy the page."""
+        self.app.copy_text(*self.copyable())
+
+    def action_close(self) -> None:
+        """Close the page."""
+        self.dismiss()

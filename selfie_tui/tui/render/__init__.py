@@ -1,0 +1,1 @@
+"""Text with roles, and its styles, line breaks and widths."""

@@ -1,0 +1,97 @@
+"""Breaks pieces of styled text into lines, as `text.wrap` does for plain text, and keeps what belongs to what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from selfie_tui import text
+from selfie_tui.tui.render.styles import Piece, Pieces
+
+
+class Part(NamedTuple):
+    """A part of a piece on a line: which piece it comes from, and its text."""
+
+    source: int
+    text: str
+
+
+def flow(pieces: Sequence[Piece], room: int) -> list[Pieces]:
+    """Pieces in lines of at most `room` cells, broken at spaces and after `↵`."""
+    lines = flow_parts([piece.text for piece in pieces], room)
+    return [joined(Piece(part.text, pieces[part.source].role) for part in line) for line in lines]
+
+
+def joined(pieces: Iterable[Piece]) -> Pieces:
+    """The pieces with neighbours of one role as one."""
+    kept: list[Piece] = []
+    for piece in pieces:
+        if kept and kept[-1].role == piece.role:
+            kept[-1] = Piece(kept[-1].text + piece.text, piece.role)
+        else:
+            kept.append(piece)
+    return tuple(kept)
+
+
+def flow_parts(texts: Sequence[str], room: int) -> list[list[Part]]:
+    """Lines of parts of `texts`, which are read as one running text; at least one line, none wider than `room`."""
+    room = max(room, 1)
+    lines: list[list[Part]] = [[]]
+    used = 0
+    for word in _words(texts):
+        size = sum(text.width(part.text) for part in word)
+        if word[0].text.isspace():
+            if 0 < used <= room - size:
+                lines[-1] += word
+                used += size
+            continue
+        if used and used + size > room:
+            if lines[-1][-1].text.isspace():
+                lines[-1].pop()
+            lines.append([])
+            used = 0
+        for part in _fitting(word, room):
+            fits = text.width(part.text)
+            if used and used + fits > room:
+                lines.append([])
+                used = 0
+            lines[-1].append(part)
+            used += fits
+        if word[-1].text.endswith("↵"):
+            lines.append([])
+            used = 0
+    if len(lines) > 1 and not lines[-1]:
+        lines.pop()
+    return lines
+
+
+def _words(texts: Sequence[str]) -> Iterable[list[Part]]:
+    """Runs of spaces and runs of anything else, each with the pieces its parts come from; `↵` ends a run."""
+    word: list[Part] = []
+    for source, whole in enumerate(texts):
+        for run in _runs(whole):
+            if word and (run.isspace() != word[-1].text.isspace() or word[-1].text.endswith("↵")):
+                yield word
+                word = []
+            word.append(Part(source, run))
+    if word:
+        yield word
+
+
+def _runs(whole: str) -> Iterable[str]:
+    start = 0
+    for end in range(1, len(whole) + 1):
+        at_end = end == len(whole)
+        if at_end or whole[end].isspace() != whole[end - 1].isspace() or whole[end - 1] == "↵":
+            yield whole[start:end]
+            start = end
+
+
+def _fitting(word: list[Part], room: int) -> Iterable[Part]:
+    """The parts of a word, cut where one of them alone is wider than a line."""
+    for part in word:
+        if text.width(part.text) <= room:
+            yield part
+        else:
+            for piece in text.wrap(part.text, room):
+                yield Part(part.source, piece)

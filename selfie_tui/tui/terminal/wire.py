@@ -1,0 +1,205 @@
+"""An `App` that sends the terminal only the cells that changed, and draws as Textual does where it cannot tell them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Mapping
+
+from rich.color import ColorSystem
+from rich.console import RenderableType
+from textual import events
+from textual._ansi_sequences import SYNC_END, SYNC_START
+from textual._compositor import CompositorUpdate
+from textual._path import CSSPathType
+from textual.app import App, ReturnType
+from textual.driver import Driver
+from textual.geometry import Size
+from textual.screen import Screen
+from textual.timer import Timer
+
+from selfie_tui.tui.terminal.cells import ControlCharacters, Row, UnknownUpdateError, pieces_of, size_of
+from selfie_tui.tui.terminal.paint import Painter, absolute
+from selfie_tui.tui.terminal.pens import Pens
+
+log = logging.getLogger(__name__)
+
+WORTH_SYNCHRONISING = 1024
+"""Characters from which on an update is wrapped in synchronised output; a shorter one arrives in one packet anyway."""
+
+_ERASING_TERMINALS = (
+    "xterm",
+    "tmux",
+    "linux",
+    "rxvt",
+    "alacritty",
+    "kitty",
+    "foot",
+    "wezterm",
+    "ghostty",
+    "vte",
+    "konsole",
+)
+_AFTER_RESIZE = 0.05
+"""Seconds after which Textual has laid out the screen for a new size."""
+
+_SANE_STATE = "\x1b[r\x1b(B\x0f\x1b[m\x1b[?7l\x1b[?25l\x1b[2J"
+"""No margins, ASCII, default rendition, no wrap, no cursor, nothing on the screen."""
+
+
+class Wire:
+    """What the terminal shows, as far as is known, and the sequences that make it show what an update draws."""
+
+    def __init__(self, color_system: ColorSystem, *, erases: bool) -> None:
+        self._pens = Pens(color_system)
+        self._erases = erases
+        self.size = Size(0, 0)
+        self._rows: list[Row] = []
+        self._cursor: tuple[int, int] | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether anything is known of the screen."""
+        return bool(self._rows)
+
+    def forget(self) -> None:
+        """Take nothing for known, so that all that is drawn from now on is sent."""
+        self._rows = []
+
+    def sequence(self, update: CompositorUpdate, cursor: tuple[int, int]) -> str:
+        """What to send for an update and a cursor at this column and line; "" if the terminal shows it already.
+
+        Raises `ControlCharacters` and `UnknownUpdateError`; what is known of the screen is then as before.
+        """
+        size = size_of(update)
+        known = self.is_known and size == self.size
+        before = self._rows if known else [Row.unknown(size.width)] * size.height
+        after: dict[int, Row] = {}
+        for y, x, segments in pieces_of(update):
+            if y not in after:
+                after[y] = before[y].copy()
+            after[y].draw(x, segments, self._pens)
+        painter = Painter(size.width, self._pens, erases=self._erases)
+        is_whole = len(after) == size.height and not any(None in row.glyphs for row in after.values())
+        cleared = painter.clear(list(after.values())) if is_whole and not known else None
+        painter.paint([cleared] * size.height if cleared else before, after)
+        sequence = painter.finish(*cursor) or ("" if cursor == self._cursor else absolute(*cursor))
+        self.size, self._cursor = size, cursor
+        self._rows = [after.get(y, row) for y, row in enumerate(before)]
+        return sequence
+
+
+class WireApp(App[ReturnType]):
+    """An app that sends only the cells that changed.
+
+    `stock_display` draws as Textual does; it may be set at any time, and sets itself, with an entry in the log, when an
+    update cannot be understood. Inline apps and Windows always draw as Textual does.
+    """
+
+    def __init__(
+        self,
+        driver_class: type[Driver] | None = None,
+        css_path: CSSPathType | None = None,
+        watch_css: bool = False,
+        ansi_color: bool | None = None,
+        *,
+        stock_display: bool = False,
+    ) -> None:
+        super().__init__(driver_class, css_path, watch_css, ansi_color)
+        self.driver_class = _telling_of_restarts(self.driver_class)
+        self.stock_display = stock_display
+        color_system = self.console._color_system or ColorSystem.TRUECOLOR
+        self._wire = Wire(color_system, erases=erases_to_background(os.environ))
+        self._wire_reports_pixels = False
+        self._wire_repainting: Timer | None = None
+
+    def forget(self) -> None:
+        """Take nothing for known of what the terminal shows; what is drawn from now on is sent whole."""
+        self._wire.forget()
+
+    def repaint(self) -> None:
+        """Draw the whole screen anew, after other programs have written on it."""
+        self.forget()
+        if self._driver is not None and not self._driver.is_inline:
+            self._driver.write(_SANE_STATE)
+        self.refresh()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """A terminal that changes its size may do anything to what it showed, even if it is back at the same size."""
+        is_first_report = event.pixel_size is not None and not self._wire_reports_pixels
+        self._wire_reports_pixels |= is_first_report
+        if self._wire.is_known and not (is_first_report and event.size == self._wire.size):
+            self.forget()
+            # Textual draws nothing for a size that came and went before it looked.
+            if self._wire_repainting is not None:
+                self._wire_repainting.stop()
+            self._wire_repainting = self.set_timer(_AFTER_RESIZE, self.refresh)
+
+    def _terminal_restarted(self) -> None:
+        """The driver has entered application mode, at the start or after a suspension: the screen is empty."""
+        self.forget()
+        if self._running:
+            # From a signal handler nothing else wakes the loop.
+            asyncio.get_running_loop().call_soon_threadsafe(self.refresh)
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        if renderable is None or not self._can_draw():
+            super()._display(screen, renderable)
+            return
+        sequence = None if self.stock_display else self._sequence(renderable)
+        if sequence is None:
+            self.forget()
+            super()._display(screen, renderable)
+            return
+        try:
+            if sequence and self._driver is not None:
+                synchronised = self._sync_available and len(sequence) >= WORTH_SYNCHRONISING
+                self._driver.write(f"{SYNC_START}{sequence}{SYNC_END}" if synchronised else sequence)
+                self._driver.flush()
+        finally:
+            self.post_display_hook()
+
+    def _can_draw(self) -> bool:
+        return self._running and not (self._closed or self._batch_count or self.is_headless or self._driver is None)
+
+    def _sequence(self, renderable: RenderableType) -> str | None:
+        """What to send for an update, or None where Textual is to draw it."""
+        if self.is_inline or sys.platform == "win32":
+            return None
+        cursor = self.screen.outer_size.clamp_offset(self.cursor_position)
+        try:
+            if not isinstance(renderable, CompositorUpdate):
+                raise UnknownUpdateError(repr(renderable))
+            sequence = self._wire.sequence(renderable, (cursor.x, cursor.y))
+        except ControlCharacters as found:
+            log.debug("Drawn by Textual, for its control characters: %s", found)
+            return None
+        except Exception:
+            log.exception("Drawing only what changed failed; from here on the screen is drawn as Textual does.")
+            self.stock_display = True
+            self.call_later(self.refresh)
+            return None
+        self._previous_cursor_position = cursor
+        return sequence
+
+
+def erases_to_background(environ: Mapping[str, str]) -> bool:
+    """Whether the terminal is one known to erase to the background in use (bce); GNU screen by default does not."""
+    term = environ.get("TERM", "")
+    if "STY" in environ:
+        return False
+    return term.startswith(_ERASING_TERMINALS) or (term.startswith("screen") and "TMUX" in environ)
+
+
+def _telling_of_restarts(base: type[Driver]) -> type[Driver]:
+    """The driver class, made to tell a `WireApp` whenever it enters application mode."""
+
+    class TellingDriver(base):  # type: ignore[misc, valid-type]
+        def start_application_mode(self) -> None:
+            super().start_application_mode()
+            if isinstance(self._app, WireApp):
+                self._app._terminal_restarted()
+
+    return TellingDriver

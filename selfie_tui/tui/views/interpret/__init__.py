@@ -1,0 +1,1 @@
+"""The view of interpretations: settings above, the log below."""

@@ -1,0 +1,105 @@
+"""A reading token by token: what was written, how probable it was, and what the injection changed."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from selfie_tui import text
+from selfie_tui.glyphs import bar
+from selfie_tui.records import GeneratedToken, layer_name
+from selfie_tui.tui.actions import Scope, bindings
+from selfie_tui.tui.pages.page import PageScreen
+from selfie_tui.tui.render.flow import flow
+from selfie_tui.tui.render.styles import Look, Piece, Pieces, heat
+from selfie_tui.tui.status import verdict
+from selfie_tui.tui.views.interpret.entries import HEADER
+from selfie_tui.tui.views.interpret.log import Log
+from selfie_tui.tui.views.interpret.reading_lines import CONTROL, Run
+
+LENGTH = 10
+"""Cells of the longest bar of an effect."""
+
+
+class DetailsScreen(PageScreen):
+    """The details of one entry of the log; left and right go through its run."""
+
+    SCOPES: ClassVar[tuple[Scope, ...]] = ("details", "page")
+    BINDINGS = bindings("details")
+
+    def __init__(self, log: Log, run: Run, index: int, look: Look) -> None:
+        super().__init__(_title(run, index, look), lambda room, look: details_lines(run, index, room, look))
+        self.log_view, self.run, self.index = log, run, index
+
+    def action_step(self, step: int) -> None:
+        """The reading before or after, in the same run."""
+        place = self.log_view.reading_at(self.run, CONTROL - 1 if self.index == HEADER else self.index, step)
+        if place is None and self.index == HEADER and step > 0:
+            place = CONTROL
+        if place is not None:
+            self.index = place
+            self.retitle(_title(self.run, place, self.app.look))
+            self.page.show_page(lambda room, look: details_lines(self.run, place, room, look))
+
+
+def _title(run: Run, index: int, look: Look) -> str:
+    return "The run" if index == HEADER else run.label(index, look)
+
+
+def details_lines(run: Run, index: int, room: int, look: Look) -> list[Pieces]:
+    """What a page says of an entry: of the run, and of the reading or control."""
+    lines = _of_request(run, room, look)
+    if index == HEADER:
+        return lines
+    lines += [(), *flow([Piece(look.prose(run.said(index)) or "nothing", "strong")], room), ()]
+    reading = run.readings.get(index)
+    if reading is not None:
+        lines += flow([Piece(_of_reading(run, index), "dim")], room)
+        lines += [*flow([Piece("without injection: ", "dim"), Piece(look.prose(run.said(CONTROL)))], room), ()]
+        if reading.random is not None:
+            lines += [*flow([Piece("random direction: ", "dim"), Piece(look.prose(reading.random.text))], room), ()]
+    return lines + token_lines(run.tokens(index), room, look)
+
+
+def token_lines(tokens: tuple[GeneratedToken, ...], room: int, look: Look) -> list[Pieces]:
+    """One line for each generated token: its text, P with injection, and the signed effect with a bar for its size."""
+    if not tokens:
+        return []
+    widest = min(max(text.width(look.visible(token.text)) for token in tokens), max(room - 24 - LENGTH, 8), 40)
+    widest = max(widest, 5)
+    head = f"{'':3}  {text.pad('token', widest)}  {'P':>6}  {'effect':>7}"
+    return [(Piece(head, "dim"),), *(_token_line(number, token, widest, look) for number, token in enumerate(tokens))]
+
+
+def _token_line(number: int, token: GeneratedToken, widest: int, look: Look) -> Pieces:
+    shown = text.pad(look.visible(token.text), widest)
+    start = (Piece(f"{number:3}  ", "dim"), Piece(shown), Piece(f"  {token.probability:6.3f}"))
+    if token.effect is None:
+        return start
+    size = abs(token.effect)
+    role = heat(size)
+    full = "█" * int(size * LENGTH)
+    return (*start, Piece(f"  {token.effect:+7.3f}  ", role), Piece(full + (bar(size) if not full else ""), role))
+
+
+def _of_request(run: Run, room: int, look: Look) -> list[Pieces]:
+    request = run.request
+    asked = (
+        f"{look.prose(run.model)} · {look.prose(request.preset.name)} · at {layer_name(request.injection_layer)} · "
+        f"{request.mode} · strength {request.strength:g} · {request.max_new_tokens} tokens · {run.told()}"
+    )
+    lines = flow([Piece(asked, "dim")], room)
+    if run.info is not None:
+        lines += flow([Piece("the hooks: ", "dim"), verdict(run.info, look.prose)], room)
+    source = f"read from the {request.stack}: " if request.stack else "read from: "
+    lines += flow([Piece(source, "dim"), Piece(look.prose(request.prompt))], room)
+    return lines + flow([Piece("read with: ", "dim"), Piece(look.prose(request.preset.text))], room)
+
+
+def _of_reading(run: Run, index: int) -> str:
+    reading = run.readings[index]
+    effect = reading.treatment_effect
+    parts = [f"norm of the state {reading.norm:.2f}"]
+    if effect is not None:
+        parts.append(f"treatment effect {effect:.3f} (mean relevancy)")
+    parts.append("says no more than the control" if reading.says_no_more else "says more than the control")
+    return " · ".join(parts)

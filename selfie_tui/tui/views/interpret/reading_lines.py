@@ -1,0 +1,296 @@
+"""A run as the log shows it: its readings as they come, and each of them laid out in lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from selfie_tui import text
+from selfie_tui.glyphs import bar
+from selfie_tui.records import Cell, Control, GeneratedToken, Interpretation, ModelInfo, Request, Token, layer_name
+from selfie_tui.tui.render.flow import Part, flow_parts, joined
+from selfie_tui.tui.render.styles import Look, Piece, Pieces, Role, cells, heat, padded, share
+
+State = Literal["waiting", "running", "finished", "cancelled", "failed"]
+
+CONTROL = -1
+"""The place of the no-injection control among a run's readings, as in `records.Growing`."""
+
+ROLES_OF_STATES: dict[State, Role] = {
+    "waiting": "warn",
+    "running": "accent",
+    "finished": "dim",
+    "cancelled": "warn",
+    "failed": "bad",
+}
+
+TAIL_CELLS = 6
+LEAST_LABEL, MOST_LABEL = 8, 22
+ROOMY = 64
+"""Cells of a line from which on there is room to space things out."""
+
+MOST_BARS_BEHIND = 20
+TEXT_COLUMN = 40
+"""Cells after which the bars behind short texts begin, so that they stand below each other."""
+SAYS_MORE, SAYS_NO_MORE = "+", "="
+
+
+@dataclass
+class Run:
+    """A request and what has come of it; `number` is its job's."""
+
+    number: int
+    model: str
+    request: Request
+    sources: Mapping[int, Token]
+    state: State = "waiting"
+    note: str = ""
+    seconds: float = 0.0
+    control: Control | None = None
+    growing: dict[int, str] = field(default_factory=dict)
+    readings: dict[int, Interpretation] = field(default_factory=dict)
+    info: ModelInfo | None = None
+
+    def cell(self, index: int) -> Cell:
+        """The cell of a reading."""
+        return self.request.cells[index]
+
+    def label(self, index: int, look: Look, *, close: bool = False) -> str:
+        """`L5 · 8 of`: the cell of a reading, in words, or `L5·8 of` when `close`; `control` for the control."""
+        if index == CONTROL:
+            return "control"
+        cell = self.cell(index)
+        token = self.sources.get(cell.position)
+        shown = look.prose(token.text).strip() or look.visible(token.text) if token else ""
+        return f"{layer_name(cell.layer)}{'·' if close else ' · '}{cell.position} {shown}".rstrip()
+
+    def said(self, index: int) -> str:
+        """The text of a reading so far, or of the control; unsafe to print as is."""
+        if index == CONTROL:
+            return self.control.text if self.control else self.growing.get(index, "")
+        reading = self.readings.get(index)
+        return reading.text if reading else self.growing.get(index, "")
+
+    def tokens(self, index: int) -> tuple[GeneratedToken, ...]:
+        """The generated tokens of a finished reading or control; none while it grows."""
+        if index == CONTROL:
+            return self.control.tokens if self.control else ()
+        return self.readings[index].tokens if index in self.readings else ()
+
+    def finished(self, index: int) -> bool:
+        """Whether a reading will not change any more."""
+        return self.control is not None if index == CONTROL else index in self.readings
+
+    def told(self) -> str:
+        """How the run stands, in a few words."""
+        done, all = len(self.readings), len(self.request.cells)
+        if self.state == "finished":
+            return f"{all} {_readings(all)} · {self.seconds:.1f} s"
+        if self.state == "running":
+            return f"{done} of {all}"
+        return {"waiting": "waiting", "cancelled": f"cancelled · {done} of {all}", "failed": "failed"}[self.state]
+
+
+class Layout(NamedTuple):
+    """How lines are laid out: cells in a line, cells of the labels, bars below the text or behind it."""
+
+    room: int
+    label: int
+    below: bool
+    look: Look
+
+    @property
+    def close(self) -> bool:
+        """Whether room is short, and what stands between things is left out."""
+        return self.room < ROOMY
+
+    @property
+    def gap(self) -> int:
+        """Cells between a label and its text."""
+        return 1 if self.close else 2
+
+    @property
+    def body(self) -> int:
+        """Cells for the text of a reading and its bars."""
+        return max(self.room - self.label - self.gap - TAIL_CELLS, 8)
+
+
+def label_cells(run: Run, room: int, look: Look) -> int:
+    """How wide the labels of a run are: as its widest, within bounds that leave room for the text."""
+    most = min(MOST_LABEL, max(LEAST_LABEL, room // 4))
+    by_length = {(len(layer_name(cell.layer)), cell.position): index for index, cell in enumerate(run.request.cells)}
+    widest = max((text.width(run.label(index, look, close=room < ROOMY)) for index in by_length.values()), default=0)
+    return max(LEAST_LABEL, min(widest, most))
+
+
+def header_line(run: Run, layout: Layout) -> Pieces:
+    """The line above a run: what is asked, of which text, and how far it is."""
+    request, look = run.request, layout.look
+    told = run.told()
+    asked = f"{look.prose(request.preset.name)} at {layer_name(request.injection_layer)}, {request.mode}"
+    if request.strength != 1.0:
+        asked += f" ×{request.strength:g}"
+    if request.stack:
+        asked = f"{request.stack} · {asked}"
+    prompt = look.prose(request.prompt)
+    room = layout.room - text.width(asked) - text.width(told) - 8
+    quoted = f"“{_tail(prompt, room - 2)}”" if room >= 8 else ""
+    role = ROLES_OF_STATES[run.state]
+    left = (Piece("── ", "dim"), Piece(asked, "strong"), Piece(f"  {quoted} ", "dim"))
+    fill = layout.room - cells(left) - text.width(told) - 1
+    return (*left, Piece("─" * max(fill, 0), "dim"), Piece(f" {told}", role))
+
+
+def reading_lines(run: Run, index: int, layout: Layout) -> list[Pieces]:
+    """The lines of a reading: its cell, its text by token, a bar for each token's relevancy, and what it is worth."""
+    label = run.label(index, layout.look, close=layout.close)
+    tokens = without_blank_ends(run.tokens(index))
+    plain = _is_plain(run, index)
+    texts = [layout.look.prose(token.text) for token in tokens] or [layout.look.prose(run.said(index).strip())]
+    roles = [_role(token, plain) for token in tokens] or ["dim" if plain else "text"]
+    relevancies = [token.relevancy for token in tokens if token.relevancy is not None] if index != CONTROL else []
+    body = _body(texts, roles, relevancies, run.request.max_new_tokens, layout._replace(room=layout.body))
+    lines = [_framed(label, body[0], _tail_pieces(run, index), layout)]
+    lines += [_framed("", line, (), layout) for line in body[1:]]
+    reading = run.readings.get(index)
+    if reading is not None and reading.random is not None:
+        lines += _random_lines(reading.random, layout)
+    return lines
+
+
+def without_blank_ends(tokens: tuple[GeneratedToken, ...]) -> tuple[GeneratedToken, ...]:
+    """Tokens from the first to the last that is more than white space."""
+    written = [place for place, token in enumerate(tokens) if token.text.strip()]
+    return tokens[written[0] : written[-1] + 1] if written else ()
+
+
+def plain_line(run: Run, index: int, look: Look) -> str:
+    """A reading as tab-separated text: its cell, its text, its treatment effect, `+` or `=`."""
+    said = " ".join(run.said(index).split())
+    if index == CONTROL:
+        return f"control\t{said}"
+    reading = run.readings.get(index)
+    effect = "" if reading is None or reading.treatment_effect is None else f"{reading.treatment_effect:.3f}"
+    mark = "" if reading is None else SAYS_NO_MORE if reading.says_no_more else SAYS_MORE
+    return f"{run.label(index, look)}\t{said}\t{effect}\t{mark}"
+
+
+def plain_header(run: Run) -> str:
+    """A run's request as one line of text."""
+    request = run.request
+    asked = (
+        f"{request.preset.name} at {layer_name(request.injection_layer)}, {request.mode}, strength {request.strength:g}"
+    )
+    proof = f" ({run.info.proof})" if run.info else ""
+    stack = f"{request.stack} · " if request.stack else ""
+    return f"# {run.model}{proof} · {stack}{asked} · {request.prompt!r}"
+
+
+def folded(shown: str) -> str:
+    """The text in lower case, character by character, so that places in it are places in the text."""
+    return "".join(lower if len(lower := character.lower()) == 1 else character for character in shown)
+
+
+def highlighted(line: Pieces, query: str) -> Pieces:
+    """The line with every occurrence of `query`, which is `folded`, shown as a match."""
+    whole = folded("".join(piece.text for piece in line))
+    if not query or query not in whole:
+        return line
+    hits = [False] * len(whole)
+    start = whole.find(query)
+    while start >= 0:
+        hits[start : start + len(query)] = [True] * len(query)
+        start = whole.find(query, start + 1)
+    return joined(_split_by(line, hits))
+
+
+def _readings(count: int) -> str:
+    return "reading" if count == 1 else "readings"
+
+
+def _is_plain(run: Run, index: int) -> bool:
+    """Whether a reading is drawn without heat: the control, and what says no more than it."""
+    return index == CONTROL or (index in run.readings and run.readings[index].says_no_more)
+
+
+def _role(token: GeneratedToken, plain: bool) -> Role:
+    if plain:
+        return "dim"
+    return "text" if token.relevancy is None else heat(token.relevancy)
+
+
+def _tail(shown: str, room: int) -> str:
+    """The end of a text, which is where its last token is."""
+    if text.width(shown) <= room:
+        return shown
+    kept = shown
+    while kept and text.width(kept) > room - 1:
+        kept = kept[max(1, text.width(kept) - room) :]
+    return f"…{kept}"
+
+
+def _body(texts: list[str], roles: Sequence[Role], relevancies: list[float], most: int, layout: Layout) -> list[Pieces]:
+    """The text of a reading and its bars, in lines of `layout.room`."""
+    lines = flow_parts(texts, layout.room)
+    if not relevancies:
+        return [_text(line, roles) for line in lines]
+    column = min(layout.room - min(most, MOST_BARS_BEHIND), TEXT_COLUMN)
+    first = _text(lines[0], roles)
+    behind = tuple(Piece(bar(value), heat(value)) for value in relevancies)
+    if not layout.below and len(lines) == 1 and cells(first) + 1 + len(behind) <= layout.room:
+        return [(*padded(first, max(column, cells(first) + 1)), *behind)]
+    drawn: list[Pieces] = []
+    for line in lines:
+        drawn += [_text(line, roles), _bars_below(line, relevancies)]
+    return drawn
+
+
+def _text(line: list[Part], roles: Sequence[Role]) -> Pieces:
+    return tuple(Piece(part.text, roles[part.source]) for part in line)
+
+
+def _bars_below(line: list[Part], relevancies: list[float]) -> Pieces:
+    """For each token's text a bar of its width; spaces between words stay free."""
+    below: list[Piece] = []
+    for part in line:
+        value = relevancies[part.source]
+        blank = part.text.isspace()
+        below.append(Piece((" " if blank else bar(value)) * text.width(part.text), heat(value)))
+    return tuple(below)
+
+
+def _framed(label: str, body: Pieces, tail: Pieces, layout: Layout) -> Pieces:
+    return (
+        Piece(text.pad(label, layout.label), "key" if label != "control" else "dim"),
+        Piece(" " * layout.gap),
+        *padded(body, layout.body),
+        *tail,
+    )
+
+
+def _tail_pieces(run: Run, index: int) -> Pieces:
+    """The treatment effect, and whether the reading says more than the control."""
+    reading = run.readings.get(index)
+    if reading is None:
+        return ()
+    effect = reading.treatment_effect
+    number = Piece("    " if effect is None else f" {share(effect)}", "dim" if effect is None else heat(effect))
+    mark = Piece(f" {SAYS_NO_MORE}", "dim") if reading.says_no_more else Piece(f" {SAYS_MORE}", "good")
+    return number, mark
+
+
+def _random_lines(random: Control, layout: Layout) -> list[Pieces]:
+    body = flow_parts([layout.look.prose(random.text)], layout.body)
+    label = text.pad("  random", layout.label)
+    return [
+        (Piece(label if number == 0 else " " * layout.label, "dim"), Piece(" " * layout.gap), *_text(line, ["dim"]))
+        for number, line in enumerate(body)
+    ]
+
+
+def _split_by(line: Pieces, hits: list[bool]) -> Iterator[Piece]:
+    at = iter(hits)
+    for piece in line:
+        for character in piece.text:
+            yield Piece(character, "match" if next(at) else piece.role)
