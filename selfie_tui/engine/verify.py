@@ -21,8 +21,8 @@ from selfie_tui.engine.generation.decode import Limits, Row, decode
 from selfie_tui.engine.generation.prefill import Prefill, never, prefill_prompt
 from selfie_tui.engine.generation.steppers import RecomputeStepper, stepper_for
 from selfie_tui.engine.injection import Injection
-from selfie_tui.engine.methods.lens import lens_logits
 from selfie_tui.engine.model import Model
+from selfie_tui.engine.unembed import lens_logits
 from selfie_tui.records import EMBED
 
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 3e-2, torch.bfloat16: 1e-1}

@@ -20,6 +20,7 @@ from selfie_tui.records import Event, ModelInfo, Severity
 from selfie_tui.results import sessions
 from selfie_tui.tui import catalog
 from selfie_tui.tui.actions import Scope, bindings, problems_of_keymap
+from selfie_tui.tui.handlers import handle
 from selfie_tui.tui.keyboard import KeyboardApp
 from selfie_tui.tui.render.styles import Look, plain_terminal
 from selfie_tui.tui.screens.main import MainScreen
@@ -136,7 +137,7 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
 
     def on_engine_event(self, message: EngineEvent) -> None:
         """Let the main screen hear it, whatever is open above it."""
-        self.main.handle(message.event)
+        handle(self.main, message.event)
 
     # Look ---------------------------------------------------------------------------------------------------------
 

@@ -6,9 +6,9 @@ from enum import StrEnum
 
 from textual import _ansi_sequences, events
 
+from selfie_tui.tui.host import Host
 from selfie_tui.tui.pages.page import PageScreen
 from selfie_tui.tui.screens.main import MainScreen
-from selfie_tui.tui.terminal.wire import WireApp
 from selfie_tui.tui.widgets.field import Field
 
 
@@ -28,7 +28,7 @@ def take_alt_digits() -> None:
         _ansi_sequences.ANSI_SEQUENCES_KEYS[f"\x1b{key[-1]}"] = (key,)  # type: ignore[index]
 
 
-class KeyboardApp(WireApp[None], inherit_bindings=False):
+class KeyboardApp(Host, inherit_bindings=False):
     """An app that does what a key is for before it looks at the next one."""
 
     async def on_event(self, event: events.Event) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import msgspec
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
@@ -15,10 +15,9 @@ from textual.widgets import Input
 from selfie_tui.kinds import stacks_of
 from selfie_tui.records import EMBED, MODES, layer_name
 from selfie_tui.tui.actions import ACTIONS, Action, keys_of
+from selfie_tui.tui.host import Host
+from selfie_tui.tui.screens.main import MainScreen
 from selfie_tui.tui.settings import MODES_TOLD
-
-if TYPE_CHECKING:
-    from selfie_tui.tui.app import SelfieApp
 
 PLACES = {"main": "main", "app": "app", "log": "log_view"}
 """Where the actions that the palette offers are done: attributes of the main screen, or the app itself."""
@@ -43,7 +42,7 @@ class Palette(CommandPalette):
 
     def on_mount(self) -> None:
         """Stop the cursor's timer."""
-        self.set_class(cast("SelfieApp", self.app).look.ascii, "-ascii")
+        self.set_class(cast(Host, self.app).look.ascii, "-ascii")
         self.query_one(Input).cursor_blink = False
 
 
@@ -51,12 +50,12 @@ class Commands(Provider):
     """What there is to do now; the names are written as they are, never parsed."""
 
     async def discover(self) -> Hits:
-        for command in commands(cast("SelfieApp", self.app)):
+        for command in commands(cast(Host, self.app), cast(MainScreen, self.screen)):
             yield DiscoveryHit(Content(command.name), command.do, text=command.name, help=command.help)
 
     async def search(self, query: str) -> Hits:
         fuzzy = FuzzySearch()
-        for command in commands(cast("SelfieApp", self.app)):
+        for command in commands(cast(Host, self.app), cast(MainScreen, self.screen)):
             score, places = fuzzy.match(query, command.name)
             if score > 0:
                 shown = Content(command.name)
@@ -70,14 +69,13 @@ def provider() -> type[Provider]:
     return Commands
 
 
-def commands(app: SelfieApp) -> Iterator[Command]:
+def commands(app: Host, main: MainScreen) -> Iterator[Command]:
     """Actions first, then what can be chosen."""
-    main = app.main
     work = main.work
     for action in ACTIONS:
         if action.palette and (action.id != "stack.next" or work.other_stack):
             keys = " ".join(keys_of(action, app.keymap))
-            yield Command(f"{action.title}  [{keys}]", action.help, partial(_do, app, action))
+            yield Command(f"{action.title}  [{keys}]", action.help, partial(_do, app, main, action))
     asked, bounds = main.settings.asked, main.settings.bounds
     change = partial(msgspec.structs.replace, asked)
     look = app.look
@@ -98,8 +96,8 @@ def commands(app: SelfieApp) -> Iterator[Command]:
         yield Command(f"Model: {prose(offer.name)}", f"load it ({offer.where})", partial(main.load, offer.name))
 
 
-async def _do(app: SelfieApp, action: Action) -> None:
+async def _do(app: Host, main: MainScreen, action: Action) -> None:
     """Do an action where it belongs, whatever has the focus."""
     place = PLACES[action.scope]
-    namespace = app if place == "app" else app.main if place == "main" else getattr(app.main, place)
+    namespace = app if place == "app" else main if place == "main" else getattr(main, place)
     await app.run_action(action.handler, default_namespace=namespace)

@@ -28,8 +28,8 @@ from selfie_tui.records import (
     Token,
     Tokenize,
 )
+from selfie_tui.tui.runs import Run
 from selfie_tui.tui.settings import InterpretSettings
-from selfie_tui.tui.views.interpret.reading_lines import Run
 
 TASKS_KEPT = 64
 """How many tasks are remembered until they fail: a quick one may be dropped unanswered, and is then forgotten here."""

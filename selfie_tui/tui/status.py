@@ -7,10 +7,8 @@ from collections.abc import Callable, Mapping
 from selfie_tui.kinds import layers_told
 from selfie_tui.records import ModelInfo, Progress, PromptTokens
 from selfie_tui.tui.actions import ACTIONS, Scope, by_scope, hints, keys_of
-from selfie_tui.tui.render.styles import Look, Piece, Pieces
+from selfie_tui.tui.render.styles import Piece, Pieces
 from selfie_tui.tui.state import AppState
-from selfie_tui.tui.widgets.layers import LayerList
-from selfie_tui.tui.widgets.tokens import TokenStrip
 
 Prose = Callable[[str], str]
 
@@ -41,18 +39,6 @@ def model_state(work: AppState) -> tuple[str, str, str]:
     step = work.load_step
     percent = f"{step.fraction:.0%}" if step and step.fraction is not None else "loading"
     return work.model.name if work.model else "", work.loading.name if work.loading else "", percent
-
-
-def reads(tokens: TokenStrip, layers: LayerList, look: Look) -> str:
-    """What a run would read: `reads 8 of × 9 layers`, or `… decoder layers` where there are two stacks."""
-    positions, read = tokens.read, layers.read
-    if not positions or not read:
-        return ""
-    token = tokens.tokens[positions[0]].text
-    one = f"{positions[0]} {look.prose(token).strip() or look.visible(token)}"
-    what = one if len(positions) == 1 else f"{len(positions)} tokens"
-    whose = f"{layers.stack} " if layers.stack else ""
-    return f"reads {what} × {len(read)} {whose}layer{'' if len(read) == 1 else 's'}"
 
 
 def note_on(event: PromptTokens) -> str:

@@ -16,8 +16,8 @@ from selfie_tui.engine.generation.relevancy import baseline_probabilities, segme
 from selfie_tui.engine.generation.steppers import CachedStepper
 from selfie_tui.engine.injection import Injection
 from selfie_tui.engine.methods.interpret import interpret
-from selfie_tui.engine.methods.lens import lens_logits
 from selfie_tui.engine.model import Model
+from selfie_tui.engine.unembed import lens_logits
 from selfie_tui.records import EMBED, Cell, CellFinished, Preset, Request
 from tests.engine.zoo import FAMILIES, build, prompt_ids
 

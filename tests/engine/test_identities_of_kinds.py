@@ -12,8 +12,8 @@ from selfie_tui.engine.generation.decode import Limits, Prefill, Row, decode, ne
 from selfie_tui.engine.generation.relevancy import baseline_probabilities
 from selfie_tui.engine.generation.steppers import EncoderDecoderStepper, RecomputeStepper
 from selfie_tui.engine.injection import Injection
-from selfie_tui.engine.methods.lens import lens_logits, logits_through_the_model
 from selfie_tui.engine.model import Model, adopt
+from selfie_tui.engine.unembed import lens_logits, logits_through_the_model
 from selfie_tui.engine.verify import verify
 from selfie_tui.records import EMBED
 from tests.engine.zoo import prompt_ids

@@ -87,7 +87,7 @@ def test_the_help_of_a_widget_has_every_key_that_works_there(node):
 
 async def test_the_palette_offers_what_the_registry_says_and_every_preset_mode_layer_theme_and_model():
     async with running() as (app, _):
-        names = [command.name for command in commands(app)]
+        names = [command.name for command in commands(app, app.main)]
         offered = {f"{action.title}  [{' '.join(keys_of(action))}]" for action in ACTIONS if action.palette}
         assert {name for name in names if name.endswith("]")} == offered - {"Other stack  [s alt+s]"}
         assert "Preset: mentions" in names

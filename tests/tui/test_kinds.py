@@ -185,7 +185,7 @@ async def test_the_injection_layer_goes_up_to_the_last_of_the_larger_stack():
 
 async def test_the_palette_offers_the_stacks_by_name_where_there_are_two():
     async with running(encoder_decoder(), prompt=TURN) as (app, pilot):
-        names = {command.name: command for command in commands(app)}
+        names = {command.name: command for command in commands(app, app.main)}
         assert "Other stack  [s alt+s]" in names
         names["Stack: decoder"].do()
         await until(pilot, lambda: "4 Layers · decoder" in text_of(app))

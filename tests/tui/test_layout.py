@@ -15,11 +15,10 @@ from selfie_tui.presets import PRESETS
 from selfie_tui.records import EMBED, Cell, Control, GeneratedToken, Interpretation, PromptToken, Request, Token
 from selfie_tui.tui.render.flow import flow, flow_parts
 from selfie_tui.tui.render.styles import Look, Piece, cells, clipped, heat, level, padded, share
+from selfie_tui.tui.runs import CONTROL, Run
 from selfie_tui.tui.status import clock
 from selfie_tui.tui.views.interpret.reading_lines import (
-    CONTROL,
     Layout,
-    Run,
     folded,
     header_line,
     highlighted,

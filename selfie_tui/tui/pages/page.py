@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -13,11 +13,9 @@ from textual.geometry import Size
 from textual.screen import ModalScreen
 
 from selfie_tui.tui.actions import Scope, bindings, hints
+from selfie_tui.tui.host import Host
 from selfie_tui.tui.render.styles import Look, Pieces
 from selfie_tui.tui.widgets.lines import Lines
-
-if TYPE_CHECKING:
-    from selfie_tui.tui.app import SelfieApp
 
 Build = Callable[[int, Look], list[Pieces]]
 """Lines for a number of cells."""
@@ -97,7 +95,7 @@ class PageScreen(ModalScreen[None], inherit_bindings=False):
     """
     SCOPES: ClassVar[tuple[Scope, ...]] = ("page",)
     BINDINGS = bindings("page")
-    app: SelfieApp
+    app: Host
 
     def __init__(self, title: str, build: Build, *, classes: str = "-tall") -> None:
         super().__init__(classes=classes)

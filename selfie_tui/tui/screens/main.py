@@ -6,13 +6,12 @@ from textual import events, on
 from textual.widgets import Input
 
 from selfie_tui.kinds import most_layers
-from selfie_tui.records import Cell, Event, ModelInfo
+from selfie_tui.records import Cell, ModelInfo
 from selfie_tui.tui.actions import Scope, bindings
 from selfie_tui.tui.screens.source import SourceScreen
 from selfie_tui.tui.settings import InterpretSettings
 from selfie_tui.tui.state import AppState
 from selfie_tui.tui.status import hint_line, key_of, model_pieces, model_state, under_way
-from selfie_tui.tui.views.interpret import handlers as hearing
 from selfie_tui.tui.views.interpret.log import Log
 from selfie_tui.tui.views.interpret.settings_line import SettingsLine
 from selfie_tui.tui.widgets.field import Field
@@ -39,10 +38,6 @@ class MainScreen(SourceScreen, inherit_bindings=False):
         self.work.load(self._first_model, self.models.device, self.models.dtype)
         self.tell_status()
         self.tell_reads()
-
-    def handle(self, event: Event) -> None:
-        """Take an event of the engine."""
-        hearing.handle(self, event)
 
     # What the panes tell ------------------------------------------------------------------------------------------
 

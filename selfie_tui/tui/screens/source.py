@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from textual import on
 from textual.timer import Timer
 from textual.widgets import Input
 
+from selfie_tui.tui.host import Host
+from selfie_tui.tui.render.styles import Look
 from selfie_tui.tui.screens.panes import PaneScreen
 from selfie_tui.tui.state import AppState
-from selfie_tui.tui.status import reads
 from selfie_tui.tui.widgets.layers import LayerList
 from selfie_tui.tui.widgets.tokens import TokenStrip
-
-if TYPE_CHECKING:
-    from selfie_tui.tui.app import SelfieApp
 
 TYPING_PAUSE = 0.08
 """Seconds without a key after which what was typed is looked at."""
@@ -30,7 +26,7 @@ DRAFT_PAUSE = 0.5
 class SourceScreen(PaneScreen, inherit_bindings=False):
     """The panes, of which those for prompt and layers work together."""
 
-    app: SelfieApp
+    app: Host
 
     def __init__(self, work: AppState, device: str, dtype: str) -> None:
         super().__init__(device, dtype)
@@ -132,3 +128,15 @@ class SourceScreen(PaneScreen, inherit_bindings=False):
     def tell_reads(self) -> None:
         """Say on the prompt's border what a run would read."""
         self.panes[1].tell_below(reads(self.tokens, self.layer_list, self.app.look))
+
+
+def reads(tokens: TokenStrip, layers: LayerList, look: Look) -> str:
+    """What a run would read: `reads 8 of × 9 layers`, or `… decoder layers` where there are two stacks."""
+    positions, read = tokens.read, layers.read
+    if not positions or not read:
+        return ""
+    token = tokens.tokens[positions[0]].text
+    one = f"{positions[0]} {look.prose(token).strip() or look.visible(token)}"
+    what = one if len(positions) == 1 else f"{len(positions)} tokens"
+    whose = f"{layers.stack} " if layers.stack else ""
+    return f"reads {what} × {len(read)} {whose}layer{'' if len(read) == 1 else 's'}"

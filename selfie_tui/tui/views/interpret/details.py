@@ -11,10 +11,10 @@ from selfie_tui.tui.actions import Scope, bindings
 from selfie_tui.tui.pages.page import PageScreen
 from selfie_tui.tui.render.flow import flow
 from selfie_tui.tui.render.styles import Look, Piece, Pieces, heat
+from selfie_tui.tui.runs import CONTROL, Run
 from selfie_tui.tui.status import verdict
 from selfie_tui.tui.views.interpret.entries import HEADER
 from selfie_tui.tui.views.interpret.log import Log
-from selfie_tui.tui.views.interpret.reading_lines import CONTROL, Run
 
 LENGTH = 10
 """Cells of the longest bar of an effect."""

@@ -7,14 +7,8 @@ from dataclasses import dataclass, field
 from selfie_tui.records import Severity
 from selfie_tui.tui.render.flow import flow
 from selfie_tui.tui.render.styles import Look, Piece, Pieces, Role
-from selfie_tui.tui.views.interpret.reading_lines import (
-    Layout,
-    Run,
-    header_line,
-    plain_header,
-    plain_line,
-    reading_lines,
-)
+from selfie_tui.tui.runs import Run
+from selfie_tui.tui.views.interpret.reading_lines import Layout, header_line, plain_header, plain_line, reading_lines
 
 HEADER = -2
 """The place of a run's header among its entries."""

@@ -11,8 +11,9 @@ from selfie_tui.records import Severity
 from selfie_tui.tui.actions import Scope, bindings
 from selfie_tui.tui.render.flow import flow
 from selfie_tui.tui.render.styles import Piece, Pieces
+from selfie_tui.tui.runs import CONTROL, Run
 from selfie_tui.tui.views.interpret.entries import HEADER, LABEL_CELLS, Entry
-from selfie_tui.tui.views.interpret.reading_lines import CONTROL, Layout, Run, folded, highlighted, label_cells
+from selfie_tui.tui.views.interpret.reading_lines import Layout, folded, highlighted, label_cells
 from selfie_tui.tui.widgets.lines import Rows
 
 WELCOME = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from selfie_tui.records import (
     CellFinished,
@@ -28,11 +28,9 @@ from selfie_tui.records import (
     Tokenize,
 )
 from selfie_tui.results.sessions import Controlled, Read, RunBegan, RunEnded, timestamp
+from selfie_tui.tui.runs import CONTROL
+from selfie_tui.tui.screens.main import MainScreen
 from selfie_tui.tui.status import note_on
-from selfie_tui.tui.views.interpret.reading_lines import CONTROL
-
-if TYPE_CHECKING:
-    from selfie_tui.tui.screens.main import MainScreen
 
 
 def handle(screen: MainScreen, event: Event) -> None:

@@ -1,0 +1,47 @@
+"""What screens, views and pages see of the app above them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from selfie_tui.records import ModelInfo, Severity
+from selfie_tui.results.sessions import Session
+from selfie_tui.tui.render.styles import Look
+from selfie_tui.tui.terminal.wire import WireApp
+
+
+class Host(WireApp[None], inherit_bindings=False):
+    """The app as what is below it knows it."""
+
+    look: Look
+    keymap: Mapping[str, str]
+    session: Session
+
+    def tell(self, message: str, severity: Severity) -> None:
+        """Show a toast."""
+        raise NotImplementedError
+
+    def tell_session_problem(self) -> None:
+        """Say once that the session cannot be written."""
+        raise NotImplementedError
+
+    def copy_text(self, copied: str, what: str) -> None:
+        """Copy to the clipboard of the user's terminal."""
+        raise NotImplementedError
+
+    def remember(self, **changes: Any) -> None:
+        """Keep something for the next start."""
+        raise NotImplementedError
+
+    def model_ready(self, model: ModelInfo) -> None:
+        """Remember a model that could be loaded."""
+        raise NotImplementedError
+
+    def first_load_is_over(self) -> None:
+        """The first model is there, or has failed to come."""
+        raise NotImplementedError
+
+    def offer_models(self) -> None:
+        """Fill the list of models."""
+        raise NotImplementedError

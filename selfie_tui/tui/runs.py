@@ -1,0 +1,75 @@
+"""A run as the interface knows it: a request, and its readings as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from selfie_tui.records import Cell, Control, GeneratedToken, Interpretation, ModelInfo, Request, Token, layer_name
+from selfie_tui.tui.render.styles import Look
+
+State = Literal["waiting", "running", "finished", "cancelled", "failed"]
+
+CONTROL = -1
+"""The place of the no-injection control among a run's readings, as in `records.Growing`."""
+
+
+@dataclass
+class Run:
+    """A request and what has come of it; `number` is its job's."""
+
+    number: int
+    model: str
+    request: Request
+    sources: Mapping[int, Token]
+    state: State = "waiting"
+    note: str = ""
+    seconds: float = 0.0
+    control: Control | None = None
+    growing: dict[int, str] = field(default_factory=dict)
+    readings: dict[int, Interpretation] = field(default_factory=dict)
+    info: ModelInfo | None = None
+
+    def cell(self, index: int) -> Cell:
+        """The cell of a reading."""
+        return self.request.cells[index]
+
+    def label(self, index: int, look: Look, *, close: bool = False) -> str:
+        """`L5 · 8 of`: the cell of a reading, in words, or `L5·8 of` when `close`; `control` for the control."""
+        if index == CONTROL:
+            return "control"
+        cell = self.cell(index)
+        token = self.sources.get(cell.position)
+        shown = look.prose(token.text).strip() or look.visible(token.text) if token else ""
+        return f"{layer_name(cell.layer)}{'·' if close else ' · '}{cell.position} {shown}".rstrip()
+
+    def said(self, index: int) -> str:
+        """The text of a reading so far, or of the control; unsafe to print as is."""
+        if index == CONTROL:
+            return self.control.text if self.control else self.growing.get(index, "")
+        reading = self.readings.get(index)
+        return reading.text if reading else self.growing.get(index, "")
+
+    def tokens(self, index: int) -> tuple[GeneratedToken, ...]:
+        """The generated tokens of a finished reading or control; none while it grows."""
+        if index == CONTROL:
+            return self.control.tokens if self.control else ()
+        return self.readings[index].tokens if index in self.readings else ()
+
+    def finished(self, index: int) -> bool:
+        """Whether a reading will not change any more."""
+        return self.control is not None if index == CONTROL else index in self.readings
+
+    def told(self) -> str:
+        """How the run stands, in a few words."""
+        done, all = len(self.readings), len(self.request.cells)
+        if self.state == "finished":
+            return f"{all} {_readings(all)} · {self.seconds:.1f} s"
+        if self.state == "running":
+            return f"{done} of {all}"
+        return {"waiting": "waiting", "cancelled": f"cancelled · {done} of {all}", "failed": "failed"}[self.state]
+
+
+def _readings(count: int) -> str:
+    return "reading" if count == 1 else "readings"
