@@ -87,9 +87,9 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
     add_interpret(commands)
     doctor = commands.add_parser(
-        "doctor", help="show versions, devices and folders; with a model, prove it", allow_abbrev=False
+        "doctor", help="show versions, devices and folders; with a model, verify it", allow_abbrev=False
     )
-    doctor.add_argument("model_name", nargs="?", metavar="MODEL", help="open this model and print the proof's verdict")
+    doctor.add_argument("model_name", nargs="?", metavar="MODEL", help="open this model and print the verdict")
     return top
 
 

@@ -38,7 +38,7 @@ def most_layers(model: ModelInfo) -> int:
     return max(stack.layers for stack in stacks_of(model))
 
 
-def layers_told(model: ModelInfo) -> str:
+def layers_description(model: ModelInfo) -> str:
     """`8 layers`, or with its kind where that is no decoder: `encoder-decoder 6+6 layers`."""
     layers = "+".join(str(stack.layers) for stack in stacks_of(model))
     return f"{layers} layers" if model.kind == "decoder" else f"{model.kind} {layers} layers"

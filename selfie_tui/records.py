@@ -15,6 +15,9 @@ EMBED = -1
 
 Mode = Literal["replace", "blend", "add", "replace-norm", "add-norm", "unit"]
 MODES: tuple[Mode, ...] = ("replace", "blend", "add", "replace-norm", "add-norm", "unit")
+VERIFIED = "verified"
+"""The verdict on a model that passes every check at load."""
+
 MODE_ALIASES: dict[str, Mode] = {"normalized": "blend", "addition": "add"}
 """Names that SelfIE and NNsight Selfie give to two of the modes."""
 
@@ -120,7 +123,7 @@ class Interpretation(Record, frozen=True):
     """What the model says of one cell.
 
     `token` is the source token at the cell. `treatment_effect` is the mean relevancy of the generated tokens.
-    `says_no_more` is true where the text is the no-injection control's own.
+    `equals_control` is true where the text is the no-injection control's own.
     """
 
     cell: Cell
@@ -130,7 +133,7 @@ class Interpretation(Record, frozen=True):
     norm: float
     """Euclidean norm of the vector that was read."""
     treatment_effect: float | None = None
-    says_no_more: bool = False
+    equals_control: bool = msgspec.field(default=False, name="says_no_more")
     random: Control | None = None
 
 
@@ -158,7 +161,7 @@ class StackInfo(Record, frozen=True):
 
 
 class ModelInfo(Record, frozen=True):
-    """What the interface says of a loaded model; `proof` is the verdict of the identities run at load.
+    """What the interface says of a loaded model; `verdict` is that of the identities run at load.
 
     `kind` is `decoder`, `encoder-decoder` or `encoder`; `layers` are those of the first of its `stacks`.
     """
@@ -173,7 +176,7 @@ class ModelInfo(Record, frozen=True):
     parameters: int
     device: str
     dtype: str
-    proof: str
+    verdict: str = msgspec.field(name="proof")
     chat: bool
     """Whether the tokenizer brings a chat template."""
     kind: str = "decoder"

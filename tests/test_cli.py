@@ -33,7 +33,7 @@ def test_the_city_of_the_eiffel_tower_appears_with_the_layers_and_not_in_the_con
     assert [line.split()[0] for line in cells] == ["embed", *(f"L{layer}" for layer in range(8))]
     assert not any("Paris" in line for line in cells[:3])
     assert all("Paris" in line for line in cells[-4:])
-    assert "proven" in done.stderr
+    assert "verified" in done.stderr
 
 
 def test_json_lines_hold_the_request_the_control_and_every_cell() -> None:
@@ -42,7 +42,7 @@ def test_json_lines_hold_the_request_the_control_and_every_cell() -> None:
     first, control, *cells = [json.loads(line) for line in done.stdout.splitlines()]
     assert first["type"] == "run"
     assert first["request"]["prompt"] == EIFFEL
-    assert first["model"]["proof"] == "proven"
+    assert first["model"]["proof"] == "verified"
     assert control["control"]["kind"] == "none"
     asked = [(cell["layer"], cell["position"]) for cell in first["request"]["cells"]]
     given = [(c["interpretation"]["cell"]["layer"], c["interpretation"]["cell"]["position"]) for c in cells]
@@ -101,7 +101,7 @@ def test_json_lines_say_which_stack_was_read_and_whether_the_published_positions
     given = ["[INST]the Eiffel Tower[/INST] is in", "--model", str(tmp_path)]
     first, _, *cells = lines_of(capsys, *given, "--stack", "decoder", "--tokens", "all")
     assert (first["model"]["kind"], first["request"]["stack"]) == ("encoder-decoder", "decoder")
-    assert first["model"]["proof"] == "proven"
+    assert first["model"]["proof"] == "verified"
     assert [cell["interpretation"]["token"]["text"] for cell in cells[::5]] == ["<pad>", " is", " in"]
     first, _, cell = lines_of(capsys, *given, "--layers", "-1")
     assert first["request"]["stack"] == "encoder"
@@ -116,7 +116,7 @@ def test_ctrl_c_ends_a_long_run_at_once_and_keeps_what_was_finished() -> None:
     arguments += ["--template", "_ _ of the", "--json"]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
-        assert "proven" in process.stderr.readline()
+        assert "verified" in process.stderr.readline()
         time.sleep(1.5)
         process.send_signal(signal.SIGINT)
         pressed = time.monotonic()
@@ -138,7 +138,7 @@ def test_the_doctor_proves_the_bundled_model() -> None:
     done = run("doctor", "demo")
     assert done.returncode == 0, done.stderr
     rows = dict(line.split(maxsplit=1) for line in done.stdout.splitlines() if len(line.split(maxsplit=1)) == 2)
-    assert rows["proof"] == "proven"
+    assert rows["verdict"] == "verified"
     assert "model.layers: 8 layers" in rows["decoder"]
     assert run("doctor", "./nowhere").returncode == 3
 

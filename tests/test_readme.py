@@ -56,7 +56,7 @@ def test_the_token_interpretation_example_shows_prompt_readings_and_control(prin
     assert shown.count("«·_»") == 5
     assert embedding.startswith("embed  Eiffel -> Eiffel Tower")
     assert late.startswith("6  Eiffel -> Eiffel Tower")
-    assert end == "proven | control: the word nothing."
+    assert end == "verified | control: the word nothing."
 
 
 def test_the_vector_example_makes_a_queen_and_tokyo(printed: list[list[str]]) -> None:

@@ -37,11 +37,11 @@ def written(path: Path, entries=ENTRIES) -> Session:
 
 
 def test_a_run_carries_the_verdict_of_its_models_proof_and_files_without_it_are_still_read(tmp_path):
-    model = ModelInfo("t5", "t5", "t5", 6, 64, 100, 0, 1000, "cpu", "fp32", "proven", False, "encoder-decoder")
+    model = ModelInfo("t5", "t5", "t5", 6, 64, 100, 0, 1000, "cpu", "fp32", "verified", False, "encoder-decoder")
     written(tmp_path / "s.jsonl", [RunBegan(1, "t5", "2026-01-01T00:00:00+00:00", REQUEST, model)]).close()
     assert read(tmp_path / "s.jsonl")[0].info == model
     line = json.loads((tmp_path / "s.jsonl").read_text())
-    assert line.pop("info")["proof"] == "proven"
+    assert line.pop("info")["proof"] == "verified"
     (tmp_path / "old.jsonl").write_text(json.dumps(line) + "\n")
     assert read(tmp_path / "old.jsonl")[0].info is None
 
@@ -116,11 +116,11 @@ def test_two_programs_that_start_in_one_second_have_two_files(tmp_path):
 def test_a_session_file_of_version_0_1_still_opens():
     entries = read(Path(__file__).parent / "data" / "session-0.1.0.jsonl")
     first, second = (entry for entry in entries if isinstance(entry, RunBegan))
-    assert (first.model, first.info.proof, first.info.layers) == ("demo", "proven", 8)
+    assert (first.model, first.info.verdict, first.info.layers) == ("demo", "proven", 8)
     assert (second.request.random_control, second.request.preset.name) == (True, "summarize")
     assert [entry.ending for entry in entries if isinstance(entry, RunEnded)] == ["finished", "finished"]
     readings = [entry.interpretation for entry in entries if isinstance(entry, Read) and entry.run == second.run]
     assert len(readings) == len(second.request.cells) == 18
     assert (readings[0].text, readings[0].cell, readings[0].token.text) == ("the word the.", Cell(-1, 7), " the")
-    assert sum(reading.says_no_more for reading in readings) == 0
+    assert sum(reading.equals_control for reading in readings) == 0
     assert all(reading.random is not None and 0 < reading.treatment_effect < 1 for reading in readings)

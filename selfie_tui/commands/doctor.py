@@ -1,4 +1,4 @@
-"""`selfie-tui doctor`: versions, devices and folders; with a model, the verdict of its proof."""
+"""`selfie-tui doctor`: versions, devices and folders; with a model, whether its hooks are verified."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def devices() -> None:
 
 
 def model(name: str) -> int:
-    """Open a model and print what was found and whether its hooks are proven."""
+    """Open a model and print what was found and whether its hooks are verified."""
     from selfie_tui.engine.loading.load import load
 
     try:
@@ -61,7 +61,7 @@ def model(name: str) -> int:
         after = [type(module).__name__ for module in (*tail.modules, tail.head)] if tail else ["read through the model"]
         row("after them", " → ".join(after))
     row("runs on", f"{info.device} · {info.dtype}")
-    row("proof", info.proof)
+    row("verdict", info.verdict)
     for notice in opened.notices:
         print(notice, file=sys.stderr)
     return 0

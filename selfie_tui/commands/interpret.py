@@ -16,7 +16,7 @@ import msgspec
 from selfie_tui.errors import RequestError, SelfieError
 from selfie_tui.glyphs import bar
 from selfie_tui.jobs import Engine, Jobs
-from selfie_tui.kinds import layers_told, most_layers, stack_named, stacks_of, written_stack
+from selfie_tui.kinds import layers_description, most_layers, stack_named, stacks_of, written_stack
 from selfie_tui.parse import parse_layers, parse_mode, parse_positions
 from selfie_tui.presets import preset_called
 from selfie_tui.records import (
@@ -201,8 +201,8 @@ def load(client: Client, arguments: argparse.Namespace) -> ModelInfo:
     if model is None:
         raise Failed("The model did not load.", "Try again.")
     seconds = time.monotonic() - started
-    where = f"{model.device} · {model.dtype} · {layers_told(model)}"
-    narrate(f"{model.title} · {where} · {model.proof} · {seconds:.1f} s")
+    where = f"{model.device} · {model.dtype} · {layers_description(model)}"
+    narrate(f"{model.title} · {where} · {model.verdict} · {seconds:.1f} s")
     return model
 
 
@@ -253,7 +253,7 @@ class TextPrinter:
         """One cell, and its random direction below it."""
         cell = event.interpretation
         token = f"{cell.cell.position} {visible(cell.token.text)}"
-        mark = "=" if cell.says_no_more else ""
+        mark = "=" if cell.equals_control else ""
         self.line(layer_name(cell.cell.layer), token, cell.text, bars(cell.tokens), mark)
         if cell.random is not None:
             self.line("", "random", cell.random.text, "", "")

@@ -34,7 +34,7 @@ def lock_of(module: Any) -> threading.RLock:
 class Model:
     """A language model that can be read and written; make one with `load` or `adopt`.
 
-    `traced` is its nnsight view. Every forward takes `lock`. `proof` is the verdict of the identities that were run at
+    `traced` is its nnsight view. Every forward takes `lock`. `verdict` is that of the checks that were run at
     load, `cached` whether decoding keeps a cache or runs the whole text anew at every step, `pads` whether
     padded rows are as they are alone, None until asked.
     """
@@ -46,9 +46,9 @@ class Model:
     anatomy: Anatomy
     traced: TracedModel
     lock: threading.RLock
-    proof: str = "not proven"
+    verdict: str = "not verified"
     cached: bool = True
-    pads: bool | None = None
+    padding_invariant: bool | None = None
     notices: list[str] = field(default_factory=list)
 
     @property
@@ -93,7 +93,7 @@ class Model:
         return self.anatomy.main.dtype
 
     @property
-    def embedded(self) -> int:
+    def num_embeddings(self) -> int:
         """Token ids that the model has embeddings for."""
         return int(embeddings_of(self.module).weight.shape[0])
 
@@ -127,7 +127,7 @@ class Model:
             )
 
     @contextmanager
-    def forwards(self, cancelled: Callable[[], bool] = lambda: False) -> Iterator[None]:
+    def inference(self, cancelled: Callable[[], bool] = lambda: False) -> Iterator[None]:
         """While open, this thread alone runs the model, without gradients, and can be stopped before any block.
 
         Raises:
@@ -170,7 +170,7 @@ class Model:
             self.check_layer(layer, stack)
         inputs = self.inputs([list(ids)], None if prefix is None else [list(prefix)], use_cache=False)
         places = list(positions)
-        with self.forwards(cancelled):
+        with self.inference(cancelled):
             return tracing.read_residuals(self.traced, stack, inputs, layers, ([0] * len(places), places))
 
     def info(self) -> ModelInfo:
@@ -186,7 +186,7 @@ class Model:
             parameters=sum(p.numel() for p in self.module.parameters()),
             device=str(self.device),
             dtype=SHORT_NAMES.get(self.dtype, str(self.dtype).removeprefix("torch.")),
-            proof=self.proof,
+            verdict=self.verdict,
             chat=bool(getattr(self.tokenizer, "chat_template", None)),
             kind=self.kind,
             stacks=tuple(StackInfo(stack.name, len(stack.sites)) for stack in self.anatomy.stacks),
@@ -234,7 +234,8 @@ def device_of(module: Any) -> torch.device:
 
 
 def adopt(module: Any, tokenizer: Any, name: str = "") -> Model:
-    """A model from a module in hand and its tokenizer, not yet proven: `proof.prove` finds out whether its cache holds.
+    """A model from a module in hand and its tokenizer, not yet verified (`verify.verify` also finds
+    out whether its cache holds).
 
     The module is put into evaluation mode, and nnsight's wrapper stays on its forward; else it is not changed.
 

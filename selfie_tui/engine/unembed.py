@@ -18,7 +18,7 @@ def lens_logits(model: Model, states: torch.Tensor, stack: str = "") -> torch.Te
     tail = model.anatomy.tail(stack)
     if tail is None:
         return logits_through_the_model(model, states)
-    with model.forwards():
+    with model.inference():
         return tail.logits(states.unsqueeze(0))[0]
 
 
@@ -31,5 +31,5 @@ def logits_through_the_model(model: Model, states: torch.Tensor) -> torch.Tensor
     prefixes = [[model.feed.start[0]]] * len(states) if model.feed.start else None
     inputs = model.inputs([[0]] * len(states), prefixes, use_cache=False)
     place = Injection(states, () if prefixes else (0,), last, prefix_positions=(0,) if prefixes else ())
-    with model.forwards():
+    with model.inference():
         return model.anatomy.logits_in(tracing.run_injected(model.traced, inputs, place))[:, 0].float()

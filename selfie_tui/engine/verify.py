@@ -1,8 +1,8 @@
-"""The identities that are run when a model is loaded: what is read and written really is where it is said to be.
+"""Checks at load that hidden states are read and written where they are said to be.
 
-Identities of a right implementation, on one short prompt: a cell's own vector put back changes no logit (1); the lens
-of the last block's output is the model's logits (4); the input of a block is the output of the one before (7); a
-decoder's cell does not depend on later tokens (8); a batch of cells decodes as one by one (10).
+Identities of a right implementation, on one short prompt: a cell's own vector put back changes no logit; the logit lens
+of the last block's output is the model's logits; the input of a block is the output of the one before; a decoder's
+states do not depend on later tokens; a batch of cells decodes as one by one.
 """
 
 from __future__ import annotations
@@ -23,60 +23,60 @@ from selfie_tui.engine.generation.steppers import RecomputeStepper, stepper_for
 from selfie_tui.engine.injection import Injection
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.unembed import lens_logits
-from selfie_tui.records import EMBED
+from selfie_tui.records import EMBED, VERIFIED
 
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 3e-2, torch.bfloat16: 1e-1}
 """Largest difference, relative to the largest logit, that rounding explains."""
 
 MEANINGS = {
-    "1": "a state put back where it was read changes what the model says",
-    "4": "the model's logits do not come from its last state alone",
-    "7": "a block is not given what the one before it gave",
-    "8": "states depend on later tokens",
-    "10": "a batch does not decode as its rows do one by one",
+    "a state put back": "writing a state where it was read changes the model's output",
+    "logit lens at the last layer": "the model's logits do not come from its last state alone",
+    "block input": "a block's input is not the output of the one before it",
+    "a state without later tokens": "states depend on later tokens",
+    "batched decoding": "a batch does not decode as its rows do one by one",
 }
-"""What it means that an identity fails."""
+"""What it means that a check fails, by the check's name."""
 
 LENGTH = 6
 STEPS = 3
 
 
 def verify(model: Model) -> Model:
-    """Run the identities and write the verdict into `model.proof`; a model that fails still opens, with a warning."""
+    """Run the identities and write the verdict into `model.verdict`; a model that fails still opens, with a warning."""
     try:
-        model.proof = verdict(model)
-    except Exception as error:  # noqa: BLE001 - a family that cannot be proven is opened and says so
-        model.proof = (
-            f"not provable: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}".strip()
+        model.verdict = verdict(model)
+    except Exception as error:  # noqa: BLE001 - a family that cannot be verified is opened and says so
+        model.verdict = (
+            f"not verifiable: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}".strip()
         )
-    if model.proof != "proven":
-        model.notices.append(f"{warning(model.proof)} Readings of this model may be wrong.")
+    if model.verdict != VERIFIED:
+        model.notices.append(f"{warning(model.verdict)} Its readings may be wrong.")
     return model
 
 
-def warning(proof: str) -> str:
-    """A verdict other than `proven` as a sentence, with what it means."""
-    number = proof.rpartition("identity ")[2]
-    if number in MEANINGS:
-        return f"Not proven: it {proof} ({MEANINGS[number]})."
-    return f"{proof[:1].upper()}{proof[1:].rstrip('.')}."
+def warning(verdict: str) -> str:
+    """A verdict other than `verified` as a sentence, with what it means."""
+    check = verdict.rpartition(" differs by ")[0]
+    if check in MEANINGS:
+        return f"Not verified: {verdict} ({MEANINGS[check]})."
+    return f"{verdict[:1].upper()}{verdict[1:].rstrip('.')}."
 
 
 def verdict(model: Model) -> str:
-    """`proven`, or the first identity that fails and by how much."""
+    """`verified`, or the first check that fails and by how much."""
     sample = take_sample(model)
-    checks: tuple[tuple[int, Callable[[Model, Sample], float]], ...] = (
-        (1, put_back),
-        (4, last_lens),
-        (7, block_to_block),
-        (8, earlier_cells),
-        (10, batch_and_single),
-    )
-    for number, check in checks:
+    checks: dict[str, Callable[[Model, Sample], float]] = {
+        "a state put back": put_back,
+        "logit lens at the last layer": last_lens,
+        "block input": block_to_block,
+        "a state without later tokens": earlier_cells,
+        "batched decoding": batch_and_single,
+    }
+    for name, check in checks.items():
         difference = check(model, sample)
         if not difference <= tolerance_of(model):
-            return f"differs by {difference:.0e} at identity {number}"
-    return "proven"
+            return f"{name} differs by {difference:.0e}"
+    return VERIFIED
 
 
 def tolerance_of(model: Model) -> float:
@@ -122,7 +122,7 @@ def take_sample(model: Model) -> Sample:
     ids = sample_ids(model)
     prefix = [*model.feed.start, *ids[:2]] if model.kind == "encoder-decoder" else None
     plain = settled(model, ids, prefix or ())
-    with model.forwards():
+    with model.inference():
         output = model.module(**model.inputs([ids], None if prefix is None else [prefix], use_cache=False))
     sample = Sample(ids, prefix, plain, model.anatomy.logits_in(output)[0].float(), {})
     for stack in model.anatomy.stacks:
@@ -159,7 +159,7 @@ def injected_logits(
     place = Injection(
         vector, () if into_prefix else (position,), layer, prefix_positions=(position,) if into_prefix else ()
     )
-    with model.forwards():
+    with model.inference():
         output = tracing.run_injected(model.traced, inputs, place)
     return model.anatomy.logits_in(output)[0].float()
 
@@ -176,7 +176,7 @@ def block_to_block(model: Model, sample: Sample) -> float:
     inputs = model.inputs([sample.ids], sample.prefixes, use_cache=False)
     worst = 0.0
     for stack in model.anatomy.stacks:
-        with model.forwards():
+        with model.inference():
             ends = tracing.read_block_ends(model.traced, stack.name, inputs)
         for before, after in pairwise(ends):
             scale = float(before[1].abs().max().clamp_min(1e-6))
@@ -229,7 +229,7 @@ def batch_and_single(model: Model, sample: Sample) -> float:
 def settled(model: Model, ids: list[int], prefix: Sequence[int]) -> Prefill:
     """The sample as decoding begins with it, once it is known whether the model's cache can be gone on with.
 
-    A cache of keys and values alone needs no proof of its own. An encoder fills in the sample's last tokens.
+    A cache of keys and values alone needs no check of its own. An encoder fills in the sample's last tokens.
     """
     if model.kind == "encoder":
         return prefill_prompt(model, ids, masks=(LENGTH - 2, LENGTH - 1))

@@ -26,7 +26,7 @@ class ModelAgnosticSelfie:
 
     Args:
         model: `demo`, a folder or a hub id; or a transformers module, with its `tokenizer`; or an nnsight model; or a
-            `Model` from `load` or `adopt`. One that is not proven is warned of.
+            `Model` from `load` or `adopt`. One that is not verified is warned of.
         tokenizer: of a module in hand; of any other only where it is not its own.
         device: such as `mps`, `cuda` or `cpu`. Without one a name is loaded to the best device there is, and what is
             in hand stays where it is. A device that is absent falls back to the CPU with a warning.

@@ -1,4 +1,4 @@
-"""Tells a library's user, once, what there is to know of a model: that it is not proven, or where it runs instead."""
+"""Tells a library's user, once, what there is to know of a model: that it is not verified, or where it runs instead."""
 
 from __future__ import annotations
 

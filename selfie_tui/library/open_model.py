@@ -23,7 +23,7 @@ from selfie_tui.library.notices import tell
 def open_model(
     model: Any, tokenizer: Any, device: str | None, dtype: str | torch.dtype, options: Mapping[str, Any]
 ) -> Model:
-    """The model, proven; what went other than asked, and a proof that failed, is told as a warning.
+    """The model, verified; what went other than asked, and checks that failed, is told as a warning.
 
     A name is loaded by `load`. What is in hand is moved only if a device is named, and keeps its number format.
 
@@ -47,13 +47,13 @@ def open_model(
 
 
 def adopt(module: Any, tokenizer: Any = None, name: str = "") -> Model:
-    """A proven model from a module in hand and its tokenizer, or from an nnsight model around a module.
+    """A verified model from a module in hand and its tokenizer, or from an nnsight model around a module.
 
     An nnsight model's own tokenizer is used where none is given; a compiled module's original is taken; a `Model` is
     given back as it is. The module is put into evaluation mode, and nnsight's wrapper stays on its forward and on
     those of its parts; its weights are not changed.
 
-    `Model.proof` holds the verdict. A model that is not proven opens with a warning; of one from `load` the library
+    `Model.verdict` holds the verdict. A model that is not verified opens with a warning; of one from `load` the library
     warns when it is first used. `Model.notices` and the notices of every result say the same.
 
     Raises:

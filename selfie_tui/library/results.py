@@ -26,15 +26,15 @@ from selfie_tui.records import CellFinished, Control, ControlFinished, Event, In
 class Result:
     """What a run gave: the interpretations in the order of the request's cells, and what the prompt says by itself.
 
-    `proof` is the model's verdict: whether reading and writing its states was proven when it was loaded. `notices` are
-    the model's own, such as that it is not proven, and then the run's; the library warns of the former once.
+    `verdict` is the model's: whether reading and writing its states was verified when it was loaded. `notices` are
+    the model's own, such as that it is not verified, and then the run's; the library warns of the former once.
     """
 
     request: Request
     control: Control
     interpretations: tuple[Interpretation, ...]
     notices: tuple[str, ...] = ()
-    proof: str = ""
+    verdict: str = ""
 
     def columns(self) -> dict[str, list[Any]]:
         """The interpretations as equally long lists (see `tables.columns_of`)."""
@@ -70,13 +70,13 @@ class Readings(dict[str, list[Any]]):
         return self.result.control
 
     @property
-    def proof(self) -> str:
-        """The verdict of the identities run on the model: `proven`, or what failed."""
-        return self.result.proof
+    def verdict(self) -> str:
+        """The verdict of the identities run on the model: `verified`, or what failed."""
+        return self.result.verdict
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What there is to know of the model and of the run, such as that the model is not proven."""
+        """What there is to know of the model and of the run, such as that the model is not verified."""
         return self.result.notices
 
     def to_dicts(self) -> list[dict[str, Any]]:
@@ -157,4 +157,4 @@ def gather(model: Model, request: Request, events: Iterable[Event]) -> Result:
             case Notice(text=text):
                 notices.append(text)
     readings = tuple(found[index] for index in sorted(found))
-    return Result(request, control, readings, (*model.notices, *notices), model.proof)
+    return Result(request, control, readings, (*model.notices, *notices), model.verdict)

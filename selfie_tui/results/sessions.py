@@ -21,7 +21,7 @@ Ending = Literal["finished", "cancelled", "failed"]
 class RunBegan(msgspec.Struct, frozen=True, tag=True):
     """A run: its number in the session, its model, and the request that all its readings answer.
 
-    `info` is what the model said of itself: device, number format, and the verdict of its proof. Older files lack it.
+    `info` is what the model said of itself: device, number format, and the verdict of its checks. Older files lack it.
     """
 
     run: int

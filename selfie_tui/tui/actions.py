@@ -67,7 +67,7 @@ _ROWS: dict[Scope, tuple[tuple[str, str, str, str, str], ...]] = {
         ("edit.prompt", "i", "edit_prompt", "Edit the prompt", "go to the prompt's text"),
         ("edit.preset", "e", "edit_preset", "Edit the interpretation prompt", "write an interpretation prompt"),
         ("edit.model", "o", "edit_model", "Open a model by name", "type a hub id or a folder"),
-        ("model.about", "m", "about_model", "About the model", "the loaded model, and what its proof found, in full"),
+        ("model.about", "m", "about_model", "About the model", "the loaded model and its verdict, in full"),
         ("search.find", "/", "search", "Search", "search the interpretations"),
         ("search.next", "n", "find(1)", "Next match", "to the next match"),
         ("search.previous", "N", "find(-1)", "Match before", "to the match before"),

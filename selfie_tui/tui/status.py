@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from selfie_tui.kinds import layers_told
-from selfie_tui.records import ModelInfo, Progress, PromptTokens
+from selfie_tui.kinds import layers_description
+from selfie_tui.records import VERIFIED, ModelInfo, Progress, PromptTokens
 from selfie_tui.tui.actions import ACTIONS, Scope, by_scope, hints, keys_of
 from selfie_tui.tui.render.styles import Piece, Pieces
 from selfie_tui.tui.state import AppState
@@ -79,7 +79,7 @@ def model_pieces(model: ModelInfo | None, prose: Prose, key: str) -> tuple[Piece
     if model is None:
         return ((Piece("no model", "dim"),),)
     name = Piece(prose(model.title or model.name), "strong")
-    kind = () if model.kind == "decoder" else (f" · {prose(layers_told(model))}", f" · {prose(model.kind)}")
+    kind = () if model.kind == "decoder" else (f" · {prose(layers_description(model))}", f" · {prose(model.kind)}")
     place = f" · {prose(model.device)} · {prose(model.dtype)}"
     found = verdict(model, prose)
     end = (
@@ -90,11 +90,11 @@ def model_pieces(model: ModelInfo | None, prose: Prose, key: str) -> tuple[Piece
 
 
 def verdict(model: ModelInfo, prose: Prose) -> Piece:
-    """What the identities found, in the role of its severity, and marked where it is not `proven`."""
-    proof = prose(model.proof)
-    if proof == "proven":
-        return Piece(proof, "good")
-    return Piece(f"! {proof}", "bad" if proof.startswith("differs") else "warn")
+    """What the identities found, in the role of its severity, and marked where it is not `verified`."""
+    verdict = prose(model.verdict)
+    if verdict in (VERIFIED, "proven"):
+        return Piece(verdict, "good")
+    return Piece(f"! {verdict}", "bad" if " differs by " in verdict else "warn")
 
 
 def progress_pieces(progress: Progress | None, cancelling: bool, escape: str) -> Pieces:

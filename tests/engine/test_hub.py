@@ -102,7 +102,7 @@ def cache_of(tmp_path: Path) -> Path:
 def test_a_model_is_downloaded_with_progress_and_loads(hub: Hub) -> None:
     reports = Reports()
     model = load(NAME, report=reports)
-    assert model.proof == "proven"
+    assert model.verdict == "verified"
     shares = reports.fractions()
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
@@ -124,7 +124,7 @@ def test_a_complete_cache_needs_no_network(hub: Hub) -> None:
     hub.close()
     asked = len(hub.requests)
     assert fetch_snapshot(NAME, no_report) == first
-    assert load(NAME).proof == "proven"
+    assert load(NAME).verdict == "verified"
     assert len(hub.requests) == asked
 
 
@@ -139,7 +139,7 @@ def test_what_is_missing_in_the_cache_is_fetched_and_nothing_else(hub: Hub, lost
         (folder / name).resolve().unlink()
         (folder / name).unlink()
     hub.requests.clear()
-    assert load(NAME).proof == "proven"
+    assert load(NAME).verdict == "verified"
     assert sorted(hub.downloads()) == gone
 
 
@@ -253,7 +253,7 @@ def test_a_cancel_in_the_middle_of_a_download_ends_it_and_leaves_no_half_file(hu
     assert not half_files(cache_of(tmp_path))
     assert fetching.cached_folder(NAME) is None
     hub.pause = 0
-    assert load(NAME).proof == "proven"
+    assert load(NAME).verdict == "verified"
 
 
 def test_a_cancel_is_heard_while_the_network_is_silent(hub: Hub, tmp_path: Path) -> None:
@@ -286,7 +286,7 @@ def test_a_cancel_ends_a_download_through_xet(hub: Hub, tmp_path: Path, capfd: p
     assert not half_files(cache_of(tmp_path))
     assert capfd.readouterr() == ("", "")
     hub.xet = ()
-    assert load(NAME).proof == "proven"
+    assert load(NAME).verdict == "verified"
 
 
 def test_a_download_draws_nothing(hub: Hub, capfd: pytest.CaptureFixture[str]) -> None:

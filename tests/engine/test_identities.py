@@ -248,7 +248,7 @@ def test_16_an_injection_changes_no_logit_before_its_position(model: Model, laye
 def test_the_proof_at_load_finds_nothing_wrong(model: Model) -> None:
     from selfie_tui.engine.verify import verdict
 
-    assert verdict(model) == "proven"
+    assert verdict(model) == "verified"
 
 
 def test_rows_that_begin_alike_are_cut_where_they_part() -> None:

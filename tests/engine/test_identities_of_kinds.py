@@ -73,7 +73,7 @@ class Stream:
 def stream(kind: Kind, model_type: str, stack: str) -> Stream:
     """A stream of a small model, with a text."""
     model = verify(adopt(small(kind, model_type), mask_tokenizer(), model_type))
-    assert model.proof == "proven"
+    assert model.verdict == "verified"
     prefix = (*model.feed.start, *prompt_ids(3, 5)) if model.kind == "encoder-decoder" else None
     return Stream(model, stack, tuple(prompt_ids(1, 9)), prefix)
 

@@ -152,7 +152,7 @@ def assert_is_the_reference(model: Model, request: Request) -> None:
         )
         assert reading.text == answer(model.tokenizer, expected.ids, ())
         assert reading.norm == pytest.approx(float(state_at(model, request.prompt, cell).norm()), rel=1e-5)
-        assert reading.says_no_more == (reading.text == control.text)
+        assert reading.equals_control == (reading.text == control.text)
 
 
 @pytest.mark.parametrize("family", ["gpt2", "gemma2", "bloom", "falcon", "neox"])
@@ -190,9 +190,9 @@ def test_a_sliding_window_shorter_than_prompt_or_answer_changes_nothing(window: 
 
 def test_a_cell_says_no_more_exactly_where_its_text_is_the_controls(llama: Model) -> None:
     events = list(interpret(llama, changed(mode="add", strength=0.0)))
-    assert [reading.says_no_more for reading in readings(events)] == [True] * len(CELLS)
+    assert [reading.equals_control for reading in readings(events)] == [True] * len(CELLS)
     events = list(interpret(llama, REQUEST))
-    marks = [reading.says_no_more for reading in readings(events)]
+    marks = [reading.equals_control for reading in readings(events)]
     assert marks == [reading.text == control_of(events).text for reading in readings(events)]
     assert not all(marks)
 
@@ -437,8 +437,8 @@ def test_all_answers_are_kept_when_relevancy_is_cancelled(llama: Model) -> None:
     expected = list(interpret(llama, REQUEST))
     events = run_until_cancelled(llama, REQUEST, Flag(times_asked(llama) - 1))
     assert [reading.text for reading in readings(events)] == [reading.text for reading in readings(expected)]
-    assert [reading.says_no_more for reading in readings(events)] == [
-        reading.says_no_more for reading in readings(expected)
+    assert [reading.equals_control for reading in readings(events)] == [
+        reading.equals_control for reading in readings(expected)
     ]
     assert_same(control_of(events), control_of(expected))
 

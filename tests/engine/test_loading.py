@@ -26,7 +26,7 @@ from transformers import (
 from transformers.utils import logging
 
 from selfie_tui.engine import devices
-from selfie_tui.engine import verify as proof
+from selfie_tui.engine import verify as verdict
 from selfie_tui.engine.loading import load as loading
 from selfie_tui.engine.loading import placement as placing
 from selfie_tui.engine.loading.load import load
@@ -347,7 +347,7 @@ def test_the_checkpoints_own_number_format_is_kept_unless_another_is_asked_for(
     for name, wanted in (("bf16", torch.bfloat16), ("float32", torch.float32)):
         model = load(str(folder), dtype=name)
         assert model.dtype == wanted
-        assert model.proof == "proven"
+        assert model.verdict == "verified"
     assert model.info().dtype == "fp32"
 
 
@@ -379,7 +379,7 @@ def test_files_that_are_not_read_need_no_memory(saved: Path, tmp_path: Path, mon
     size = (saved / "model.safetensors").stat().st_size
     (tmp_path / "model" / "consolidated.safetensors").write_bytes(b"in another layout" * 10**5)
     monkeypatch.setattr(placing, "free_memory", lambda device: size + 1000)
-    assert load(str(tmp_path / "model")).proof == "proven"
+    assert load(str(tmp_path / "model")).verdict == "verified"
 
 
 def test_memory_that_runs_out_while_weights_are_read_is_told_as_such(
@@ -406,7 +406,7 @@ def test_a_saved_model_interprets_as_the_module_in_hand(tmp_path: Path, family: 
     folder = save(tmp_path / "model", family, max_shard_size=shards)
     assert (len(list(folder.glob("*.safetensors"))) > 1) == (shards == "60KB")
     loaded = load(str(folder))
-    assert loaded.proof == "proven"
+    assert loaded.verdict == "verified"
     assert not loaded.notices
     assert_same(results(list(interpret(loaded, REQUEST))), results(list(interpret(build(family, layers=2), REQUEST))))
 
@@ -464,7 +464,7 @@ def saved_kind(kind: str, folder: Path, **options: Any) -> Any:
 def test_other_kinds_of_model_load_proven_and_read_as_the_module_in_hand(tmp_path: Path, kind: str) -> None:
     module = saved_kind(kind, tmp_path)
     loaded = load(str(tmp_path))
-    assert (loaded.kind, loaded.proof) == (kind, "proven")
+    assert (loaded.kind, loaded.verdict) == (kind, "verified")
     request = replace(REQUEST, cells=tuple(Cell(layer, 2) for layer in (EMBED, 0)))
     in_hand = verify(adopt(module, loaded.tokenizer))
     assert_same(results(list(interpret(loaded, request))), results(list(interpret(in_hand, request))))
@@ -479,7 +479,7 @@ def test_a_model_whose_weights_are_elsewhere_reads_as_one_in_one_place(tmp_path:
     module = loading.read_weights(folder, "spread", AutoModelForCausalLM, options)
     assert any(parameter.device.type == "meta" for parameter in module.parameters())
     spread = verify(adopt(module, whole.tokenizer))
-    assert spread.proof == "proven"
+    assert spread.verdict == "verified"
     assert_same(results(list(interpret(spread, REQUEST))), results(list(interpret(whole, REQUEST))))
 
 
@@ -527,9 +527,9 @@ def test_a_model_that_is_not_proven_opens_with_a_warning_that_says_what_it_means
     small("causal", "xlnet").save_pretrained(tmp_path)
     mask_tokenizer().save_pretrained(tmp_path)
     model = load(str(tmp_path))
-    assert model.proof.endswith("at identity 8")
+    assert model.verdict.startswith("a state without later tokens differs by")
     assert model.notices == [
-        f"Not proven: it {model.proof} (states depend on later tokens). Readings of this model may be wrong."
+        f"Not verified: {model.verdict} (states depend on later tokens). Its readings may be wrong."
     ]
 
 
@@ -537,7 +537,7 @@ def test_a_model_that_cannot_be_tried_opens_and_says_which_error_it_was(monkeypa
     def broken(model: Any) -> str:
         raise RuntimeError("no kernel for this.\nmore")
 
-    monkeypatch.setattr(proof, "verdict", broken)
+    monkeypatch.setattr(verdict, "verdict", broken)
     model = verify(adopt(build("llama", layers=2).module, build("llama", layers=2).tokenizer))
-    assert model.proof == "not provable: RuntimeError: no kernel for this."
+    assert model.verdict == "not verifiable: RuntimeError: no kernel for this."
     assert model.notices == ["Not provable: RuntimeError: no kernel for this. Readings of this model may be wrong."]

@@ -129,7 +129,7 @@ def expected(model: Model, cell: Cell) -> Answer:
 
 
 def assert_reads_right(model: Model) -> None:
-    assert model.proof == "proven"
+    assert model.verdict == "verified"
     readings = [event.interpretation for event in interpret(model, REQUEST) if isinstance(event, CellFinished)]
     for reading in readings:
         answer = expected(model, reading.cell)

@@ -37,9 +37,9 @@ def assert_same(found: list[dict[int, torch.Tensor]], expected: list[dict[int, t
 @pytest.mark.parametrize("family", [*ABSOLUTE, *ROTARY, *ALIBI])
 def test_a_left_padded_batch_gives_the_states_of_single_prompts(family: str) -> None:
     model = build(family)
-    model.pads = None
+    model.padding_invariant = None
     assert_same(read_prompts(model, PROMPTS, LAYERS), one_by_one(model))
-    assert model.pads
+    assert model.padding_invariant
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_a_left_padded_batch_gives_the_states_of_single_prompts(family: str) -> 
 def test_a_right_padded_batch_gives_the_states_of_single_prompts(kind: Kind, model_type: str) -> None:
     model = adopt(small(kind, model_type), mask_tokenizer())
     assert_same(read_prompts(model, PROMPTS, LAYERS), one_by_one(model))
-    assert model.pads
+    assert model.padding_invariant
 
 
 @pytest.mark.parametrize("model_type", ["roberta", "bart", "rwkv", "mamba"])

@@ -49,7 +49,7 @@ def test_a_table_has_one_row_a_cell_in_the_order_asked(selfie: ModelAgnosticSelf
     assert table["token"] == [2, 2, 6]
     assert table["token_decoded"] == [" Eiffel", " Eiffel", " Paris"]
     assert [record.cell for record in table.records] == [Cell(-1, 2), Cell(6, 2), Cell(3, 6)]
-    assert table.proof == "proven"
+    assert table.verdict == "verified"
 
 
 def test_relevancy_is_measured_token_by_token(selfie: ModelAgnosticSelfie) -> None:
@@ -64,7 +64,7 @@ def test_a_placeholders_own_state_has_no_relevancy(selfie: ModelAgnosticSelfie, 
     prompt = InterpretationPrompt(model.tokenizer, "This _ represents the concept of")
     table = selfie.interpret(prompt.text, prompt, [("embed", prompt.insert_locations[0])])
     assert table["relevancy_score"][0] == pytest.approx([0.0] * len(table["relevancy_score"][0]), abs=1e-5)
-    assert table.records[0].says_no_more
+    assert table.records[0].equals_control
 
 
 def test_relevancy_that_is_not_asked_for_is_no_number(selfie: ModelAgnosticSelfie) -> None:
@@ -127,7 +127,7 @@ def test_prompts_that_a_model_cannot_pad_are_read_one_by_one(
 ) -> None:
     prompts, cells = ["London is the capital of England", PROMPT], [[(4, -1), (2, 1)], [(6, 2)]]
     together = batch_process_interpretations(selfie, prompts, "concept", cells, max_new_tokens=4)
-    monkeypatch.setattr(model, "pads", False)
+    monkeypatch.setattr(model, "padding_invariant", False)
     apart = batch_process_interpretations(selfie, prompts, "concept", cells, max_new_tokens=4)
     for one, other in zip(together, apart, strict=True):
         assert one["interpretation"] == other["interpretation"]
@@ -182,7 +182,7 @@ def test_vectors_without_a_source_have_records_of_their_own(model: Model) -> Non
     assert result.interpretations[0].norm == pytest.approx(float(vectors[0].norm()))
     assert result.interpretations[0].treatment_effect
     assert result.control.text
-    assert result.proof == "proven"
+    assert result.verdict == "verified"
 
 
 @pytest.mark.parametrize(

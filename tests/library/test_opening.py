@@ -52,7 +52,7 @@ def test_a_module_with_its_tokenizer_is_read_where_it_is(module: Any, tokenizer:
     selfie = ModelAgnosticSelfie(module, tokenizer=tokenizer)
     assert selfie.model.module is module
     assert selfie.model.tokenizer is tokenizer
-    assert selfie.model.proof == "proven"
+    assert selfie.model.verdict == "verified"
     assert read(selfie) == expected
     assert all(torch.equal(weight, before[name]) for name, weight in module.state_dict().items())
 
@@ -210,10 +210,10 @@ def test_a_number_format_of_torch_is_its_name() -> None:
 
 
 def unproven(module: Any, tokenizer: Any) -> Model:
-    """A model that the library has not met yet and that says of itself that it is not proven."""
+    """A model that the library has not met yet and that says of itself that it is not verified."""
     found = verify(describe(module, tokenizer))
-    found.proof = "differs by 1e+00 at identity 4"
-    found.notices = ["Not proven."]
+    found.verdict = "logit lens at the last layer differs by 1e+00"
+    found.notices = ["Not verified."]
     return found
 
 
@@ -232,9 +232,9 @@ def test_a_model_that_is_not_proven_is_told_of_once_and_in_every_result(how: str
         warnings.simplefilter("always")
         ways[how]()
         result = interpret(model, PROMPT, layers=6, tokens=2, **few)
-    assert [(str(warning.message), warning.filename) for warning in told] == [("Not proven.", __file__)]
-    assert result.notices == ("Not proven.",)
-    assert ModelAgnosticSelfie(model).interpret(PROMPT, "concept", (6, 2), **few).notices == ("Not proven.",)
+    assert [(str(warning.message), warning.filename) for warning in told] == [("Not verified.", __file__)]
+    assert result.notices == ("Not verified.",)
+    assert ModelAgnosticSelfie(model).interpret(PROMPT, "concept", (6, 2), **few).notices == ("Not verified.",)
 
 
 def test_a_proven_model_has_nothing_to_tell(module: Any, tokenizer: Any) -> None:

@@ -76,7 +76,7 @@ def test_an_encoder_fills_in_as_many_masks_as_tokens_are_asked_for(encoder: Mode
     )
     assert [len(scores) for scores in table["relevancy_score"]] == [3, 3]
     assert all(0 <= score <= 1 for scores in table["relevancy_score"] for score in scores)
-    assert table.proof == "proven"
+    assert table.verdict == "verified"
 
 
 def test_an_encoders_vectors_read_as_the_cells_they_are_from(encoder: ModelAgnosticSelfie) -> None:
@@ -129,7 +129,7 @@ def test_an_encoder_decoder_answers_with_the_state_of_either_stack(answering: Mo
     state = answering.get_activations(PROMPT, [1], [0], stack=stack)[1][0]
     table = answering.interpret(PROMPT, question, [(1, 0)], max_new_tokens=5, stack=stack)
     assert table["interpretation"] == answering.interpret_vectors(state, question, max_new_tokens=5)
-    assert table.proof == "proven"
+    assert table.verdict == "verified"
     (batched,) = batch_process_interpretations(answering, [PROMPT], question, [[(1, 0)]], max_new_tokens=5, stack=stack)
     assert batched["interpretation"] == table["interpretation"]
     with pytest.raises(RequestError):

@@ -95,4 +95,4 @@ def test_an_interpretation_prompt_as_the_original_prompt_stands_for_its_text(ran
     for name in ("results_normalized", "results_additive"):
         assert namespace[name]["prompt"] == ["This _ _ _ _ _ represents the concept of"]
         assert namespace[name]["token_decoded"] == [" _"]
-        assert namespace[name].records[0].says_no_more  # a placeholder's own state brings nothing
+        assert namespace[name].records[0].equals_control  # a placeholder's own state brings nothing

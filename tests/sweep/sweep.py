@@ -1,6 +1,6 @@
 """Every model type, end to end: `python -m tests.sweep.sweep` prints a table, of all types or of those that are named.
 
-For each type a small random model is opened and proven; two cells are interpreted and compared with plain PyTorch
+For each type a small random model is opened and verified; two cells are interpreted and compared with plain PyTorch
 hooks, row by row and without a cache; then its weights and hooks are compared with those before.
 """
 
@@ -45,24 +45,24 @@ UNFIT: dict[tuple[Kind, str], str] = {
     ("masked", "reformer"): "its stream is two halves, of which one is read",
     ("masked", "perceiver"): "its layers work on latent vectors, there is no state for a token",
 }
-"""Types that open and say themselves that they are not proven, with the reason."""
+"""Types that open and say themselves that they are not verified, with the reason."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one type showed: the verdict of its proof, what else is wrong, and what was found."""
+    """What one type showed: the verdict of its checks, what else is wrong, and what was found."""
 
     kind: Kind
     model_type: str
     seconds: float
-    proof: str = ""
+    verdict: str = ""
     stacks: str = ""
     problems: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
-        """Whether it is proven and nothing is wrong."""
-        return self.proof == "proven" and not self.problems
+        """Whether it is verified and nothing is wrong."""
+        return self.verdict == "verified" and not self.problems
 
 
 def try_type(kind: Kind, model_type: str) -> Outcome:
@@ -82,7 +82,7 @@ def try_type(kind: Kind, model_type: str) -> Outcome:
         problems.append("what is written changes nothing")
     if changed := differing(before, state_of(module)):
         problems.append(f"changed: {changed}")
-    return Outcome(kind, model_type, time.perf_counter() - started, model.proof, stacks, tuple(problems))
+    return Outcome(kind, model_type, time.perf_counter() - started, model.verdict, stacks, tuple(problems))
 
 
 def requests(model: Model) -> Iterator[Request]:
@@ -171,7 +171,9 @@ def main(arguments: Sequence[str]) -> int:
         if (kind, model_type) in NOT_TEXT or (arguments and model_type not in arguments):
             continue
         outcomes.append(outcome := try_type(kind, model_type))
-        told = "; ".join([*([] if outcome.proof == "proven" else [outcome.proof]), *dict.fromkeys(outcome.problems)])
+        told = "; ".join(
+            [*([] if outcome.verdict == "verified" else [outcome.verdict]), *dict.fromkeys(outcome.problems)]
+        )
         told += f" ({UNFIT[kind, model_type]})" if (kind, model_type) in UNFIT else ""
         print(f"{kind:8} {model_type:24} {outcome.seconds:5.2f} {told or 'passed':8} {outcome.stacks}", flush=True)
     passed = sum(outcome.passed for outcome in outcomes)

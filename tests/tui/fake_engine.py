@@ -59,7 +59,7 @@ class FakeEngine:
     notices: tuple[Notice, ...] = ()
     done: list[Task] = field(default_factory=list)
     name: str = "demo"
-    proof: str = "proven"
+    verdict: str = "verified"
     kind: str = "decoder"
     stacks: tuple[StackInfo, ...] = ()
 
@@ -99,7 +99,7 @@ class FakeEngine:
             raise LoadError("There is no model called missing.", "Check its name.")
         self.name = task.name
         yield from self.notices
-        yield ModelReady(model=info(task.name, self.blocks, self.proof, self.kind, self.stacks))
+        yield ModelReady(model=info(task.name, self.blocks, self.verdict, self.kind, self.stacks))
 
     def _source(self, prompt: str, stack: str) -> tuple[Token, ...]:
         """The tokens of a stack: of two stacks, the decoder has its start token and what comes after `[/INST]`."""
@@ -146,7 +146,7 @@ class FakeEngine:
             tokens=tokens,
             norm=5.0 + cell.layer,
             treatment_effect=sum(abs(token.effect or 0) for token in tokens) / max(len(tokens), 1),
-            says_no_more=text == CONTROL_TEXT,
+            equals_control=text == CONTROL_TEXT,
             random=random if request.random_control else None,
         )
 
@@ -178,12 +178,12 @@ def generated(text: str, effect: float | None) -> tuple[GeneratedToken, ...]:
 
 
 def info(
-    name: str, blocks: int, proof: str = "proven", kind: str = "decoder", stacks: tuple[StackInfo, ...] = ()
+    name: str, blocks: int, verdict: str = "verified", kind: str = "decoder", stacks: tuple[StackInfo, ...] = ()
 ) -> ModelInfo:
     """What a model of so many blocks, in its first stack if it names any, would say of itself."""
     blocks = stacks[0].layers if stacks else blocks
     sizes = (blocks, 256, 4096, 512, 4_900_000)
-    return ModelInfo(name, name, "llama", *sizes, "cpu", "bfloat16", proof, False, kind, stacks)
+    return ModelInfo(name, name, "llama", *sizes, "cpu", "bfloat16", verdict, False, kind, stacks)
 
 
 def encoder_decoder(encoder: int = 6, decoder: int = 6) -> FakeEngine:

@@ -129,7 +129,7 @@ async def test_log_details_and_copies_name_the_stack_that_was_read():
         await run_to_end(app, pilot)
         assert "decoder · summarize at embed, replace" in log_text(app)[0]
         await pilot.press("5", "Y")
-        assert app.copied.startswith("# demo (proven) · decoder · summarize at embed")
+        assert app.copied.startswith("# demo (verified) · decoder · summarize at embed")
         await pilot.press("enter")
         assert "read from the decoder:" in text_of(app)
 
@@ -230,19 +230,19 @@ def test_masks_of_a_row_are_one_with_their_number_and_spaces_between_them_are_no
 # Kind and verdict -----------------------------------------------------------------------------------------------------
 
 VERDICTS = {
-    "proven": ("good", "proven"),
-    "differs by 3e-04 at identity 4": ("bad", "! differs by 3e-04 at identity 4"),
-    "not provable: RuntimeError: [x]": ("warn", "! not provable: RuntimeError: [x]"),
-    "not proven": ("warn", "! not proven"),
+    "verified": ("good", "verified"),
+    "logit lens at the last layer differs by 3e-04": ("bad", "! logit lens at the last layer differs by 3e-04"),
+    "not verifiable: RuntimeError: [x]": ("warn", "! not verifiable: RuntimeError: [x]"),
+    "not verified": ("warn", "! not verified"),
 }
 
 
-@pytest.mark.parametrize("proof", VERDICTS)
+@pytest.mark.parametrize("verdict", VERDICTS)
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)])
-async def test_the_verdict_stands_in_the_status_line_and_in_full_behind_one_key(size, proof):
-    engine = FakeEngine(proof=proof, kind="encoder-decoder", stacks=BOTH)
+async def test_the_verdict_stands_in_the_status_line_and_in_full_behind_one_key(size, verdict):
+    engine = FakeEngine(verdict=verdict, kind="encoder-decoder", stacks=BOTH)
     async with running(engine, size=size, prompt=TURN) as (app, pilot):
-        role, told = VERDICTS[proof]
+        role, told = VERDICTS[verdict]
         status = text_of(app).splitlines()[0]
         assert told in status
         assert app.main.status.left[0][-1] == Piece(told, role)
@@ -255,38 +255,38 @@ async def test_the_verdict_stands_in_the_status_line_and_in_full_behind_one_key(
 
 
 def test_what_does_not_fit_is_left_out_in_the_order_of_its_worth_and_the_verdict_is_clipped_last():
-    t5 = info("t5", 6, "proven", "encoder-decoder", BOTH)
-    odd = info("odd", 6, "differs by 3e-04 at identity 4")
-    long = info("a-model-of-t5", 6, f"not provable: {'x' * 100}", "encoder-decoder", BOTH)
+    t5 = info("t5", 6, "verified", "encoder-decoder", BOTH)
+    odd = info("odd", 6, "logit lens at the last layer differs by 3e-04")
+    long = info("a-model-of-t5", 6, f"not verifiable: {'x' * 100}", "encoder-decoder", BOTH)
     for model, room, told in (
-        (t5, 60, "t5 · encoder-decoder 6+6 layers · cpu · bfloat16 · proven"),
-        (t5, 50, "t5 · encoder-decoder · cpu · bfloat16 · proven"),
-        (t5, 40, "t5 · cpu · bfloat16 · proven"),
-        (t5, 22, "t5 · proven"),
-        (t5, 8, "proven"),
-        (odd, 60, "odd · cpu · bfloat16 · m ! differs by 3e-04 at identity 4"),
-        (odd, 55, "odd · m ! differs by 3e-04 at identity 4"),
-        (odd, 29, "odd · m ! differs by 3e-04 a…"),
-        (odd, 24, "m ! differs by 3e-04 at…"),
+        (t5, 60, "t5 · encoder-decoder 6+6 layers · cpu · bfloat16 · verified"),
+        (t5, 50, "t5 · encoder-decoder · cpu · bfloat16 · verified"),
+        (t5, 40, "t5 · cpu · bfloat16 · verified"),
+        (t5, 22, "t5 · verified"),
+        (t5, 8, "verified"),
+        (odd, 75, "odd · cpu · bfloat16 · m ! logit lens at the last layer differs by 3e-04"),
+        (odd, 55, "odd · m ! logit lens at the last layer differs by 3e-04"),
+        (odd, 29, "odd · m ! logit lens at the …"),
+        (odd, 12, "m ! logit l…"),
     ):
         assert plain(fitting(list(model_pieces(model, str, "m")), room)) == told
     for room in (120, 90, 70, 50, 20):
         shown = fitting([(Piece(NAME), *version) for version in model_pieces(long, str, "m")], room)
         assert cells(shown) <= room
-        assert room < 50 or "not provable: xxxxx" in plain(shown)
+        assert room < 50 or "not verifiable: xxxxx" in plain(shown)
 
 
 async def test_a_saved_run_and_its_details_carry_the_verdict(tmp_path: Path):
-    engine = FakeEngine(proof="differs by 3e-04 at identity 4", kind="encoder-decoder", stacks=BOTH)
+    engine = FakeEngine(verdict="logit lens at the last layer differs by 3e-04", kind="encoder-decoder", stacks=BOTH)
     async with running(engine, keep=tmp_path, prompt=TURN) as (app, pilot):
         await pilot.press("escape", "s", "enter")
         await run_to_end(app, pilot)
         (file,) = (tmp_path / "sessions").iterdir()
         began = sessions.read(file)[0]
-        assert began.info.proof == "differs by 3e-04 at identity 4"
+        assert began.info.verdict == "logit lens at the last layer differs by 3e-04"
         assert (began.info.kind, began.info.device, began.request.stack) == ("encoder-decoder", "cpu", "decoder")
         await pilot.press("5", "enter")
-        assert "the hooks: ! differs by 3e-04 at identity 4" in text_of(app)
+        assert "the hooks: ! logit lens at the last layer differs by 3e-04" in text_of(app)
 
 
 # Devices and precisions -----------------------------------------------------------------------------------------------

@@ -162,7 +162,7 @@ def test_bars_below_stand_under_their_own_words():
 
 def test_a_reading_that_says_no_more_than_the_control_is_marked_and_has_no_heat():
     run = run_of([" nothing"], [0.9])
-    run.readings[0] = msgspec.structs.replace(run.readings[0], says_no_more=True)
+    run.readings[0] = msgspec.structs.replace(run.readings[0], equals_control=True)
     (line,) = reading_lines(run, 0, Layout(80, 10, False, PLAIN))
     assert plain(line).endswith("=")
     assert not [piece for piece in line if "nothing" in piece.text and piece.role.startswith("heat")]

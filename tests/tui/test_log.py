@@ -113,7 +113,7 @@ async def test_y_copies_the_reading_and_shift_y_all_of_them():
         await pilot.press("Y")
         lines = app.copied.splitlines()
         assert len(lines) == 11
-        assert lines[0].startswith("# demo (proven) · summarize at embed, replace")
+        assert lines[0].startswith("# demo (verified) · summarize at embed, replace")
         assert lines[1] == "control\tthe message is empty"
 
 

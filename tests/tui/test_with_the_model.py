@@ -65,7 +65,7 @@ async def test_the_stacks_of_a_t5_are_read_and_the_masks_of_a_bert_are_filled(tm
         await pilot.press("enter")
         await until(pilot, lambda: len(app.main.work.runs) == 1, LOADING)
         await run_to_end(app, pilot)
-        assert "encoder-decoder 4+4 layers · cpu · fp32 · proven" in text_of(app)
+        assert "encoder-decoder 4+4 layers · cpu · fp32 · verified" in text_of(app)
         assert "1 ·the 2 ·Eiffel▌3 ·Tower▐" in text_of(app)
         await pilot.press("s", "enter")
         await until(pilot, lambda: len(app.main.work.runs) == 2)
@@ -83,14 +83,14 @@ async def test_the_stacks_of_a_t5_are_read_and_the_masks_of_a_bert_are_filled(tm
         await run_to_end(app, pilot)
         await until(pilot, lambda: "the message: [MASK]×12" in text_of(app))
         assert "fills 12 masks" in text_of(app)
-        assert "encoder 4 layers · cpu · fp32 · proven" in text_of(app)
+        assert "encoder 4 layers · cpu · fp32 · verified" in text_of(app)
         filled = list(app.main.work.runs.values())[-1]
         assert filled.request.stack == ""
         assert {len(reading.tokens) for reading in filled.readings.values()} == {12}
         (file,) = (tmp_path / "kept" / "sessions").iterdir()
         began = [entry for entry in sessions.read(file) if isinstance(entry, sessions.RunBegan)]
-        assert [(entry.info.kind, entry.info.proof) for entry in began if entry.info] == [
-            ("encoder-decoder", "proven"),
-            ("encoder-decoder", "proven"),
-            ("encoder", "proven"),
+        assert [(entry.info.kind, entry.info.verdict) for entry in began if entry.info] == [
+            ("encoder-decoder", "verified"),
+            ("encoder-decoder", "verified"),
+            ("encoder", "verified"),
         ]

@@ -56,7 +56,7 @@ def prefill_prompt(
     """Run the interpretation prompt once with no injection."""
     prefixes = [list(prefix or model.feed.start)] if model.kind == "encoder-decoder" else None
     inputs = model.inputs([list(ids)], prefixes, use_cache=model.cached) | ({} if masks else last_logits(model))
-    with model.forwards(cancelled):
+    with model.inference(cancelled):
         output = model.module(**inputs)
     where = masks[0] if masks else -1
     return Prefill(

@@ -86,5 +86,5 @@ def forward(
     """What `before_head` gives for a batch that continues a cache to `length` tokens."""
     inputs = model.inputs(batch) | {str(model.feed.cache_name): cache}
     inputs["attention_mask"] = torch.ones((len(batch), length), dtype=torch.long, device=model.device)
-    with model.forwards(cancelled):
+    with model.inference(cancelled):
         return head_inputs(model, inputs)

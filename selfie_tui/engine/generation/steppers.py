@@ -85,7 +85,7 @@ class CachedStepper(Batch):
             inputs["input_ids"] = inputs["input_ids"][:, shared:]
             inputs[str(model.feed.cache_name)] = repeated(plain.cache, self.count, keep=shared)
             injection = replace(injection, positions=tuple(place - shared for place in injection.positions))
-        with model.forwards(self.cancelled):
+        with model.inference(self.cancelled):
             output = tracing.run_injected(model.traced, inputs, injection)
         self.cache, self.length = cache_of(model, output), len(plain.ids)
         return model.anatomy.logits_in(output)[:, -1].float()
@@ -103,7 +103,7 @@ class CachedStepper(Batch):
         if model.feed.takes("position_ids"):
             place = self.length - 1 + model.feed.first_position
             inputs["position_ids"] = torch.full((len(tokens), 1), place, device=model.device)
-        with model.forwards(self.cancelled):
+        with model.inference(self.cancelled):
             output = model.module(**inputs, use_cache=True)
         self.cache = cache_of(model, output)
         return model.anatomy.logits_in(output)[:, -1].float()
@@ -119,7 +119,7 @@ class EncoderDecoderStepper(Batch):
     def first(self) -> torch.Tensor:
         model, plain = self.model, self.plain
         inputs = model.inputs([list(plain.ids)] * self.count, [list(plain.prefix)] * self.count)
-        with model.forwards(self.cancelled):
+        with model.inference(self.cancelled):
             output = tracing.run_injected(model.traced, inputs, self.injection)
         self.cache, self.memory = cache_of(model, output), output.encoder_last_hidden_state
         return model.anatomy.logits_in(output)[:, -1].float()
@@ -134,7 +134,7 @@ class EncoderDecoderStepper(Batch):
         model = self.model
         written = torch.tensor(tokens, device=model.device).unsqueeze(1)  # (rows, 1)
         read = torch.ones(self.memory.shape[:2], dtype=torch.long, device=model.device)
-        with model.forwards(self.cancelled):
+        with model.inference(self.cancelled):
             output = model.module(
                 encoder_outputs=MoEModelOutput(last_hidden_state=self.memory),
                 attention_mask=read,
@@ -167,7 +167,7 @@ class RecomputeStepper(RecomputeBase):
             inputs = model.inputs([list(plain.ids)] * len(self.rows), prefixes, use_cache=False)
         else:
             inputs = model.inputs([[*plain.ids, *row] for row in self.rows], use_cache=False)
-        with model.forwards(self.cancelled):
+        with model.inference(self.cancelled):
             output = run(model, inputs | last_logits(model), self.injection)
         return model.anatomy.logits_in(output)[:, -1].float()
 
@@ -190,7 +190,7 @@ class MaskFillStepper(RecomputeBase):
 
     def logits(self) -> torch.Tensor:
         """The logits at every row's next mask."""
-        with self.model.forwards(self.cancelled):
+        with self.model.inference(self.cancelled):
             output = run(self.model, self.model.inputs(self.rows), self.injection)
         return self.model.anatomy.logits_in(output)[:, self.plain.masks[self.filled]].float()
 

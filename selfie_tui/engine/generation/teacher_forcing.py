@@ -80,7 +80,7 @@ def score_all(
     """The probabilities of every row's tokens but the first, from one forward over the rows as they are."""
     length = max(len(text) for text in texts) - 1
     written = [(*text[:-1], *[0] * (length + 1 - len(text))) for text in texts]  # what follows an end is never read
-    with model.forwards(cancelled):
+    with model.inference(cancelled):
         states, tail = head_inputs(model, inputs_of(model, plain, written))
     wanted = [
         TargetToken(index, index, plain.written + offset, token)
@@ -100,7 +100,7 @@ def score_next(
     lengths = sorted({len(text) for text in texts})
     for length in lengths:
         own = [text for text in texts if len(text) == length]
-        with model.forwards(cancelled):
+        with model.inference(cancelled):
             logits = model.anatomy.logits_in(model.module(**inputs_of(model, plain, own)))
         place = {text: index for index, text in enumerate(own)}
         longer = list(dict.fromkeys(row[: length + 1] for row in rows if len(row) > length and row[:length] in place))
@@ -157,7 +157,7 @@ def gather_probabilities(
     found: dict[TargetToken, float] = {}
     for start in range(0, len(places), size):
         asked = of_place[start : start + size]
-        with model.forwards(cancelled):
+        with model.inference(cancelled):
             logits = picked[start : start + size]
             logits = tail.head_logits(logits) if tail else logits.float()
             rows = torch.tensor([row for row, wants in enumerate(asked) for _ in wants], device=logits.device)

@@ -43,7 +43,7 @@ def load(
     dtype: str | torch.dtype = "auto",
     report: ProgressReport = no_report,
 ) -> Model:
-    """Open `demo`, a folder, or a hub id on a device, and prove that reading and writing its states works.
+    """Open `demo`, a folder, or a hub id on a device, and verify that reading and writing its states works.
 
     Args:
         name: `demo` for the bundled model, else a folder in Hugging Face layout, else a hub id such as `openai/gpt2`.

@@ -78,7 +78,7 @@ def read_padded(
     row_of = [row for row, places in enumerate(positions) for _ in places]
     place_of = [place + shift[row] for row, places in enumerate(positions) for place in places]
     inputs = model.inputs(rows, use_cache=False)
-    with model.forwards(cancelled):
+    with model.inference(cancelled):
         states = tracing.read_residuals(model.traced, "", inputs, layers, (row_of, place_of))
     ends = list(accumulate(len(places) for places in positions))
     return [
@@ -89,18 +89,18 @@ def read_padded(
 
 def takes_padding(model: Model) -> bool:
     """Whether a padded row's states are those of the row alone; asked of the model once."""
-    if model.pads is None:
+    if model.padding_invariant is None:
         ids = sample_ids(model)
         short, layers = ids[:3], sorted({EMBED, model.layers // 2, model.layers - 1})
         try:
             padded = read_padded(model, [short, ids], layers, [[0, 1, 2], [0]])[0]
             alone = model.read(short, layers, [0, 1, 2])
         except MODEL_ERRORS:  # a length that the model does not take
-            model.pads = False
+            model.padding_invariant = False
             return False
         worst = max(difference(padded[layer], alone[layer]) / largest(alone[layer]) for layer in layers)
-        model.pads = worst <= min(tolerance_of(model), MOST_BY_ROUNDING)
-    return model.pads
+        model.padding_invariant = worst <= min(tolerance_of(model), MOST_BY_ROUNDING)
+    return model.padding_invariant
 
 
 def largest(states: torch.Tensor) -> float:

@@ -292,6 +292,6 @@ class Run:
             tokens=tokens,
             norm=float(self.vectors[index].float().norm()),
             treatment_effect=sum(relevancies) / len(relevancies) if relevancies else None,
-            says_no_more=self.control is not None and text == self.control.text,
+            equals_control=self.control is not None and text == self.control.text,
             random=random,
         )

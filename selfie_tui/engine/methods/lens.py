@@ -87,10 +87,10 @@ def ids_given(model: Model, given: object) -> list[int]:
     ids = [whole(each, "token id") for each in listed(given, "token id")]
     if not ids:
         raise PromptError("There are no token ids.", "Give a text, or the input_ids of one.")
-    if unknown := [each for each in ids if not 0 <= each < model.embedded]:
+    if unknown := [each for each in ids if not 0 <= each < model.num_embeddings]:
         raise RequestError(
             f"{unknown[0]} is no token id of {model.name}.",
-            f"Use 0 to {model.embedded - 1}, as its own tokenizer gives them.",
+            f"Use 0 to {model.num_embeddings - 1}, as its own tokenizer gives them.",
         )
     return ids
 

@@ -64,9 +64,9 @@ def check_length(model: Model, length: int, context: int) -> None:
 
 def check_known(model: Model, ids: Sequence[int]) -> None:
     """Refuse token ids that the model has no embeddings for."""
-    unknown = next((token for token in ids if not 0 <= token < model.embedded), None)
+    unknown = next((token for token in ids if not 0 <= token < model.num_embeddings), None)
     if unknown is not None:
         raise PromptError(
-            f"The tokenizer gives the id {unknown}, and {model.name} has embeddings for {model.embedded} tokens.",
+            f"The tokenizer gives the id {unknown}, and {model.name} has embeddings for {model.num_embeddings} tokens.",
             "Use the tokenizer that belongs to the model.",
         )

@@ -64,7 +64,7 @@ MODELS = (
     "model can be typed: a decoder, an encoder-decoder or an encoder; what is not in the cache is downloaded. 8bit and "
     "4bit need CUDA; all, offered where there are several GPUs, spreads a model over them. The verdict in the status "
     "line is that of identities which are tried on every model at load, and m shows it in full: if the hooks are not "
-    "proven, do not trust the readings."
+    "verified, do not trust the readings."
 )
 
 PROMPT = (

@@ -101,5 +101,5 @@ def _of_reading(run: Run, index: int) -> str:
     parts = [f"norm of the state {reading.norm:.2f}"]
     if effect is not None:
         parts.append(f"treatment effect {effect:.3f} (mean relevancy)")
-    parts.append("says no more than the control" if reading.says_no_more else "says more than the control")
+    parts.append("says no more than the control" if reading.equals_control else "says more than the control")
     return " · ".join(parts)

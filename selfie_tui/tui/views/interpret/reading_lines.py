@@ -111,7 +111,7 @@ def plain_line(run: Run, index: int, look: Look) -> str:
         return f"control\t{said}"
     reading = run.readings.get(index)
     effect = "" if reading is None or reading.treatment_effect is None else f"{reading.treatment_effect:.3f}"
-    mark = "" if reading is None else SAYS_NO_MORE if reading.says_no_more else SAYS_MORE
+    mark = "" if reading is None else SAYS_NO_MORE if reading.equals_control else SAYS_MORE
     return f"{run.label(index, look)}\t{said}\t{effect}\t{mark}"
 
 
@@ -121,9 +121,9 @@ def plain_header(run: Run) -> str:
     asked = (
         f"{request.preset.name} at {layer_name(request.injection_layer)}, {request.mode}, strength {request.strength:g}"
     )
-    proof = f" ({run.info.proof})" if run.info else ""
+    verdict = f" ({run.info.verdict})" if run.info else ""
     stack = f"{request.stack} · " if request.stack else ""
-    return f"# {run.model}{proof} · {stack}{asked} · {request.prompt!r}"
+    return f"# {run.model}{verdict} · {stack}{asked} · {request.prompt!r}"
 
 
 def folded(shown: str) -> str:
@@ -146,7 +146,7 @@ def highlighted(line: Pieces, query: str) -> Pieces:
 
 def _is_plain(run: Run, index: int) -> bool:
     """Whether a reading is drawn without heat: the control, and what says no more than it."""
-    return index == CONTROL or (index in run.readings and run.readings[index].says_no_more)
+    return index == CONTROL or (index in run.readings and run.readings[index].equals_control)
 
 
 def _role(token: GeneratedToken, plain: bool) -> Role:
@@ -211,7 +211,7 @@ def _tail_pieces(run: Run, index: int) -> Pieces:
         return ()
     effect = reading.treatment_effect
     number = Piece("    " if effect is None else f" {share(effect)}", "dim" if effect is None else heat(effect))
-    mark = Piece(f" {SAYS_NO_MORE}", "dim") if reading.says_no_more else Piece(f" {SAYS_MORE}", "good")
+    mark = Piece(f" {SAYS_NO_MORE}", "dim") if reading.equals_control else Piece(f" {SAYS_MORE}", "good")
     return number, mark
 
 
