@@ -1,9 +1,9 @@
 """The one thread that does engine work: tasks in by a queue, events out by a callback, one cancel flag.
 
 Nothing else in the project starts a thread for engine work; a download alone is watched from a thread of its own, so
-that it can be stopped while the network is silent. Small tasks (tokens, placeholders, the lens) are served
-between the decoding steps of a running interpretation, only the newest of each kind, so that the screen answers while
-a job runs; after a load that was submitted before them, as it changes the answer.
+that it can be stopped while the network is silent. Quick tasks (tokens, placeholders, the lens) are served between the
+steps of a running job, only the newest of each type and origin, so that the screen answers while a job runs; after a
+load that was submitted before them, as it changes the answer.
 """
 
 from __future__ import annotations
@@ -18,26 +18,18 @@ from typing import Literal, Protocol
 import msgspec
 
 from selfie_tui import ENGINE_THREAD
-from selfie_tui.errors import Cancelled, SelfieError
+from selfie_tui.errors import Cancelled, PlaceholderError, PromptError, RequestError, SelfieError
 from selfie_tui.records import (
     Event,
     JobCancelled,
     JobFailed,
     JobFinished,
     JobStarted,
-    PartialTexts,
-    PreviewPreset,
-    Progress,
-    ReadLens,
     Task,
-    Tokenize,
 )
 
 State = Literal["idle", "running", "cancelling"]
 Post = Callable[[Event], object]
-
-QUICK = (Tokenize, PreviewPreset, ReadLens)
-"""Tasks of which only the newest matters, and which need not wait for a running interpretation."""
 
 SECONDS_BETWEEN_UPDATES = 0.1
 
@@ -92,11 +84,12 @@ class Jobs:
         self._thread.start()
 
     def submit(self, task: Task) -> int:
-        """Queue a task and return its job number; a quick task replaces a waiting one of its own kind."""
+        """Queue a task and return its job number; a quick task replaces a waiting one of its type and origin."""
         with self._wake:
             self._last_job += 1
-            if isinstance(task, QUICK):
-                self._tasks = deque(entry for entry in self._tasks if type(entry[1]) is not type(task))
+            if task.quick:
+                kind = (type(task), task.origin)
+                self._tasks = deque(entry for entry in self._tasks if (type(entry[1]), entry[1].origin) != kind)
             self._tasks.append((self._last_job, task))
             self._wake.notify()
             return self._last_job
@@ -104,7 +97,7 @@ class Jobs:
     def cancel(self) -> None:
         """Ask the running job to stop at its next step, and forget the long tasks that wait behind it."""
         with self._wake:
-            self._tasks = deque(entry for entry in self._tasks if isinstance(entry[1], QUICK))
+            self._tasks = deque(entry for entry in self._tasks if entry[1].quick)
             if self._state == "running":
                 self._state = "cancelling"
                 self._cancel.set()
@@ -128,7 +121,7 @@ class Jobs:
                 if self._closed:
                     return
                 job, task = self._tasks.popleft()
-                long = not isinstance(task, QUICK)
+                long = not task.quick
                 if long:
                     self._cancel.clear()
                     self._state = "running"
@@ -169,7 +162,7 @@ class Jobs:
         """Run the quick tasks that wait while a long job is between two steps."""
         while True:
             with self._wake:
-                entry = next((entry for entry in self._tasks if isinstance(entry[1], QUICK)), None)
+                entry = next((entry for entry in self._tasks if entry[1].quick), None)
                 if entry is None or self._closed:
                     return
                 self._tasks.remove(entry)
@@ -177,46 +170,49 @@ class Jobs:
 
 
 class Coalescer:
-    """Holds back `Growing` and `Progress`, of which only the latest matters, to about ten a second."""
+    """Holds back events of which only the newest matters (`Event.latest_by`) to about ten a second."""
 
     def __init__(self, post: Post, seconds: float = SECONDS_BETWEEN_UPDATES) -> None:
         self._post = post
         self._seconds = seconds
-        self._texts: dict[int, str] = {}
-        self._growing: PartialTexts | None = None
-        self._progress: Progress | None = None
+        self._held: dict[type[Event], Event] = {}
         self._last = 0.0
 
     def post(self, event: Event) -> None:
         """Pass an event on, at once or with the next update."""
-        if isinstance(event, PartialTexts):
-            self._texts.update(event.texts)
-            self._growing = event
-        elif isinstance(event, Progress):
-            self._progress = event
-        else:
+        if event.latest_by is None:
             self.flush()
             self._post(event)
             return
+        self._held[type(event)] = merged(self._held.get(type(event)), event)
         if time.monotonic() - self._last >= self._seconds:
             self.flush()
 
     def flush(self) -> None:
         """Send what is held back."""
-        if self._growing is not None:
-            self._post(msgspec.structs.replace(self._growing, texts=tuple(sorted(self._texts.items()))))
-        if self._progress is not None:
-            self._post(self._progress)
-        if self._growing is not None or self._progress is not None:
-            self._last = time.monotonic()
-        self._texts, self._growing, self._progress = {}, None, None
+        if not self._held:
+            return
+        for event in self._held.values():
+            self._post(event)
+        self._held.clear()
+        self._last = time.monotonic()
+
+
+def merged(before: Event | None, event: Event) -> Event:
+    """An event that stands for itself and for one of its type before it: by each key of its field, the newest pair."""
+    field = event.latest_by
+    if not field:
+        return event
+    pairs = {**dict(getattr(before, field, ())), **dict(getattr(event, field))}
+    return msgspec.structs.replace(event, **{field: tuple(sorted(pairs.items()))})
 
 
 def failure(job: int, error: Exception) -> JobFailed:
     """An error as the event that tells of it."""
     details = "".join(traceback.format_exception(error))
     if isinstance(error, SelfieError):
-        return JobFailed(job=job, cause=error.cause, remedy=error.remedy, traceback=details)
+        refused = isinstance(error, RequestError | PromptError | PlaceholderError)
+        return JobFailed(job=job, cause=error.cause, remedy=error.remedy, traceback=details, refused=refused)
     cause = f"{type(error).__name__}: {error}".splitlines()[0]
     return JobFailed(
         job=job,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from selfie_tui.errors import RequestError
-from selfie_tui.records import EMBED, MODE_ALIASES, MODES, Mode
+from selfie_tui.modes import mode_named
+from selfie_tui.records import EMBED
 
 PART = re.compile(r"(?P<first>-?\d+|embed)(?:-(?P<last>\d+))?")
 
@@ -32,7 +33,7 @@ def parse(text: str, count: int, what: str, lowest: int) -> tuple[int, ...]:
     for part in text.replace(" ", "").split(","):
         found = PART.fullmatch(part)
         if found is None or (found["first"] == "embed" and lowest != EMBED):
-            raise RequestError(f"“{part}” is no {what}.", f"Write {what}s such as 0-3,5 or -1 or all.")
+            raise RequestError(f"Invalid {what} “{part}”.", f"Write {what}s such as 0-3,5 or -1 or all.")
         first = EMBED if found["first"] == "embed" else from_end(int(found["first"]), count, what)
         last = first if found["last"] is None else from_end(int(found["last"]), count, what)
         chosen.update(range(first, last + 1))
@@ -50,13 +51,10 @@ def from_end(number: int, count: int, what: str) -> int:
     return number + count if number < 0 else number
 
 
-def parse_mode(name: str) -> Mode:
+def parse_mode(name: str) -> str:
     """The mode of that name; `normalized` and `addition` are accepted as SelfIE's names of `blend` and `add`.
 
     Raises:
-        RequestError: if there is no such mode.
+        RequestError: if it is the name of no mode.
     """
-    mode = MODE_ALIASES.get(name, name)
-    if mode not in MODES:
-        raise RequestError(f"There is no injection mode “{name}”.", f"Use one of: {', '.join(MODES)}.")
-    return mode
+    return mode_named(name).name

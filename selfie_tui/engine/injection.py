@@ -1,4 +1,4 @@
-"""How a vector is written over a hidden state: the six modes, as one function of tensors."""
+"""How a vector is written over a hidden state: the table of modes applied to tensors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from selfie_tui.records import Mode
+from selfie_tui import modes
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Injection:
     vectors: torch.Tensor
     positions: tuple[int, ...]
     layer: int
-    mode: Mode = "replace"
+    mode: str = "replace"
     strength: float = 1.0
     prefix_positions: tuple[int, ...] = ()
 
@@ -33,32 +33,19 @@ class Injection:
         return tuple((stack, positions) for stack, positions in both if positions)
 
 
-def inject(state: torch.Tensor, vectors: torch.Tensor, mode: Mode, strength: float) -> torch.Tensor:
+def inject(state: torch.Tensor, vectors: torch.Tensor, mode: str, strength: float) -> torch.Tensor:
     """The state after injection, `(rows, positions, hidden)`, in the state's own dtype and on its device.
 
-    `state` is `(rows, positions, hidden)`, `vectors` is `(rows, hidden)` or of the state's shape. With `h` the state,
-    `v` the vector and `s` the strength: replace `v`; blend `s*v + (1-s)*h`; add `h + s*v`; replace-norm `v*|h|/|v|`;
-    add-norm `h + s*|h|*v/|v|`; unit `s*v/|v|`. A zero vector has no direction: its direction counts as zero.
+    `state` is `(rows, positions, hidden)`, `vectors` is `(rows, hidden)` or of the state's shape. `mode` is a row of
+    `modes.MODES`, which has the formulas. A zero vector has no direction: its direction counts as zero.
     """
     v = vectors.to(state.device, state.dtype)
     v = (v.unsqueeze(1) if v.dim() == 2 else v).expand_as(state)  # (rows, positions, hidden)
-    if mode == "replace":
-        return v
-    if mode == "blend":
-        return strength * v + (1 - strength) * state
-    if mode == "add":
-        return state + strength * v
-    direction = unit(v)
-    if mode == "unit":
-        return (strength * direction).to(state.dtype)
-    length: torch.Tensor = state.float().norm(dim=-1, keepdim=True)
-    if mode == "replace-norm":
-        return (direction * length).to(state.dtype)
-    return state + (strength * length * direction).to(state.dtype)
+    combined: torch.Tensor = modes.MODES[mode].combine(state, v, strength)
+    return combined.to(state.dtype)
 
 
 def unit(vectors: torch.Tensor) -> torch.Tensor:
-    """Vectors scaled to length one in at least float32; zero stays zero."""
-    wide = vectors.to(torch.promote_types(vectors.dtype, torch.float32))
-    length: torch.Tensor = wide.norm(dim=-1, keepdim=True)
-    return wide / length.clamp_min(torch.finfo(wide.dtype).tiny)
+    """Vectors `(..., hidden)` scaled to length one, in at least float32; zero stays zero."""
+    scaled: torch.Tensor = modes.unit(vectors)
+    return scaled

@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 import os
+import pkgutil
 from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import Any
 
 import torch
 
+from selfie_tui.engine import methods
 from selfie_tui.engine.loading.load import load
-from selfie_tui.engine.methods.interpret import interpret
-from selfie_tui.engine.methods.lens import logit_lens
 from selfie_tui.engine.model import Model
-from selfie_tui.engine.prompts.checks import check_position
-from selfie_tui.engine.prompts.source import source_of, source_tokens
-from selfie_tui.engine.prompts.target import target_tokens
-from selfie_tui.errors import Cancelled, RequestError, SelfieError
-from selfie_tui.records import (
-    Event,
-    Interpret,
-    LensRead,
-    LoadModel,
-    ModelProgress,
-    ModelReady,
-    Notice,
-    PresetTokens,
-    PreviewPreset,
-    PromptTokens,
-    ReadLens,
-    Task,
-    Tokenize,
-)
+from selfie_tui.errors import Cancelled, RequestError
+from selfie_tui.records import Event, LoadModel, ModelProgress, ModelReady, Notice, Task
+
+Method = Callable[[Model, Any, Callable[[], bool]], Iterator[Event]]
+"""Does a task with a model: `run(model, task, cancelled)`, lazily."""
+
+
+def find_methods() -> dict[type[Task], Method]:
+    """The methods by the type of their task: those that the modules of `engine.methods` name in `RUNS`."""
+    modules = [import_module(f"{methods.__name__}.{found.name}") for found in pkgutil.iter_modules(methods.__path__)]
+    return {task: run for module in modules for task, run in getattr(module, "RUNS", {}).items()}
+
+
+METHODS = find_methods()
 
 
 class EngineService:
@@ -51,37 +48,22 @@ class EngineService:
         return self._model
 
     def run(self, task: Task, cancelled: Callable[[], bool], post: Callable[[Event], object]) -> Iterator[Event]:
-        """Do a task, yielding its events as they happen; `post` takes those from inside a download."""
-        match task:
-            case LoadModel():
-                yield from self._load(task, cancelled, post)
-            case Tokenize(prompt=prompt, stack=stack):
-                tokens = source_tokens(self.model, prompt, stack) if prompt else ()
-                yield PromptTokens(prompt=prompt, tokens=tokens, stack=stack)
-            case PreviewPreset(preset=preset, max_new_tokens=count):
-                try:
-                    yield PresetTokens(preset=preset, tokens=target_tokens(self.model, preset, count))
-                except SelfieError as error:
-                    yield PresetTokens(preset=preset, problem=str(error))
-            case ReadLens(prompt=prompt, position=position, k=k, stack=stack):
-                source = source_of(self.model, prompt, stack)
-                check_position(source.tokens, position)
-                rows = logit_lens(self.model, source.ids, position, k=k, prefix=source.prefix)
-                yield LensRead(prompt=prompt, position=position, rows=rows, stack=stack)
-            case Interpret(request=request):
-                yield from interpret(self.model, request, cancelled)
+        """The events of a task as they happen; `post` takes those from inside a download."""
+        if isinstance(task, LoadModel):
+            return self._load(task, cancelled, post)
+        return METHODS[type(task)](self.model, task, cancelled)
 
     def _load(self, task: LoadModel, cancelled: Callable[[], bool], post: Callable[[Event], object]) -> Iterator[Event]:
         """Load a model; the one before stays current until the new one is ready."""
-        told: ModelProgress | None = None
+        last: ModelProgress | None = None
 
         def report(step: str, fraction: float | None) -> None:
-            nonlocal told
+            nonlocal last
             if cancelled():
                 raise Cancelled
             progress = ModelProgress(step=step, fraction=fraction)
-            if progress != told:
-                told = progress
+            if progress != last:
+                last = progress
                 post(progress)
 
         model = load(task.name, device=task.device, dtype=task.dtype, report=report)

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 from selfie_tui.engine.given import Facade, opened
 from selfie_tui.engine.model import Model
-from selfie_tui.engine.prompts.checks import check_fits, check_settings
+from selfie_tui.engine.prompts.prepare import prepare_target
 from selfie_tui.engine.prompts.source import source_tokens
-from selfie_tui.engine.prompts.target import build_target
 from selfie_tui.library.cells import Layer, layers_given, positions_in
 from selfie_tui.library.interpretation_prompt import Prompt, asked
 from selfie_tui.library.notices import tell
@@ -133,10 +132,7 @@ def interpret_vectors(
             }
         ),
     )
-    check_settings(request)
-    target = build_target(model, request.preset, request.max_new_tokens, request.compat)
-    check_fits(model, target, request)
-    return decode_vectors(model, request, stacked, tokens, target)
+    return decode_vectors(model, request, stacked, tokens, prepare_target(model, request))
 
 
 def vector_tokens(count: int) -> tuple[Token, ...]:

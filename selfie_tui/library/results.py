@@ -14,10 +14,9 @@ from msgspec.structs import replace
 from selfie_tui.engine.methods.activations import read_prompts
 from selfie_tui.engine.methods.interpret import interpret, interpret_vectors, read_vectors
 from selfie_tui.engine.model import Model
-from selfie_tui.engine.prompts.checks import check_fits, read_source
 from selfie_tui.engine.prompts.placeholders import TargetPrompt
+from selfie_tui.engine.prompts.prepare import prepare
 from selfie_tui.engine.prompts.source import Source
-from selfie_tui.engine.prompts.target import build_target
 from selfie_tui.library.tables import columns_of, data_frame, rows_of
 from selfie_tui.records import CellFinished, Control, ControlFinished, Event, Interpretation, Notice, Request, Token
 
@@ -95,10 +94,9 @@ def collect(model: Model, request: Request) -> Result:
 
 def collect_together(model: Model, requests: Sequence[Request]) -> list[Result]:
     """Run requests that differ in prompt and cells alone as one batch with one control; a result for each."""
-    sources = [read_source(model, request) for request in requests]
-    target = build_target(model, requests[0].preset, requests[0].max_new_tokens, requests[0].compat)
-    check_fits(model, target, requests[0])
-    pairs = list(zip(requests, sources, strict=True))
+    prepared = [prepare(model, request) for request in requests]
+    target = prepared[0].target
+    pairs = [(request, ready.source) for request, ready in zip(requests, prepared, strict=True)]
     vectors = read_together(model, pairs)
     tokens = [source.tokens[cell.position] for request, source in pairs for cell in request.cells]
     cells = tuple(cell for request in requests for cell in request.cells)

@@ -13,11 +13,11 @@ from textual.fuzzy import FuzzySearch
 from textual.widgets import Input
 
 from selfie_tui.kinds import stacks_of
-from selfie_tui.records import EMBED, MODES, layer_name
+from selfie_tui.modes import MODES
+from selfie_tui.records import EMBED, layer_name
 from selfie_tui.tui.actions import ACTIONS, Action, keys_of
 from selfie_tui.tui.host import Host
 from selfie_tui.tui.screens.main import MainScreen
-from selfie_tui.tui.settings import MODES_TOLD
 
 PLACES = {"main": "main", "app": "app", "log": "log_view"}
 """Where the actions that the palette offers are done: attributes of the main screen, or the app itself."""
@@ -76,15 +76,15 @@ def commands(app: Host, main: MainScreen) -> Iterator[Command]:
         if action.palette and (action.id != "stack.next" or work.other_stack):
             keys = " ".join(keys_of(action, app.keymap))
             yield Command(f"{action.title}  [{keys}]", action.help, partial(_do, app, main, action))
-    asked, bounds = main.settings.asked, main.settings.bounds
+    asked, bounds = main.settings.values, main.settings.bounds
     change = partial(msgspec.structs.replace, asked)
     look = app.look
     prose = look.prose
     for preset in bounds.presets:
         told = "the interpretation prompt"
         yield Command(f"Preset: {prose(preset.name)}", told, partial(main.ask, change(preset=preset)))
-    for mode in MODES:
-        yield Command(f"Mode: {mode}", look.glyphs(MODES_TOLD[mode]), partial(main.ask, change(mode=mode)))
+    for mode in MODES.values():
+        yield Command(f"Mode: {mode.name}", look.glyphs(mode.formula), partial(main.ask, change(mode=mode.name)))
     for layer in range(EMBED, bounds.blocks):
         told = "the layer that is written to"
         yield Command(f"Inject at: {layer_name(layer)}", told, partial(main.ask, change(injection_layer=layer)))

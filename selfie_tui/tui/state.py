@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from selfie_tui.jobs import QUICK
 from selfie_tui.kinds import stack_named, stacks_of
 from selfie_tui.records import (
     Cell,
@@ -28,8 +27,8 @@ from selfie_tui.records import (
     Token,
     Tokenize,
 )
+from selfie_tui.settings import InterpretSettings
 from selfie_tui.tui.runs import Run
-from selfie_tui.tui.settings import InterpretSettings
 
 TASKS_KEPT = 64
 """How many tasks are remembered until they fail: a quick one may be dropped unanswered, and is then forgotten here."""
@@ -80,7 +79,7 @@ class AppState:
     def preview(self, asked: InterpretSettings) -> None:
         """Ask which tokens of the interpretation prompt will be overwritten, and which ones filled in."""
         if self.model is not None:
-            self._submit(PreviewPreset(asked.preset, asked.max_new_tokens))
+            self._submit(PreviewPreset(asked.preset, asked.max_new_tokens, asked.compat))
 
     def lens(self, prompt: str, position: int) -> tuple[LensRow, ...] | None:
         """The lens at a position if it has been read; else it is asked for."""
@@ -127,7 +126,7 @@ class AppState:
         number = self.jobs.submit(task)
         self._tasks[number] = task
         if len(self._tasks) > TASKS_KEPT:
-            oldest = next((old for old, kept in self._tasks.items() if isinstance(kept, QUICK)), number)
+            oldest = next((old for old, kept in self._tasks.items() if kept.quick), number)
             self._tasks.pop(oldest)
         return number
 

@@ -27,9 +27,9 @@ from selfie_tui.engine.methods.interpret import interpret
 from selfie_tui.engine.model import Model, adopt
 from selfie_tui.engine.prompts.checks import source_tokens
 from selfie_tui.errors import Cancelled, PlaceholderError, PromptError, RequestError, SelfieError
+from selfie_tui.modes import MODES
 from selfie_tui.records import (
     EMBED,
-    MODES,
     Cell,
     CellFinished,
     Control,

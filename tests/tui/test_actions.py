@@ -102,7 +102,7 @@ async def test_the_palette_does_what_is_chosen():
         await pilot.press("ctrl+p", *"mentions")
         await until(pilot, lambda: "Preset: mentions" in text_of(app))
         await pilot.press("down", "enter")
-        await until(pilot, lambda: app.main.settings.asked.preset.name == "mentions")
+        await until(pilot, lambda: app.main.settings.values.preset.name == "mentions")
         await pilot.press("ctrl+p", *"maximise")
         await until(pilot, lambda: "the whole screen" in text_of(app))
         await pilot.press("down", "enter")

@@ -180,7 +180,7 @@ async def test_what_was_asked_of_a_stack_that_is_gone_neither_fails_nor_forgets_
 async def test_the_injection_layer_goes_up_to_the_last_of_the_larger_stack():
     async with running(encoder_decoder(3, 6)) as (app, pilot):
         await pilot.press("escape", "3", "right", "G")
-        assert app.main.settings.asked.injection_layer == 5
+        assert app.main.settings.values.injection_layer == 5
 
 
 async def test_the_palette_offers_the_stacks_by_name_where_there_are_two():
@@ -202,7 +202,7 @@ async def test_the_masks_that_will_be_filled_are_shown_and_follow_the_number_tha
         await pilot.press("escape", "3", "right", "right", "right", "right", "down", "down")
         await until(pilot, lambda: "the message: [MASK]×10" in text_of(app))
         assert "mask tokens to fill in" in text_of(app)
-        assert PreviewPreset(app.main.settings.asked.preset, 10) in engine.done
+        assert PreviewPreset(app.main.settings.values.preset, 10) in engine.done
         await pilot.press("e", "ctrl+u", *"_ is ", *"[MASK]", "enter", "2")
         await until(pilot, lambda: "[_] is [MASK]" in text_of(app))
         assert "fills 1 mask" in text_of(app)

@@ -124,7 +124,7 @@ async def test_every_pane_has_something_to_copy():
         await pilot.press("1", "y")
         assert app.copied == "demo"
         await pilot.press("3", "y")
-        assert app.copied == app.main.settings.asked.preset.text
+        assert app.copied == app.main.settings.values.preset.text
         await pilot.press("4", "y")
         assert app.copied.splitlines()[-1] == "L7\t0.889\t of7"
 

@@ -123,13 +123,13 @@ async def test_settings_change_what_is_asked():
 async def test_settings_stop_at_their_ends():
     async with running() as (app, pilot):
         await pilot.press("escape", "3", "right", "G")
-        assert app.main.settings.asked.injection_layer == 7
+        assert app.main.settings.values.injection_layer == 7
         await pilot.press("g", "up")
-        assert app.main.settings.asked.injection_layer == EMBED
+        assert app.main.settings.values.injection_layer == EMBED
         await pilot.press("right", "right", "G", "down")
-        assert app.main.settings.asked.strength == 0.0
+        assert app.main.settings.values.strength == 0.0
         await pilot.press("right", "G", "down")
-        assert app.main.settings.asked.max_new_tokens == 1
+        assert app.main.settings.values.max_new_tokens == 1
 
 
 async def test_a_setting_says_what_it_does():
@@ -169,7 +169,7 @@ async def test_a_model_with_fewer_layers_brings_settings_and_marks_inside():
         engine.blocks = 2
         await pilot.press("o", *"small", "enter")
         await until(pilot, lambda: app.main.layer_list.read == (EMBED, 0, 1))
-        assert app.main.settings.asked.injection_layer == 1
+        assert app.main.settings.values.injection_layer == 1
         assert app.main.layer_list.cursor == 0
         await until(pilot, lambda: len(app.main.layer_list.lens) == 3)
         await pilot.press("2", "enter")

@@ -55,7 +55,7 @@ async def everywhere(nasty: str, size: tuple[int, int], **options) -> None:
         await pilot.press("escape", "space", "enter")
         await run_to_end(app, pilot)
         check(app)
-        main.settings.ask_text(f"{nasty} _ {nasty}")
+        main.settings.choose_text(f"{nasty} _ {nasty}")
         await until(pilot, lambda: main.preset_view.shown and main.preset_view.shown.preset == main.preset_view.preset)
         await pilot.press("5", "b", "g")
         check(app)

@@ -1,1 +1,6 @@
-"""What can be done with a model: one module a method, each a generator of events."""
+"""What can be done with a model: one module a method, each a generator of events.
+
+A method's module names its tasks in `RUNS`, a dict from the task's type to `run(model, task, cancelled)`, which yields
+events lazily, refuses before any forward, and raises `Cancelled` soon after `cancelled()` is true. A module of this
+folder that has `RUNS` is found by the service without being named anywhere else.
+"""

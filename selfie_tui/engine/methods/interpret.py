@@ -20,10 +20,9 @@ from selfie_tui.engine.generation.relevancy import baseline_probabilities
 from selfie_tui.engine.generation.texts import answer, cut_tokens, ends_at, text_of
 from selfie_tui.engine.injection import Injection, unit
 from selfie_tui.engine.model import Model
-from selfie_tui.engine.prompts.checks import check_fits, read_source
 from selfie_tui.engine.prompts.placeholders import TargetPrompt
+from selfie_tui.engine.prompts.prepare import prepare
 from selfie_tui.engine.prompts.source import Source
-from selfie_tui.engine.prompts.target import build_target
 from selfie_tui.errors import Cancelled, SelfieError
 from selfie_tui.parse import parse_mode
 from selfie_tui.records import (
@@ -33,6 +32,7 @@ from selfie_tui.records import (
     ControlFinished,
     Event,
     GeneratedToken,
+    Interpret,
     Interpretation,
     Notice,
     PartialTexts,
@@ -53,12 +53,18 @@ def interpret(model: Model, request: Request, cancelled: Callable[[], bool] = ne
         SelfieError: before any work, if the request asks for what cannot be done.
         Cancelled: within one decoding step after `cancelled` gives true; cells already yielded stay valid.
     """
-    source = read_source(model, request)
-    target = build_target(model, request.preset, request.max_new_tokens, request.compat)
-    check_fits(model, target, request)
-    vectors = read_vectors(model, source, request.cells, cancelled)
-    tokens = [source.tokens[cell.position] for cell in request.cells]
-    yield from interpret_vectors(model, request, vectors, tokens, target, cancelled)
+    prepared = prepare(model, request)
+    vectors = read_vectors(model, prepared.source, request.cells, cancelled)
+    tokens = [prepared.source.tokens[cell.position] for cell in request.cells]
+    yield from interpret_vectors(model, request, vectors, tokens, prepared.target, cancelled)
+
+
+def run(model: Model, task: Interpret, cancelled: Callable[[], bool]) -> Iterator[Event]:
+    """Do an `Interpret` task; raises as `interpret`."""
+    yield from interpret(model, task.request, cancelled)
+
+
+RUNS = {Interpret: run}
 
 
 def interpret_vectors(

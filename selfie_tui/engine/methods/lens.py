@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
 from selfie_tui.engine.given import Facade, listed, opened, whole
 from selfie_tui.engine.model import Model
+from selfie_tui.engine.prompts.checks import check_position
 from selfie_tui.engine.prompts.placeholders import token_texts
 from selfie_tui.engine.prompts.source import check_length, source_of
 from selfie_tui.engine.unembed import lens_logits
 from selfie_tui.errors import PromptError, RequestError
 from selfie_tui.parse import from_end
-from selfie_tui.records import EMBED, Cell, LensRow, LensToken
+from selfie_tui.records import EMBED, Cell, Event, LensRead, LensRow, LensToken, ReadLens
 
 
 def logit_lens(
@@ -113,3 +114,14 @@ def lens_row(model: Model, cell: Cell, logits: torch.Tensor, answer: int, k: int
         entropy=float(-(probabilities * log_probabilities).nan_to_num().sum()),
         answer_rank=int((logits > logits[answer]).sum()),
     )
+
+
+def run(model: Model, task: ReadLens, cancelled: Callable[[], bool]) -> Iterator[Event]:
+    """Do a `ReadLens` task: one `LensRead`; raises as `logit_lens`."""
+    source = source_of(model, task.prompt, task.stack)
+    check_position(source.tokens, task.position)
+    rows = logit_lens(model, source.ids, task.position, k=task.k, prefix=source.prefix)
+    yield LensRead(prompt=task.prompt, position=task.position, rows=rows, stack=task.stack)
+
+
+RUNS = {ReadLens: run}

@@ -1,4 +1,4 @@
-"""Whether a request can be done with a model: every refusal comes before any forward, in the user's terms."""
+"""What a request can be refused for, in the user's terms; `prepare` makes these checks before any forward."""
 
 from __future__ import annotations
 
@@ -7,26 +7,12 @@ from collections.abc import Sequence
 
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts.placeholders import TargetPrompt
-from selfie_tui.engine.prompts.source import Source, check_known, source_of, source_tokens
+from selfie_tui.engine.prompts.source import check_known, source_tokens
 from selfie_tui.errors import PromptError, RequestError
 from selfie_tui.parse import parse_mode
 from selfie_tui.records import Request, Token
 
-__all__ = ["check_fits", "check_position", "check_settings", "read_source", "source_tokens"]
-
-
-def read_source(model: Model, request: Request) -> Source:
-    """The source prompt, once the request is known to fit model and prompt."""
-    check_settings(request)
-    if not request.prompt.strip():
-        raise PromptError("The prompt is empty.", "Type the text whose hidden states you want to read.")
-    if not request.cells:
-        raise RequestError("No cell is chosen.", "Mark at least one token and one layer.")
-    source = source_of(model, request.prompt, request.stack)
-    for cell in request.cells:
-        model.check_layer(cell.layer, request.stack)
-        check_position(source.tokens, cell.position)
-    return source
+__all__ = ["check_fits", "check_position", "check_settings", "source_tokens"]
 
 
 def check_settings(request: Request) -> None:

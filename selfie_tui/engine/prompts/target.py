@@ -88,12 +88,14 @@ def with_prefix(model: Model, preset: Preset) -> TargetPrompt:
     return replace(read, prefix=prefix)
 
 
-def target_tokens(model: Model, preset: Preset, max_new_tokens: int = 1) -> tuple[PromptToken, ...]:
+def target_tokens(
+    model: Model, preset: Preset, max_new_tokens: int = 1, compat: bool = False
+) -> tuple[PromptToken, ...]:
     """The tokens of an interpretation prompt, each with whether it is overwritten; raises as `build_target`.
 
     Those that the decoder of an encoder-decoder begins with come after the encoder's.
     """
-    target = build_target(model, preset, max_new_tokens)
+    target = build_target(model, preset, max_new_tokens, compat)
     ids, tokens, overwritten = target.ids, target.tokens, set(target.positions)
     if target.prefix:
         overwritten |= {len(ids) + place for place in target.prefix.positions}

@@ -7,9 +7,9 @@ from textual.widgets import Input
 
 from selfie_tui.kinds import most_layers
 from selfie_tui.records import Cell, ModelInfo
+from selfie_tui.settings import InterpretSettings
 from selfie_tui.tui.actions import Scope, bindings
 from selfie_tui.tui.screens.source import SourceScreen
-from selfie_tui.tui.settings import InterpretSettings
 from selfie_tui.tui.state import AppState
 from selfie_tui.tui.status import hint_line, key_of, model_pieces, model_state, under_way
 from selfie_tui.tui.views.interpret.log import Log
@@ -44,20 +44,20 @@ class MainScreen(SourceScreen, inherit_bindings=False):
     @on(SettingsLine.Moved)
     def setting_moved(self) -> None:
         """Say what the setting does."""
-        self.panes[2].tell_below(self.app.look.prose(self.settings.told()))
+        self.panes[2].tell_below(self.app.look.prose(self.settings.description()))
 
     @on(SettingsLine.Changed)
     def asked_changed(self, event: SettingsLine.Changed) -> None:
         """Show the interpretation prompt that is asked with now."""
         self.setting_moved()
-        self.preset_view.show_preset(event.asked.preset)
-        self.work.preview(event.asked)
+        self.preset_view.show_preset(event.settings.preset)
+        self.work.preview(event.settings)
 
     @on(Input.Changed, "#preset-text")
     def preset_typed(self, event: Input.Changed) -> None:
         """Ask with what is typed."""
-        if event.value != self.settings.asked.preset.text:
-            self.settings.ask_text(event.value)
+        if event.value != self.settings.values.preset.text:
+            self.settings.choose_text(event.value)
 
     @on(Input.Changed, "#search")
     def search_typed(self, event: Input.Changed) -> None:
@@ -107,7 +107,7 @@ class MainScreen(SourceScreen, inherit_bindings=False):
         """Another model is there: show the stack that is read of it, and what its kind does when it is asked."""
         self.show_stacks()
         self.settings.show_model(most_layers(model), model.kind)
-        self.work.preview(self.settings.asked)
+        self.work.preview(self.settings.values)
         self.setting_moved()
         self.tell_hints()
 
@@ -172,7 +172,7 @@ class MainScreen(SourceScreen, inherit_bindings=False):
         cells = tuple(Cell(layer, position) for position in self.tokens.read for layer in self.layer_list.read)
         if not cells:
             return
-        run = work.interpret(self.settings.asked, self.tokens_of, self.tokens.tokens, cells)
+        run = work.interpret(self.settings.values, self.tokens_of, self.tokens.tokens, cells)
         if run is None:
             self.app.tell("This is being interpreted already.", "information")
         else:
@@ -180,7 +180,7 @@ class MainScreen(SourceScreen, inherit_bindings=False):
 
     def ask(self, asked: InterpretSettings) -> None:
         """Ask this from now on."""
-        self.settings.ask(asked)
+        self.settings.choose(asked)
 
     def action_edit_prompt(self) -> None:
         """Edit the prompt."""
@@ -188,7 +188,7 @@ class MainScreen(SourceScreen, inherit_bindings=False):
 
     def action_edit_preset(self) -> None:
         """Edit the interpretation prompt."""
-        self.preset_text.value = self.settings.asked.preset.text
+        self.preset_text.value = self.settings.values.preset.text
         self.edit(self.preset_text)
 
     def action_edit_model(self) -> None:
@@ -223,7 +223,7 @@ class MainScreen(SourceScreen, inherit_bindings=False):
         if isinstance(focused, ModelList):
             return focused.copyable(), "the model's name"
         if isinstance(focused, SettingsLine):
-            return focused.asked.preset.text, "the interpretation prompt"
+            return focused.values.preset.text, "the interpretation prompt"
         return self.prompt_text.value, "the prompt"
 
     def action_back(self) -> None:

@@ -1,4 +1,4 @@
-"""What is asked: preset, injection and decoding as settings in one line, and which tokens the injection overwrites."""
+"""The settings of a run in one line, and the interpretation prompt with the tokens that the injection overwrites."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ import msgspec
 from textual import events
 from textual.message import Message
 
-from selfie_tui import text
 from selfie_tui.presets import PRESETS
 from selfie_tui.records import Preset, PresetTokens, PromptToken
+from selfie_tui.settings import CUSTOM, SETTINGS, Bounds, InterpretSettings
 from selfie_tui.tui.actions import Scope, bindings
 from selfie_tui.tui.render.flow import flow
 from selfie_tui.tui.render.styles import Look, Piece, Pieces, cells
-from selfie_tui.tui.settings import CUSTOM, SETTINGS, InterpretSettings, Setting, SettingBounds
 from selfie_tui.tui.widgets.lines import TALL, Lines
+
+MORE = "…"
+"""Stands where there are settings outside the line."""
 
 
 class SettingsLine(Lines, can_focus=True):
-    """The settings in as few lines as they need, one of them under the cursor."""
+    """The settings in one line, one of them under the cursor; where they do not all fit, those around the cursor."""
 
-    DEFAULT_CSS = "AskSettings { height: 1; }"
+    DEFAULT_CSS = "SettingsLine { height: 1; }"
     SCOPES: ClassVar[tuple[Scope, ...]] = ("ask",)
     BINDINGS = bindings("ask")
 
@@ -31,18 +33,21 @@ class SettingsLine(Lines, can_focus=True):
         """The cursor is on another setting."""
 
     class Changed(Message):
-        """Something else is asked now."""
+        """The settings are others now."""
 
-        def __init__(self, asked: InterpretSettings) -> None:
+        def __init__(self, settings: InterpretSettings) -> None:
             super().__init__()
-            self.asked = asked
+            self.settings = settings
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.asked = InterpretSettings()
-        self.bounds = SettingBounds()
+        self.values = InterpretSettings()
+        self.bounds = Bounds()
         self.cursor = 0
-        self._places: list[tuple[int, int]] = []
+        self._first = 0
+        """The first setting that is drawn."""
+        self._columns: dict[int, int] = {}
+        """Where each setting that is drawn begins, by its index."""
 
     def on_mount(self) -> None:
         self._lay_out()
@@ -50,82 +55,95 @@ class SettingsLine(Lines, can_focus=True):
     def show_model(self, blocks: int, kind: str) -> None:
         """Keep the injection layer inside a model of so many blocks, and speak of what its kind does."""
         self.bounds = self.bounds._replace(blocks=blocks, kind=kind)
-        self.ask(msgspec.structs.replace(self.asked, injection_layer=min(self.asked.injection_layer, blocks - 1)))
+        self.choose(msgspec.structs.replace(self.values, injection_layer=min(self.values.injection_layer, blocks - 1)))
 
-    def ask(self, asked: InterpretSettings) -> None:
-        """Ask this, and say so when it is something else."""
-        if asked.preset not in self.bounds.presets:
-            presets = tuple(preset for preset in self.bounds.presets if preset.name != asked.preset.name)
-            self.bounds = self.bounds._replace(presets=(*presets, asked.preset))
-        if asked != self.asked:
-            self.asked = asked
+    def choose(self, settings: InterpretSettings) -> None:
+        """Take these settings, and post `Changed` when they are others."""
+        if settings.preset not in self.bounds.presets:
+            presets = tuple(preset for preset in self.bounds.presets if preset.name != settings.preset.name)
+            self.bounds = self.bounds._replace(presets=(*presets, settings.preset))
+        if settings != self.values:
+            self.values = settings
             self._lay_out()
-            self.post_message(self.Changed(asked))
+            self.post_message(self.Changed(settings))
 
-    def ask_text(self, written: str) -> None:
-        """Ask with an interpretation prompt of the user's own."""
-        placeholder = "_" if "_" in written else self.asked.preset.placeholder
-        self.ask(msgspec.structs.replace(self.asked, preset=Preset(CUSTOM, written, placeholder)))
+    def choose_text(self, written: str) -> None:
+        """Take an interpretation prompt of the user's own."""
+        placeholder = "_" if "_" in written else self.values.preset.placeholder
+        self.choose(msgspec.structs.replace(self.values, preset=Preset(CUSTOM, written, placeholder)))
 
     def count(self) -> int:
-        return self._places[-1][0] + 1 if self._places else 1
+        return 1
 
     def pieces(self, index: int) -> Pieces:
-        line: list[Piece] = []
-        for place, (setting, (at, column)) in enumerate(zip(SETTINGS, self._places, strict=False)):
-            if at == index:
-                line.append(Piece(" " * (column - cells(line))))
-                line += self._setting(place, setting)
+        line: list[Piece] = [Piece(MORE if self._first else " ", "dim")]
+        for number, column in self._columns.items():
+            line.append(Piece(" " * (column - cells(line))))
+            line += self._setting(number)
+        if self._columns and max(self._columns) < len(SETTINGS) - 1:
+            line.append(Piece(" " * (self._width - 1 - cells(line)) + MORE, "dim"))
         return tuple(line)
 
-    def told(self) -> str:
-        """What the setting under the cursor does; where the keys go elsewhere, what an encoder fills in."""
+    def description(self) -> str:
+        """What the setting under the cursor does; while the focus is elsewhere, what an encoder fills in."""
         if not self.has_focus:
-            return self.asked.fills(self.bounds.kind)
-        return SETTINGS[self.cursor].told(self.asked, self.bounds)
+            return self.values.fills(self.bounds.kind)
+        return SETTINGS[self.cursor].about(self.values, self.bounds)
 
-    def _setting(self, place: int, setting: Setting) -> Pieces:
-        value = self.look.prose(setting.written(self.asked))
-        before, behind = Piece(setting.before, "dim"), Piece(setting.behind, "dim")
-        if place == self.cursor:
-            return before, Piece(f"‹{value}›", "cursor" if self.has_focus else "strong"), behind
-        return before, Piece(f" {value} ", "strong"), behind
+    @property
+    def _width(self) -> int:
+        return max(self.size.width, 1)
+
+    def _setting(self, number: int) -> Pieces:
+        setting = SETTINGS[number]
+        value = self.look.prose(setting.written(self.values))
+        before, after = Piece(setting.before, "dim"), Piece(setting.after, "dim")
+        if number == self.cursor:
+            return before, Piece(f"‹{value}›", "cursor" if self.has_focus else "strong"), after
+        return before, Piece(f" {value} ", "strong"), after
 
     def _lay_out(self) -> None:
-        room = max(self.size.width, 1)
-        line, column = 0, 1
-        places: list[tuple[int, int]] = []
-        for setting in SETTINGS:
-            size = len(setting.before + setting.behind) + text.width(self.look.prose(setting.written(self.asked))) + 2
-            if column > 1 and column + size > room:
-                line, column = line + 1, 1
-            places.append((line, column))
-            column += size + 1
-        self._places = places
-        self.fit(3)
+        """Draw from the first setting that is drawn now, unless the cursor's would then be outside."""
+        self._first = min(self._first, self.cursor)
+        self._columns = self._fitting(self._first)
+        while self.cursor not in self._columns and self._first < self.cursor:
+            self._first += 1
+            self._columns = self._fitting(self._first)
         self.refresh()
+
+    def _fitting(self, first: int) -> dict[int, int]:
+        """The settings from `first` on that fit, at least one, with the columns where they begin."""
+        columns: dict[int, int] = {}
+        column = 1
+        for number in range(first, len(SETTINGS)):
+            width = cells(self._setting(number))
+            last = number == len(SETTINGS) - 1
+            if columns and column + width > self._width - (0 if last else 2):
+                break
+            columns[number] = column
+            column += width + 1
+        return columns
 
     def _on_resize(self, event: events.Resize) -> None:
         self._lay_out()
 
     def action_step(self, step: int) -> None:
         """To the setting on the left or right."""
-        before, self.cursor = self.cursor, max(0, min(self.cursor + step, len(SETTINGS) - 1))
+        self.cursor = max(0, min(self.cursor + step, len(SETTINGS) - 1))
         self.post_message(self.Moved())
-        for place in (before, self.cursor):
-            self.redraw(self._places[place][0])
+        self._lay_out()
 
     def action_change(self, step: int) -> None:
         """Change the setting under the cursor: down the list of its choices, or to a smaller number."""
-        self.ask(SETTINGS[self.cursor].changed(self.asked, step, self.bounds))
+        self.choose(SETTINGS[self.cursor].changed(self.values, step, self.bounds))
 
     def on_click(self, event: events.Click) -> None:
         """Go to the setting under the mouse; on the one that is there already, take its next value."""
-        under = [place for place, (line, column) in enumerate(self._places) if line == event.y and column <= event.x]
-        if under and under[-1] == self.cursor:
+        under = max((number for number, column in self._columns.items() if column <= event.x), default=self.cursor)
+        if under == self.cursor:
             self.action_change(1)
-        elif under:
-            self.action_step(under[-1] - self.cursor)
+        else:
+            self.action_step(under - self.cursor)
 
 
 def slot_pieces(tokens: Sequence[PromptToken], look: Look) -> list[Piece]:
@@ -178,7 +196,7 @@ class PresetView(Lines):
         self._lay_out()
 
     def show_tokens(self, tokens: PresetTokens) -> None:
-        """Show the tokens of the preset, if it is still the one that is asked."""
+        """Show the tokens of the preset, if it is still the one that is chosen."""
         if tokens.preset == self.preset:
             self.shown = tokens
             self._lay_out()
@@ -195,7 +213,7 @@ class PresetView(Lines):
         return (Piece(" "), *self._lines[index])
 
     def _lay_out(self) -> None:
-        room = max(self.size.width - 2, 1)
+        width = max(self.size.width - 2, 1)
         if self.problem:
             words = [Piece("cannot be used: ", "bad"), Piece(self.look.prose(self.problem), "bad")]
         elif self.shown is not None and self.shown.preset == self.preset:
@@ -203,7 +221,7 @@ class PresetView(Lines):
         else:
             words = [Piece(self.look.prose(self.preset.text), "dim")]
         low = self.app.size.height < TALL
-        self._lines = [tuple(words)] if low else flow(words, room)
+        self._lines = [tuple(words)] if low else flow(words, width)
         self.fit(4)
         self.refresh()
         self.settle()

@@ -13,13 +13,8 @@ import msgspec
 EMBED = -1
 """The layer number of the embeddings, the input of block 0."""
 
-Mode = Literal["replace", "blend", "add", "replace-norm", "add-norm", "unit"]
-MODES: tuple[Mode, ...] = ("replace", "blend", "add", "replace-norm", "add-norm", "unit")
 VERIFIED = "verified"
 """The verdict on a model that passes every check at load."""
-
-MODE_ALIASES: dict[str, Mode] = {"normalized": "blend", "addition": "add"}
-"""Names that SelfIE and NNsight Selfie give to two of the modes."""
 
 Severity = Literal["information", "warning", "error"]
 
@@ -69,18 +64,17 @@ class PromptToken(Record, frozen=True):
     filled: bool = False
 
 
-class Request(Record, frozen=True):
-    """Everything that decides a self-interpretation run; the same request gives the same result.
+class RunSettings(Record, kw_only=True, frozen=True):
+    """How a vector is written and how the text is decoded; `settings.SETTINGS` says how each is given and shown.
 
-    `cells` are read from `prompt`; `preset` is interpreted with each cell's vector written over its placeholders at
-    `injection_layer`. `temperature` 0 is greedy. `random_control` also decodes a random direction of each cell's norm.
+    `strength` scales the vector as the `mode` has it. `stop` ends a text before any of its strings. `temperature` 0 is
+    greedy; `seed` is that of sampling and of random directions. `relevancy` compares each token's probability with that
+    without injection; `random_control` also decodes a random direction of each cell's norm. `compat` overwrites the
+    positions that SelfIE's published code does.
     """
 
-    prompt: str
-    cells: tuple[Cell, ...]
-    preset: Preset
     injection_layer: int = EMBED
-    mode: Mode = "replace"
+    mode: str = "replace"
     strength: float = 1.0
     max_new_tokens: int = 12
     stop: tuple[str, ...] = ()
@@ -88,8 +82,20 @@ class Request(Record, frozen=True):
     random_control: bool = False
     temperature: float = 0.0
     seed: int = 0
-    stack: str = ""
     compat: bool = False
+
+
+class Request(RunSettings, frozen=True):
+    """Everything that decides a self-interpretation run; the same request gives the same result.
+
+    `cells` are read from `prompt`, in `stack` ("" for the first); `preset` is interpreted with each cell's vector
+    written over its placeholders at `injection_layer`.
+    """
+
+    prompt: str
+    cells: tuple[Cell, ...]
+    preset: Preset
+    stack: str = ""
 
 
 class GeneratedToken(Record, frozen=True):
@@ -109,7 +115,7 @@ class GeneratedToken(Record, frozen=True):
         return None if self.effect is None else abs(self.effect)
 
 
-class Control(Record, frozen=True):
+class Control(Record, tag=True, frozen=True):
     """What the interpretation prompt says without a cell: `none` is no injection, `random` a random direction."""
 
     kind: Literal["none", "random"]
@@ -119,7 +125,7 @@ class Control(Record, frozen=True):
     """The cell whose norm a random direction was given; None for `none`."""
 
 
-class Interpretation(Record, frozen=True):
+class Interpretation(Record, tag=True, frozen=True):
     """What the model says of one cell.
 
     `token` is the source token at the cell. `treatment_effect` is the mean relevancy of the generated tokens.
@@ -181,153 +187,5 @@ class ModelInfo(Record, frozen=True):
     """Whether the tokenizer brings a chat template."""
     kind: str = "decoder"
     stacks: tuple[StackInfo, ...] = ()
-
-
-# What can be asked of the job thread -------------------------------------------------------------------------------
-
-
-class LoadModel(Record, tag=True, frozen=True):
-    """Make `name` the current model: `demo`, a folder, or a hub id; `auto` leaves device and dtype to the engine."""
-
-    name: str
-    device: str = "auto"
-    dtype: str = "auto"
-
-
-class Tokenize(Record, tag=True, frozen=True):
-    """Split a prompt into tokens with the current model's tokenizer: those that run through `stack`."""
-
-    prompt: str
-    stack: str = ""
-
-
-class PreviewPreset(Record, tag=True, frozen=True):
-    """Show which tokens of an interpretation prompt the injection will overwrite, and which ones an encoder fills."""
-
-    preset: Preset
-    max_new_tokens: int = 12
-
-
-class ReadLens(Record, tag=True, frozen=True):
-    """The logit lens of every layer at one position."""
-
-    prompt: str
-    position: int
-    k: int = 5
-    stack: str = ""
-
-
-class Interpret(Record, tag=True, frozen=True):
-    """Run a self-interpretation."""
-
-    request: Request
-
-
-Task = LoadModel | Tokenize | PreviewPreset | ReadLens | Interpret
-
-
-# What the job thread tells ------------------------------------------------------------------------------------------
-
-
-class Event(Record, tag=True, frozen=True):
-    """Something that happened to job number `job` (0 where no job is meant)."""
-
-    job: int = 0
-
-
-class JobStarted(Event, kw_only=True, frozen=True):
-    """The job left the queue."""
-
-    task: Task
-
-
-class ModelProgress(Event, kw_only=True, frozen=True):
-    """A step of loading, with the share that is done where it is known."""
-
-    step: str
-    fraction: float | None = None
-
-
-class ModelReady(Event, kw_only=True, frozen=True):
-    """A model can be used."""
-
-    model: ModelInfo
-
-
-class PromptTokens(Event, kw_only=True, frozen=True):
-    """The tokens of a prompt that run through a stack."""
-
-    prompt: str
-    tokens: tuple[Token, ...]
-    stack: str = ""
-
-
-class PresetTokens(Event, kw_only=True, frozen=True):
-    """The tokens of an interpretation prompt; `problem` says why it cannot be used, in the user's terms."""
-
-    preset: Preset
-    tokens: tuple[PromptToken, ...] = ()
-    problem: str = ""
-
-
-class LensRead(Event, kw_only=True, frozen=True):
-    """The logit lens at `position`, one row a layer, `embed` first."""
-
-    prompt: str
-    position: int
-    rows: tuple[LensRow, ...]
-    stack: str = ""
-
-
-class PartialTexts(Event, kw_only=True, frozen=True):
-    """Text so far of the cells being decoded, by their place in `Request.cells`; -1 is the no-injection control."""
-
-    texts: tuple[tuple[int, str], ...]
-
-
-class Progress(Event, kw_only=True, frozen=True):
-    """How far a run is: whole cells, decoding steps over all batches, and the estimated seconds left."""
-
-    cells_done: int
-    cells: int
-    steps_done: int
-    steps: int
-    seconds_left: float | None = None
-
-
-class CellFinished(Event, kw_only=True, frozen=True):
-    """A cell's interpretation is complete; `index` is its place in `Request.cells`."""
-
-    index: int
-    interpretation: Interpretation
-
-
-class ControlFinished(Event, kw_only=True, frozen=True):
-    """The no-injection control of the run is complete."""
-
-    control: Control
-
-
-class Notice(Event, kw_only=True, frozen=True):
-    """Something the user should know and need not act on: a fall back to CPU, a halved batch."""
-
-    text: str
-    severity: Severity = "information"
-
-
-class JobFinished(Event, kw_only=True, frozen=True):
-    """The job is done."""
-
-    seconds: float
-
-
-class JobCancelled(Event, kw_only=True, frozen=True):
-    """The job stopped because it was asked to; what was finished before stays."""
-
-
-class JobFailed(Event, kw_only=True, frozen=True):
-    """The job ended in an error: the cause in one line, what to do next, and the traceback for a report."""
-
-    cause: str
-    remedy: str
-    traceback: str = ""
+    revision: str = ""
+    """The commit of a hub repository, or `content:` and a hash of the files; "" for a module in hand."""

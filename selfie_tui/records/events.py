@@ -1,0 +1,151 @@
+"""What the job thread posts: one record a kind of event, which says of its class whether only the newest matters."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from selfie_tui.records.data import (
+    Control,
+    Interpretation,
+    LensRow,
+    ModelInfo,
+    Preset,
+    PromptToken,
+    Record,
+    Severity,
+    Token,
+)
+from selfie_tui.records.tasks import Task
+
+CONTROL = -1
+"""The index of the no-injection control among a run's results."""
+
+
+Kept = Interpretation | Control
+"""Records that are kept as results of a run."""
+
+
+class Event(Record, tag=True, frozen=True):
+    """Something that happened to job number `job` (0 where no job is meant).
+
+    Of an event whose class has `latest_by` only the newest matters, so that it may be held back for a moment: the
+    newest of all where `latest_by` is "", else the newest by each key of the field of that name, a tuple of pairs.
+    An event that completes a part of a run gives it as its `result`: its index in the run, and a record to keep.
+    """
+
+    latest_by: ClassVar[str | None] = None
+    job: int = 0
+
+    def result(self) -> tuple[int, Kept] | None:
+        """The finished part of a run that this event brings: its index and its record; None for other events."""
+        return None
+
+
+class JobStarted(Event, kw_only=True, frozen=True):
+    """The job left the queue."""
+
+    task: Task
+
+
+class ModelProgress(Event, kw_only=True, frozen=True):
+    """A step of loading, with the share that is done where it is known."""
+
+    step: str
+    fraction: float | None = None
+
+
+class ModelReady(Event, kw_only=True, frozen=True):
+    """A model can be used."""
+
+    model: ModelInfo
+
+
+class PromptTokens(Event, kw_only=True, frozen=True):
+    """The tokens of a prompt that run through a stack."""
+
+    prompt: str
+    tokens: tuple[Token, ...]
+    stack: str = ""
+
+
+class PresetTokens(Event, kw_only=True, frozen=True):
+    """The tokens of an interpretation prompt; `problem` says why it cannot be used, in the user's terms."""
+
+    preset: Preset
+    tokens: tuple[PromptToken, ...] = ()
+    problem: str = ""
+
+
+class LensRead(Event, kw_only=True, frozen=True):
+    """The logit lens at `position`, one row a layer, `embed` first."""
+
+    prompt: str
+    position: int
+    rows: tuple[LensRow, ...]
+    stack: str = ""
+
+
+class PartialTexts(Event, kw_only=True, frozen=True):
+    """Text so far of the cells being decoded, by their index in `Request.cells`; `CONTROL` is the control's."""
+
+    latest_by: ClassVar[str | None] = "texts"
+    texts: tuple[tuple[int, str], ...]
+
+
+class Progress(Event, kw_only=True, frozen=True):
+    """How far a run is: whole cells, decoding steps over all batches, and the estimated seconds left."""
+
+    latest_by: ClassVar[str | None] = ""
+    cells_done: int
+    cells: int
+    steps_done: int
+    steps: int
+    seconds_left: float | None = None
+
+
+class CellFinished(Event, kw_only=True, frozen=True):
+    """A cell's interpretation is complete; `index` is its index in `Request.cells`."""
+
+    index: int
+    interpretation: Interpretation
+
+    def result(self) -> tuple[int, Kept]:
+        return self.index, self.interpretation
+
+
+class ControlFinished(Event, kw_only=True, frozen=True):
+    """The no-injection control of the run is complete."""
+
+    control: Control
+
+    def result(self) -> tuple[int, Kept]:
+        return CONTROL, self.control
+
+
+class Notice(Event, kw_only=True, frozen=True):
+    """Something the user should know and need not act on: a fall back to CPU, a halved batch."""
+
+    text: str
+    severity: Severity = "information"
+
+
+class JobFinished(Event, kw_only=True, frozen=True):
+    """The job is done."""
+
+    seconds: float
+
+
+class JobCancelled(Event, kw_only=True, frozen=True):
+    """The job stopped because it was asked to; what was finished before stays."""
+
+
+class JobFailed(Event, kw_only=True, frozen=True):
+    """The job ended in an error: the cause in one line, what to do next, and the traceback for a report.
+
+    `refused` is true where the request was refused before any work: nothing was begun, and nothing is kept of it.
+    """
+
+    cause: str
+    remedy: str
+    traceback: str = ""
+    refused: bool = False

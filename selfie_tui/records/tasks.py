@@ -1,0 +1,66 @@
+"""What can be asked of the job thread: one record a task, which says of its class how it is queued."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from selfie_tui.records.data import Preset, Record, Request
+
+
+class Task(Record, tag=True, kw_only=True, frozen=True):
+    """Base of all tasks.
+
+    A task whose class is `quick` need not wait for a running job, and replaces one of its own type and `origin` that
+    still waits: only the newest matters. `origin` names who asks, so that two panes do not drop each other's. A task
+    whose class `makes_a_run` has results that are kept: the recorder writes them to the session.
+    """
+
+    quick: ClassVar[bool] = False
+    makes_a_run: ClassVar[bool] = False
+    origin: str = ""
+
+
+class LoadModel(Task, frozen=True):
+    """Make `name` the current model: `demo`, a folder, or a hub id; `auto` leaves device and dtype to the engine."""
+
+    name: str
+    device: str = "auto"
+    dtype: str = "auto"
+
+
+class Tokenize(Task, frozen=True):
+    """Split a prompt into tokens with the current model's tokenizer: those that run through `stack`."""
+
+    quick: ClassVar[bool] = True
+    prompt: str
+    stack: str = ""
+
+
+class PreviewPreset(Task, frozen=True):
+    """Show which tokens of an interpretation prompt the injection will overwrite, and which ones an encoder fills."""
+
+    quick: ClassVar[bool] = True
+    preset: Preset
+    max_new_tokens: int = 12
+    compat: bool = False
+
+
+class ReadLens(Task, frozen=True):
+    """The logit lens of every layer at one position."""
+
+    quick: ClassVar[bool] = True
+    prompt: str
+    position: int
+    k: int = 5
+    stack: str = ""
+
+
+class Interpret(Task, frozen=True):
+    """Run a self-interpretation."""
+
+    makes_a_run: ClassVar[bool] = True
+    request: Request
+
+
+RunTask = Interpret
+"""Tasks that make a run, as they are read back from a session."""
