@@ -9,6 +9,8 @@ from typing import TypeVar
 
 import msgspec
 
+from selfie_tui.paths import make_private
+
 RECENT = 8
 """How many recently used models are remembered."""
 
@@ -50,9 +52,10 @@ def read_memory(path: Path) -> tuple[Memory, str]:
 
 def write_memory(path: Path, memory: Memory) -> None:
     """Remember, by a rename, so that a killed process leaves the old file or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private(path.parent)
     fresh = path.with_suffix(f".{os.getpid()}.tmp")
     try:
+        fresh.touch(mode=0o600)
         fresh.write_bytes(msgspec.json.encode(memory))
         fresh.replace(path)
     finally:

@@ -50,3 +50,9 @@ def hub_cache_dir(environment: dict[str, str] | None = None) -> Path:
         return Path(home).expanduser() / "hub"
     cache = variables.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(cache).expanduser() / "huggingface" / "hub"
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder that is the user's alone, or make one that is there so."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.chmod(0o700)

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import sys
-from importlib.metadata import PackageNotFoundError, version
 
 from selfie_tui import __version__, paths
 from selfie_tui.errors import SelfieError
+from selfie_tui.results.entries import package_version
 
 PACKAGES = ("textual", "torch", "transformers", "nnsight", "tokenizers", "safetensors", "huggingface_hub", "numpy")
+
+
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the program's grammar."""
+    command = commands.add_parser(
+        "doctor", help="show versions, devices and folders; with a model, verify it", allow_abbrev=False
+    )
+    command.add_argument("model_name", nargs="?", metavar="MODEL", help="open this model and print the verdict")
+    command.set_defaults(run=lambda arguments: run_doctor(arguments.model_name))
 
 
 def run_doctor(model_name: str | None) -> int:
@@ -65,14 +75,6 @@ def model(name: str) -> int:
     for notice in opened.notices:
         print(notice, file=sys.stderr)
     return 0
-
-
-def package_version(package: str) -> str:
-    """The installed version of a package, or that it is missing."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
 
 
 def row(name: str, value: str) -> None:

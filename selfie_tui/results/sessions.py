@@ -1,66 +1,28 @@
-"""The session on disk: every finished reading is appended to a JSON-lines file at once, and read back by line."""
+"""The session on disk: every entry is appended to a JSON-lines file at once, and read back by line."""
 
 from __future__ import annotations
 
 import os
+import threading
 import time
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 import msgspec
 
-from selfie_tui.records import Control, Interpretation, ModelInfo, Request
+from selfie_tui.paths import make_private
+from selfie_tui.results.entries import Entry, RunEnded, decode, encode
 
 SECONDS_BETWEEN_SYNCS = 1.0
 """What is written survives the process at once; what is synced survives the machine, and costs a disk's answer."""
-
-Ending = Literal["finished", "cancelled", "failed"]
-
-
-class RunBegan(msgspec.Struct, frozen=True, tag=True):
-    """A run: its number in the session, its model, and the request that all its readings answer.
-
-    `info` is what the model said of itself: device, number format, and the verdict of its checks. Older files lack it.
-    """
-
-    run: int
-    model: str
-    began: str
-    request: Request
-    info: ModelInfo | None = None
-
-
-class Read(msgspec.Struct, frozen=True, tag=True):
-    """A finished reading; `index` is its place in the request's cells."""
-
-    run: int
-    index: int
-    interpretation: Interpretation
-
-
-class Controlled(msgspec.Struct, frozen=True, tag=True):
-    """The finished no-injection control of a run."""
-
-    run: int
-    control: Control
-
-
-class RunEnded(msgspec.Struct, frozen=True, tag=True):
-    """How a run ended."""
-
-    run: int
-    ending: Ending
-
-
-Entry = RunBegan | Read | Controlled | RunEnded
 
 
 class Session:
     """An append-only session file, created with its first entry; `path=None` keeps nothing.
 
     `problem` is the first error of writing, in one line; after it nothing more is tried, and nothing is raised: what is
-    on the screen must not be lost because a disk is full.
+    on the screen must not be lost because a disk is full. Folder and file are the user's alone.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -68,39 +30,43 @@ class Session:
         self.problem = ""
         self._file: BinaryIO | None = None
         self._synced = 0.0
+        self._closed = False
+        self._lock = threading.Lock()
 
-    def append(self, entry: Entry) -> None:
-        """Write one entry through to the operating system."""
-        if self.path is None or self.problem:
-            return
-        try:
-            if self._file is None:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                self._file = self.path.open("ab")
-            self._file.write(msgspec.json.encode(entry) + b"\n")
-            self._file.flush()
-            if isinstance(entry, RunEnded) or time.monotonic() - self._synced > SECONDS_BETWEEN_SYNCS:
-                os.fsync(self._file.fileno())
-                self._synced = time.monotonic()
-        except OSError as error:
-            self.problem = f"The session is no longer saved: {self.path}: {error.strerror}"
+    def append(self, entry: Entry) -> str:
+        """Write one entry through to the operating system; what went wrong, the first time that something does."""
+        with self._lock:
+            if self.path is None or self.problem or self._closed:
+                return ""
+            try:
+                self._write(self.path, entry)
+            except OSError as error:
+                self.problem = f"The session is no longer saved: {self.path}: {error.strerror}"
+            return self.problem
+
+    def _write(self, path: Path, entry: Entry) -> None:
+        if self._file is None:
+            make_private(path.parent)
+            self._file = os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab")
+        self._file.write(encode(entry) + b"\n")
+        self._file.flush()
+        if isinstance(entry, RunEnded) or time.monotonic() - self._synced > SECONDS_BETWEEN_SYNCS:
+            os.fsync(self._file.fileno())
+            self._synced = time.monotonic()
 
     def close(self) -> None:
-        """Close the file, if there is one."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        """Close the file, if there is one; nothing is written any more."""
+        with self._lock:
+            self._closed = True
+            if self._file is not None:
+                self._file.close()
+                self._file = None
 
 
 def new_path(folder: Path, now: datetime | None = None) -> Path:
     """A path for a session that begins now; the process number keeps two programs apart."""
     moment = now or datetime.now()
     return folder / f"{moment:%Y-%m-%d_%H-%M-%S}_{os.getpid()}.jsonl"
-
-
-def timestamp() -> str:
-    """The time now, in UTC, as sessions write it."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def read(path: Path) -> list[Entry]:
@@ -112,14 +78,10 @@ def read(path: Path) -> list[Entry]:
     """
     lines = path.read_bytes().split(b"\n")
     torn = lines.pop()
-    entries = [_decode(line) for line in lines if line]
+    entries = [decode(line) for line in lines if line]
     if torn:
         try:
-            entries.append(_decode(torn))
+            entries.append(decode(torn))
         except msgspec.DecodeError:
             return entries
     return entries
-
-
-def _decode(line: bytes) -> Entry:
-    return msgspec.json.decode(line, type=Entry)  # type: ignore[no-any-return]

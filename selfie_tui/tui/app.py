@@ -18,6 +18,7 @@ from selfie_tui import clipboard, config, paths, themes
 from selfie_tui.jobs import Engine, Jobs, default_engine
 from selfie_tui.records import Event, ModelInfo, Severity
 from selfie_tui.results import sessions
+from selfie_tui.results.recorder import Recorder
 from selfie_tui.tui import catalog
 from selfie_tui.tui.actions import Scope, bindings, problems_of_keymap
 from selfie_tui.tui.handlers import handle
@@ -92,8 +93,8 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
         ascii = self.settings.ascii if ascii is None else ascii
         self._ascii = plain_terminal(os.environ) if ascii is None else ascii
         self._choose_theme(theme or self.settings.theme or self.memory.theme)
-        self.jobs = Jobs(self.post_event, engine)
         self.session = sessions.Session(sessions.new_path(keep / "sessions") if keep and not session_off else None)
+        self.jobs = Jobs(Recorder(self.post_event, self.session.append), engine)
         self._prompt = (self.memory.draft if prompt is None else prompt) or FIRST_PROMPT
         self._device, self._dtype = device, dtype
 
@@ -173,12 +174,6 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
     def tell(self, message: str, severity: Severity) -> None:
         """A toast; any text is safe here."""
         self.notify(self.look.prose(self.look.glyphs(message)).replace("↵", "\n"), severity=severity, markup=False)
-
-    def tell_session_problem(self) -> None:
-        """Say once that the session cannot be written."""
-        if self.session.problem and self.session.problem not in self._notes:
-            self._notes.append(self.session.problem)
-            self.tell(self.session.problem, "error")
 
     def copy_text(self, copied: str, what: str) -> None:
         """Copy to the clipboard of the user's terminal, and say what became of it."""

@@ -27,7 +27,6 @@ from selfie_tui.records import (
     ReadLens,
     Tokenize,
 )
-from selfie_tui.results.sessions import Controlled, Read, RunBegan, RunEnded, timestamp
 from selfie_tui.tui.runs import CONTROL
 from selfie_tui.tui.screens.main import MainScreen
 from selfie_tui.tui.status import note_on
@@ -43,7 +42,6 @@ def _started(screen: MainScreen, event: JobStarted) -> None:
     run = screen.work.run(event)
     if run is not None:
         screen.log_view.update_header(run)
-        screen.app.session.append(RunBegan(run.number, run.model, timestamp(), run.request, run.info))
     screen.tell_status()
 
 
@@ -99,7 +97,6 @@ def _control_finished(screen: MainScreen, event: ControlFinished) -> None:
     if run is not None and event.control.kind == "none":
         run.control = event.control
         screen.log_view.update(run, CONTROL)
-        screen.app.session.append(Controlled(run.number, event.control))
 
 
 def _cell_finished(screen: MainScreen, event: CellFinished) -> None:
@@ -107,7 +104,6 @@ def _cell_finished(screen: MainScreen, event: CellFinished) -> None:
     if run is not None:
         run.readings[event.index] = event.interpretation
         screen.log_view.update(run, event.index)
-        screen.app.session.append(Read(run.number, event.index, event.interpretation))
 
 
 def _notice(screen: MainScreen, event: Notice) -> None:
@@ -163,8 +159,6 @@ def _ended(screen: MainScreen, event: Event, ending: Any) -> None:
     run = screen.work.run(event)
     if run is not None:
         screen.log_view.update_header(run)
-        screen.app.session.append(RunEnded(run.number, ending))
-        screen.app.tell_session_problem()
     screen.app.first_load_is_over()
     screen.run_if_ready()
     screen.tell_status()

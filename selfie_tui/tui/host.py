@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from selfie_tui.records import ModelInfo, Severity
-from selfie_tui.results.sessions import Session
 from selfie_tui.tui.render.styles import Look
 from selfie_tui.tui.terminal.wire import WireApp
 
@@ -16,14 +15,9 @@ class Host(WireApp[None], inherit_bindings=False):
 
     look: Look
     keymap: Mapping[str, str]
-    session: Session
 
     def tell(self, message: str, severity: Severity) -> None:
         """Show a toast."""
-        raise NotImplementedError
-
-    def tell_session_problem(self) -> None:
-        """Say once that the session cannot be written."""
         raise NotImplementedError
 
     def copy_text(self, copied: str, what: str) -> None:

@@ -1,0 +1,193 @@
+"""What every command shares: the job thread without a screen, narration on stderr, exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import queue
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+from selfie_tui import paths
+from selfie_tui.errors import SelfieError
+from selfie_tui.jobs import Engine, Jobs
+from selfie_tui.kinds import layers_description
+from selfie_tui.records import (
+    Event,
+    JobCancelled,
+    JobFailed,
+    JobFinished,
+    LoadModel,
+    ModelInfo,
+    ModelProgress,
+    ModelReady,
+    Notice,
+    Progress,
+    PromptTokens,
+    Task,
+    Token,
+    Tokenize,
+)
+from selfie_tui.results.entries import Entry, encode
+from selfie_tui.results.recorder import Recorder, Sink
+from selfie_tui.results.sessions import Session, new_path
+from selfie_tui.text import prose
+
+DONE, RUN_FAILED, WRONG_USAGE, NO_MODEL, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+class Failed(Exception):  # noqa: N818 - carries an exit code up to the command
+    """The job thread reported a failure; `refused` is that of `JobFailed`."""
+
+    def __init__(self, cause: str, remedy: str, *, refused: bool = False) -> None:
+        super().__init__(f"{cause} {remedy}".strip())
+        self.refused = refused
+
+
+class Interrupted(Exception):  # noqa: N818
+    """The user pressed ctrl+c."""
+
+
+def all_cores_engine() -> Engine:
+    """The real engine with every core that may be used, as there is no screen to keep alive."""
+    from selfie_tui.engine.service import EngineService
+
+    return EngineService(threads=os.cpu_count())
+
+
+class Client:
+    """Submits tasks to the job thread one by one and hands out their events; ctrl+c cancels the job.
+
+    Every event goes through a recorder first, whose entries the `sinks` take.
+    """
+
+    def __init__(self, engine: Callable[[], Engine], *sinks: Sink) -> None:
+        self._queue: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._ready: list[Event] = []
+        self._recorder = Recorder(self._ready.append, *sinks)
+        self.jobs = Jobs(self._queue.put, engine)
+        self.jobs.start()
+
+    @contextlib.contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """While open, ctrl+c asks the running job to stop rather than tearing the process down."""
+        before = signal.signal(signal.SIGINT, lambda number, frame: self.jobs.cancel())
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def run(self, task: Task, *, until: type[Event] = JobFinished) -> Iterator[Event]:
+        """The events of a task up to the first of kind `until`.
+
+        Raises:
+            Failed: if the job fails.
+            Interrupted: if it was cancelled.
+        """
+        job = self.jobs.submit(task)
+        while True:
+            event = self.wait()
+            if event.job != job and not isinstance(event, Notice):
+                continue
+            if isinstance(event, JobFailed):
+                raise Failed(event.cause, event.remedy, refused=event.refused)
+            if isinstance(event, JobCancelled):
+                raise Interrupted
+            yield event
+            if isinstance(event, until):
+                return
+
+    def wait(self) -> Event:
+        """The next event, once it has been recorded; wakes now and then so that signals are handled."""
+        while not self._ready:
+            with contextlib.suppress(queue.Empty):
+                self._recorder(self._queue.get(timeout=0.2))
+        return self._ready.pop(0)
+
+    def load(self, arguments: argparse.Namespace) -> ModelInfo:
+        """Load the model that the arguments name, narrating; raises Failed."""
+        started = time.monotonic()
+        model: ModelInfo | None = None
+        for event in self.run(LoadModel(arguments.model, arguments.device, arguments.dtype)):
+            match event:
+                case ModelReady(model=ready):
+                    model = ready
+                case Notice(text=text):
+                    narrate(text)
+                case ModelProgress(step=step, fraction=fraction):
+                    show_line(step if fraction is None else f"{step} {fraction:.0%}")
+        show_line("")
+        if model is None:
+            raise Failed("The model did not load.", "Try again.")
+        seconds = time.monotonic() - started
+        runs_on = f"{model.device} · {model.dtype} · {layers_description(model)}"
+        narrate(f"{model.title} · {runs_on} · {model.verdict} · {seconds:.1f} s")
+        return model
+
+    def tokens(self, prompt: str, stack: str) -> tuple[Token, ...]:
+        """The tokens of a source prompt that run through a stack; raises Failed."""
+        for event in self.run(Tokenize(prompt, stack), until=PromptTokens):
+            if isinstance(event, PromptTokens):
+                return event.tokens
+        return ()
+
+
+def run_command(
+    arguments: argparse.Namespace,
+    command: Callable[[Client, argparse.Namespace], int],
+    engine: Callable[[], Engine] = all_cores_engine,
+) -> int:
+    """Do a command with a client, keep its runs, and return its exit code.
+
+    Entries are printed where `arguments.json`, and appended to a session of their own unless `arguments.no_session`.
+    """
+    session = Session(None if arguments.no_session else new_path(paths.sessions_dir()))
+    client = Client(engine, session.append, *([print_entry] if arguments.json else []))
+    try:
+        with client.interruptible():
+            return command(client, arguments)
+    except Failed as error:
+        narrate(str(error))
+        return WRONG_USAGE if error.refused else RUN_FAILED
+    except SelfieError as error:
+        narrate(str(error))
+        return RUN_FAILED
+    except Interrupted:
+        narrate("interrupted; what is printed above is complete")
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return RUN_FAILED
+    finally:
+        client.jobs.close()
+        session.close()
+
+
+def print_entry(entry: Entry) -> str:
+    """Write an entry as a line of stdout."""
+    print(encode(entry).decode(), flush=True)
+    return ""
+
+
+def narrate(text: str) -> None:
+    """A line on stderr."""
+    show_line("")
+    print(prose(text), file=sys.stderr, flush=True)
+
+
+def show_progress(progress: Progress | None) -> None:
+    """How far the run is, on one line that is written over, where stderr is a terminal."""
+    if progress is None:
+        show_line("")
+        return
+    left = "" if progress.seconds_left is None else f" · {progress.seconds_left:.0f} s left"
+    show_line(f"{progress.steps_done}/{progress.steps} steps · {progress.cells_done}/{progress.cells} cells{left}")
+
+
+def show_line(text: str) -> None:
+    """Write over the current line of a terminal's stderr."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{prose(text)}", end="", file=sys.stderr, flush=True)

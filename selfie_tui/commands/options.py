@@ -1,0 +1,41 @@
+"""Options that commands share: the model, the settings of a run from their table, and what becomes of results."""
+
+from __future__ import annotations
+
+import argparse
+
+from selfie_tui.settings import SETTINGS, Setting
+
+DEVICES = "mps, cuda, cuda:1, cpu, or all (spread over all GPUs)"
+DTYPES = "fp32, bf16, fp16, or on CUDA 8bit, 4bit"
+STACKS = ("encoder", "decoder")
+EXIT_CODES = "exit codes: 0 done · 1 the run failed · 2 wrong usage · 3 the model could not be opened · 130 interrupted"
+
+
+def add_model(to: argparse.ArgumentParser) -> None:
+    """The options that choose a model and where it runs."""
+    to.add_argument("--model", default="demo", help="demo (bundled), a folder, or a hub id (default: demo)")
+    to.add_argument("--device", default="auto", help=f"{DEVICES} (default: auto, the best there is)")
+    to.add_argument("--dtype", default="auto", help=f"{DTYPES} (default: auto, the checkpoint's own)")
+
+
+def add_settings(to: argparse.ArgumentParser) -> None:
+    """An option for every setting of a run; each value stays text until it is parsed with the model's bounds."""
+    for setting in SETTINGS:
+        if setting.is_switch:
+            value = setting.text(not setting.default)
+            to.add_argument(setting.option, dest=setting.field, action="store_const", const=value, help=setting.help)
+        else:
+            to.add_argument(setting.option, dest=setting.field, metavar=setting.metavar, help=help_of(setting))
+
+
+def help_of(setting: Setting) -> str:
+    """A setting's help with its choices and its default."""
+    choices = f": {', '.join(setting.choices)}" if setting.choices else ""
+    return f"{setting.help}{choices} (default: {setting.text(setting.default)})".replace("%", "%%")
+
+
+def add_output(to: argparse.ArgumentParser) -> None:
+    """What becomes of results."""
+    to.add_argument("--json", action="store_true", help="one JSON object a line: the entries of a session file")
+    to.add_argument("--no-session", action="store_true", help="do not append results to a session file")
