@@ -31,7 +31,7 @@ def parse(text: str, count: int, what: str, lowest: int) -> tuple[int, ...]:
         return tuple(range(lowest, count))
     chosen: set[int] = set()
     for part in text.replace(" ", "").split(","):
-        found = PART.fullmatch(part)
+        found = PART.fullmatch(re.sub(r"L(?=\d)", "", part) if lowest == EMBED else part)
         if found is None or (found["first"] == "embed" and lowest != EMBED):
             raise RequestError(f"Invalid {what} “{part}”.", f"Write {what}s such as 0-3,5 or -1 or all.")
         first = EMBED if found["first"] == "embed" else from_end(int(found["first"]), count, what)

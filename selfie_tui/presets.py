@@ -72,5 +72,5 @@ def preset_called(name: str) -> Preset:
     preset = preset_named(name)
     if preset is None:
         names = ", ".join(known.name for known in PRESETS)
-        raise RequestError(f"There is no preset “{name}”.", f"Use one of: {names}.")
+        raise RequestError(f"Unknown preset “{name}”.", f"Use one of: {names}.")
     return preset

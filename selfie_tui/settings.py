@@ -368,3 +368,12 @@ def differences(settings: RunSettings) -> tuple[str, ...]:
         for setting in SETTINGS
         if setting.field not in shown and setting.of(settings) != setting.default
     )
+
+
+def settings_table() -> str:
+    """All settings as Markdown, for the README."""
+    lines = ["| setting | on the command line | default | |", "|---|---|---|---|"]
+    for setting in SETTINGS:
+        option = " ".join(part for part in (setting.option, setting.metavar) if part)
+        lines.append(f"| `{setting.field}` | `{option}` | {setting.text(setting.default)} | {setting.help} |")
+    return "\n".join(lines) + "\n"

@@ -40,15 +40,18 @@ def test_json_lines_hold_the_request_the_control_and_every_cell() -> None:
     done = run("interpret", EIFFEL, "--layers", "embed,5-7", "--tokens", "2,-1", "--random-control", "--json")
     assert done.returncode == 0, done.stderr
     first, control, *cells = [json.loads(line) for line in done.stdout.splitlines()]
-    assert first["type"] == "run"
-    assert first["request"]["prompt"] == EIFFEL
-    assert first["model"]["proof"] == "verified"
-    assert control["control"]["kind"] == "none"
-    asked = [(cell["layer"], cell["position"]) for cell in first["request"]["cells"]]
-    given = [(c["interpretation"]["cell"]["layer"], c["interpretation"]["cell"]["position"]) for c in cells]
+    assert (first["type"], first["task"]["type"]) == ("RunBegan", "Interpret")
+    assert first["task"]["request"]["prompt"] == EIFFEL
+    assert first["info"]["proof"] == "verified"
+    assert {"torch", "transformers", "nnsight", "selfie-tui", "python"} == set(first["versions"])
+    assert (control["index"], control["value"]["kind"]) == (-1, "none")
+    *cells, ended = cells
+    assert (ended["type"], ended["ending"]) == ("RunEnded", "finished")
+    asked = [(cell["layer"], cell["position"]) for cell in first["task"]["request"]["cells"]]
+    given = [(c["value"]["cell"]["layer"], c["value"]["cell"]["position"]) for c in cells]
     assert asked == given == [(layer, position) for position in (2, 9) for layer in (-1, 5, 6, 7)]
     for cell in cells:
-        reading = cell["interpretation"]
+        reading = cell["value"]
         assert reading["random"]["kind"] == "random"
         effects = [abs(token["effect"]) for token in reading["tokens"]]
         assert reading["treatment_effect"] == pytest.approx(sum(effects) / len(effects))
@@ -68,11 +71,16 @@ def test_the_prompt_can_come_from_stdin() -> None:
         (["Hi", "--layers", "9"], 2, "Layer 9 is out of range"),
         (["Hi", "--tokens", "70"], 2, "Token 70 is out of range"),
         (["Hi", "--inject", "8"], 2, "Layer 8 is out of range"),
-        (["Hi", "--mode", "paint"], 2, "There is no injection mode “paint”."),
-        (["Hi", "--preset", "none"], 2, "There is no preset “none”."),
+        (["Hi", "--mode", "paint"], 2, "Unknown injection mode “paint”."),
+        (["Hi", "--preset", "none"], 2, "Unknown preset “none”."),
         (["Hi", "--stack", "encoder"], 2, "demo has no encoder. Its states are read from the decoder."),
-        (["Hi", "--template", "no slot here"], 1, "no placeholder"),
-        (["word " * 600], 1, "takes 512"),
+        (["Hi", "--template", "no slot here"], 2, "no placeholder"),
+        (["word " * 600], 2, "takes 512"),
+        (["Hi", "--max-new-tokens", "0"], 2, "Invalid number of tokens “0”."),
+        (["Hi", "--temperature", "-1"], 2, "Invalid temperature “-1”."),
+        (["Hi", "--strength", "nan"], 2, "Invalid strength “nan”."),
+        (["Hi", "--seed", "x"], 2, "Invalid seed “x”."),
+        (["Hi", "--template", "nothing _", "--max-new-tokens", "600"], 2, "takes 512"),
         (["Hi", "--model", "./nowhere"], 3, "There is no folder ./nowhere."),
         (["Hi", "--device", "abacus"], 3, "There is no device “abacus”."),
     ],
@@ -90,7 +98,7 @@ def test_bad_input_has_its_own_message_and_exit_code(
 def lines_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, Any]]:
     """The JSON lines of a run in this process."""
     assert cli.main(["interpret", *arguments, "--json", "--max-new-tokens", "2"]) == 0
-    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()][:-1]
 
 
 def test_json_lines_say_which_stack_was_read_and_whether_the_published_positions_were_used(
@@ -100,15 +108,15 @@ def test_json_lines_say_which_stack_was_read_and_whether_the_published_positions
     mask_tokenizer().save_pretrained(tmp_path)
     given = ["[INST]the Eiffel Tower[/INST] is in", "--model", str(tmp_path)]
     first, _, *cells = lines_of(capsys, *given, "--stack", "decoder", "--tokens", "all")
-    assert (first["model"]["kind"], first["request"]["stack"]) == ("encoder-decoder", "decoder")
-    assert first["model"]["proof"] == "verified"
-    assert [cell["interpretation"]["token"]["text"] for cell in cells[::5]] == ["<pad>", " is", " in"]
+    assert (first["info"]["kind"], first["task"]["request"]["stack"]) == ("encoder-decoder", "decoder")
+    assert first["info"]["proof"] == "verified"
+    assert [cell["value"]["token"]["text"] for cell in cells[::5]] == ["<pad>", " is", " in"]
     first, _, cell = lines_of(capsys, *given, "--layers", "-1")
-    assert first["request"]["stack"] == "encoder"
-    assert cell["interpretation"]["token"]["text"] == " Tower"
+    assert first["task"]["request"]["stack"] == "encoder"
+    assert cell["value"]["token"]["text"] == " Tower"
     for options, compat in (([], False), (["--compat"], True)):
         first, *_ = lines_of(capsys, EIFFEL, "--layers", "7", *options)
-        assert (first["request"]["stack"], first["request"]["compat"]) == ("", compat)
+        assert (first["task"]["request"]["stack"], first["task"]["request"]["compat"]) == ("", compat)
 
 
 def test_ctrl_c_ends_a_long_run_at_once_and_keeps_what_was_finished() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 from datetime import datetime
@@ -14,17 +15,28 @@ import msgspec
 import pytest
 
 from selfie_tui.presets import PRESETS
-from selfie_tui.records import Cell, Control, GeneratedToken, Interpretation, ModelInfo, Request, Token
-from selfie_tui.results.sessions import Controlled, Read, RunBegan, RunEnded, Session, new_path, read
+from selfie_tui.records import (
+    CONTROL,
+    Cell,
+    Control,
+    GeneratedToken,
+    Interpret,
+    Interpretation,
+    ModelInfo,
+    Request,
+    Token,
+)
+from selfie_tui.results.entries import SCHEMA, Result, RunBegan, RunEnded, decode, encode
+from selfie_tui.results.sessions import Session, new_path, read
 
 REQUEST = Request("a prompt\n\x1b[31m", (Cell(-1, 0), Cell(3, 1)), PRESETS[0])
 READING = Interpretation(
     Cell(3, 1), Token(1, 7, " prompt"), "Paris ▁ 漢", (GeneratedToken(" Paris", 3, 0.5, -0.25),), 4.5, 0.25, False
 )
 ENTRIES = [
-    RunBegan(1, "demo", "2026-01-01T00:00:00+00:00", REQUEST),
-    Controlled(1, Control("none", "nothing")),
-    Read(1, 1, READING),
+    RunBegan(run=1, model="demo", began="2026-01-01T00:00:00+00:00", task=Interpret(REQUEST)),
+    Result(1, CONTROL, Control("none", "nothing")),
+    Result(1, 1, READING),
     RunEnded(1, "finished"),
 ]
 
@@ -36,14 +48,13 @@ def written(path: Path, entries=ENTRIES) -> Session:
     return session
 
 
-def test_a_run_carries_the_verdict_of_its_models_proof_and_files_without_it_are_still_read(tmp_path):
+def test_a_run_carries_its_model_schema_and_versions():
     model = ModelInfo("t5", "t5", "t5", 6, 64, 100, 0, 1000, "cpu", "fp32", "verified", False, "encoder-decoder")
-    written(tmp_path / "s.jsonl", [RunBegan(1, "t5", "2026-01-01T00:00:00+00:00", REQUEST, model)]).close()
-    assert read(tmp_path / "s.jsonl")[0].info == model
-    line = json.loads((tmp_path / "s.jsonl").read_text())
-    assert line.pop("info")["proof"] == "verified"
-    (tmp_path / "old.jsonl").write_text(json.dumps(line) + "\n")
-    assert read(tmp_path / "old.jsonl")[0].info is None
+    entry = msgspec.structs.replace(ENTRIES[0], info=model, versions={"torch": "2.13.0"})
+    line = json.loads(encode(entry))
+    assert (line["type"], line["schema"], line["info"]["proof"]) == ("RunBegan", SCHEMA, "verified")
+    assert (line["task"]["type"], line["task"]["request"]["prompt"]) == ("Interpret", REQUEST.prompt)
+    assert decode(json.dumps(line).encode()) == entry
 
 
 def test_what_is_written_is_read_back(tmp_path):
@@ -80,7 +91,7 @@ def test_a_torn_last_line_is_left_out_wherever_it_is_torn(tmp_path):
 
 def test_a_broken_line_in_the_middle_is_an_error(tmp_path):
     path = tmp_path / "s.jsonl"
-    path.write_bytes(b'{"type": "nonsense"}\n' + msgspec.json.encode(ENTRIES[0]) + b"\n")
+    path.write_bytes(b'{"type": "nonsense"}\n' + encode(ENTRIES[0]) + b"\n")
     with pytest.raises(msgspec.DecodeError):
         read(path)
 
@@ -88,7 +99,8 @@ def test_a_broken_line_in_the_middle_is_an_error(tmp_path):
 def test_a_killed_process_loses_nothing_that_it_appended(tmp_path):
     path = tmp_path / "s.jsonl"
     program = (
-        "import sys, time; from pathlib import Path; from selfie_tui.results.sessions import RunEnded, Session\n"
+        "import time; from pathlib import Path; from selfie_tui.results.entries import RunEnded\n"
+        "from selfie_tui.results.sessions import Session\n"
         f"session = Session(Path({str(path)!r}))\n"
         "for run in range(100): session.append(RunEnded(run, 'finished'))\n"
         "print('done', flush=True); time.sleep(60)"
@@ -104,8 +116,24 @@ def test_a_killed_process_loses_nothing_that_it_appended(tmp_path):
 
 def test_a_disk_that_refuses_is_told_once_and_raises_nothing(tmp_path):
     (tmp_path / "file").write_text("")
-    session = written(tmp_path / "file" / "s.jsonl")
-    assert "no longer saved" in session.problem
+    session = Session(tmp_path / "file" / "s.jsonl")
+    first, *later = [session.append(entry) for entry in ENTRIES]
+    assert "no longer saved" in first
+    assert later == [""] * len(later)
+
+
+def test_folder_and_file_are_the_users_alone(tmp_path):
+    (tmp_path / "sessions").mkdir(mode=0o755)
+    written(tmp_path / "sessions" / "s.jsonl").close()
+    assert stat.S_IMODE((tmp_path / "sessions").stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "sessions" / "s.jsonl").stat().st_mode) == 0o600
+
+
+def test_nothing_is_written_after_the_session_was_closed(tmp_path):
+    session = written(tmp_path / "s.jsonl", ENTRIES[:2])
+    session.close()
+    assert session.append(ENTRIES[2]) == ""
+    assert read(tmp_path / "s.jsonl") == ENTRIES[:2]
 
 
 def test_two_programs_that_start_in_one_second_have_two_files(tmp_path):
@@ -119,8 +147,11 @@ def test_a_session_file_of_version_0_1_still_opens():
     assert (first.model, first.info.verdict, first.info.layers) == ("demo", "proven", 8)
     assert (second.request.random_control, second.request.preset.name) == (True, "summarize")
     assert [entry.ending for entry in entries if isinstance(entry, RunEnded)] == ["finished", "finished"]
-    readings = [entry.interpretation for entry in entries if isinstance(entry, Read) and entry.run == second.run]
-    assert len(readings) == len(second.request.cells) == 18
-    assert (readings[0].text, readings[0].cell, readings[0].token.text) == ("the word the.", Cell(-1, 7), " the")
-    assert sum(reading.equals_control for reading in readings) == 0
-    assert all(reading.random is not None and 0 < reading.treatment_effect < 1 for reading in readings)
+    results = {entry.index: entry.value for entry in entries if isinstance(entry, Result) and entry.run == second.run}
+    assert list(results) == [CONTROL, *range(len(second.request.cells))]
+    assert results[CONTROL].text == "the message is empty."
+    found = [results[index] for index in range(18)]
+    assert (found[0].text, found[0].cell, found[0].token.text) == ("the word the.", Cell(-1, 7), " the")
+    assert sum(each.equals_control for each in found) == 0
+    assert all(each.random is not None and 0 < each.treatment_effect < 1 for each in found)
+    assert [decode(encode(entry)) for entry in entries[1:]] == entries[1:]

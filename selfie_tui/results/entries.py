@@ -131,7 +131,7 @@ class _Controlled1(msgspec.Struct):
 
 def _began(old: _RunBegan1) -> RunBegan:
     task = Interpret(old.request)
-    return RunBegan(schema=1, run=old.run, model=old.model, began=old.began, task=task, info=old.info)
+    return RunBegan(run=old.run, model=old.model, began=old.began, task=task, info=old.info)
 
 
 _OLD: dict[str, tuple[Any, Callable[[Any], Entry]]] = {

@@ -75,8 +75,8 @@ async def test_readings_are_in_the_session_as_soon_as_they_are_on_the_screen(tmp
         (file,) = (tmp_path / "sessions").iterdir()
         began, control, *readings, ended = sessions.read(file)
         assert began.request.prompt == FIRST_PROMPT
-        assert control.control.kind == "none"
-        assert [entry.interpretation.cell.layer for entry in readings] == [EMBED, *range(8)]
+        assert control.value.kind == "none"
+        assert [entry.value.cell.layer for entry in readings] == [EMBED, *range(8)]
         assert ended.ending == "finished"
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 from selfie_tui.jobs import default_engine
 from selfie_tui.records import EMBED
 from selfie_tui.results import sessions
+from selfie_tui.results.entries import RunBegan
 from selfie_tui.tui.app import SelfieApp
 from selfie_tui.tui.pages.error import ErrorScreen
 from tests.tui.driving import log_text, run_to_end, text_of, toasts, until
@@ -88,7 +89,7 @@ async def test_the_stacks_of_a_t5_are_read_and_the_masks_of_a_bert_are_filled(tm
         assert filled.request.stack == ""
         assert {len(reading.tokens) for reading in filled.readings.values()} == {12}
         (file,) = (tmp_path / "kept" / "sessions").iterdir()
-        began = [entry for entry in sessions.read(file) if isinstance(entry, sessions.RunBegan)]
+        began = [entry for entry in sessions.read(file) if isinstance(entry, RunBegan)]
         assert [(entry.info.kind, entry.info.verdict) for entry in began if entry.info] == [
             ("encoder-decoder", "verified"),
             ("encoder-decoder", "verified"),
