@@ -208,7 +208,7 @@ def merged(before: Event | None, event: Event) -> Event:
 
 
 def failure(job: int, error: Exception) -> JobFailed:
-    """An error as the event that tells of it."""
+    """An error as a `JobFailed` event; errors of a request that cannot be done count as refusals."""
     details = "".join(traceback.format_exception(error))
     if isinstance(error, SelfieError):
         refused = isinstance(error, RequestError | PromptError | PlaceholderError)

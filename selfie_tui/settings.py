@@ -1,4 +1,4 @@
-"""The one table of what can be asked of a run: command line and settings pane are built from it.
+"""The one table of a run's settings: command line and settings pane are built from it.
 
 A row is a field of `records.RunSettings`, or the interpretation prompt: how it is typed, written, stepped through, and
 explained. The library's keywords and the README are compared with it by a test.
@@ -23,7 +23,7 @@ CUSTOM = "custom"
 """The name of an interpretation prompt of the user's own."""
 
 ANY_LAYERS = 100_000
-"""The number of layers taken for granted while no model is known."""
+"""The number of layers that a layer is checked against while no model is known."""
 
 STRENGTH_STEP = 0.1
 MOST_STRENGTH = 20.0
@@ -90,7 +90,7 @@ class Setting(NamedTuple):
 
     @property
     def default(self) -> Any:
-        """The value when nothing is asked."""
+        """The value when the user sets none."""
         return getattr(InterpretSettings(), self.field)
 
     @property
@@ -147,7 +147,7 @@ def parse_seed(text: str, bounds: Bounds) -> int:
 def parse_stop(text: str, bounds: Bounds) -> tuple[str, ...]:
     """A named place to stop, or a text before which the answer ends; a backslash and n stand for a line's end."""
     if not text:
-        raise RequestError("There is no text to stop at.", f"Use a text, or one of: {', '.join(STOPS)}.")
+        raise RequestError("The text to stop at is empty.", f"Use a text, or one of: {', '.join(STOPS)}.")
     return STOPS[text] if text in STOPS else (text.replace("\\n", "\n"),)
 
 
@@ -353,10 +353,8 @@ SETTINGS: tuple[Setting, ...] = (
 
 def parse_settings(texts: dict[str, str | None], bounds: Bounds) -> InterpretSettings:
     """Settings from typed values by field, where None is the default; raises RequestError for the first invalid one."""
-    given = {setting.field: texts.get(setting.field) for setting in SETTINGS}
-    values = {
-        setting.field: setting.parse(text, bounds) for setting in SETTINGS if (text := given[setting.field]) is not None
-    }
+    typed = {setting: text for setting in SETTINGS if (text := texts.get(setting.field)) is not None}
+    values = {setting.field: setting.parse(text, bounds) for setting, text in typed.items()}
     return InterpretSettings(**values)
 
 

@@ -29,7 +29,7 @@ class Record(msgspec.Struct, frozen=True):
 
 
 class Cell(Record, order=True, frozen=True):
-    """One place in a prompt's residual stream: the output of block `layer` at token `position`."""
+    """A point in a prompt's residual stream: the output of block `layer` at token `position`."""
 
     layer: int
     position: int
@@ -65,7 +65,7 @@ class PromptToken(Record, frozen=True):
 
 
 class RunSettings(Record, kw_only=True, frozen=True):
-    """How a vector is written and how the text is decoded; `settings.SETTINGS` says how each is given and shown.
+    """How a vector is written and how the text is decoded; `settings.SETTINGS` says how each is typed and shown.
 
     `strength` scales the vector as the `mode` has it. `stop` ends a text before any of its strings. `temperature` 0 is
     greedy; `seed` is that of sampling and of random directions. `relevancy` compares each token's probability with that
@@ -122,7 +122,7 @@ class Control(Record, tag=True, frozen=True):
     text: str
     tokens: tuple[GeneratedToken, ...] = ()
     cell: Cell | None = None
-    """The cell whose norm a random direction was given; None for `none`."""
+    """The cell whose norm a random direction has; None for `none`."""
 
 
 class Interpretation(Record, tag=True, frozen=True):

@@ -27,7 +27,7 @@ Ending = Literal["finished", "cancelled", "failed"]
 
 
 class RunBegan(msgspec.Struct, frozen=True, tag=True, kw_only=True):
-    """A run: its number in the session, its model by name, when it began, and what was asked.
+    """A run: its number in the session, its model by name, when it began, and its task.
 
     `info` is what the model said of itself: device, number format, revision and verdict. `versions` are those of the
     program, of Python and of the packages that compute. Files of older versions may lack both.
@@ -93,7 +93,7 @@ def decode(line: bytes) -> Entry:
     """The entry of a line, of this version's shape or an older one's.
 
     Raises:
-        msgspec.DecodeError: for a line that is no entry.
+        msgspec.DecodeError: for a line that is not an entry.
     """
     head = msgspec.json.decode(line, type=_Head)
     if head.schema < SCHEMA and head.type in _OLD:

@@ -19,7 +19,7 @@ def check_settings(request: Request) -> None:
     """Refuse settings that no run can have."""
     parse_mode(request.mode)
     if request.max_new_tokens < 1:
-        raise RequestError("There is nothing to generate.", "Ask for at least one token.")
+        raise RequestError("No token would be generated.", "Ask for at least one.")
     if not math.isfinite(request.strength) or not 0 <= request.temperature < math.inf:
         raise RequestError("Strength and temperature must be finite, and temperature not negative.", "Change them.")
 

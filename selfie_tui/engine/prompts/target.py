@@ -21,14 +21,14 @@ def build_target(model: Model, preset: Preset, max_new_tokens: int, compat: bool
     """The prompt of `preset` as this model gets it.
 
     A decoder goes on with it (see `build_prompt`). The encoder of an encoder-decoder gets the user's words of a chat
-    turn and its decoder the beginning of the answer; other text goes to the encoder whole. An encoder gets a chat
+    turn and its decoder the beginning of the answer; other text goes to the encoder alone. An encoder gets a chat
     turn's words without the marks, and fills the mask tokens in it: each `[MASK]` of the text, or `max_new_tokens` of
     them put at its end.
 
     Raises:
         PlaceholderError: as `build_prompt`.
         PromptError: if an encoder's tokenizer has no mask token.
-        RequestError: if the published positions are asked of a kind of model that was not published on.
+        RequestError: if the published positions, which are those of decoders, are asked of another kind.
     """
     if model.kind == "decoder":
         return build_prompt(model.tokenizer, preset, compat)
@@ -48,13 +48,13 @@ def with_masks(tokenizer: PreTrainedTokenizerBase, preset: Preset, count: int) -
     mask, mask_id = getattr(tokenizer, "mask_token", None), getattr(tokenizer, "mask_token_id", None)
     if mask is None or mask_id is None:
         raise PromptError(
-            "The tokenizer of this encoder has no mask token, so there is nothing that it can fill in.",
+            "This encoder's tokenizer has no mask token, so the encoder cannot fill anything in.",
             "Load the tokenizer that belongs to the model.",
         )
     text = " ".join(part for part in parts_of(preset.text) or (preset.text.rstrip(),) if part)
     text = text.replace(MASK, mask) if MASK in text else " ".join([text, *[mask] * count])
     prompt = exact_prompt(tokenizer, Rendering(text, ((0, len(text)),), templated=False), preset.placeholder)
-    masks = tuple(place for place, token in enumerate(prompt.ids) if token == mask_id)
+    masks = tuple(index for index, token in enumerate(prompt.ids) if token == mask_id)
     if overlap := set(masks) & set(prompt.positions):
         raise PlaceholderError(
             f"Token {min(overlap)} is placeholder and mask at once.", f"Choose a placeholder other than {MASK}."
@@ -72,17 +72,17 @@ def with_prefix(model: Model, preset: Preset) -> TargetPrompt:
     read, begun = (exact_prompt(model.tokenizer, part, preset.placeholder, needed=False) for part in renderings)
     if not read.ids:
         raise PromptError(
-            "The encoder is given no token: the part before [/INST] is empty, and this tokenizer adds none.",
+            "The encoder would get no tokens: the part before [/INST] is empty, and this tokenizer adds none.",
             "Write something between [INST] and [/INST].",
         )
     if not read.positions and not begun.positions:
-        whole = Rendering(preset.text, ((0, len(preset.text)),), templated=False)
-        exact_prompt(model.tokenizer, whole, preset.placeholder)
+        text = Rendering(preset.text, ((0, len(preset.text)),), templated=False)
+        exact_prompt(model.tokenizer, text, preset.placeholder)  # refuses a text without a placeholder
     start = model.feed.start
     prefix = TargetPrompt(
         text=begun.text,
         ids=(*start, *begun.ids),
-        positions=tuple(place + len(start) for place in begun.positions),
+        positions=tuple(position + len(start) for position in begun.positions),
         tokens=(*token_texts(model.tokenizer, start), *begun.tokens),
     )
     return replace(read, prefix=prefix)
@@ -98,7 +98,7 @@ def target_tokens(
     target = build_target(model, preset, max_new_tokens, compat)
     ids, tokens, overwritten = target.ids, target.tokens, set(target.positions)
     if target.prefix:
-        overwritten |= {len(ids) + place for place in target.prefix.positions}
+        overwritten |= {len(ids) + position for position in target.prefix.positions}
         ids, tokens = ids + target.prefix.ids, tokens + target.prefix.tokens
     return tuple(
         PromptToken(token, token.position in overwritten, token.position in target.masks)
