@@ -16,13 +16,13 @@ ENGINE_THREAD = "engine"
 
 if TYPE_CHECKING:
     from selfie_tui.engine.loading.load import load as load
-    from selfie_tui.engine.methods.lens import logit_lens as logit_lens
     from selfie_tui.library.api import interpret as interpret
     from selfie_tui.library.api import interpret_vectors as interpret_vectors
     from selfie_tui.library.devices import get_optimal_device as get_optimal_device
     from selfie_tui.library.devices import print_device_info as print_device_info
     from selfie_tui.library.facade import ModelAgnosticSelfie as ModelAgnosticSelfie
     from selfie_tui.library.interpretation_prompt import InterpretationPrompt as InterpretationPrompt
+    from selfie_tui.library.lens import logit_lens as logit_lens
     from selfie_tui.library.open_model import adopt as adopt
 
 _LIBRARY = {
@@ -30,7 +30,7 @@ _LIBRARY = {
     "adopt": "selfie_tui.library.open_model",
     "interpret": "selfie_tui.library.api",
     "interpret_vectors": "selfie_tui.library.api",
-    "logit_lens": "selfie_tui.engine.methods.lens",
+    "logit_lens": "selfie_tui.library.lens",
     "ModelAgnosticSelfie": "selfie_tui.library.facade",
     "InterpretationPrompt": "selfie_tui.library.interpretation_prompt",
     "get_optimal_device": "selfie_tui.library.devices",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from selfie_tui.engine.given import opened
 from selfie_tui.engine.model import Model
+from selfie_tui.library.arguments import as_model
 from selfie_tui.library.batches import batch_process_interpretations, create_token_grid
 from selfie_tui.library.devices import get_optimal_device, print_device_info
 from selfie_tui.library.facade import ModelAgnosticSelfie
@@ -29,6 +29,6 @@ def interpret_vectors(
     interpretation_prompt: Prompt,
     **settings: Any,
 ) -> list[str]:
-    """`ModelAgnosticSelfie.interpret_vectors` as a function; a `Model` will do in place of the facade."""
-    facade = selfie if isinstance(selfie, ModelAgnosticSelfie) else ModelAgnosticSelfie(opened(selfie))
+    """`ModelAgnosticSelfie.interpret_vectors` as a function, of a facade or a `Model`."""
+    facade = selfie if isinstance(selfie, ModelAgnosticSelfie) else ModelAgnosticSelfie(as_model(selfie))
     return facade.interpret_vectors(vectors, interpretation_prompt, **settings)

@@ -53,14 +53,14 @@ def random_model(fresh: bool = False) -> Model:
 
 
 def word_tokenizer(size: int) -> PreTrainedTokenizerFast:
-    """A byte-level tokenizer that knows the words of the presets whole, filled up to `size` entries."""
+    """A byte-level tokenizer that has a token for each word of the presets, filled up to `size` entries."""
     splitter = pre_tokenizers.ByteLevel(add_prefix_space=False)
     words = {
         word for text in [SOURCE, *(preset.text for preset in PRESETS)] for word, _ in splitter.pre_tokenize_str(text)
     }
     known = list(dict.fromkeys([*sorted(pre_tokenizers.ByteLevel.alphabet()), *sorted(words)]))
-    known += [f"Ġword{place}" for place in range(size - len(known))]
-    backend = Tokenizer(models.WordLevel({token: place for place, token in enumerate(known)}, unk_token="?"))
+    known += [f"Ġword{index}" for index in range(size - len(known))]
+    backend = Tokenizer(models.WordLevel({token: index for index, token in enumerate(known)}, unk_token="?"))
     backend.pre_tokenizer = splitter
     backend.decoder = decoders.ByteLevel()
     return PreTrainedTokenizerFast(tokenizer_object=backend)
@@ -137,14 +137,14 @@ def scripted(
     positions: Sequence[int],
     tokens: int,
 ) -> list[list[int]]:
-    """Generated ids of every cell with plain hooks and `generate`, nothing of the engine."""
+    """Generated ids of every cell with plain hooks and `generate`, without the engine."""
     module, blocks = model.module, model.anatomy.blocks
     states: dict[int, torch.Tensor] = {}
 
-    def keep(layer: int) -> Callable[[Any, Any, Any], None]:
+    def save(layer: int) -> Callable[[Any, Any, Any], None]:
         return lambda block, args, out: states.update({layer: (out[0] if isinstance(out, tuple) else out)[0]})
 
-    hooks = [block.register_forward_hook(keep(layer)) for layer, block in enumerate(blocks)]
+    hooks = [block.register_forward_hook(save(layer)) for layer, block in enumerate(blocks)]
     with torch.no_grad():
         module.transformer(torch.tensor([list(source)]))
     for hook in hooks:

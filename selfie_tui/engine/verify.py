@@ -253,8 +253,8 @@ def cached_and_whole(model: Model, plain: Prefill) -> float:
     whole.first()
     tokens, worst = [plain.ids[0], plain.ids[1]], 0.0
     for place in range(STEPS):
-        if place == STEPS - 1 and stepped.keep([1]):
-            whole.keep([1])
+        if place == STEPS - 1 and stepped.keep_rows([1]):
+            whole.keep_rows([1])
             tokens = tokens[1:]
         expected = whole.next(tokens)
         scale = float(expected.abs().max().clamp_min(1e-6))

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from selfie_tui.engine.given import Facade, opened
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts.prepare import prepare_target
 from selfie_tui.engine.prompts.source import source_tokens
-from selfie_tui.library.cells import Layer, layers_given, positions_in
-from selfie_tui.library.interpretation_prompt import Prompt, asked
-from selfie_tui.library.notices import tell
-from selfie_tui.library.requests import settings_of, text_of
+from selfie_tui.library.arguments import Facade, as_model
+from selfie_tui.library.cells import Layer, layer_numbers, positions_in
+from selfie_tui.library.interpretation_prompt import Prompt
+from selfie_tui.library.notices import warn_of_notices
+from selfie_tui.library.requests import make_request, prompt_text, settings_in
 from selfie_tui.library.results import Result, collect, decode_vectors
 from selfie_tui.library.vectors import Vectors, stack_vectors
 from selfie_tui.parse import parse_layers, parse_positions
-from selfie_tui.records import EMBED, Cell, Request, Token
+from selfie_tui.records import EMBED, Cell, Token
 
 __all__ = ["NO_TOKEN", "Result", "collect", "interpret", "interpret_vectors", "vector_tokens"]
 
 NO_TOKEN = -1
-"""The vocabulary id of what stands in for a token where a vector was not read from one."""
+"""The vocabulary id of the token that stands at a vector which was not read from a prompt."""
 
 
 def interpret(
@@ -34,11 +34,13 @@ def interpret(
     mode: str = "replace",
     strength: float = 1.0,
     max_new_tokens: int = 12,
+    stop: str | Sequence[str] = (),
     relevancy: bool = True,
     random_control: bool = False,
     temperature: float = 0.0,
     seed: int = 0,
     stack: str = "",
+    compat: bool | str | None = False,
 ) -> Result:
     """Interpret the residual states of `prompt` at every chosen layer and token (SelfIE, arXiv 2403.10949 §3).
 
@@ -51,38 +53,27 @@ def interpret(
         preset: an interpretation prompt: a preset or its name, or an `InterpretationPrompt`.
         injection_layer: where the vector is written over the placeholders.
         mode: `replace`, `blend`, `add`, `replace-norm`, `add-norm` or `unit`, with its `strength`.
+        max_new_tokens: length of an answer at most; of an encoder, the number of masks.
+        stop: one or more texts at which an answer ends, before the text itself.
+        relevancy: whether to measure what the injection changed of each token's probability.
+        random_control: whether to decode a random direction of each vector's norm too.
+        temperature: 0 is greedy; above, tokens are sampled, by `seed`.
         stack: of an encoder-decoder, whose states are read: `encoder`, or `decoder` for those of what it has written.
+        compat: True or `"selfie"` for the positions that SelfIE and NNsight Selfie overwrite (see
+            `InterpretationPrompt`).
 
     Raises:
-        SelfieError: for a request that the model cannot fulfil, saying what to change.
+        SelfieError: for a request that the model cannot fulfil, with what to change.
     """
-    model, text = opened(model), text_of(prompt)
-    tell(model, 2)
+    settings = settings_in(locals())
+    model, text = as_model(model), prompt_text(prompt)
+    warn_of_notices(model, 2)
     source = source_tokens(model, text, stack)
-    question, compat = asked(preset)
     count = len(model.anatomy.stack(stack).sites)
-    chosen = parse_layers(layers, count) if isinstance(layers, str) else layers_given(layers)
-    places = parse_positions(tokens, len(source)) if isinstance(tokens, str) else positions_in(source, tokens)
-    request = Request(
-        prompt=text,
-        cells=tuple(Cell(layer, place) for place in places for layer in chosen),
-        preset=question,
-        compat=compat,
-        relevancy=relevancy,
-        random_control=random_control,
-        stack=stack,
-        **settings_of(
-            {
-                "injection_layer": injection_layer,
-                "mode": mode,
-                "strength": strength,
-                "max_new_tokens": max_new_tokens,
-                "temperature": temperature,
-                "seed": seed,
-            }
-        ),
-    )
-    return collect(model, request)
+    chosen = parse_layers(layers, count) if isinstance(layers, str) else layer_numbers(layers)
+    positions = parse_positions(tokens, len(source)) if isinstance(tokens, str) else positions_in(source, tokens)
+    cells = [Cell(layer, position) for position in positions for layer in chosen]
+    return collect(model, make_request(text, cells, preset, settings))
 
 
 def interpret_vectors(
@@ -94,47 +85,32 @@ def interpret_vectors(
     mode: str = "replace",
     strength: float = 1.0,
     max_new_tokens: int = 12,
+    stop: str | Sequence[str] = (),
     relevancy: bool = True,
     random_control: bool = False,
     temperature: float = 0.0,
     seed: int = 0,
+    compat: bool | str | None = False,
 ) -> Result:
     """Interpret vectors of any origin, `(n, hidden)` or a list of `(hidden,)`; the settings are those of `interpret`.
 
     An array, or numbers, of one dimension are one vector.
 
-    Vector `i` has no place in a prompt: its record says the cell `(EMBED, i)` and the token `vector i`, of the id
+    Vector `i` has no cell in a prompt: its record has the cell `(EMBED, i)` and the token `vector i`, of the id
     `NO_TOKEN`, and the result's prompt is empty.
 
     Raises:
-        RequestError: for vectors that are not of the model's width or not finite, or settings that cannot be.
+        RequestError: for vectors that are not of the model's width or not finite, or invalid settings.
     """
-    model = opened(model)
-    tell(model, 2)
+    settings = settings_in(locals())
+    model = as_model(model)
+    warn_of_notices(model, 2)
     stacked = stack_vectors(model, vectors)
-    question, compat = asked(preset)
     tokens = vector_tokens(len(stacked))
-    request = Request(
-        prompt="",
-        cells=tuple(Cell(EMBED, token.position) for token in tokens),
-        preset=question,
-        compat=compat,
-        relevancy=relevancy,
-        random_control=random_control,
-        **settings_of(
-            {
-                "injection_layer": injection_layer,
-                "mode": mode,
-                "strength": strength,
-                "max_new_tokens": max_new_tokens,
-                "temperature": temperature,
-                "seed": seed,
-            }
-        ),
-    )
+    request = make_request("", [Cell(EMBED, token.position) for token in tokens], preset, settings)
     return decode_vectors(model, request, stacked, tokens, prepare_target(model, request))
 
 
 def vector_tokens(count: int) -> tuple[Token, ...]:
-    """What stands in for the source tokens of vectors that were not read from any."""
-    return tuple(Token(place, NO_TOKEN, f"vector {place}") for place in range(count))
+    """Tokens that stand at vectors which were not read from a prompt."""
+    return tuple(Token(index, NO_TOKEN, f"vector {index}") for index in range(count))

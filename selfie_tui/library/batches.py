@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from selfie_tui.engine.given import Facade, check_tokenizer, listed, opened, shown, whole
 from selfie_tui.engine.model import Model
+from selfie_tui.engine.prompts.source import source_tokens
 from selfie_tui.engine.prompts.tokens import encode_source
 from selfie_tui.errors import RequestError
-from selfie_tui.library.cells import CellsGiven, Layer
+from selfie_tui.library.arguments import Facade, as_int, as_list, as_model, check_tokenizer, describe
+from selfie_tui.library.cells import CellPairs, Layer, cells_in
 from selfie_tui.library.interpretation_prompt import Prompt
-from selfie_tui.library.notices import tell
-from selfie_tui.library.requests import request_of, text_of, texts_of
-from selfie_tui.library.results import Readings, collect_together
+from selfie_tui.library.notices import warn_of_notices
+from selfie_tui.library.requests import make_request, prompt_text, prompt_texts, settings_in
+from selfie_tui.library.results import InterpretationTable, collect_batch
 from selfie_tui.records import EMBED
 
 
@@ -21,53 +22,46 @@ def batch_process_interpretations(
     selfie: Facade | Model,
     prompts: Iterable[str],
     interpretation_prompt: Prompt,
-    tokens_per_prompt: Iterable[CellsGiven],
+    tokens_per_prompt: Iterable[CellPairs],
     batch_size: int | None = None,
     *,
     injection_layer: Layer = EMBED,
     max_new_tokens: int = 30,
     overlay_strength: float = 1.0,
     replacing_mode: str = "normalized",
-    compat: str | None = None,
+    compat: bool | str | None = None,
     relevancy: bool = True,
     stack: str = "",
-) -> list[Readings]:
-    """What the model says of cells of several prompts, one table a prompt; the settings are those of `interpret`.
+    stop: str | Sequence[str] = (),
+    random_control: bool = False,
+    temperature: float = 0.0,
+    seed: int = 0,
+) -> list[InterpretationTable]:
+    """Interpret cells of several prompts, one table a prompt, with the settings of `ModelAgnosticSelfie.interpret`.
 
-    The cells of all prompts are decoded as one batch with one control, so `batch_size` is not needed; the prompts
-    are read as one padded batch where the model is seen to take padding. A `Model` will do in place of the facade.
+    The cells of all prompts are decoded as one batch with one control, so `batch_size` is not needed. Seeds count the
+    cells of all prompts. The prompts are read as one padded batch where padding is seen to change no state.
 
     Raises:
-        RequestError: if there are not as many lists of cells as prompts.
+        RequestError: if the numbers of prompts and of lists of cells differ.
         SelfieError: for a request that the model cannot fulfil, before anything is decoded.
     """
-    model, texts = opened(selfie), texts_of(prompts)
-    tell(model, 2)
-    cells_of = listed(tokens_per_prompt, "list of cells")
+    settings = settings_in(locals())
+    model, texts = as_model(selfie), prompt_texts(prompts)
+    warn_of_notices(model, 2)
+    cells_of = as_list(tokens_per_prompt, "list of cells")
     if len(texts) != len(cells_of):
         raise RequestError(
-            f"There are {len(texts)} prompts and cells for {len(cells_of)}.",
+            f"Got {len(texts)} prompts and cells for {len(cells_of)}.",
             "Give one list of (layer, position) pairs for each prompt.",
         )
     if not texts:
         return []
     requests = [
-        request_of(
-            model,
-            text,
-            interpretation_prompt,
-            cells,
-            injection_layer=injection_layer,
-            max_new_tokens=max_new_tokens,
-            strength=overlay_strength,
-            mode=replacing_mode,
-            relevancy=relevancy,
-            compat=compat,
-            stack=stack,
-        )
+        make_request(text, cells_in(source_tokens(model, text, stack), cells), interpretation_prompt, settings)
         for text, cells in zip(texts, cells_of, strict=True)
     ]
-    return [Readings(result) for result in collect_together(model, requests)]
+    return [InterpretationTable(result) for result in collect_batch(model, requests)]
 
 
 def create_token_grid(
@@ -86,7 +80,7 @@ def create_token_grid(
         layers: how many layers the model has, for a bare tokenizer.
 
     Raises:
-        RequestError: if a range is empty or does not fit, or if nothing says how many layers there are.
+        RequestError: if a range is empty or does not fit, or if the number of layers is unknown.
     """
     model = tokenizer if isinstance(tokenizer, Model) else getattr(tokenizer, "model", None)
     if isinstance(model, Model):
@@ -94,26 +88,30 @@ def create_token_grid(
     check_tokenizer(tokenizer)
     if layers is None and layer_range is None:
         raise RequestError(
-            "A tokenizer does not say how many layers the model has.",
+            "The number of layers is unknown: a tokenizer does not say how many layers the model has.",
             "Give layer_range or layers, or the model in place of the tokenizer.",
         )
-    _, tokens = encode_source(tokenizer, text_of(prompt))
-    rows = span(layer_range, layers, "layer")
-    columns = span(token_range, len(tokens), "token")
+    _, tokens = encode_source(tokenizer, prompt_text(prompt))
+    rows = as_range(layer_range, layers, "layer")
+    columns = as_range(token_range, len(tokens), "token")
     return [(layer, position) for layer in rows for position in columns]
 
 
-def span(bounds: tuple[int, int] | None, count: int | None, what: str) -> range:
-    """A range of layers or tokens, all of `count` where no bounds are given."""
+def as_range(bounds: tuple[int, int] | None, count: int | None, item: str) -> range:
+    """A range of layers or tokens, all of `count` without bounds.
+
+    Raises:
+        RequestError: for what is not a pair of integers, or a range that is empty or reaches past `count`.
+    """
     try:
-        first, end = (0, count or 0) if bounds is None else (whole(bound, what) for bound in bounds)
+        first, end = (0, count or 0) if bounds is None else (as_int(bound, item) for bound in bounds)
     except (TypeError, ValueError):
         raise RequestError(
-            f"{shown(bounds)} is no range of {what}s.", "Give a pair: the first and the one after the last."
+            f"Invalid range of {item}s {describe(bounds)}.", "Give a pair: the first and the one after the last."
         ) from None
     if not 0 <= first < end or (count is not None and end > count):
-        there = f"there are {count}" if count is not None else "it is empty"
+        size = "it is empty" if count is None else f"there are {count} {item}s"
         raise RequestError(
-            f"The {what}s from {first} up to {end} are no range: {there}.", "Give the first and the one after the last."
+            f"Invalid range of {item}s ({first}, {end}): {size}.", "Give the first and the one after the last."
         )
     return range(first, end)

@@ -37,16 +37,17 @@ def main() -> None:
     if chosen.threads:
         torch.set_num_threads(chosen.threads)
     print(f"CPU, {torch.get_num_threads()} threads, {chosen.rounds} rounds", flush=True)
-    print(f"library / engine, {CELLS} cells of the bundled model    {interpreting(load('demo'), chosen.rounds):6.3f}")
+    over_engine = interpreting_ratio(load("demo"), chosen.rounds)
+    print(f"library / engine, {CELLS} cells of the bundled model    {over_engine:6.3f}")
     model = random_model()
-    whole, trunk = reading(model, chosen.rounds)
-    print(f"all layers read / plain forward                   {whole:6.3f}   as the model is called, head included")
-    print(f"all layers read / forward of the trunk            {trunk:6.3f}   without the head")
-    held, asked = holding(model)
-    print(f"held after reading 3 cells of 2 layers            {held} bytes, {asked} asked for")
+    with_head, without_head = reading_ratios(model, chosen.rounds)
+    print(f"all layers read / plain forward                   {with_head:6.3f}   as the model is called, head included")
+    print(f"all layers read / forward of the trunk            {without_head:6.3f}   without the head")
+    held, chosen_bytes = bytes_held(model)
+    print(f"held after reading 3 cells of 2 layers            {held} bytes, {chosen_bytes} in these cells")
 
 
-def interpreting(model: Model, rounds: int) -> float:
+def interpreting_ratio(model: Model, rounds: int) -> float:
     """Time of the library's `interpret` over the engine's for the same cells, tokens and relevancy."""
     selfie = ModelAgnosticSelfie(model)
     grid = create_token_grid(PROMPT, selfie)[:CELLS]
@@ -62,7 +63,7 @@ def interpreting(model: Model, rounds: int) -> float:
     return ratio(*seconds)
 
 
-def reading(model: Model, rounds: int) -> tuple[float, float]:
+def reading_ratios(model: Model, rounds: int) -> tuple[float, float]:
     """Time of `get_activations` over that of the tokenizer and a plain forward, with the head and without it."""
     selfie = ModelAgnosticSelfie(model)
     prompt = " ".join([SOURCE] * REPEATED)
@@ -72,7 +73,7 @@ def reading(model: Model, rounds: int) -> tuple[float, float]:
             encoded = model.tokenizer(prompt, return_tensors="pt")
             return module(input_ids=encoded["input_ids"], attention_mask=encoded["attention_mask"], use_cache=False)
 
-    read, whole, trunk = by_turns(
+    read, full, headless = by_turns(
         [
             lambda: selfie.get_activations(prompt),
             lambda: forward(model.module),
@@ -80,11 +81,11 @@ def reading(model: Model, rounds: int) -> tuple[float, float]:
         ],
         rounds,
     )
-    return ratio(read, whole), ratio(read, trunk)
+    return ratio(read, full), ratio(read, headless)
 
 
-def holding(model: Model) -> tuple[int, int]:
-    """Bytes held by what reading a few cells gives, and the bytes of those cells."""
+def bytes_held(model: Model) -> tuple[int, int]:
+    """Bytes held by the states of a few cells, and the bytes of those cells."""
     found = ModelAgnosticSelfie(model).get_activations(SOURCE, [3, 9], [1, 2, -1])
     held = sum(states.untyped_storage().nbytes() for states in found.values())
     return held, 2 * 3 * model.hidden * model.dtype.itemsize
@@ -95,11 +96,11 @@ def by_turns(contenders: list[Callable[[], object]], rounds: int) -> list[list[f
     seconds: list[list[float]] = [[] for _ in contenders]
     for turn in range(rounds + 1):
         order = list(enumerate(contenders))
-        for place, run in order if turn % 2 else order[::-1]:
+        for index, run in order if turn % 2 else order[::-1]:
             started = time.perf_counter()
             run()
             if turn:
-                seconds[place].append(time.perf_counter() - started)
+                seconds[index].append(time.perf_counter() - started)
     return seconds
 
 

@@ -6,67 +6,74 @@ from collections.abc import Iterable, Sequence
 from numbers import Real
 from typing import Any
 
-from selfie_tui.engine.given import listed, shown, whole
 from selfie_tui.errors import RequestError
+from selfie_tui.library.arguments import as_int, as_list, describe
 from selfie_tui.parse import from_end
 from selfie_tui.records import EMBED, Cell, Token
 
 Layer = int | str
 """A block's number, or `"embed"` (also -1) for the input of block 0."""
 
-CellsGiven = Iterable[tuple[Layer, int]] | tuple[Layer, int]
+CellPairs = Iterable[tuple[Layer, int]] | tuple[Layer, int]
 """`(layer, position)` pairs, or one such pair."""
 
 
 def layer_number(layer: Layer) -> int:
-    """A layer as the records have it; whether a model has it is the model's to say.
+    """A layer as records have it; `Model.check_layer` says whether a model has it.
 
     Raises:
-        RequestError: for a name other than `embed`, or what is no whole number.
+        RequestError: for a name other than `embed`, or what is not an integer.
     """
     if isinstance(layer, str):
         if layer != "embed":
-            raise RequestError(f"“{layer}” is no layer.", "Write a block's number, or embed.")
+            raise RequestError(f"Invalid layer “{layer}”.", "Write a block's number, or embed.")
         return EMBED
-    return whole(layer, "layer")
+    return as_int(layer, "layer")
 
 
-def layers_given(layers: Iterable[Layer] | Layer) -> list[int]:
-    """Layers as the records have them, of several or of one; raises as `layer_number`."""
-    return [layer_number(layer) for layer in listed(layers, "layer")]
+def layer_numbers(layers: Iterable[Layer] | Layer) -> list[int]:
+    """One or more layers as records have them; raises as `layer_number`."""
+    return [layer_number(layer) for layer in as_list(layers, "layer")]
 
 
 def positions_in(source: Sequence[Token], positions: Iterable[int] | int) -> list[int]:
-    """Positions of a prompt's tokens, of several or of one, negative ones counted from the end.
+    """One or more positions of a prompt's tokens, from 0; negative ones count from the end.
 
     Raises:
-        RequestError: for one that is not there, or that is no whole number.
+        RequestError: for one that is out of range, or that is not an integer.
     """
-    return [from_end(whole(place, "token position"), len(source), "token") for place in listed(positions, "position")]
+    return [
+        from_end(as_int(position, "token position"), len(source), "token")
+        for position in as_list(positions, "position")
+    ]
 
 
-def cells_in(source: Sequence[Token], given: CellsGiven) -> tuple[Cell, ...]:
+def cells_in(source: Sequence[Token], pairs: CellPairs) -> tuple[Cell, ...]:
     """The cells that `(layer, position)` pairs stand for; one pair by itself is one cell.
 
     Raises:
-        RequestError: for what is no pair, or a position that is not there.
+        RequestError: for what is not a pair, or a position that is out of range.
     """
-    parts = listed(given, "(layer, position) pair")
+    parts = as_list(pairs, "(layer, position) pair")
     if len(parts) == 2 and all(isinstance(part, str | Real) for part in parts):
         parts = [parts]
-    pairs = [pair_of(part) for part in parts]
-    places = positions_in(source, [position for _, position in pairs])
-    return tuple(Cell(layer_number(layer), place) for (layer, _), place in zip(pairs, places, strict=True))
+    split = [as_pair(part) for part in parts]
+    positions = positions_in(source, [position for _, position in split])
+    return tuple(Cell(layer_number(layer), position) for (layer, _), position in zip(split, positions, strict=True))
 
 
-def pair_of(given: Any) -> tuple[Layer, int]:
-    """The layer and the position of a pair; of a record too."""
-    if isinstance(given, Cell):
-        return given.layer, given.position
+def as_pair(value: Any) -> tuple[Layer, int]:
+    """The layer and the position of a pair or of a `Cell`.
+
+    Raises:
+        RequestError: for what is neither.
+    """
+    if isinstance(value, Cell):
+        return value.layer, value.position
     try:
-        layer, position = given
+        layer, position = value
     except (TypeError, ValueError):
         raise RequestError(
-            f"{shown(given)} is no cell.", "Write each cell as a pair (layer, position), such as [(6, 2), (6, 3)]."
+            f"Invalid cell {describe(value)}.", "Write each cell as a pair (layer, position), such as [(6, 2), (6, 3)]."
         ) from None
     return layer, position

@@ -1,4 +1,4 @@
-"""What devices this machine has, for a user at a prompt."""
+"""The devices of this machine, for a user at a prompt."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def print_device_info() -> None:
     present = available_devices()
     print(f"PyTorch {torch.__version__}")
     for kind, name in NAMES.items():
-        print(f"{kind:5} {describe(kind, name) if kind in present else f'{name}: not available'}")
+        print(f"{kind:5} {describe_device(kind, name) if kind in present else f'{name}: not available'}")
     print(f"models are loaded to: {get_optimal_device()}")
 
 
-def describe(kind: str, name: str) -> str:
-    """A device that is there, in words."""
+def describe_device(kind: str, name: str) -> str:
+    """The name of a device and its free memory."""
     if kind == "cuda":
         name = f"{torch.cuda.device_count()} x {torch.cuda.get_device_name()}"
     elif kind == "cpu":

@@ -1,4 +1,4 @@
-"""`ModelAgnosticSelfie`: one model in hand, with the calls that NNsight Selfie shows, over this engine."""
+"""`ModelAgnosticSelfie`: a model with the calls that NNsight Selfie has, over this engine."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any, overload
 import torch
 
 from selfie_tui.engine.methods.activations import read_prompts
-from selfie_tui.engine.prompts.source import Source, source_of
+from selfie_tui.engine.prompts.source import Source, source_of, source_tokens
 from selfie_tui.errors import RequestError
 from selfie_tui.library.api import interpret_vectors
-from selfie_tui.library.cells import CellsGiven, Layer, layers_given, positions_in
+from selfie_tui.library.cells import CellPairs, Layer, cells_in, layer_numbers, positions_in
 from selfie_tui.library.injected_generation import continue_injected
 from selfie_tui.library.interpretation_prompt import InterpretationPrompt, Prompt
 from selfie_tui.library.open_model import open_model
-from selfie_tui.library.requests import request_of, text_of, texts_of
-from selfie_tui.library.results import Readings, collect
+from selfie_tui.library.requests import make_request, prompt_text, prompt_texts, settings_in
+from selfie_tui.library.results import InterpretationTable, collect
 from selfie_tui.library.vectors import Vectors
 from selfie_tui.records import EMBED, Request
 
@@ -87,9 +87,9 @@ class ModelAgnosticSelfie:
         token_indices: Sequence[int] | int | None = None,
         stack: str = "",
     ) -> dict[int, torch.Tensor] | list[dict[int, torch.Tensor]]:
-        """Residual states by layer, each `(1, tokens, hidden)`, in one forward that holds only what is asked for.
+        """Residual states by layer, each `(1, tokens, hidden)`, in one forward that keeps only the chosen cells.
 
-        Several prompts go through the model as one padded batch, where it is seen to take padding.
+        Several prompts go through the model as one padded batch, where padding is seen to change no state.
 
         Args:
             prompt: a text, or several for one dictionary each, as their lengths differ.
@@ -100,33 +100,32 @@ class ModelAgnosticSelfie:
 
         Raises:
             PromptError: for an empty or too long prompt.
-            RequestError: for a layer or position that is not there, or a prompt that is no text.
+            RequestError: for a layer or position that is out of range, or a prompt that is not a text.
         """
         alone = isinstance(prompt, str | InterpretationPrompt)
-        texts = [text_of(prompt)] if alone else texts_of(prompt)
+        texts = [prompt_text(prompt)] if alone else prompt_texts(prompt)
         sources = [source_of(self.model, text, stack) for text in texts]
         count = len(self.model.anatomy.stack(stack).sites)
-        layers = layers_given(range(count) if layer_indices is None else layer_indices)
-        places = [
+        layers = layer_numbers(range(count) if layer_indices is None else layer_indices)
+        positions = [
             positions_in(source.tokens, range(len(source.tokens)) if token_indices is None else token_indices)
             for source in sources
         ]
-        if not layers or not all(places):
-            raise RequestError("No cell is chosen.", "Ask for at least one layer and one token.")
-        found = [
-            {layer: states[layer].unsqueeze(0) for layer in layers} for states in self._states(sources, layers, places)
-        ]
+        if not layers or not all(positions):
+            raise RequestError("No cell is chosen.", "Choose at least one layer and one token.")
+        read = self._states(sources, layers, positions)
+        found = [{layer: states[layer].unsqueeze(0) for layer in layers} for states in read]
         return found[0] if alone else found
 
     def _states(
-        self, sources: Sequence[Source], layers: Sequence[int], places: Sequence[Sequence[int]]
+        self, sources: Sequence[Source], layers: Sequence[int], positions: Sequence[Sequence[int]]
     ) -> list[dict[int, torch.Tensor]]:
-        """The states of each source at its places, each `(places, hidden)`; in one batch where they are read alike."""
+        """The states of each source at its positions, each `(positions, hidden)`; in one batch without a prefix."""
         if len(sources) > 1 and not any(source.prefix for source in sources):
-            return read_prompts(self.model, [source.ids for source in sources], layers, places)
+            return read_prompts(self.model, [source.ids for source in sources], layers, positions)
         return [
-            self.model.read(source.ids, layers, where, prefix=source.prefix)
-            for source, where in zip(sources, places, strict=True)
+            self.model.read(source.ids, layers, own, prefix=source.prefix)
+            for source, own in zip(sources, positions, strict=True)
         ]
 
     def inject_activation(
@@ -142,7 +141,7 @@ class ModelAgnosticSelfie:
         """Token ids `(1, prompt + new)` of a prompt continued greedily with an activation written into it.
 
         The token that ends the generation is not among them. An encoder-decoder answers the prompt, and an encoder
-        fills in its mask tokens; what they say is put behind the prompt all the same. Of a chat turn
+        fills in its mask tokens; the answer comes after the prompt all the same. Of a chat turn
         (`[INST]words[/INST] answer`) an encoder-decoder's encoder reads the words, and its decoder has written the
         answer's beginning: both are the prompt, one after the other and without the marks, in ids and positions.
 
@@ -172,17 +171,22 @@ class ModelAgnosticSelfie:
         self,
         original_prompt: str | InterpretationPrompt,
         interpretation_prompt: Prompt,
-        tokens_to_interpret: CellsGiven,
+        tokens_to_interpret: CellPairs,
         injection_layer: Layer = EMBED,
         batch_size: int | None = None,
         max_new_tokens: int = 30,
         overlay_strength: float = 1.0,
         replacing_mode: str = "normalized",
-        compat: str | None = None,
+        compat: bool | str | None = None,
         relevancy: bool = True,
         stack: str = "",
-    ) -> Readings:
-        """What the model says of its states at some cells of a prompt, all of them decoded as one batch.
+        *,
+        stop: str | Sequence[str] = (),
+        random_control: bool = False,
+        temperature: float = 0.0,
+        seed: int = 0,
+    ) -> InterpretationTable:
+        """Interpret the states at cells of a prompt, all of them decoded as one batch.
 
         Args:
             original_prompt: the text whose states are read; an `InterpretationPrompt` stands for its own text.
@@ -194,40 +198,32 @@ class ModelAgnosticSelfie:
             overlay_strength, replacing_mode: `normalized` (or `blend`) is `s*v + (1-s)*h`, so `v` itself at strength 1;
                 `addition` (or `add`) is `h + s*v`; and all other modes of `injection`.
             compat: `"selfie"` for the published positions (see `InterpretationPrompt`).
-            relevancy: whether to find out what the injection changed of each token.
+            relevancy: whether to measure what the injection changed of each token's probability.
             stack: of an encoder-decoder, whose states are read: `encoder` or `decoder`.
+            stop: one or more texts at which an answer ends, before the text itself.
+            random_control: whether to decode a random direction of each state's norm too (in the table's `records`).
+            temperature: 0 is greedy; above, tokens are sampled, by `seed`.
 
         Raises:
-            SelfieError: for a request that the model cannot fulfil, saying what to change.
+            SelfieError: for a request that the model cannot fulfil, with what to change.
         """
-        request = request_of(
-            self.model,
-            original_prompt,
-            interpretation_prompt,
-            tokens_to_interpret,
-            injection_layer=injection_layer,
-            max_new_tokens=max_new_tokens,
-            strength=overlay_strength,
-            mode=replacing_mode,
-            relevancy=relevancy,
-            compat=compat,
-            stack=stack,
-        )
-        return Readings(collect(self.model, request))
+        settings = settings_in(locals())
+        request = self.request(original_prompt, interpretation_prompt, tokens_to_interpret, **settings)
+        return InterpretationTable(collect(self.model, request))
 
     def request(
         self,
         original_prompt: str | InterpretationPrompt,
         interpretation_prompt: Prompt,
-        tokens_to_interpret: CellsGiven,
-        compat: str | None = None,
+        tokens_to_interpret: CellPairs,
+        compat: bool | str | None = None,
         stack: str = "",
         **settings: Any,
     ) -> Request:
-        """The engine's request for cells of a prompt (see `asking.request_of`)."""
-        return request_of(
-            self.model, original_prompt, interpretation_prompt, tokens_to_interpret, compat, stack, **settings
-        )
+        """The engine's request for cells of a prompt; the settings are the fields of a `Request`."""
+        text = prompt_text(original_prompt)
+        cells = cells_in(source_tokens(self.model, text, stack), tokens_to_interpret)
+        return make_request(text, cells, interpretation_prompt, {**settings, "compat": compat, "stack": stack})
 
     def interpret_vectors(
         self,
@@ -238,8 +234,15 @@ class ModelAgnosticSelfie:
         max_new_tokens: int = 30,
         overlay_strength: float = 1.0,
         replacing_mode: str = "normalized",
+        compat: bool | str | None = None,
+        *,
+        stop: str | Sequence[str] = (),
+        temperature: float = 0.0,
+        seed: int = 0,
     ) -> list[str]:
-        """What the model says of vectors of any origin, in their order; the settings are those of `interpret`.
+        """The texts of vectors of any origin, in their order; the settings are those of `interpret`.
+
+        `selfie_tui.interpret_vectors` also gives relevancy, the controls and the tokens.
 
         Args:
             vectors: `(n, hidden)`, or a list of `(hidden,)`, `(1, hidden)` or `(1, 1, hidden)`; one dimension
@@ -248,14 +251,6 @@ class ModelAgnosticSelfie:
         Raises:
             RequestError: for a vector of another width, or one that is not finite.
         """
-        result = interpret_vectors(
-            self.model,
-            vectors,
-            preset=interpretation_prompt,
-            injection_layer=injection_layer,
-            mode=replacing_mode,
-            strength=overlay_strength,
-            max_new_tokens=max_new_tokens,
-            relevancy=False,
-        )
-        return [reading.text for reading in result.interpretations]
+        settings = settings_in(locals())
+        result = interpret_vectors(self.model, vectors, preset=interpretation_prompt, relevancy=False, **settings)
+        return [interpretation.text for interpretation in result.interpretations]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
-from selfie_tui.engine.given import check_tokenizer, listed, shown
 from selfie_tui.engine.prompts.placeholders import build_prompt
 from selfie_tui.errors import PlaceholderError, RequestError
+from selfie_tui.library.arguments import as_list, check_tokenizer, describe
 from selfie_tui.presets import preset_called
 from selfie_tui.records import Preset
 from selfie_tui.text import visible
@@ -26,47 +26,50 @@ class InterpretationPrompt:
         sequence: strings, which are text, and anything else (0, or `PLACEHOLDER`), which is a placeholder, as in
             `["[INST]", 0, 0, 0, "[/INST] Sure, I will summarize:"]`; or one string in which each `_` that stands
             alone is a placeholder; or a preset. `[INST]…[/INST]` is a chat turn (see `records.Preset`).
-        compat: `"selfie"` for the positions that SelfIE (arXiv 2403.10949) and NNsight Selfie compute, which are off
-            where tokens merge; None for the placeholders' own tokens.
+        compat: `"selfie"` (or True) for the positions that SelfIE (arXiv 2403.10949) and NNsight Selfie compute, which
+            are off where tokens merge; None (or False) for the placeholders' own tokens.
 
     Raises:
-        PlaceholderError: if there is no placeholder or one cannot be overwritten alone, saying what to change.
-        RequestError: for another `compat`, or what is no tokenizer or no sequence.
+        PlaceholderError: without a placeholder, or if one cannot be overwritten alone, with what to change.
+        RequestError: for another `compat`, or what is not a tokenizer or not a sequence.
     """
 
     PLACEHOLDER = 0
 
-    def __init__(self, tokenizer: Any, sequence: str | Iterable[Any] | Preset, compat: str | None = None) -> None:
+    def __init__(
+        self, tokenizer: Any, sequence: str | Iterable[Any] | Preset, compat: bool | str | None = None
+    ) -> None:
         check_tokenizer(tokenizer)
         self.compat = check_compat(compat)
-        self.preset = sequence if isinstance(sequence, Preset) else preset_of(sequence, exact=compat is None)
-        self._target = build_prompt(tokenizer, self.preset, compat=compat is not None)
+        exact = self.compat is None
+        self.preset = sequence if isinstance(sequence, Preset) else preset_from(sequence, exact)
+        self._target = build_prompt(tokenizer, self.preset, compat=not exact)
 
     @classmethod
     def create_simple_prompt(
-        cls, tokenizer: Any, text: str = "This means _", compat: str | None = None
+        cls, tokenizer: Any, text: str = "This means _", compat: bool | str | None = None
     ) -> InterpretationPrompt:
         """A prompt from a text in which `_` is the placeholder."""
         return cls(tokenizer, text, compat)
 
     @classmethod
-    def create_concept_prompt(cls, tokenizer: Any, compat: str | None = None) -> InterpretationPrompt:
+    def create_concept_prompt(cls, tokenizer: Any, compat: bool | str | None = None) -> InterpretationPrompt:
         """`This _ _ _ _ _ represents the concept of`"""
         return cls(tokenizer, preset_called("concept"), compat)
 
     @classmethod
-    def create_sentiment_prompt(cls, tokenizer: Any, compat: str | None = None) -> InterpretationPrompt:
+    def create_sentiment_prompt(cls, tokenizer: Any, compat: bool | str | None = None) -> InterpretationPrompt:
         """`This expresses the sentiment of _ _ _ _ _`"""
         return cls(tokenizer, preset_called("sentiment"), compat)
 
     @classmethod
-    def create_entity_prompt(cls, tokenizer: Any, compat: str | None = None) -> InterpretationPrompt:
+    def create_entity_prompt(cls, tokenizer: Any, compat: bool | str | None = None) -> InterpretationPrompt:
         """`This refers to the entity _ _ _ _ _`"""
         return cls(tokenizer, preset_called("refers-to"), compat)
 
     @property
     def text(self) -> str:
-        """What was encoded, chat template included."""
+        """The text that is encoded, chat template included."""
         return self._target.text
 
     interpretation_prompt = text
@@ -90,78 +93,85 @@ class InterpretationPrompt:
         """The prompt's tokens, those that are overwritten in `«»`."""
         overwritten = frozenset(self._target.positions)
         shown = (
-            f"«{visible(token)}»" if place in overwritten else visible(token)
-            for place, token in enumerate(self._target.tokens)
+            f"«{visible(token)}»" if position in overwritten else visible(token)
+            for position, token in enumerate(self._target.tokens)
         )
         compat = f", compat={self.compat!r}" if self.compat else ""
         return f"InterpretationPrompt({self.preset.name}: {''.join(shown)}{compat})"
 
 
-def preset_of(given: str | Iterable[Any], exact: bool = True) -> Preset:
-    """The preset that a template, or a sequence of texts and placeholders, stands for.
+def preset_from(sequence: str | Iterable[Any], exact: bool = True) -> Preset:
+    """The preset of a text, or of a sequence of texts and placeholders.
 
     A placeholder is written with a space after it, as in SelfIE. For exact positions it also gets one before it where
     a letter or digit is there, and no space is left at the end, where it would be a token of its own.
 
     Raises:
         PlaceholderError: if every character that could stand in for a placeholder is in the text.
-        RequestError: for what is no text and no sequence.
+        RequestError: for what is neither a text nor a sequence.
     """
-    if isinstance(given, str):
-        return Preset("custom", given)
-    sequence: Sequence[Any] = listed(given, "text and placeholder")
-    texts = "".join(part for part in sequence if isinstance(part, str))
+    if isinstance(sequence, str):
+        return Preset("custom", sequence)
+    parts = as_list(sequence, "text and placeholder")
+    texts = "".join(part for part in parts if isinstance(part, str))
     stand_in = next((char for char in STAND_INS if char not in texts), None)
     if stand_in is None:
         raise PlaceholderError(
             f"The text holds all of {STAND_INS}, so that none can stand for a placeholder.", "Leave one of them out."
         )
     text = ""
-    for part in sequence:
+    for part in parts:
         if isinstance(part, str):
             text += part
         else:
             text += f" {stand_in} " if exact and text[-1:].isalnum() else f"{stand_in} "
-    ends_in_placeholder = bool(len(sequence)) and not isinstance(sequence[-1], str)
+    ends_in_placeholder = bool(parts) and not isinstance(parts[-1], str)
     return Preset("custom", text[:-1] if exact and ends_in_placeholder else text, placeholder=stand_in)
 
 
-def check_compat(compat: str | None) -> str | None:
-    """`compat` as it is, if it is one there is.
+def check_compat(compat: object) -> str | None:
+    """`"selfie"` for that and for True, None for None and False.
 
     Raises:
-        RequestError: if it is not.
+        RequestError: for anything else.
     """
-    if compat not in (None, COMPAT):
-        raise RequestError(f"There is no compat “{compat}”.", f"Use “{COMPAT}”, or None for exact positions.")
-    return compat
+    if compat is None or compat is False:
+        return None
+    if compat is True or compat == COMPAT:
+        return COMPAT
+    raise RequestError(f"Unknown compat {describe(compat)}.", f"Use “{COMPAT}”, or None for exact positions.")
 
 
 Prompt = InterpretationPrompt | Preset | str
 """An interpretation prompt, a preset, or a preset's name."""
 
 
-def asked(prompt: Prompt, compat: str | None = None) -> tuple[Preset, bool]:
-    """The preset of what a caller gave, and whether the published positions are meant: by `compat`, or by the prompt.
+def resolve_prompt(prompt: Prompt) -> tuple[Preset, bool]:
+    """The preset of an interpretation prompt, and whether that was made for the published positions.
 
     Raises:
-        RequestError: for a preset's name or a `compat` that there is not, or for what is no interpretation prompt.
+        RequestError: for an unknown preset, or what is not an interpretation prompt.
     """
-    published = check_compat(compat) is not None
     if isinstance(prompt, InterpretationPrompt):
-        return prompt.preset, published or prompt.compat is not None
-    return preset_given(prompt), published
+        return prompt.preset, prompt.compat is not None
+    return as_preset(prompt), False
 
 
-def preset_given(prompt: object) -> Preset:
-    """A preset as it is, or the one of that name; raises RequestError for the text of a prompt, and for the rest."""
-    if isinstance(prompt, Preset):
-        return prompt
-    if not isinstance(prompt, str):
-        raise RequestError(f"{shown(prompt)} is no interpretation prompt.", f"Give a preset's name, or {OWN_TEXT}.")
+def as_preset(value: object) -> Preset:
+    """A preset as it is, or the one of that name.
+
+    Raises:
+        RequestError: for the text of a prompt, and for anything else.
+    """
+    if isinstance(value, Preset):
+        return value
+    if not isinstance(value, str):
+        raise RequestError(
+            f"Expected an interpretation prompt, got {describe(value)}.", f"Give a preset's name, or {OWN_TEXT}."
+        )
     try:
-        return preset_called(prompt)
+        return preset_called(value)
     except RequestError as error:
-        if " " not in prompt and "_" not in prompt:
+        if " " not in value and "_" not in value:
             raise
         raise RequestError(error.cause, f"{error.remedy} For a text of your own give {OWN_TEXT}.") from None

@@ -1,4 +1,4 @@
-"""A model from whatever a library's user has: a name, a module, an nnsight model, or a model of this engine."""
+"""Open a model from a name, a module, an nnsight model, or a model of this engine."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from typing import Any
 import torch
 
 from selfie_tui.engine.devices import pick_device
-from selfie_tui.engine.given import check_tokenizer, opened
 from selfie_tui.engine.loading.load import load, move
 from selfie_tui.engine.model import Model
-from selfie_tui.engine.model import adopt as describe
+from selfie_tui.engine.model import adopt as wrap
 from selfie_tui.engine.verify import verify
 from selfie_tui.errors import LoadError, RequestError
-from selfie_tui.library.notices import tell
+from selfie_tui.library.arguments import as_model, check_tokenizer, describe
+from selfie_tui.library.notices import warn_of_notices
 
 
 def open_model(
     model: Any, tokenizer: Any, device: str | None, dtype: str | torch.dtype, options: Mapping[str, Any]
 ) -> Model:
-    """The model, verified; what went other than asked, and checks that failed, is told as a warning.
+    """The model, verified; a device that is absent and checks that fail are warned of.
 
     A name is loaded by `load`. What is in hand is moved only if a device is named, and keeps its number format.
 
     Raises:
-        LoadError: if it cannot be opened, or is nothing that can be read.
+        LoadError: if it cannot be opened, or is not a language model.
         RequestError: for a module without its tokenizer, a setting that only a name can have, or an unknown one.
     """
     check_options(options)
@@ -42,7 +42,7 @@ def open_model(
                 "Convert it before, or give a name to load.",
             )
         found, others = in_hand(model, tokenizer, device)
-    tell(found, 3, others)
+    warn_of_notices(found, 3, others)
     return found
 
 
@@ -57,31 +57,35 @@ def adopt(module: Any, tokenizer: Any = None, name: str = "") -> Model:
     warns when it is first used. `Model.notices` and the notices of every result say the same.
 
     Raises:
-        LoadError: if no stack of blocks or no head is found in it, saying which step failed, or if it is no module.
+        LoadError: if no stack of blocks or no head is found in it, with the step that failed, or if it is not a module.
         RequestError: for a name, which is for `load`, or without a tokenizer.
     """
     found, _ = in_hand(module, tokenizer, None, name)
-    tell(found, 2)
+    warn_of_notices(found, 2)
     return found
 
 
 def in_hand(model: Any, tokenizer: Any, device: str | None, name: str = "") -> tuple[Model, list[str]]:
-    """A model around a module that the user holds, and what there is to tell of its move to the device."""
+    """A model around a module that the user holds, and the notices of its move to the device."""
     if isinstance(model, Model | str | os.PathLike) or isinstance(getattr(model, "model", None), Model):
-        found = with_tokenizer(opened(model), tokenizer)
-        return found, moved(found.module, device)
+        found = with_tokenizer(as_model(model), tokenizer)
+        return found, move_to(found.module, device)
     module, own = unwrapped(model)
     check_module(module, tokenizer)
     tokenizer = own if tokenizer is None else tokenizer
     if tokenizer is None:
         raise RequestError("The module comes without a tokenizer.", "Pass its tokenizer as tokenizer=.")
     check_tokenizer(tokenizer)
-    notices = moved(module, device)
-    return verify(describe(module, tokenizer, name)), notices
+    notices = move_to(module, device)
+    return verify(wrap(module, tokenizer, name)), notices
 
 
 def check_options(options: Mapping[str, Any]) -> None:
-    """Refuse keywords that `load` does not have, naming those it has."""
+    """Refuse keywords that `load` does not have.
+
+    Raises:
+        RequestError: with those it has.
+    """
     known = [name for name in signature(load).parameters if name != "name"]
     if unknown := [name for name in options if name not in known]:
         raise RequestError(
@@ -91,12 +95,17 @@ def check_options(options: Mapping[str, Any]) -> None:
 
 
 def check_module(module: Any, tokenizer: Any) -> None:
-    """Refuse what is no module with weights, and a module and a tokenizer in the wrong order."""
+    """Refuse what is not a module with weights, and a module and a tokenizer in the wrong order.
+
+    Raises:
+        LoadError: for what is not a module, or has no weights.
+        RequestError: for the wrong order.
+    """
     if isinstance(tokenizer, torch.nn.Module) and not isinstance(module, torch.nn.Module):
         raise RequestError("The tokenizer comes before the module.", "Give the module first, then its tokenizer.")
     if not isinstance(module, torch.nn.Module):
         raise LoadError(
-            f"A {type(module).__name__} is no language model.",
+            f"Expected a language model, got {describe(module)}.",
             "Give a name, a torch module with its tokenizer, or an nnsight model around one.",
         )
     if any(parameter.is_meta for parameter in module.parameters()) and not hasattr(module, "hf_device_map"):
@@ -104,19 +113,19 @@ def check_module(module: Any, tokenizer: Any) -> None:
 
 
 def with_tokenizer(model: Model, tokenizer: Any) -> Model:
-    """The model, or one of the same module with another tokenizer where one is given."""
+    """The model, or one of the same module with another tokenizer if that is not None."""
     if tokenizer is None:
         return model
     check_tokenizer(tokenizer)
     return replace(model, tokenizer=tokenizer)
 
 
-def moved(module: Any, device: str | None) -> list[str]:
-    """Put a module on a device, if one is named; what there is to tell of it."""
+def move_to(module: Any, device: str | None) -> list[str]:
+    """Put a module on a device, if one is named, and return the notices of that."""
     if device is None:
         return []
-    place, notice = pick_device(device)
-    _, fallback = move(module, place)
+    target, notice = pick_device(device)
+    _, fallback = move(module, target)
     return [text for text in (notice, fallback) if text]
 
 

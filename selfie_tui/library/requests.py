@@ -1,81 +1,88 @@
-"""A request from what a library's user gives: texts, cells and settings, each refused where it is no such thing."""
+"""Requests from a library user's arguments: texts, cells and settings, each checked."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from selfie_tui.engine.given import listed, number, shown, whole
-from selfie_tui.engine.model import Model
-from selfie_tui.engine.prompts.source import source_tokens
 from selfie_tui.errors import RequestError
-from selfie_tui.library.cells import CellsGiven, cells_in, layer_number
-from selfie_tui.library.interpretation_prompt import InterpretationPrompt, Prompt, asked
+from selfie_tui.library.arguments import as_bool, as_float, as_int, as_list, describe
+from selfie_tui.library.cells import layer_number
+from selfie_tui.library.interpretation_prompt import InterpretationPrompt, Prompt, check_compat, resolve_prompt
 from selfie_tui.parse import parse_mode
-from selfie_tui.records import Request
+from selfie_tui.records import Cell, Request
 
 SETTINGS: dict[str, Callable[[Any], Any]] = {
     "injection_layer": layer_number,
-    "mode": lambda mode: parse_mode(mode if isinstance(mode, str) else shown(mode)),
-    "strength": lambda strength: number(strength, "strength"),
-    "max_new_tokens": lambda count: whole(count, "number of new tokens"),
-    "temperature": lambda temperature: number(temperature, "temperature"),
-    "seed": lambda seed: whole(seed, "seed"),
+    "mode": lambda mode: parse_mode(mode if isinstance(mode, str) else describe(mode)),
+    "strength": lambda strength: as_float(strength, "strength"),
+    "max_new_tokens": lambda count: as_int(count, "number of new tokens"),
+    "stop": lambda stop: tuple(stop_text(text) for text in as_list(stop, "stop text")),
+    "relevancy": lambda relevancy: as_bool(relevancy, "relevancy"),
+    "random_control": lambda random_control: as_bool(random_control, "random_control"),
+    "temperature": lambda temperature: as_float(temperature, "temperature"),
+    "seed": lambda seed: as_int(seed, "seed"),
+    "stack": lambda stack: stack,  # checked by the model, which names the stacks that it has
+    "compat": lambda compat: check_compat(compat) is not None,
 }
-"""How the settings of a request that can be given wrongly are read, by their names in the request."""
+"""How each setting of a request is read from what a caller writes, by its name in the request."""
+
+PUBLISHED_NAMES = {"overlay_strength": "strength", "replacing_mode": "mode"}
+"""Names of settings in NNsight Selfie's calls, with those of the request."""
 
 
-def request_of(
-    model: Model,
-    prompt: str | InterpretationPrompt,
-    interpretation_prompt: Prompt,
-    cells: CellsGiven,
-    compat: str | None = None,
-    stack: str = "",
-    **settings: Any,
-) -> Request:
-    """The engine's request for cells of a prompt.
+def settings_in(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings among the arguments of a call (its `locals()`), by their names in the request."""
+    named = {PUBLISHED_NAMES.get(name, name): value for name, value in arguments.items()}
+    return {name: value for name, value in named.items() if name in SETTINGS}
+
+
+def make_request(prompt: str, cells: Sequence[Cell], preset: Prompt, settings: Mapping[str, Any]) -> Request:
+    """The request for cells of a prompt, its settings as a caller writes them.
 
     Raises:
-        RequestError: for a position that is not there, or an argument that is not what it should be.
+        RequestError: for a setting that a request does not have or that cannot be read, such as "3" for a number.
     """
-    preset, published = asked(interpretation_prompt, compat)
-    text = text_of(prompt)
-    source = source_tokens(model, text, stack)
-    return Request(
-        prompt=text,
-        cells=cells_in(source, cells),
-        preset=preset,
-        compat=published,
-        stack=stack,
-        **settings_of(settings),
-    )
+    if unknown := [name for name in settings if name not in SETTINGS]:
+        raise RequestError(f"Unknown setting “{unknown[0]}”.", f"Use one of: {', '.join(SETTINGS)}.")
+    values = {name: SETTINGS[name](value) for name, value in settings.items()}
+    resolved, published = resolve_prompt(preset)
+    values["compat"] = published or values.get("compat", False)
+    return Request(prompt=prompt, cells=tuple(cells), preset=resolved, **values)
 
 
-def settings_of(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings as a request has them; raises RequestError for what is not of their kind, such as "3" for a number."""
-    return {name: SETTINGS[name](value) if name in SETTINGS else value for name, value in settings.items()}
-
-
-def text_of(prompt: object) -> str:
-    """A prompt's text; an interpretation prompt stands for its own.
+def stop_text(value: object) -> str:
+    """A text at which an answer ends.
 
     Raises:
-        RequestError: for what is no text.
+        RequestError: for what is not a text.
+    """
+    if not isinstance(value, str):
+        raise RequestError(f"Invalid stop text {describe(value)}.", "Give one text, or a list of texts.")
+    return value
+
+
+def prompt_text(prompt: object) -> str:
+    """The text of a prompt; an interpretation prompt stands for its own.
+
+    Raises:
+        RequestError: for what is not a text.
     """
     if isinstance(prompt, InterpretationPrompt):
         return prompt.preset.text
     if not isinstance(prompt, str):
-        raise RequestError(f"{shown(prompt)} is no prompt.", "Give the prompt as a text, a str.")
+        raise RequestError(f"Expected a text as prompt, got {describe(prompt)}.", "Give the prompt as a str.")
     return prompt
 
 
-def texts_of(prompts: object) -> list[str]:
+def prompt_texts(prompts: object) -> list[str]:
     """The texts of several prompts.
 
     Raises:
-        RequestError: for one text alone, or what is no list of texts.
+        RequestError: for a single text, or what is not a list of texts.
     """
     if isinstance(prompts, str):
-        raise RequestError("The prompts are one text.", "Give a list of texts, with a list of cells for each.")
-    return [text_of(prompt) for prompt in listed(prompts, "prompt")]
+        raise RequestError(
+            "Expected a list of prompts, got one text.", "Give a list of texts, with a list of cells for each."
+        )
+    return [prompt_text(prompt) for prompt in as_list(prompts, "prompt")]

@@ -1,4 +1,4 @@
-"""Runs to their end: a request, or several over one interpretation prompt, in; the gathered records out."""
+"""Runs from requests to gathered records: of one request, or of several with one interpretation prompt."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from selfie_tui.records import CellFinished, Control, ControlFinished, Event, In
 
 @dataclass(frozen=True)
 class Result:
-    """What a run gave: the interpretations in the order of the request's cells, and what the prompt says by itself.
+    """The records of a run: the interpretations in the order of the request's cells, and the control without injection.
 
     `verdict` is the model's: whether reading and writing its states was verified when it was loaded. `notices` are
     the model's own, such as that it is not verified, and then the run's; the library warns of the former once.
@@ -48,8 +48,8 @@ class Result:
         return data_frame(self.columns())
 
 
-class Readings(dict[str, list[Any]]):
-    """A run's table: equally long lists under the names of `tables.COLUMNS`, a reading a row; and the run's records.
+class InterpretationTable(dict[str, list[Any]]):
+    """A run's table, and its records: equally long lists under the names of `tables.COLUMNS`, a row for each cell.
 
     The layer of the embeddings is written `"embed"`.
     """
@@ -60,26 +60,26 @@ class Readings(dict[str, list[Any]]):
 
     @property
     def records(self) -> tuple[Interpretation, ...]:
-        """Each reading with its tokens, their probabilities and effects, and whether the control says as much."""
+        """The interpretations: text, tokens with probabilities and effects, whether the text is the control's."""
         return self.result.interpretations
 
     @property
     def control(self) -> Control:
-        """What the interpretation prompt says with nothing injected."""
+        """The answer to the interpretation prompt with nothing injected."""
         return self.result.control
 
     @property
     def verdict(self) -> str:
-        """The verdict of the identities run on the model: `verified`, or what failed."""
+        """The verdict of the checks run on the model: `verified`, or the one that failed."""
         return self.result.verdict
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What there is to know of the model and of the run, such as that the model is not verified."""
+        """Notices of the model and of the run, such as that the model is not verified."""
         return self.result.notices
 
     def to_dicts(self) -> list[dict[str, Any]]:
-        """One dictionary a reading."""
+        """The interpretations as one dictionary each."""
         return rows_of(self)
 
     def to_pandas(self) -> Any:
@@ -92,35 +92,42 @@ def collect(model: Model, request: Request) -> Result:
     return gather(model, request, interpret(model, request))
 
 
-def collect_together(model: Model, requests: Sequence[Request]) -> list[Result]:
-    """Run requests that differ in prompt and cells alone as one batch with one control; a result for each."""
+def collect_batch(model: Model, requests: Sequence[Request]) -> list[Result]:
+    """Run requests that differ in prompt and cells alone as one batch with one control; returns a result for each.
+
+    Raises:
+        SelfieError: for a request that the model cannot fulfil, before any forward.
+    """
     prepared = [prepare(model, request) for request in requests]
     target = prepared[0].target
-    pairs = [(request, ready.source) for request, ready in zip(requests, prepared, strict=True)]
-    vectors = read_together(model, pairs)
+    pairs = [(request, prompts.source) for request, prompts in zip(requests, prepared, strict=True)]
+    vectors = read_cells(model, pairs)
     tokens = [source.tokens[cell.position] for request, source in pairs for cell in request.cells]
     cells = tuple(cell for request in requests for cell in request.cells)
-    whole = decode_vectors(model, replace(requests[0], cells=cells), vectors, tokens, target)
-    readings = iter(whole.interpretations)
+    batch = decode_vectors(model, replace(requests[0], cells=cells), vectors, tokens, target)
+    interpretations = iter(batch.interpretations)
     return [
-        dataclasses.replace(whole, request=request, interpretations=tuple(islice(readings, len(request.cells))))
+        dataclasses.replace(batch, request=request, interpretations=tuple(islice(interpretations, len(request.cells))))
         for request in requests
     ]
 
 
-def read_together(model: Model, pairs: Sequence[tuple[Request, Source]]) -> torch.Tensor:
-    """The states at the cells of several prompts, `(cells, hidden)`, of as few forwards as the model allows.
+def read_cells(model: Model, pairs: Sequence[tuple[Request, Source]]) -> torch.Tensor:
+    """The states at the cells of several prompts, `(cells, hidden)`, in as few forwards as the model allows.
 
-    What a decoder of two stacks has written is read prompt by prompt, and so is a batch that overflows, as reading one
-    prompt says where.
+    Prompts with a decoder's prefix are read one by one, and so is a batch with a state that is not finite, so that the
+    error can name its cell.
+
+    Raises:
+        SelfieError: for a state that is not finite.
     """
     if len(pairs) > 1 and not any(source.prefix for _, source in pairs):
         layers = sorted({cell.layer for request, _ in pairs for cell in request.cells})
-        places = [sorted({cell.position for cell in request.cells}) for request, _ in pairs]
-        found = read_prompts(model, [source.ids for _, source in pairs], layers, places)
+        positions = [sorted({cell.position for cell in request.cells}) for request, _ in pairs]
+        found = read_prompts(model, [source.ids for _, source in pairs], layers, positions)
         states = [
-            states[cell.layer][where.index(cell.position)].to(model.device)
-            for (request, _), states, where in zip(pairs, found, places, strict=True)
+            states[cell.layer][own.index(cell.position)].to(model.device)
+            for (request, _), states, own in zip(pairs, found, positions, strict=True)
             for cell in request.cells
         ]
         vectors = torch.stack(states)
@@ -137,7 +144,10 @@ def decode_vectors(
     target: TargetPrompt,
     control: bool = True,
 ) -> Result:
-    """The result of a request whose vectors are in hand (see `interpreting.interpret_vectors`)."""
+    """The result of a request for vectors `(cells, hidden)` or `(cells, positions, hidden)`.
+
+    `tokens`, `target` and `control` are those of `engine.methods.interpret.interpret_vectors`.
+    """
     return gather(model, request, interpret_vectors(model, request, vectors, tokens, target, control=control))
 
 
@@ -154,5 +164,5 @@ def gather(model: Model, request: Request, events: Iterable[Event]) -> Result:
                 found[index] = interpretation
             case Notice(text=text):
                 notices.append(text)
-    readings = tuple(found[index] for index in sorted(found))
-    return Result(request, control, readings, (*model.notices, *notices), model.verdict)
+    interpretations = tuple(found[index] for index in sorted(found))
+    return Result(request, control, interpretations, (*model.notices, *notices), model.verdict)

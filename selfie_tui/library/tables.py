@@ -1,4 +1,4 @@
-"""Readings as tables: one row a reading, in the six columns that SelfIE and NNsight Selfie give."""
+"""Interpretations as tables: one row each, in the six columns that SelfIE and NNsight Selfie give."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from selfie_tui.records import EMBED, Interpretation
 COLUMNS = ("prompt", "interpretation", "layer", "token", "token_decoded", "relevancy_score")
 
 
-def columns_of(prompt: str, readings: Sequence[Interpretation]) -> dict[str, list[Any]]:
-    """The readings of a prompt as equally long lists under the names of `COLUMNS`.
+def columns_of(prompt: str, interpretations: Sequence[Interpretation]) -> dict[str, list[Any]]:
+    """The interpretations of a prompt's cells as equally long lists under the names of `COLUMNS`.
 
     `layer` is a block's number or `"embed"`, `token` a position, `token_decoded` that token's text, and
-    `relevancy_score` holds one number in [0, 1] for each generated token, NaN where it was not asked for.
+    `relevancy_score` holds one number in [0, 1] for each generated token, NaN where it was not measured.
     """
     return {
-        "prompt": [prompt] * len(readings),
-        "interpretation": [reading.text for reading in readings],
-        "layer": ["embed" if reading.cell.layer == EMBED else reading.cell.layer for reading in readings],
-        "token": [reading.cell.position for reading in readings],
-        "token_decoded": [reading.token.text for reading in readings],
+        "prompt": [prompt] * len(interpretations),
+        "interpretation": [each.text for each in interpretations],
+        "layer": ["embed" if each.cell.layer == EMBED else each.cell.layer for each in interpretations],
+        "token": [each.cell.position for each in interpretations],
+        "token_decoded": [each.token.text for each in interpretations],
         "relevancy_score": [
-            [math.nan if token.relevancy is None else token.relevancy for token in reading.tokens]
-            for reading in readings
+            [math.nan if token.relevancy is None else token.relevancy for token in each.tokens]
+            for each in interpretations
         ],
     }
 

@@ -1,4 +1,4 @@
-"""Vectors in the user's hand: made ready for a model, compared, and aggregated over layers."""
+"""A user's vectors: converted for a model, compared, and aggregated over layers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from selfie_tui.engine.given import listed, shown
 from selfie_tui.engine.model import Model
 from selfie_tui.errors import RequestError
+from selfie_tui.library.arguments import as_list, describe
 from selfie_tui.library.cells import layer_number
 
 METRICS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
@@ -31,21 +31,21 @@ Vectors = torch.Tensor | NDArray[Any] | Sequence[Any]
 """`(n, hidden)`, or several of `(hidden,)`, `(1, hidden)` or `(1, 1, hidden)`; `(hidden,)`, or numbers, are one."""
 
 
-def tensor_given(given: object, name: str) -> torch.Tensor:
-    """A tensor of real numbers, without its history, from a tensor, an array or numbers.
+def as_tensor(value: object, name: str) -> torch.Tensor:
+    """A detached floating-point tensor, of the value's shape, from a tensor, an array or numbers.
 
     Raises:
         RequestError: for anything else, such as the dictionary that `get_activations` gives.
     """
-    if isinstance(given, Mapping):
+    if isinstance(value, Mapping):
         raise RequestError(
             f"{name} is a dictionary, as get_activations gives it.", "Choose a layer of it, such as states[6]."
         )
     try:
-        tensor = torch.as_tensor(given).detach()
+        tensor = torch.as_tensor(value).detach()
     except (TypeError, ValueError, RuntimeError):
         raise RequestError(
-            f"{name} is no tensor: {shown(given)}.", "Give a tensor, an array, or a list of numbers."
+            f"{name} is {describe(value)}, not a tensor.", "Give a tensor, an array, or a list of numbers."
         ) from None
     if tensor.is_complex():
         raise RequestError(f"{name} is complex, and states are real.", "Take its real part, or its absolute value.")
@@ -53,44 +53,48 @@ def tensor_given(given: object, name: str) -> torch.Tensor:
 
 
 def stack_vectors(model: Model, vectors: Vectors) -> torch.Tensor:
-    """Vectors as the model takes them: `(n, hidden)`, of its number format and on its device (see `Vectors`).
+    """Vectors (see `Vectors`) as one tensor `(n, hidden)` in the dtype of the model's states and on its device.
 
     Raises:
-        RequestError: if there is none, or if one has another width, is no single vector or is not finite.
+        RequestError: without any, or if one has another width, is more than one vector or is not finite.
     """
-    rows = [tensor_given(row, f"Vector {place}") for place, row in enumerate(rows_of(vectors))]
+    rows = [as_tensor(row, f"Vector {index}") for index, row in enumerate(rows_of(vectors))]
     if not rows:
-        raise RequestError("There is no vector to interpret.", "Give at least one.")
-    for place, row in enumerate(rows):
-        check_vector(model, row, f"Vector {place}")
-    return torch.stack([ready(model, row.reshape(-1), f"Vector {place}") for place, row in enumerate(rows)])
+        raise RequestError("The list of vectors is empty.", "Give at least one.")
+    for index, row in enumerate(rows):
+        check_vector(model, row, f"Vector {index}")
+    return torch.stack([to_model(model, row.reshape(-1), f"Vector {index}") for index, row in enumerate(rows)])
 
 
 def rows_of(vectors: Any) -> list[Any]:
-    """Vectors one by one: the rows of an array, or the items of a list; numbers in a row are one vector."""
+    """Vectors one by one: rows `(hidden,)` of an array, or the items of a list; a list of numbers is one vector."""
     if isinstance(vectors, Mapping):
-        return [tensor_given(vectors, "What is to be interpreted")]
+        return [as_tensor(vectors, "The list of vectors")]
     if isinstance(vectors, torch.Tensor | np.ndarray):
         return [vectors] if vectors.ndim < 2 else list(vectors)
-    rows = listed(vectors, "vector")
+    rows = as_list(vectors, "vector")
     return [rows] if rows and all(isinstance(row, Real) for row in rows) else rows
 
 
 def stack_activation(model: Model, activation: object, positions: int) -> torch.Tensor:
-    """One activation for all of several positions, `(1, hidden)`, or one for each, `(1, positions, hidden)`.
+    """One activation for several positions, `(1, hidden)`, or one for each, `(1, positions, hidden)`.
 
     Raises:
         RequestError: if it has another width or number of rows, or is not finite.
     """
-    given = tensor_given(activation, "The activation")
-    if given.dim() and given.shape[-1] == model.hidden and given.numel() == positions * model.hidden > model.hidden:
-        return ready(model, given.reshape(1, positions, model.hidden), "The activation")
-    check_vector(model, given, "The activation")
-    return ready(model, given.reshape(1, model.hidden), "The activation")
+    tensor = as_tensor(activation, "The activation")
+    if tensor.dim() and tensor.shape[-1] == model.hidden and tensor.numel() == positions * model.hidden > model.hidden:
+        return to_model(model, tensor.reshape(1, positions, model.hidden), "The activation")
+    check_vector(model, tensor, "The activation")
+    return to_model(model, tensor.reshape(1, model.hidden), "The activation")
 
 
 def check_vector(model: Model, vector: torch.Tensor, name: str) -> None:
-    """Refuse what is not one vector of the model's width."""
+    """Refuse what is not one vector of the model's width, `(hidden,)` with any axes of length one before it.
+
+    Raises:
+        RequestError: for another width, or several vectors.
+    """
     width = vector.shape[-1] if vector.dim() else 1
     if width != model.hidden:
         raise RequestError(
@@ -99,13 +103,17 @@ def check_vector(model: Model, vector: torch.Tensor, name: str) -> None:
         )
     if vector.numel() != width:
         raise RequestError(
-            f"{name} has the shape {tuple(vector.shape)}, which is not that of one vector.",
+            f"{name} has the shape {tuple(vector.shape)}: expected one vector.",
             "Choose one token of it, such as states[:, 3, :].",
         )
 
 
-def ready(model: Model, vector: torch.Tensor, name: str) -> torch.Tensor:
-    """A vector of the model's number format on its device, refused if it is not finite there."""
+def to_model(model: Model, vector: torch.Tensor, name: str) -> torch.Tensor:
+    """A vector `(..., hidden)` in the dtype of the model's states and on its device.
+
+    Raises:
+        RequestError: if it is not finite there.
+    """
     moved = vector.to(model.device, model.stream_dtype)
     if not bool(moved.isfinite().all()):
         finite = bool(vector.isfinite().all())
@@ -121,16 +129,16 @@ def ready(model: Model, vector: torch.Tensor, name: str) -> torch.Tensor:
 def compute_activation_similarity(
     a: torch.Tensor | NDArray[Any], b: torch.Tensor | NDArray[Any], metric: str = "cosine"
 ) -> float:
-    """How alike two activations of one shape are, tensors or arrays, flattened, in float32.
+    """The similarity, a scalar, of two activations of one shape `(...)`, flattened, in float32.
 
     Args:
         metric: `cosine` similarity, `l2` for the Euclidean distance (0 is equal, larger is less alike), `dot` product.
 
     Raises:
-        RequestError: if the shapes differ, if one is no tensor, or if there is no such metric.
+        RequestError: if the shapes differ, if one is not a tensor, or for an unknown metric.
     """
-    measure = chosen(METRICS, metric, "metric")
-    one, other = tensor_given(a, "The first activation"), tensor_given(b, "The second activation")
+    measure = lookup(METRICS, metric, "metric")
+    one, other = as_tensor(a, "The first activation"), as_tensor(b, "The second activation")
     if one.shape != other.shape:
         raise RequestError(
             f"The activations have the shapes {tuple(one.shape)} and {tuple(other.shape)}.",
@@ -142,36 +150,40 @@ def compute_activation_similarity(
 def aggregate_activations(
     activations: Mapping[int, torch.Tensor] | torch.Tensor | Sequence[torch.Tensor], method: str = "mean"
 ) -> torch.Tensor:
-    """Activations of several layers as one tensor of the shape of a layer's.
+    """Activations of several layers as one tensor of the shape `(...)` of a layer's.
 
     Args:
         activations: by layer, as `get_activations` gives them, or one after another, as a list or `(layers, ...)`.
         method: `mean`, `sum` or `max` of each entry over the layers, or `last` for the deepest layer's.
 
     Raises:
-        RequestError: if there are none, if their shapes differ, or if there is no such method.
+        RequestError: without any, if their shapes differ, or for an unknown method.
     """
-    aggregate = chosen(METHODS, method, "method")
-    given = (
+    aggregate = lookup(METHODS, method, "method")
+    items = (
         [activations[layer] for layer in sorted(activations, key=layer_number)]
         if isinstance(activations, Mapping)
-        else listed(activations, "activation")
+        else as_list(activations, "activation")
     )
-    if not given:
-        raise RequestError("There are no activations to aggregate.", "Give those of at least one layer.")
-    if isinstance(given[0], Mapping):
+    if not items:
+        raise RequestError("The activations to aggregate are empty.", "Give those of at least one layer.")
+    if isinstance(items[0], Mapping):
         raise RequestError(
             "These are the activations of several prompts.",
             "Aggregate each: [aggregate_activations(states) for states in ...].",
         )
-    layers = [tensor_given(layer, "A layer's activation") for layer in given]
+    layers = [as_tensor(layer, "A layer's activation") for layer in items]
     if len({layer.shape for layer in layers}) > 1:
         raise RequestError("The layers' activations differ in shape.", "Take all of them from the same prompt.")
     return aggregate(torch.stack(layers))
 
 
-def chosen(known: Mapping[str, Callable[..., torch.Tensor]], name: str, what: str) -> Callable[..., torch.Tensor]:
-    """What is called `name`; raises RequestError, naming those there are, if nothing is."""
+def lookup(known: Mapping[str, Callable[..., torch.Tensor]], name: str, what: str) -> Callable[..., torch.Tensor]:
+    """The function called `name`, of tensors `(...)` or `(layers, ...)`.
+
+    Raises:
+        RequestError: for an unknown one, with the names there are.
+    """
     if not isinstance(name, str) or name not in known:
-        raise RequestError(f"There is no {what} “{name}”.", f"Use one of: {', '.join(known)}.")
+        raise RequestError(f"Unknown {what} {describe(name)}.", f"Use one of: {', '.join(known)}.")
     return known[name]

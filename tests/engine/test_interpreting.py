@@ -17,12 +17,12 @@ import torch
 from transformers import AutoModelForCausalLM, Gemma2Config, LlamaConfig
 
 from selfie_tui.engine.generation import decode as decoding
+from selfie_tui.engine.generation import plan as planning
 from selfie_tui.engine.generation.decode import prefill_prompt
 from selfie_tui.engine.generation.prefill import is_expandable
 from selfie_tui.engine.generation.texts import answer
 from selfie_tui.engine.injection import Injection
 from selfie_tui.engine.loading.load import load
-from selfie_tui.engine.methods import interpret as interpreting
 from selfie_tui.engine.methods.interpret import interpret
 from selfie_tui.engine.model import Model, adopt
 from selfie_tui.engine.prompts.checks import source_tokens
@@ -222,7 +222,7 @@ BAD = {
     "an injection layer after the last": (changed(injection_layer=2), RequestError, "Layer 2 is out of range"),
     "no cells": (changed(cells=()), RequestError, "No cell"),
     "no tokens to generate": (changed(max_new_tokens=0), RequestError, "nothing to generate"),
-    "an unknown mode": (changed(mode="average"), RequestError, "no injection mode “average”"),
+    "an unknown mode": (changed(mode="average"), RequestError, "Unknown injection mode “average”"),
     "a strength that is no number": (changed(strength=math.nan), RequestError, "finite"),
     "an infinite strength": (changed(strength=math.inf), RequestError, "finite"),
     "a negative temperature": (changed(temperature=-1.0), RequestError, "temperature"),
@@ -309,7 +309,7 @@ def test_how_memory_splits_the_batch_changes_no_record(
 ) -> None:
     request = changed(random_control=True, temperature=temperature, seed=7)
     whole = list(interpret(llama, request))
-    monkeypatch.setattr(interpreting, "rows_that_fit", lambda *_: rows)
+    monkeypatch.setattr(planning, "rows_that_fit", lambda *_: rows)
     with Forwards(llama) as forwards:
         split = list(interpret(llama, request))
     assert_same(readings(split), readings(whole))
@@ -321,7 +321,7 @@ def test_how_memory_splits_the_batch_changes_no_record(
 def test_the_control_is_decoded_once_however_often_the_batch_is_split(
     llama: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(interpreting, "rows_that_fit", lambda *_: 3)
+    monkeypatch.setattr(planning, "rows_that_fit", lambda *_: 3)
     with Forwards(llama) as forwards:
         events = list(interpret(llama, changed(relevancy=False)))
     assert sum(isinstance(event, ControlFinished) for event in events) == 1
@@ -444,7 +444,7 @@ def test_all_answers_are_kept_when_relevancy_is_cancelled(llama: Model) -> None:
 
 
 def test_cells_of_earlier_batches_are_kept_with_relevancy(llama: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(interpreting, "rows_that_fit", lambda *_: 4)
+    monkeypatch.setattr(planning, "rows_that_fit", lambda *_: 4)
     flag, finished = Flag(), itertools.count(1)
 
     def handle(event: Event) -> None:

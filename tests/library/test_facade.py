@@ -147,7 +147,7 @@ def test_a_state_that_overflows_in_a_batch_is_named(selfie: ModelAgnosticSelfie,
 
 
 def test_a_batch_wants_cells_for_every_prompt(selfie: ModelAgnosticSelfie) -> None:
-    with pytest.raises(RequestError, match="2 prompts and cells for 1"):
+    with pytest.raises(RequestError, match="Got 2 prompts and cells for 1"):
         batch_process_interpretations(selfie, ["one", "two"], "concept", [[(4, 0)]])
     assert batch_process_interpretations(selfie, [], "concept", []) == []
 
@@ -188,7 +188,7 @@ def test_vectors_without_a_source_have_records_of_their_own(model: Model) -> Non
 @pytest.mark.parametrize(
     ("vectors", "said"),
     [
-        ([], "There is no vector"),
+        ([], "list of vectors is empty"),
         ([torch.zeros(255)], "Vector 0 is 255 wide"),
         ([torch.zeros(256), torch.zeros(2, 256)], r"Vector 1 has the shape \(2, 256\)"),
         ([torch.full((256,), math.nan)], "Vector 0 is not finite"),

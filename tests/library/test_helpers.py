@@ -59,7 +59,7 @@ def test_layers_are_aggregated_whatever_their_order(method: str, expected: list[
 def test_aggregates_that_cannot_be_are_refused() -> None:
     with pytest.raises(RequestError, match="mean, sum, max, last"):
         aggregate_activations({0: torch.zeros(1)}, "median")
-    with pytest.raises(RequestError, match="no activations"):
+    with pytest.raises(RequestError, match="activations to aggregate are empty"):
         aggregate_activations({})
     with pytest.raises(RequestError, match="differ in shape"):
         aggregate_activations({0: torch.zeros(1, 2), 1: torch.zeros(1, 3)})
@@ -99,7 +99,7 @@ def test_a_bare_tokenizer_does_not_know_the_layers(selfie: ModelAgnosticSelfie) 
     "ranges", [{"layer_range": (0, 9)}, {"layer_range": (3, 3)}, {"token_range": (-1, 2)}, {"token_range": (5, 8)}]
 )
 def test_ranges_that_do_not_fit_are_refused(selfie: ModelAgnosticSelfie, ranges: dict[str, Any]) -> None:
-    with pytest.raises(RequestError, match="are no range"):
+    with pytest.raises(RequestError, match="Invalid range"):
         create_token_grid(PROMPT, selfie, **ranges)
 
 

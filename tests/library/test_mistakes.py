@@ -70,22 +70,29 @@ def test_a_facade_stands_for_its_model_and_a_model_for_a_facade(selfie: ModelAgn
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"prompt": ["a"]}, r"\['a'\] is no prompt"),
-        ({"prompt": None}, "None is no prompt"),
-        ({"layers": None}, "no list of layers"),
-        ({"layers": [1.7]}, "1.7 is no layer"),
-        ({"layers": {6: 2}}, "no list of layers"),
-        ({"tokens": [2.9]}, "2.9 is no token position"),
-        ({"preset": None}, "None is no interpretation prompt"),
-        ({"preset": ["This", 0]}, "no interpretation prompt"),
-        ({"max_new_tokens": "3"}, "'3' is no number of new tokens"),
-        ({"max_new_tokens": 3.0}, "3.0 is no number of new tokens"),
-        ({"strength": "1"}, "'1' is no strength"),
-        ({"strength": None}, "None is no strength"),
-        ({"temperature": "hot"}, "'hot' is no temperature"),
-        ({"seed": None}, "None is no seed"),
-        ({"mode": ["replace"]}, "no injection mode"),
-        ({"injection_layer": None}, "None is no layer"),
+        ({"prompt": ["a"]}, r"Expected a text as prompt, got \['a'\]"),
+        ({"prompt": None}, "Expected a text as prompt, got None"),
+        ({"layers": None}, "Expected a list of layers, got None"),
+        ({"layers": [1.7]}, "Invalid layer 1.7"),
+        ({"layers": {6: 2}}, "Expected a list of layers, got {6: 2}"),
+        ({"tokens": [2.9]}, "Invalid token position 2.9"),
+        ({"preset": None}, "Expected an interpretation prompt, got None"),
+        ({"preset": ["This", 0]}, "Expected an interpretation prompt"),
+        ({"max_new_tokens": "3"}, "Invalid number of new tokens “3”"),
+        ({"max_new_tokens": 3.0}, "Invalid number of new tokens 3.0"),
+        ({"strength": "1"}, "Invalid strength “1”"),
+        ({"strength": None}, "Invalid strength None"),
+        ({"temperature": "hot"}, "Invalid temperature “hot”"),
+        ({"seed": None}, "Invalid seed None"),
+        ({"mode": ["replace"]}, "Unknown injection mode"),
+        ({"injection_layer": None}, "Invalid layer None"),
+        ({"stop": 3}, "Invalid stop text 3"),
+        ({"stop": ["a", None]}, "Invalid stop text None"),
+        ({"stop": {"a": 1}}, "Expected a list of stop texts"),
+        ({"relevancy": "no"}, "Invalid relevancy “no”"),
+        ({"random_control": 1}, "Invalid random_control 1"),
+        ({"compat": "published"}, "Unknown compat “published”.*selfie"),
+        ({"compat": 1}, "Unknown compat 1"),
         ({"stack": "top"}, "no top"),
     ],
 )
@@ -95,7 +102,7 @@ def test_arguments_of_another_kind_are_refused_by_name(model: Model, settings: d
 
 
 @pytest.mark.parametrize(
-    ("given", "said"), [("demo", r'selfie_tui\.load\("demo"\)'), (None, "NoneType is no opened model")]
+    ("given", "said"), [("demo", r'selfie_tui\.load\("demo"\)'), (None, "Expected a model, got None")]
 )
 def test_what_is_no_opened_model_is_to_be_loaded_first(given: Any, said: str) -> None:
     for call in (
@@ -110,7 +117,7 @@ def test_what_is_no_opened_model_is_to_be_loaded_first(given: Any, said: str) ->
 
 @pytest.mark.parametrize("text", ["This _ means", "the word:_", "what is it"])
 def test_a_text_in_place_of_a_presets_name_is_told_how_it_is_given(selfie: ModelAgnosticSelfie, text: str) -> None:
-    with pytest.raises(RequestError, match=r"There is no preset.*InterpretationPrompt\(tokenizer, text\)"):
+    with pytest.raises(RequestError, match=r"Unknown preset.*InterpretationPrompt\(tokenizer, text\)"):
         selfie.interpret(PROMPT, text, [(6, 2)])
     with pytest.raises(RequestError) as told:
         selfie.interpret(PROMPT, "sumarize", [(6, 2)])
@@ -126,14 +133,14 @@ def test_a_pair_by_itself_and_every_form_of_pairs_are_cells(selfie: ModelAgnosti
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ([(1, 2, 3)], r"\(1, 2, 3\) is no cell"),
-        ([1, 2, 3], "1 is no cell"),
-        ({6: 2, 3: 1}, "no list of"),
-        (None, "None is no list"),
-        (3, "3 is no cell"),
-        ([(1.7, 2)], "1.7 is no layer"),
-        ([(1, 2.9)], "2.9 is no token position"),
-        ((1.7, 2.9), "2.9 is no token position"),
+        ([(1, 2, 3)], r"Invalid cell \(1, 2, 3\)"),
+        ([1, 2, 3], "Invalid cell 1"),
+        ({6: 2, 3: 1}, "Expected a list of"),
+        (None, "Expected a list of .* got None"),
+        (3, "Invalid cell 3"),
+        ([(1.7, 2)], "Invalid layer 1.7"),
+        ([(1, 2.9)], "Invalid token position 2.9"),
+        ((1.7, 2.9), "Invalid token position 2.9"),
     ],
 )
 def test_what_are_no_cells_is_refused(selfie: ModelAgnosticSelfie, given: Any, said: str) -> None:
@@ -164,9 +171,9 @@ def test_layers_one_after_another_are_aggregated(selfie: ModelAgnosticSelfie) ->
     ("given", "said"),
     [
         ([{2: torch.zeros(1)}], "several prompts"),
-        (None, "no list of activations"),
-        (torch.tensor(1.0), "no list of activations"),
-        ({2: "state"}, "no tensor"),
+        (None, "Expected a list of activations"),
+        (torch.tensor(1.0), "Expected a list of activations"),
+        ({2: "state"}, "not a tensor"),
     ],
 )
 def test_what_are_no_activations_is_not_aggregated(given: Any, said: str) -> None:
@@ -184,7 +191,7 @@ def test_arrays_are_compared_as_tensors_are() -> None:
     ("given", "said"),
     [
         ({6: torch.zeros(2)}, r"is a dictionary.*states\[6\]"),
-        (None, "no tensor: None"),
+        (None, "is None, not a tensor"),
         (torch.zeros(2, dtype=torch.complex64), "complex"),
     ],
 )
@@ -208,10 +215,10 @@ def test_numbers_in_a_row_are_one_vector(selfie: ModelAgnosticSelfie, kind: str)
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (None, "no list of vectors"),
+        (None, "Expected a list of vectors"),
         ({6: torch.zeros(256)}, "dictionary"),
         ([0.5, 1.0], "2 wide"),
-        ("king", "no tensor"),
+        ("king", "Vector 0 is “king”, not a tensor"),
     ],
 )
 def test_what_are_no_vectors_is_refused(selfie: ModelAgnosticSelfie, given: Any, said: str) -> None:
@@ -227,18 +234,22 @@ def test_prompts_and_cells_may_be_generators(selfie: ModelAgnosticSelfie) -> Non
     listed = batch_process_interpretations(selfie, prompts, "concept", [[(6, 2)], [(4, 1)]], **FEW)
     assert given == listed
     assert [table["prompt"] for table in given] == [[PROMPT], ["Tokyo is a city"]]
-    with pytest.raises(RequestError, match="one text"):
+    with pytest.raises(RequestError, match="got one text"):
         batch_process_interpretations(selfie, PROMPT, "concept", [[(6, 2)]])
 
 
 def test_an_interpretation_prompt_wants_a_tokenizer_and_a_sequence(model: Model) -> None:
     tokenizer = model.tokenizer
-    for given, said in ((None, "no tokenizer"), ("This _ means", "is a text"), (model.module, "no tokenizer")):
+    for given, said in (
+        (None, "Expected a tokenizer, got None"),
+        ("This _ means", "Expected a tokenizer, got the text “This _ means”"),
+        (model.module, "Expected a tokenizer, got LlamaForCausalLM"),
+    ):
         with pytest.raises(RequestError, match=said):
             InterpretationPrompt(given, "This _ means")
-    with pytest.raises(RequestError, match="is a text"):
+    with pytest.raises(RequestError, match="got the text"):
         InterpretationPrompt("This _ means", tokenizer)
-    with pytest.raises(RequestError, match="no list of text"):
+    with pytest.raises(RequestError, match="Expected a list of text"):
         InterpretationPrompt(tokenizer, None)  # type: ignore[arg-type]
     assert InterpretationPrompt(tokenizer, iter(["This ", 0, "means"])).text == "This _ means"
 
@@ -246,12 +257,12 @@ def test_an_interpretation_prompt_wants_a_tokenizer_and_a_sequence(model: Model)
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"layer_range": 3}, "no range of layers"),
-        ({"layer_range": (0, 2.5)}, "2.5 is no layer"),
-        ({"token_range": (1, 2, 3)}, "no range of tokens"),
-        ({"tokenizer": None}, "There is no tokenizer"),
-        ({"tokenizer": "demo"}, "is a text"),
-        ({"prompt": 3}, "3 is no prompt"),
+        ({"layer_range": 3}, "Invalid range of layers 3"),
+        ({"layer_range": (0, 2.5)}, "Invalid layer 2.5"),
+        ({"token_range": (1, 2, 3)}, r"Invalid range of tokens \(1, 2, 3\)"),
+        ({"tokenizer": None}, "Expected a tokenizer, got None"),
+        ({"tokenizer": "demo"}, "got the text “demo”"),
+        ({"prompt": 3}, "Expected a text as prompt, got 3"),
     ],
 )
 def test_grids_of_what_is_no_range_are_refused(selfie: ModelAgnosticSelfie, given: dict[str, Any], said: str) -> None:

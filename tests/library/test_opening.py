@@ -135,9 +135,9 @@ def test_an_absent_device_is_warned_of_at_the_users_line(
         assert told[0].filename == __file__
 
 
-def test_what_is_no_language_model_is_refused(module: Any, tokenizer: Any) -> None:
+def test_what_is_not_a_language_model_is_refused(module: Any, tokenizer: Any) -> None:
     for thing in (3, None):
-        with pytest.raises(LoadError, match="no language model"):
+        with pytest.raises(LoadError, match="Expected a language model"):
             ModelAgnosticSelfie(thing, tokenizer=tokenizer)
     with pytest.raises(LoadError):
         ModelAgnosticSelfie(torch.nn.Linear(2, 2), tokenizer=tokenizer)
@@ -184,12 +184,12 @@ def test_a_compiled_modules_original_is_read(module: Any, tokenizer: Any) -> Non
 def test_modules_and_tokenizers_that_are_none_are_refused(module: Any, tokenizer: Any) -> None:
     refused: list[tuple[tuple[Any, ...], type[Exception], str]] = [
         ((module,), RequestError, "without a tokenizer"),
-        ((module, "gpt2"), RequestError, "“gpt2” is a text"),
-        ((module, 3), RequestError, "A int is no tokenizer"),
-        ((module, module), RequestError, "is no tokenizer"),
+        ((module, "gpt2"), RequestError, "Expected a tokenizer, got the text “gpt2”"),
+        ((module, 3), RequestError, "Expected a tokenizer, got 3"),
+        ((module, module), RequestError, "Expected a tokenizer"),
         ((tokenizer, module), RequestError, "module first"),
-        ((tokenizer,), LoadError, "no language model"),
-        ((None, tokenizer), LoadError, "no language model"),
+        ((tokenizer,), LoadError, "Expected a language model"),
+        ((None, tokenizer), LoadError, "Expected a language model"),
     ]
     for given, kind, said in refused:
         with pytest.raises(kind, match=said):
@@ -209,7 +209,7 @@ def test_a_number_format_of_torch_is_its_name() -> None:
     assert ModelAgnosticSelfie("demo", device="cpu", dtype=torch.bfloat16).model.dtype == torch.bfloat16
 
 
-def unproven(module: Any, tokenizer: Any) -> Model:
+def unverified(module: Any, tokenizer: Any) -> Model:
     """A model that the library has not met yet and that says of itself that it is not verified."""
     found = verify(describe(module, tokenizer))
     found.verdict = "logit lens at the last layer differs by 1e+00"
@@ -218,8 +218,10 @@ def unproven(module: Any, tokenizer: Any) -> Model:
 
 
 @pytest.mark.parametrize("how", ["adopt", "facade", "interpret", "vectors", "batch"])
-def test_a_model_that_is_not_proven_is_told_of_once_and_in_every_result(how: str, module: Any, tokenizer: Any) -> None:
-    model = unproven(module, tokenizer)
+def test_a_model_that_is_not_verified_is_warned_of_once_and_noted_in_every_result(
+    how: str, module: Any, tokenizer: Any
+) -> None:
+    model = unverified(module, tokenizer)
     few: dict[str, Any] = {"max_new_tokens": 1, "relevancy": False}
     ways: dict[str, Any] = {
         "adopt": lambda: adopt(model),
@@ -237,7 +239,7 @@ def test_a_model_that_is_not_proven_is_told_of_once_and_in_every_result(how: str
     assert ModelAgnosticSelfie(model).interpret(PROMPT, "concept", (6, 2), **few).notices == ("Not verified.",)
 
 
-def test_a_proven_model_has_nothing_to_tell(module: Any, tokenizer: Any) -> None:
+def test_a_verified_model_has_no_notices(module: Any, tokenizer: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert adopt(module, tokenizer).notices == []

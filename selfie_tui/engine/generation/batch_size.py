@@ -1,4 +1,4 @@
-"""How many rows can be decoded at once in the memory that is free."""
+"""The number of rows that can be decoded at once in the memory that is free."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from selfie_tui.engine.generation.prefill import Prefill
 from selfie_tui.engine.model import Model
 
 SHARE = 0.5
-"""Part of the free memory that a batch may plan with; the rest is for activations and for others."""
+"""Share of the free memory that a batch may take; the rest is for activations and other programs."""
 
 
-def rows_that_fit(model: Model, plain: Prefill, new_tokens: int) -> int:
+def rows_that_fit(model: Model, prefill: Prefill, new_tokens: int) -> int:
     """Rows of a prompt and `new_tokens` more whose caches, logits and widest activations fit; at least 1.
 
-    A guess on the safe side, by the cache of the one row that has been run.
+    A low estimate, from the cache of the one row that has been run; no bound where the free memory is unknown.
     """
     free = free_memory(model.device)
     if free is None:
         return 1 << 20
-    return max(1, int(SHARE * free / bytes_per_row(model, plain, new_tokens)))
+    return max(1, int(SHARE * free / bytes_per_row(model, prefill, new_tokens)))
 
 
-def bytes_per_row(model: Model, plain: Prefill, new_tokens: int) -> int:
-    """Memory of one row: its cache when it is full, logits in float32 thrice, and the MLP's inner state."""
-    tokens = len(plain.ids) + new_tokens
-    cache = sum(tensor.nbytes for tensor in tensors_of(plain.cache)) * tokens // max(1, plain.written)
+def bytes_per_row(model: Model, prefill: Prefill, new_tokens: int) -> int:
+    """Bytes of one row: its cache when full, three copies of its float32 logits, and the MLP's inner activations."""
+    tokens = len(prefill.ids) + new_tokens
+    cache = sum(tensor.nbytes for tensor in tensors_of(prefill.cache)) * tokens // max(1, prefill.written)
     logits = 3 * 4 * model.anatomy.vocabulary * (1 if model.keeps_last_logits else tokens)
     activations = 8 * tokens * model.hidden * model.dtype.itemsize
     return cache + logits + activations
 
 
 def tensors_of(cache: Any, depth: int = 4) -> Iterator[torch.Tensor]:
-    """The tensors that a cache holds, whatever its kind."""
+    """The tensors, of any shape `(...)`, in a cache of any kind."""
     if isinstance(cache, torch.Tensor):
         yield cache
     elif depth and cache is not None:

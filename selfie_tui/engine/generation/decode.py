@@ -1,4 +1,4 @@
-"""Batched decoding: rows of one prompt, each with its own injected vector, step by step, cancellable inside a step."""
+"""Batched decoding: rows of one prompt, each with its own injected vector, step by step, cancellable within a step."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 
 from selfie_tui.engine.generation.prefill import Prefill, never, prefill_prompt
-from selfie_tui.engine.generation.steppers import Steps, stepper_for
+from selfie_tui.engine.generation.steppers import Stepper, stepper_for
 from selfie_tui.engine.injection import Injection
 from selfie_tui.engine.model import Model
 
@@ -21,7 +21,7 @@ COMPACT_BELOW = 0.9
 
 @dataclass(slots=True)
 class Row:
-    """One row being decoded: the ids so far, each one's probability, and whether it has ended.
+    """A row of a batch: the ids generated so far, the probability of each, and whether it has ended.
 
     The token that ends a generation is not part of it.
     """
@@ -30,7 +30,7 @@ class Row:
     probabilities: list[float] = field(default_factory=list)
     done: bool = False
     overflowed: bool = False
-    """It ended because the model's logits were no numbers any more."""
+    """It ended because the model's logits became NaN."""
 
 
 @dataclass(frozen=True)
@@ -45,26 +45,31 @@ class Limits:
 
 def decode(
     model: Model,
-    plain: Prefill,
+    prefill: Prefill,
     injection: Injection,
     uninjected: int,
     limits: Limits,
     cancelled: Callable[[], bool] = never,
 ) -> Iterator[tuple[list[Row], int]]:
-    """Decode one row for each vector and `uninjected` rows without; yields all rows and the steps done, at each step.
+    """Decode one row for each of the injection's vectors, then `uninjected` rows without a vector.
 
-    Rows that have ended leave the batch. An encoder ends when its masks are filled.
+    Yields all rows and the number of steps done, at each step. Rows that have ended leave the batch. An encoder ends
+    when its masks are filled.
+
+    Raises:
+        Cancelled: before any block of any step, once `cancelled` gives true.
+        OutOfMemory: if the device has no memory for as many rows.
     """
     count = injection.vectors.shape[0] + uninjected
     rows = [Row() for _ in range(count)]
     draws = uniform_draws(limits, count)
-    steps = stepper_for(model, plain, injection, count, cancelled)
+    stepper = stepper_for(model, prefill, injection, count, cancelled)
     active = list(range(count))
     last: list[int] = []
-    for step in range(min(limits.max_new_tokens, len(plain.masks) or limits.max_new_tokens)):
+    for step in range(min(limits.max_new_tokens, len(prefill.masks) or limits.max_new_tokens)):
         if step:
-            active, last = compact(rows, active, last, steps)
-        logits = steps.next(last) if step else steps.first()
+            active, last = compact(rows, active, last, stepper)
+        logits = stepper.next(last) if step else stepper.first()
         last, probabilities = choose(logits, limits.temperature, None if draws is None else draws[active, step])
         for index, token, probability in zip(active, last, probabilities, strict=True):
             extend(rows[index], token, probability, model.end_tokens, limits)
@@ -85,16 +90,22 @@ def extend(row: Row, token: int, probability: float, end_tokens: frozenset[int],
     row.done = limits.ends(row)
 
 
-def compact(rows: list[Row], active: list[int], last: list[int], steps: Steps) -> tuple[list[int], list[int]]:
-    """Drop the ended rows from the batch once there are enough of them to pay for the copy of the cache."""
-    alive = [place for place, index in enumerate(active) if not rows[index].done]
-    if len(alive) > COMPACT_BELOW * len(active) or not steps.keep(alive):
+def compact(rows: list[Row], active: list[int], last: list[int], stepper: Stepper) -> tuple[list[int], list[int]]:
+    """Drop the ended rows from the batch once there are enough of them to pay for the copy of the cache.
+
+    Returns the indices of the rows that are left, and the last token of each.
+    """
+    alive = [slot for slot, index in enumerate(active) if not rows[index].done]
+    if len(alive) > COMPACT_BELOW * len(active) or not stepper.keep_rows(alive):
         return active, last
-    return [active[place] for place in alive], [last[place] for place in alive]
+    return [active[slot] for slot in alive], [last[slot] for slot in alive]
 
 
 def choose(logits: torch.Tensor, temperature: float, draws: torch.Tensor | None) -> tuple[list[int], list[float]]:
-    """The next token of each row and its probability (at temperature 1): greedy, or by inverse transform of `draws`."""
+    """The next token of each row and its probability at temperature 1: greedy, or by inverse transform of `draws`.
+
+    `logits` is `(rows, vocabulary)` float32, `draws` `(rows,)` float64 in [0, 1).
+    """
     if draws is None:
         chosen = logits.argmax(-1)
     else:
@@ -110,7 +121,10 @@ def choose(logits: torch.Tensor, temperature: float, draws: torch.Tensor | None)
 
 
 def uniform_draws(limits: Limits, count: int) -> torch.Tensor | None:
-    """Uniform numbers `(rows, steps)` that depend on each row's seed alone, so that batches do not change a text."""
+    """Uniform numbers `(rows, steps)` float64 in [0, 1), None for greedy decoding.
+
+    A row's depend on its seed alone, so that how rows are batched does not change a text.
+    """
     if not limits.temperature:
         return None
     return torch.stack(

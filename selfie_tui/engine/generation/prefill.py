@@ -1,4 +1,4 @@
-"""The interpretation prompt run once without injection: what every row starts from and is compared with."""
+"""The interpretation prompt run once without injection: every row starts from its cache and is compared with it."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from selfie_tui.engine.model import Model
 
 
 def never() -> bool:
-    """The answer of a run that nobody can cancel."""
+    """The cancel flag of a run that cannot be cancelled."""
     return False
 
 
 CROPPABLE = ("DynamicLayer", "DynamicSlidingWindowLayer")
-"""Kinds of cache layer whose first tokens can be kept and repeated over rows."""
+"""Kinds of cache layer whose first tokens can be kept and copied to several rows."""
 
 
 @dataclass(frozen=True)
 class Prefill:
-    """An interpretation prompt after its forward: its ids, the first token's logits `(1, vocabulary)`, and its cache.
+    """An interpretation prompt after its forward: its ids, the first token's logits and its cache.
 
-    `prefix` is what the decoder of an encoder-decoder begins with, `masks` are the positions that an encoder fills,
-    in this order. `cache` is None where the model keeps none.
+    `logits` is `(1, vocabulary)` float32: those of the first new token, or at an encoder's first mask. `prefix` are the
+    ids that the decoder of an encoder-decoder begins with, `masks` the positions that an encoder fills, in this order.
+    `cache` is the model's own object, None for a model that keeps none.
     """
 
     ids: tuple[int, ...]
@@ -37,12 +38,12 @@ class Prefill:
 
     @property
     def written(self) -> int:
-        """Tokens that the decoding stack has had."""
+        """Number of tokens that have run through the decoding stack."""
         return len(self.prefix) or len(self.ids)
 
     @property
     def expandable(self) -> bool:
-        """Whether its first tokens' cache can be kept and repeated: one entry for each of its own tokens."""
+        """Whether the cache of its first tokens can be copied to several rows: it has one entry for each token."""
         return is_expandable(self.cache) and self.cache.get_seq_length() == len(self.ids)
 
 
@@ -53,15 +54,20 @@ def prefill_prompt(
     prefix: Sequence[int] = (),
     masks: Sequence[int] = (),
 ) -> Prefill:
-    """Run the interpretation prompt once with no injection."""
+    """Run the interpretation prompt once without injection.
+
+    Raises:
+        Cancelled: before any block, once `cancelled` gives true.
+        OutOfMemory: if the device has no memory for the prompt.
+    """
     prefixes = [list(prefix or model.feed.start)] if model.kind == "encoder-decoder" else None
     inputs = model.inputs([list(ids)], prefixes, use_cache=model.cached) | ({} if masks else last_logits(model))
     with model.inference(cancelled):
         output = model.module(**inputs)
-    where = masks[0] if masks else -1
+    position = masks[0] if masks else -1
     return Prefill(
         ids=tuple(ids),
-        logits=model.anatomy.logits_in(output)[:, where].float(),
+        logits=model.anatomy.logits_in(output)[:, position].float(),
         cache=cache_of(model, output),
         prefix=tuple(prefixes[0]) if prefixes else (),
         masks=tuple(masks),
@@ -74,12 +80,15 @@ def last_logits(model: Model) -> dict[str, int]:
 
 
 def cache_of(model: Model, output: Any) -> Any:
-    """The cache that a forward gave back, None where the model is run without."""
+    """The cache in the output of a forward, None for a model that is run without one."""
     return getattr(output, model.feed.cache_name, None) if model.cached and model.feed.cache_name else None
 
 
 def is_expandable(cache: Any) -> bool:
-    """Whether a cache's first tokens can be kept and repeated over rows: plain key and value layers, none overflown."""
+    """Whether a cache's first tokens can be copied to several rows.
+
+    All its layers must hold keys and values of every token: none is recurrent, none has run past its sliding window.
+    """
     layers = getattr(cache, "layers", ())
     return bool(layers) and all(
         type(layer).__name__ in CROPPABLE
@@ -90,10 +99,10 @@ def is_expandable(cache: Any) -> bool:
     )
 
 
-def repeated(cache: Any, rows: int, keep: int) -> Any:
-    """A cache of `rows` rows, each the first `keep` tokens of a cache of one row."""
+def expand_cache(cache: Any, rows: int, tokens: int) -> Any:
+    """A copy with `rows` rows of the first `tokens` tokens of a cache of one row."""
     copy = deepcopy(cache)
-    excess = copy.get_seq_length() - keep
+    excess = copy.get_seq_length() - tokens
     if excess:
         copy.crop(-excess)
     copy.batch_repeat_interleave(rows)

@@ -1,7 +1,7 @@
-"""How one kind of model makes the next token of every row of a batch: with a cache, or by running the whole text anew.
+"""Steppers: how each kind of model computes the next token's logits for every row of a batch.
 
-In a decoder and in an encoder-decoder the vectors are written in the prefill only where there is a cache, which equals
-writing them at every step; without one they are written at every step. An encoder fills one mask token at a step.
+With a cache the vectors are written in the prefill only, which equals writing them at every step; without one the text
+is run from its beginning at every step, with the vectors in it. An encoder fills one mask token at a step.
 """
 
 from __future__ import annotations
@@ -14,83 +14,88 @@ import torch
 from transformers.modeling_outputs import MoEModelOutput
 
 from selfie_tui.engine import tracing
-from selfie_tui.engine.generation.prefill import CROPPABLE, Prefill, cache_of, last_logits, repeated
+from selfie_tui.engine.generation.prefill import CROPPABLE, Prefill, cache_of, expand_cache, last_logits
 from selfie_tui.engine.injection import Injection
 from selfie_tui.engine.model import Model
 
 
-class Steps(Protocol):
-    """Logits `(rows, vocabulary)` float32, step by step."""
+class Stepper(Protocol):
+    """Next-token logits `(rows, vocabulary)` float32, step by step.
+
+    `first` and `next` raise `Cancelled` before any block, and `OutOfMemory`.
+    """
 
     def first(self) -> torch.Tensor:
-        """Those of every row's first token."""
+        """The logits `(rows, vocabulary)` of every row's first token."""
 
-    def keep(self, rows: Sequence[int]) -> bool:
-        """Go on with these of the rows only; false if that cannot be done."""
+    def keep_rows(self, rows: Sequence[int]) -> bool:
+        """Drop all rows but these; false, with all rows kept, for a cache that cannot drop rows."""
 
     def next(self, tokens: Sequence[int]) -> torch.Tensor:
-        """Those after each row's newest token."""
+        """The logits `(rows, vocabulary)` after each row's newest token; `tokens` holds one id for each row."""
 
 
-def stepper_for(model: Model, plain: Prefill, injection: Injection, count: int, cancelled: Callable[[], bool]) -> Steps:
-    """The way in which this model decodes `count` rows of a prompt, the first of them injected."""
-    if plain.masks:
-        return MaskFillStepper(model, plain, injection, count, cancelled)
+def stepper_for(
+    model: Model, prefill: Prefill, injection: Injection, count: int, cancelled: Callable[[], bool]
+) -> Stepper:
+    """The stepper of this kind of model for `count` rows of a prompt, the first of them injected."""
+    if prefill.masks:
+        return MaskFillStepper(model, prefill, injection, count, cancelled)
     if not model.cached:
-        return RecomputeStepper(model, plain, injection, count, cancelled)
+        return RecomputeStepper(model, prefill, injection, count, cancelled)
     if model.kind == "encoder-decoder":
-        return EncoderDecoderStepper(model, plain, injection, count, cancelled)
-    return CachedStepper(model, plain, injection, count, cancelled)
+        return EncoderDecoderStepper(model, prefill, injection, count, cancelled)
+    return CachedStepper(model, prefill, injection, count, cancelled)
 
 
 @dataclass
-class Batch:
-    """Rows of one prompt: `count` of them, the first of which get the injection's vectors."""
+class StepperBase:
+    """A batch of `count` rows of one prompt, the first of which get the injection's vectors, one each."""
 
     model: Model
-    plain: Prefill
+    prefill: Prefill
     injection: Injection
     count: int
     cancelled: Callable[[], bool]
 
 
 @dataclass
-class RecomputeBase(Batch):
-    """Rows that are run as a whole at every step, with the vectors in them; `rows` is what each has so far."""
+class RecomputeBase(StepperBase):
+    """A batch whose texts are run from their beginning at every step; `rows` are the ids that each has so far."""
 
     rows: list[list[int]] = field(default_factory=list)
 
-    def keep(self, rows: Sequence[int]) -> bool:
+    def keep_rows(self, rows: Sequence[int]) -> bool:
         self.rows = [self.rows[row] for row in rows]
         self.injection = injected_rows(self.injection, rows)
         return True
 
 
 @dataclass
-class CachedStepper(Batch):
+class CachedStepper(StepperBase):
     """A decoder that keeps a cache.
 
     The tokens before the first placeholder are the same in every row and untouched by the injection: their cache is
-    repeated rather than computed anew.
+    copied instead of computed for each.
     """
 
     cache: Any = None
     length: int = 0
 
     def first(self) -> torch.Tensor:
-        model, plain, injection = self.model, self.plain, self.injection
-        shared = min(injection.positions) if plain.expandable else 0
-        inputs = model.inputs([list(plain.ids)] * self.count) | last_logits(model)
+        model, prefill, injection = self.model, self.prefill, self.injection
+        shared = min(injection.positions) if prefill.expandable else 0
+        inputs = model.inputs([list(prefill.ids)] * self.count) | last_logits(model)
         if shared:
             inputs["input_ids"] = inputs["input_ids"][:, shared:]
-            inputs[str(model.feed.cache_name)] = repeated(plain.cache, self.count, keep=shared)
-            injection = replace(injection, positions=tuple(place - shared for place in injection.positions))
+            inputs[str(model.feed.cache_name)] = expand_cache(prefill.cache, self.count, shared)
+            injection = replace(injection, positions=tuple(position - shared for position in injection.positions))
         with model.inference(self.cancelled):
             output = tracing.run_injected(model.traced, inputs, injection)
-        self.cache, self.length = cache_of(model, output), len(plain.ids)
+        self.cache, self.length = cache_of(model, output), len(prefill.ids)
         return model.anatomy.logits_in(output)[:, -1].float()
 
-    def keep(self, rows: Sequence[int]) -> bool:
+    def keep_rows(self, rows: Sequence[int]) -> bool:
         return select_rows(self.cache, rows)
 
     def next(self, tokens: Sequence[int]) -> torch.Tensor:
@@ -101,8 +106,8 @@ class CachedStepper(Batch):
         if model.feed.needs_step_mask:
             inputs["attention_mask"] = torch.ones((len(tokens), self.length), dtype=torch.long, device=model.device)
         if model.feed.takes("position_ids"):
-            place = self.length - 1 + model.feed.first_position
-            inputs["position_ids"] = torch.full((len(tokens), 1), place, device=model.device)
+            position = self.length - 1 + model.feed.first_position
+            inputs["position_ids"] = torch.full((len(tokens), 1), position, device=model.device)
         with model.inference(self.cancelled):
             output = model.module(**inputs, use_cache=True)
         self.cache = cache_of(model, output)
@@ -110,21 +115,21 @@ class CachedStepper(Batch):
 
 
 @dataclass
-class EncoderDecoderStepper(Batch):
+class EncoderDecoderStepper(StepperBase):
     """An encoder-decoder that keeps a cache: the encoder runs once, with the vectors in it."""
 
     cache: Any = None
     memory: Any = None
 
     def first(self) -> torch.Tensor:
-        model, plain = self.model, self.plain
-        inputs = model.inputs([list(plain.ids)] * self.count, [list(plain.prefix)] * self.count)
+        model, prefill = self.model, self.prefill
+        inputs = model.inputs([list(prefill.ids)] * self.count, [list(prefill.prefix)] * self.count)
         with model.inference(self.cancelled):
             output = tracing.run_injected(model.traced, inputs, self.injection)
         self.cache, self.memory = cache_of(model, output), output.encoder_last_hidden_state
         return model.anatomy.logits_in(output)[:, -1].float()
 
-    def keep(self, rows: Sequence[int]) -> bool:
+    def keep_rows(self, rows: Sequence[int]) -> bool:
         if not select_rows(self.cache, rows):
             return False
         self.memory = self.memory[list(rows)]
@@ -148,7 +153,7 @@ class EncoderDecoderStepper(Batch):
 
 @dataclass
 class RecomputeStepper(RecomputeBase):
-    """A decoder or encoder-decoder without a cache: the whole text at every step, with the vectors in it."""
+    """A decoder or encoder-decoder without a cache: all of the text at every step, with the vectors in it."""
 
     def first(self) -> torch.Tensor:
         self.rows = [[] for _ in range(self.count)]
@@ -160,13 +165,13 @@ class RecomputeStepper(RecomputeBase):
         return self.logits()
 
     def logits(self) -> torch.Tensor:
-        """The next logits of every row."""
-        model, plain = self.model, self.plain
-        if plain.prefix:
-            prefixes = [[*plain.prefix, *row] for row in self.rows]
-            inputs = model.inputs([list(plain.ids)] * len(self.rows), prefixes, use_cache=False)
+        """The logits `(rows, vocabulary)` of every row's next token."""
+        model, prefill = self.model, self.prefill
+        if prefill.prefix:
+            prefixes = [[*prefill.prefix, *row] for row in self.rows]
+            inputs = model.inputs([list(prefill.ids)] * len(self.rows), prefixes, use_cache=False)
         else:
-            inputs = model.inputs([[*plain.ids, *row] for row in self.rows], use_cache=False)
+            inputs = model.inputs([[*prefill.ids, *row] for row in self.rows], use_cache=False)
         with model.inference(self.cancelled):
             output = run(model, inputs | last_logits(model), self.injection)
         return model.anatomy.logits_in(output)[:, -1].float()
@@ -179,34 +184,34 @@ class MaskFillStepper(RecomputeBase):
     filled: int = 0
 
     def first(self) -> torch.Tensor:
-        self.rows = [list(self.plain.ids) for _ in range(self.count)]
+        self.rows = [list(self.prefill.ids) for _ in range(self.count)]
         return self.logits()
 
     def next(self, tokens: Sequence[int]) -> torch.Tensor:
         for row, token in zip(self.rows, tokens, strict=True):
-            row[self.plain.masks[self.filled]] = token
+            row[self.prefill.masks[self.filled]] = token
         self.filled += 1
         return self.logits()
 
     def logits(self) -> torch.Tensor:
-        """The logits at every row's next mask."""
+        """The logits `(rows, vocabulary)` at every row's next mask."""
         with self.model.inference(self.cancelled):
             output = run(self.model, self.model.inputs(self.rows), self.injection)
-        return self.model.anatomy.logits_in(output)[:, self.plain.masks[self.filled]].float()
+        return self.model.anatomy.logits_in(output)[:, self.prefill.masks[self.filled]].float()
 
 
 def run(model: Model, inputs: dict[str, Any], injection: Injection) -> Any:
-    """A forward with vectors written into its first rows, of which there may be none left."""
+    """The output of a forward with vectors written into its first rows, of which there may be none left."""
     return tracing.run_injected(model.traced, inputs, injection) if len(injection.vectors) else model.module(**inputs)
 
 
 def injected_rows(injection: Injection, rows: Sequence[int]) -> Injection:
-    """The injection of some rows of its batch; rows without vectors are the last of a batch, and stay so."""
+    """The injection of some rows of its batch, whose rows without vectors are the last ones."""
     return replace(injection, vectors=injection.vectors[[row for row in rows if row < len(injection.vectors)]])
 
 
 def select_rows(cache: Any, rows: Sequence[int]) -> bool:
-    """Keep some rows of a cache; false if it cannot: layers with a recurrent state go on with all of theirs."""
+    """Drop all rows of a cache but these; false, with nothing dropped, for a cache with recurrent layers."""
     layers = layers_of(cache)
     if not layers or not all(type(layer).__name__ in CROPPABLE for layer in layers):
         return False

@@ -1,7 +1,7 @@
-"""P_none where no cache can be shared: whole texts run without injection, in pieces that fit into memory.
+"""Teacher forcing without a shared cache: texts run from their beginning, without injection, in batches that fit.
 
-A decoder's or encoder-decoder's rows run once each, all their tokens read off one forward. Where a model gives the
-logits of one place only, or fills masks in turn, every beginning of a row is a text of its own.
+A decoder's or encoder-decoder's rows run once each, and one forward gives all their tokens' probabilities. For a model
+that gives the logits of one position only, or fills masks in turn, every beginning of a row is a text of its own.
 """
 
 from __future__ import annotations
@@ -23,39 +23,39 @@ Ids = tuple[int, ...]
 
 
 class TargetToken(NamedTuple):
-    """A token whose probability is wanted: that of row `row`, as it stands at `place`, `offset` of a forward."""
+    """A token to score, of the row `row`: its logits are at row `batch_row` and position `position` of a forward."""
 
     row: int
-    place: int
-    offset: int
+    batch_row: int
+    position: int
     token: int
 
 
 def score_rows(
-    model: Model, plain: Prefill, rows: Sequence[Ids], scores: list[list[float]], cancelled: Callable[[], bool]
+    model: Model, prefill: Prefill, rows: Sequence[Ids], scores: list[list[float]], cancelled: Callable[[], bool]
 ) -> None:
-    """Extend `scores` from each row's second token on."""
+    """Extend `scores`, the probabilities of each row's tokens, from its second token on; raises `OutOfMemory`."""
     longer = [row for row in rows if len(row) > 1]
-    by_beginnings = bool(plain.masks) or model.anatomy.last_only
+    by_beginnings = bool(prefill.masks) or model.anatomy.last_only
     texts = list(dict.fromkeys(row[:end] for row in longer for end in range(1, len(row)))) if by_beginnings else longer
     score = score_next if by_beginnings else score_all
     found: dict[Ids, list[float]] = {}
-    for piece in pieces(texts, rows_at_once(model, plain, texts)):
-        found.update(score_or_halve(model, piece, lambda part: score(model, plain, part, longer, cancelled)))
+    for piece in pieces(texts, rows_at_once(model, prefill, texts)):
+        found.update(score_or_halve(model, piece, lambda part: score(model, prefill, part, longer, cancelled)))
     for row, own in zip(rows, scores, strict=True):
         if len(row) > 1:
             own += [found[row[: end + 1]][0] for end in range(1, len(row))] if by_beginnings else found[row]
 
 
-def rows_at_once(model: Model, plain: Prefill, texts: Sequence[Ids]) -> int:
-    """Texts whose logits fit into what they may take."""
-    length = plain.written + max((len(text) for text in texts), default=0)
+def rows_at_once(model: Model, prefill: Prefill, texts: Sequence[Ids]) -> int:
+    """The number of texts whose logits fit into `LOGITS_BYTES`."""
+    length = prefill.written + max((len(text) for text in texts), default=0)
     positions = 1 if model.anatomy.last_only or model.anatomy.trunk else length
     return max(1, LOGITS_BYTES // (4 * model.anatomy.vocabulary * positions))
 
 
 def pieces(texts: Sequence[Ids], size: int) -> Iterator[Sequence[Ids]]:
-    """Texts in runs of at most `size`, shorter ones first, so that a run's texts are of like length."""
+    """Texts in batches of at most `size`, shorter ones first, so that a batch's texts are of like length."""
     ordered = sorted(texts, key=len)
     yield from (ordered[start : start + size] for start in range(0, len(ordered), size))
 
@@ -63,7 +63,7 @@ def pieces(texts: Sequence[Ids], size: int) -> Iterator[Sequence[Ids]]:
 def score_or_halve(
     model: Model, texts: Sequence[Ids], score: Callable[[Sequence[Ids]], dict[Ids, list[float]]]
 ) -> dict[Ids, list[float]]:
-    """What `score` finds, of halves where the device has no memory for the whole."""
+    """The scores of texts by `score`, in halves if the device has no memory for all of them."""
     try:
         return score(texts)
     except OutOfMemory:
@@ -75,25 +75,25 @@ def score_or_halve(
 
 
 def score_all(
-    model: Model, plain: Prefill, texts: Sequence[Ids], rows: Sequence[Ids], cancelled: Callable[[], bool]
+    model: Model, prefill: Prefill, texts: Sequence[Ids], rows: Sequence[Ids], cancelled: Callable[[], bool]
 ) -> dict[Ids, list[float]]:
-    """The probabilities of every row's tokens but the first, from one forward over the rows as they are."""
+    """The probabilities of every text's tokens but the first, from one forward."""
     length = max(len(text) for text in texts) - 1
     written = [(*text[:-1], *[0] * (length + 1 - len(text))) for text in texts]  # what follows an end is never read
     with model.inference(cancelled):
-        states, tail = head_inputs(model, inputs_of(model, plain, written))
-    wanted = [
-        TargetToken(index, index, plain.written + offset, token)
+        states, unembedding = head_inputs(model, inputs_of(model, prefill, written))
+    targets = [
+        TargetToken(index, index, prefill.written + offset, token)
         for index, text in enumerate(texts)
         for offset, token in enumerate(text[1:])
     ]
     scores: list[list[float]] = [[] for _ in texts]
-    gather_probabilities(model, states, wanted, scores, cancelled, tail)
+    gather_probabilities(model, states, targets, scores, cancelled, unembedding)
     return dict(zip(texts, scores, strict=True))
 
 
 def score_next(
-    model: Model, plain: Prefill, texts: Sequence[Ids], rows: Sequence[Ids], cancelled: Callable[[], bool]
+    model: Model, prefill: Prefill, texts: Sequence[Ids], rows: Sequence[Ids], cancelled: Callable[[], bool]
 ) -> dict[Ids, list[float]]:
     """The probability of each token that follows one of `texts` in a row, by the text with that token."""
     found: dict[Ids, list[float]] = {}
@@ -101,33 +101,38 @@ def score_next(
     for length in lengths:
         own = [text for text in texts if len(text) == length]
         with model.inference(cancelled):
-            logits = model.anatomy.logits_in(model.module(**inputs_of(model, plain, own)))
-        place = {text: index for index, text in enumerate(own)}
-        longer = list(dict.fromkeys(row[: length + 1] for row in rows if len(row) > length and row[:length] in place))
-        offset = plain.masks[length] if plain.masks else -1
-        wanted = [TargetToken(index, place[text[:-1]], offset, text[-1]) for index, text in enumerate(longer)]
+            logits = model.anatomy.logits_in(model.module(**inputs_of(model, prefill, own)))
+        index_of = {text: index for index, text in enumerate(own)}
+        longer = list(
+            dict.fromkeys(row[: length + 1] for row in rows if len(row) > length and row[:length] in index_of)
+        )
+        position = prefill.masks[length] if prefill.masks else -1
+        targets = [TargetToken(index, index_of[text[:-1]], position, text[-1]) for index, text in enumerate(longer)]
         scores: list[list[float]] = [[] for _ in longer]
-        gather_probabilities(model, logits, wanted, scores, cancelled)
+        gather_probabilities(model, logits, targets, scores, cancelled)
         found.update(zip(longer, scores, strict=True))
     return found
 
 
-def inputs_of(model: Model, plain: Prefill, written: Sequence[Sequence[int]]) -> dict[str, Any]:
-    """A forward's arguments for a prompt and what was written: after it, in its answer, or over its masks."""
-    if plain.masks:
-        batch = [list(plain.ids) for _ in written]
+def inputs_of(model: Model, prefill: Prefill, written: Sequence[Sequence[int]]) -> dict[str, Any]:
+    """A forward's arguments for a prompt and the ids written after it, in its answer, or over its masks."""
+    if prefill.masks:
+        batch = [list(prefill.ids) for _ in written]
         for ids, row in zip(batch, written, strict=True):
-            for where, token in zip(plain.masks, row, strict=False):
-                ids[where] = token
+            for position, token in zip(prefill.masks, row, strict=False):
+                ids[position] = token
         return model.inputs(batch)
-    if plain.prefix:
-        prefixes = [[*plain.prefix, *row] for row in written]
-        return model.inputs([list(plain.ids)] * len(written), prefixes, use_cache=False)
-    return model.inputs([[*plain.ids, *row] for row in written], use_cache=False)
+    if prefill.prefix:
+        prefixes = [[*prefill.prefix, *row] for row in written]
+        return model.inputs([list(prefill.ids)] * len(written), prefixes, use_cache=False)
+    return model.inputs([[*prefill.ids, *row] for row in written], use_cache=False)
 
 
 def head_inputs(model: Model, inputs: dict[str, Any]) -> tuple[torch.Tensor, Unembedding | None]:
-    """What the head is given in a forward and the tail that reads it; logits and None where there is no trunk."""
+    """The head's inputs in a forward, `(rows, positions, width)`, and the unembedding that reads them.
+
+    For a model whose head is not apart, logits `(rows, positions, vocabulary)` and None.
+    """
     trunk = model.anatomy.trunk
     if trunk is None:
         return model.anatomy.logits_in(model.module(**inputs)), None
@@ -138,31 +143,33 @@ def head_inputs(model: Model, inputs: dict[str, Any]) -> tuple[torch.Tensor, Une
 def gather_probabilities(
     model: Model,
     states: torch.Tensor,
-    wanted: Sequence[TargetToken],
+    targets: Sequence[TargetToken],
     scores: list[list[float]],
     cancelled: Callable[[], bool],
-    tail: Unembedding | None = None,
+    unembedding: Unembedding | None = None,
 ) -> None:
-    """Append the probability of each wanted token to its row's scores, each place read out once.
+    """Append the probability, in [0, 1], of each target token to its row's scores; each position is unembedded once.
 
-    `states` `(rows, positions, width)` are logits, or with a `tail` what its head is given.
+    `states` is `(rows, positions, vocabulary)` logits, or with an `unembedding` its head's inputs `(rows, positions,
+    width)`. Raises `OutOfMemory`.
     """
-    places = {key: index for index, key in enumerate(dict.fromkeys((want.place, want.offset) for want in wanted))}
-    index = torch.tensor(list(places), dtype=torch.long, device=states.device).reshape(-1, 2)
-    picked = states[index[:, 0], index[:, 1]]  # (distinct places, width)
-    of_place: list[list[TargetToken]] = [[] for _ in places]
-    for want in wanted:
-        of_place[places[want.place, want.offset]].append(want)
+    distinct = dict.fromkeys((target.batch_row, target.position) for target in targets)
+    indices = {position: index for index, position in enumerate(distinct)}
+    index = torch.tensor(list(indices), dtype=torch.long, device=states.device).reshape(-1, 2)
+    picked = states[index[:, 0], index[:, 1]]  # (distinct positions, width)
+    by_index: list[list[TargetToken]] = [[] for _ in indices]
+    for target in targets:
+        by_index[indices[target.batch_row, target.position]].append(target)
     size = max(1, LOGITS_BYTES // (4 * model.anatomy.vocabulary))
     found: dict[TargetToken, float] = {}
-    for start in range(0, len(places), size):
-        asked = of_place[start : start + size]
+    for start in range(0, len(indices), size):
+        batch = by_index[start : start + size]
         with model.inference(cancelled):
             logits = picked[start : start + size]
-            logits = tail.head_logits(logits) if tail else logits.float()
-            rows = torch.tensor([row for row, wants in enumerate(asked) for _ in wants], device=logits.device)
-            tokens = torch.tensor([want.token for wants in asked for want in wants], device=logits.device)
+            logits = unembedding.head_logits(logits) if unembedding else logits.float()  # (batch, vocabulary)
+            rows = torch.tensor([row for row, each in enumerate(batch) for _ in each], device=logits.device)
+            tokens = torch.tensor([target.token for each in batch for target in each], device=logits.device)
             probabilities = (logits[rows, tokens] - logits.logsumexp(-1)[rows]).exp().tolist()
-        found.update(zip((want for wants in asked for want in wants), probabilities, strict=True))
-    for want in wanted:
-        scores[want.row].append(found[want])
+        found.update(zip((target for each in batch for target in each), probabilities, strict=True))
+    for target in targets:
+        scores[target.row].append(found[target])

@@ -1,4 +1,4 @@
-"""Generated ids as text: the whole, its pieces, and where an answer ends."""
+"""Generated ids as text, token by token too, and the end of an answer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from selfie_tui.engine.prompts.placeholders import token_texts
 
 LOOK_BACK = 8
-"""Newest tokens in which a stop text is looked for; earlier ones were looked at when they were new."""
+"""Number of newest tokens that are searched for a stop text; earlier ones were searched when they were new."""
 
 
 def text_of(tokenizer: Any, ids: Sequence[int]) -> str:
@@ -22,17 +22,17 @@ def answer(tokenizer: Any, ids: Sequence[int], stops: Sequence[str]) -> str:
 
     It may be more than the ids' own texts in a row: several tokens can make one character.
     """
-    whole = text_of(tokenizer, ids)
-    return whole[: end_of(whole, stops)].strip()
+    text = text_of(tokenizer, ids)
+    return text[: end_of(text, stops)].strip()
 
 
 def end_of(text: str, stops: Sequence[str]) -> int:
-    """Where the first of the stop texts begins, or else the length of the text.
+    """The index at which the first of the stop texts begins, or else the length of the text.
 
-    What stands before the first visible character is not looked at: an answer may begin in a new paragraph.
+    Stop texts before the first visible character do not count: an answer may begin in a new paragraph.
     """
     first = len(text) - len(text.lstrip())
-    return min((place for place in (text.find(stop, first) for stop in stops) if place >= 0), default=len(text))
+    return min((index for index in (text.find(stop, first) for stop in stops) if index >= 0), default=len(text))
 
 
 def ends_at(tokenizer: Any, ids: Sequence[int], stops: Sequence[str]) -> bool:
@@ -46,11 +46,11 @@ def ends_at(tokenizer: Any, ids: Sequence[int], stops: Sequence[str]) -> bool:
 
 
 def cut_tokens(tokenizer: Any, ids: Sequence[int], stops: Sequence[str]) -> list[str]:
-    """The texts of the ids up to the first stop text; ids of which nothing is left are dropped."""
+    """The texts of the ids up to the first stop text, without the ids after it."""
     pieces = list(token_texts(tokenizer, list(ids)))
-    whole = "".join(pieces)
-    left, kept = end_of(whole, stops), []
-    if left == len(whole):
+    text = "".join(pieces)
+    left, kept = end_of(text, stops), []
+    if left == len(text):
         return pieces
     for piece in pieces:
         if left <= 0:

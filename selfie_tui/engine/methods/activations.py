@@ -1,4 +1,4 @@
-"""Residual states of many prompts at once: one padded batch, where padding was seen to change nothing."""
+"""Residual states of many prompts at once, as one padded batch for a model whose states padding does not change."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from selfie_tui.engine.verify import difference, sample_ids, tolerance_of
 from selfie_tui.records import EMBED
 
 TOKENS_A_FORWARD = 4096
-"""Tokens of one batch, its padding included."""
+"""Tokens of one batch at most, its padding included."""
 
-MOST_BY_ROUNDING = 2e-2
-"""Largest difference of states, relative to the largest, that 16 bits explain; padding that counts was seen at 8e-2."""
+ROUNDING = 2e-2
+"""Largest difference of states, relative to the largest state, that 16 bits explain; padding that counts gave 8e-2."""
 
 States = dict[int, torch.Tensor]
 """States by layer, each `(positions, hidden)`."""
@@ -31,38 +31,37 @@ def read_prompts(
     positions: Sequence[Sequence[int]] | None = None,
     cancelled: Callable[[], bool] = never,
 ) -> list[States]:
-    """The states of every prompt at the layers of the stack that prompts run through first, by default everywhere.
+    """The states of every prompt at layers of the stack that prompts run through first, by default at all positions.
 
-    Decoders are padded on the left, encoders on the right. Prompts go one by one through a model that padding changes;
-    that is found out the first time that prompts of different lengths are read.
+    Each prompt's states are `(positions, hidden)` by layer. Decoders are padded on the left, encoders on the right. A
+    model that padding changes reads prompts one by one; `takes_padding` finds out which models those are.
 
     Raises:
         RequestError: for a layer that the model does not have.
     """
     for layer in layers:
         model.check_layer(layer)
-    places = positions or [range(len(prompt)) for prompt in prompts]
+    chosen = positions or [range(len(prompt)) for prompt in prompts]
     found: list[States] = []
     for batch in batches(prompts):
-        rows, own = [prompts[row] for row in batch], [list(places[row]) for row in batch]
+        rows, own = [prompts[row] for row in batch], [list(chosen[row]) for row in batch]
         if len({len(row) for row in rows}) > 1 and not takes_padding(model):
-            for row, where in zip(rows, own, strict=True):
-                found.append(model.read(row, layers, where, cancelled))
+            found += [model.read(row, layers, columns, cancelled) for row, columns in zip(rows, own, strict=True)]
         else:
             found += read_padded(model, rows, layers, own, cancelled)
     return found
 
 
 def batches(prompts: Sequence[Sequence[int]]) -> list[range]:
-    """Runs of prompts that make a batch of at most `TOKENS_A_FORWARD` tokens, in order."""
-    runs: list[range] = []
+    """Ranges of consecutive prompts that make batches of at most `TOKENS_A_FORWARD` tokens."""
+    found: list[range] = []
     start, longest = 0, 0
     for row, prompt in enumerate(prompts):
         longest = max(longest, len(prompt))
         if row > start and longest * (row + 1 - start) > TOKENS_A_FORWARD:
-            runs.append(range(start, row))
+            found.append(range(start, row))
             start, longest = row, len(prompt)
-    return [*runs, range(start, len(prompts))] if prompts else []
+    return [*found, range(start, len(prompts))] if prompts else []
 
 
 def read_padded(
@@ -72,23 +71,26 @@ def read_padded(
     positions: Sequence[Sequence[int]],
     cancelled: Callable[[], bool] = never,
 ) -> list[States]:
-    """The states of prompts that go through the model as one padded batch."""
+    """The states of prompts in one padded batch, each `(positions, hidden)` by layer.
+
+    `positions` are those of each prompt, its padding not counted.
+    """
     length = max(len(row) for row in rows)
     shift = [length - len(row) if model.kind == "decoder" else 0 for row in rows]
-    row_of = [row for row, places in enumerate(positions) for _ in places]
-    place_of = [place + shift[row] for row, places in enumerate(positions) for place in places]
+    row_of = [row for row, columns in enumerate(positions) for _ in columns]
+    column_of = [column + shift[row] for row, columns in enumerate(positions) for column in columns]
     inputs = model.inputs(rows, use_cache=False)
     with model.inference(cancelled):
-        states = tracing.read_residuals(model.traced, "", inputs, layers, (row_of, place_of))
-    ends = list(accumulate(len(places) for places in positions))
+        states = tracing.read_residuals(model.traced, "", inputs, layers, (row_of, column_of))
+    ends = list(accumulate(len(columns) for columns in positions))
     return [
-        {layer: state[end - len(places) : end].clone() for layer, state in states.items()}
-        for end, places in zip(ends, positions, strict=True)
+        {layer: state[end - len(columns) : end].clone() for layer, state in states.items()}
+        for end, columns in zip(ends, positions, strict=True)
     ]
 
 
 def takes_padding(model: Model) -> bool:
-    """Whether a padded row's states are those of the row alone; asked of the model once."""
+    """Whether a padded row's states are those of the row alone; measured once for each model."""
     if model.padding_invariant is None:
         ids = sample_ids(model)
         short, layers = ids[:3], sorted({EMBED, model.layers // 2, model.layers - 1})
@@ -99,10 +101,10 @@ def takes_padding(model: Model) -> bool:
             model.padding_invariant = False
             return False
         worst = max(difference(padded[layer], alone[layer]) / largest(alone[layer]) for layer in layers)
-        model.padding_invariant = worst <= min(tolerance_of(model), MOST_BY_ROUNDING)
+        model.padding_invariant = worst <= min(tolerance_of(model), ROUNDING)
     return model.padding_invariant
 
 
 def largest(states: torch.Tensor) -> float:
-    """The largest number in states."""
+    """The largest absolute value, a scalar, in states `(positions, hidden)`."""
     return float(states.abs().max().clamp_min(1e-6))

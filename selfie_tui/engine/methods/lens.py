@@ -1,4 +1,15 @@
-"""The logit lens: what each layer's residual state says when the model's own norm and head read it."""
+"""The logit lens: the model's own final norm and head applied to the residual state of every layer.
+
+The state at the output of block `l` is read as if it were that of the last block: `post(head(norm(h)))`, `post` being
+the model's own soft-cap or logit scale (nostalgebraist 2020, "interpreting GPT: the logit lens"). The last row is the
+model's own prediction of the next token.
+
+When it misleads: norm and head are fitted to the last block's output alone. Early and middle layers may write in other
+directions, above all in models other than GPT-2 (Belrose et al. 2023, "the tuned lens", arXiv 2303.08112): their top
+tokens can then be noise, or the token that was read, though the answer is already there for later layers to use. The
+probabilities and the entropy of such a row are the head's on a state unlike any that it was trained on; they do not
+measure how sure the model is.
+"""
 
 from __future__ import annotations
 
@@ -6,98 +17,49 @@ from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
-from selfie_tui.engine.given import Facade, listed, opened, whole
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts.checks import check_position
 from selfie_tui.engine.prompts.placeholders import token_texts
-from selfie_tui.engine.prompts.source import check_length, source_of
+from selfie_tui.engine.prompts.source import source_of
 from selfie_tui.engine.unembed import lens_logits
-from selfie_tui.errors import PromptError, RequestError
-from selfie_tui.parse import from_end
 from selfie_tui.records import EMBED, Cell, Event, LensRead, LensRow, LensToken, ReadLens
 
 
 def logit_lens(
-    model: Model | Facade,
-    ids: str | Sequence[int],
+    model: Model,
+    ids: Sequence[int],
     position: int,
     layers: Sequence[int] | None = None,
     k: int = 5,
     prefix: Sequence[int] | None = None,
-    stack: str = "",
 ) -> tuple[LensRow, ...]:
-    """The `k` top tokens, entropy and the rank of the model's own answer, by layer, at one position.
+    """The lens of each layer at one position: top `k` tokens with probabilities, entropy, rank of the model's answer.
 
-    The model's own answer is what the lens of the last layer says there. With a `prefix` (see `Model.read`) the layers
-    and the position are the decoder's.
+    The model's answer is the top token of the last layer at that position. With a `prefix`, which the decoder of an
+    encoder-decoder has written, layers and position are the decoder's (see `Model.read`).
 
     Args:
-        ids: a prompt as text, or as token ids, special tokens included.
-        position: a negative one counts from the end; the rows say which one it is.
-        layers: `l` is the output of block `l`, -1 the input of block 0; all of them if None.
-        stack: of an encoder-decoder, `encoder` or `decoder`; for a text's decoder it begins with the answer of a chat
-            turn, for ids without a `prefix` with its start alone.
+        ids: the prompt's token ids.
+        position: from 0, of a token that is there.
+        layers: `l` is the output of block `l`, `EMBED` the input of block 0; all of them if None.
 
     Raises:
-        PromptError: for a prompt that is empty, too long, or of ids that the model does not have.
-        RequestError: for a position or a layer that is not there, or an argument that is not what it should be.
+        RequestError: for a layer that the model does not have.
     """
-    model = opened(model)
-    read, written = prompt_given(model, ids, prefix, stack)
-    place = from_end(whole(position, "token position"), len(read if written is None else written), "token")
-    chosen = model.anatomy.main if written is None else model.anatomy.last
-    last = len(chosen.sites) - 1
-    wanted = (
-        list(range(EMBED, last + 1)) if layers is None else [whole(each, "layer") for each in listed(layers, "layer")]
-    )
-    if not wanted or whole(k, "number of tokens") < 1:
-        raise RequestError("There is nothing to show.", "Ask for at least one layer and one token of each.")
-    states = model.read(read, sorted({*wanted, last}), [place], prefix=written)
-    logits = lens_logits(model, torch.cat([states[layer].to(model.device) for layer in [*wanted, last]]), chosen.name)
+    stack = model.anatomy.main if prefix is None else model.anatomy.last
+    last = len(stack.sites) - 1
+    rows = list(range(EMBED, last + 1)) if layers is None else list(layers)
+    states = model.read(ids, sorted({*rows, last}), [position], prefix=prefix)
+    stacked = torch.cat([states[layer].to(model.device) for layer in [*rows, last]])  # (layers + 1, hidden)
+    logits = lens_logits(model, stacked, stack.name)  # (layers + 1, vocabulary)
     answer = int(logits[-1].argmax())
     return tuple(
-        lens_row(model, Cell(layer, place), row, answer, k) for layer, row in zip(wanted, logits[:-1], strict=True)
+        lens_row(model, Cell(layer, position), row, answer, k) for layer, row in zip(rows, logits[:-1], strict=True)
     )
-
-
-def prompt_given(
-    model: Model, prompt: str | Sequence[int], prefix: Sequence[int] | None, stack: str
-) -> tuple[list[int], list[int] | None]:
-    """The ids that the model reads and, where the decoder of an encoder-decoder is meant, those that it has written.
-
-    Raises:
-        PromptError: for a prompt that is empty, too long, or of ids that the model does not have.
-        RequestError: if the model has no such stack, or has no decoder apart for the prefix.
-    """
-    decoder = model.anatomy.stack(stack) is not model.anatomy.main
-    if prefix is not None and model.kind != "encoder-decoder":
-        raise RequestError(f"{model.name} is no encoder-decoder, so it takes no prefix.", "Put all ids into one list.")
-    if isinstance(prompt, str):
-        source = source_of(model, prompt, stack)
-        read, begun = list(source.ids), source.prefix
-    else:
-        read, begun = ids_given(model, prompt), model.feed.start if decoder else None
-    written = None if begun is None and prefix is None else ids_given(model, begun if prefix is None else prefix)
-    check_length(model, len(read), model.context)
-    check_length(model, len(written or ()), model.output_context)
-    return read, written
-
-
-def ids_given(model: Model, given: object) -> list[int]:
-    """Token ids as a list; raises PromptError if there are none, and RequestError for what is no id of the model's."""
-    ids = [whole(each, "token id") for each in listed(given, "token id")]
-    if not ids:
-        raise PromptError("There are no token ids.", "Give a text, or the input_ids of one.")
-    if unknown := [each for each in ids if not 0 <= each < model.num_embeddings]:
-        raise RequestError(
-            f"{unknown[0]} is no token id of {model.name}.",
-            f"Use 0 to {model.num_embeddings - 1}, as its own tokenizer gives them.",
-        )
-    return ids
 
 
 def lens_row(model: Model, cell: Cell, logits: torch.Tensor, answer: int, k: int) -> LensRow:
-    """One cell's lens from its logits `(vocabulary,)`."""
+    """The lens at one cell from its logits `(vocabulary,)` float32; entropy in nats, the rank of `answer` from 0."""
     log_probabilities = logits.log_softmax(-1)
     probabilities = log_probabilities.exp()
     top = probabilities.topk(min(k, probabilities.shape[-1]))

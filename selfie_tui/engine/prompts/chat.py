@@ -1,4 +1,4 @@
-"""Renders an interpretation prompt that is a chat turn, and keeps track of which words are not the template's."""
+"""An interpretation prompt rendered by the chat template, with the spans of the words that are not the template's."""
 
 from __future__ import annotations
 
@@ -63,9 +63,9 @@ def spaced_turn(text: str) -> str:
 
 
 def _around(tokenizer: PreTrainedTokenizerBase, user: str) -> tuple[str, str]:
-    """What the template writes before and after the user's message.
+    """The template's text before and after the user's message.
 
-    A second message of known content tells where the template puts it: the words themselves may also occur in the
+    A second message of known content shows where the template puts it: the words themselves may also occur in the
     template's own text. Templates of models that see images take a message as a list of parts.
     """
     problem = "does not contain the message exactly once and unchanged"

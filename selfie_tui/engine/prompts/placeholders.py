@@ -1,4 +1,4 @@
-"""Turns an interpretation prompt into token ids and the exact positions that the injection overwrites.
+"""An interpretation prompt as token ids, and the exact positions that the injection overwrites.
 
 Positions come from where each token lies in the text, never from the length of encoded prefixes, which byte-pair
 merges shift. A prompt in which a placeholder cannot be overwritten alone is refused with the reason.
@@ -55,8 +55,8 @@ def build_prompt(tokenizer: PreTrainedTokenizerBase, preset: Preset, compat: boo
     `compat` reproduces what SelfIE (arXiv 2403.10949) and NNsight Selfie compute instead: the literal text, and
     positions from the lengths of encoded prefixes, wrong where tokens merge.
 
-    Raises PlaceholderError, saying what to change, if there is no placeholder, if one becomes no token or shares a
-    token with other text or another placeholder, or if the chat template refuses or rewrites the message.
+    Raises PlaceholderError, with what to change, without a placeholder, if one gives no token or shares a token with
+    other text or another placeholder, or if the chat template refuses or rewrites the message.
     """
     check_preset(preset)
     if compat:
@@ -72,7 +72,7 @@ def build_prompt(tokenizer: PreTrainedTokenizerBase, preset: Preset, compat: boo
 
 
 def check_preset(preset: Preset) -> None:
-    """Refuse what no tokenizer reads, and placeholders that cannot be seen; raises PlaceholderError."""
+    """Refuse text that is not Unicode, and blank placeholders; raises PlaceholderError."""
     if not preset.placeholder.strip():
         raise PlaceholderError("The placeholder is empty or blank.", "Choose a visible one, such as `_`.")
     if not is_unicode(preset.text):
@@ -82,18 +82,21 @@ def check_preset(preset: Preset) -> None:
 def exact_prompt(
     tokenizer: PreTrainedTokenizerBase, rendering: Rendering, placeholder: str, needed: bool = True
 ) -> TargetPrompt:
-    """The prompt with the tokens that hold its placeholders and nothing else; without any unless they are `needed`."""
+    """The prompt, its positions those of the tokens that hold a placeholder and nothing else.
+
+    Raises PlaceholderError as `build_prompt`; without a placeholder only if they are `needed`.
+    """
     spans = placeholder_spans(rendering, placeholder) if needed else found_placeholders(rendering, placeholder)
-    ids, places = _encoded(tokenizer, rendering, spans)
+    ids, offsets = _encoded(tokenizer, rendering, spans)
     tokens = token_texts(tokenizer, ids)
-    positions = [position for span in spans for position in _overwritten(rendering.text, span, places, tokens)]
+    positions = [position for span in spans for position in _overwritten(rendering.text, span, offsets, tokens)]
     return TargetPrompt(rendering.text, ids, tuple(positions), tokens)
 
 
 def placeholder_spans(rendering: Rendering, placeholder: str) -> list[Span]:
-    """Where the placeholder stands alone, no letter or digit beside it, in the words that are not the template's.
+    """Spans of the placeholders that stand alone, no letter or digit beside them, in the user's and the answer's words.
 
-    Raises PlaceholderError if it does not.
+    Raises PlaceholderError without any.
     """
     spans = found_placeholders(rendering, placeholder)
     if not spans:
@@ -105,7 +108,7 @@ def placeholder_spans(rendering: Rendering, placeholder: str) -> list[Span]:
 
 
 def found_placeholders(rendering: Rendering, placeholder: str) -> list[Span]:
-    """Where the placeholder stands alone, in order."""
+    """Spans of the placeholders that stand alone, in order."""
     alone = re.compile(rf"(?<![^\W_]){re.escape(placeholder)}(?![^\W_])")
     return [
         (start + found.start(), start + found.end())
@@ -117,24 +120,24 @@ def found_placeholders(rendering: Rendering, placeholder: str) -> list[Span]:
 def _encoded(
     tokenizer: PreTrainedTokenizerBase, rendering: Rendering, spans: Sequence[Span]
 ) -> tuple[tuple[int, ...], list[Span]]:
-    """The ids of the rendering and where in its text each token lies; (0, 0) for tokens that are added to it."""
+    """The ids of the rendering and the span of each token in its text; (0, 0) for special tokens that are added."""
     special = not rendering.templated
     if getattr(tokenizer, "is_fast", False):
         encoding = tokenizer(rendering.text, add_special_tokens=special, return_offsets_mapping=True, verbose=False)
         return tuple(encoding["input_ids"]), [(start, end) for start, end in encoding["offset_mapping"]]
     ids = _ids(tokenizer, rendering.text, special=False)
-    places = _places_by_text(rendering.text, token_texts(tokenizer, ids))
-    if places is None:
-        places = _places_by_piece(tokenizer, rendering.text, spans, ids)
-    return _with_special_tokens(tokenizer, rendering.text, ids, places) if special else (ids, places)
+    offsets = _offsets_by_text(rendering.text, token_texts(tokenizer, ids))
+    if offsets is None:
+        offsets = _offsets_by_piece(tokenizer, rendering.text, spans, ids)
+    return _with_special_tokens(tokenizer, rendering.text, ids, offsets) if special else (ids, offsets)
 
 
 def _ids(tokenizer: PreTrainedTokenizerBase, text: str, special: bool = True) -> tuple[int, ...]:
     return tuple(tokenizer(text, add_special_tokens=special, verbose=False)["input_ids"])
 
 
-def _places_by_text(text: str, tokens: Sequence[str]) -> list[Span] | None:
-    """Where tokens without offsets lie if their texts, joined, are `text` or that after a space; else None."""
+def _offsets_by_text(text: str, tokens: Sequence[str]) -> list[Span] | None:
+    """Spans of tokens whose texts, joined, are `text` or that after a space; else None."""
     joined = "".join(tokens)
     if joined not in (text, " " + text):
         return None
@@ -142,10 +145,10 @@ def _places_by_text(text: str, tokens: Sequence[str]) -> list[Span] | None:
     return [(max(0, start), max(0, end)) for start, end in pairwise(ends)]
 
 
-def _places_by_piece(
+def _offsets_by_piece(
     tokenizer: PreTrainedTokenizerBase, text: str, spans: Sequence[Span], ids: tuple[int, ...]
 ) -> list[Span]:
-    """Where tokens without offsets lie: in pieces of `text`, cut at the placeholders, which encode to the same `ids`.
+    """Spans of tokens in pieces of `text`, cut at the placeholders, which encode to the same `ids`.
 
     Spaces beside a placeholder may belong to neither side, to the token after them or to the token before them; the
     cuts are tried in these three ways.
@@ -156,7 +159,7 @@ def _places_by_piece(
         if tuple(chain.from_iterable(encoded)) == ids:
             return [piece for piece, own in zip(pieces, encoded, strict=True) for _ in own]
     raise PlaceholderError(
-        "The tokenizer gives no character offsets, and a placeholder's tokens cannot be told from those beside it.",
+        "The tokenizer gives no character offsets, and a placeholder's tokens cannot be separated from the others.",
         "Put spaces around the placeholder, or use another one.",
     )
 
@@ -172,19 +175,19 @@ def _pieces(text: str, spans: Sequence[Span], spaces_before: str, spaces_after: 
 
 
 def _with_special_tokens(
-    tokenizer: PreTrainedTokenizerBase, text: str, ids: tuple[int, ...], places: list[Span]
+    tokenizer: PreTrainedTokenizerBase, text: str, ids: tuple[int, ...], offsets: list[Span]
 ) -> tuple[tuple[int, ...], list[Span]]:
     full = _ids(tokenizer, text)
     for first in range(len(full) - len(ids) + 1):
         if full[first : first + len(ids)] == ids:
-            return full, [(0, 0)] * first + places + [(0, 0)] * (len(full) - first - len(ids))
+            return full, [(0, 0)] * first + offsets + [(0, 0)] * (len(full) - first - len(ids))
     raise PlaceholderError(
         "The tokenizer splits the text differently when it adds its special tokens, and gives no character offsets.",
         "Use another model, or a tokenizer with offsets.",
     )
 
 
-def _overwritten(text: str, span: Span, places: Sequence[Span], tokens: Sequence[str]) -> list[int]:
+def _overwritten(text: str, span: Span, offsets: Sequence[Span], tokens: Sequence[str]) -> list[int]:
     """Positions of the tokens that hold the placeholder at `span` and nothing else but white space beside it.
 
     A token that stands for white space only is left alone even where it claims the placeholder's characters:
@@ -192,7 +195,7 @@ def _overwritten(text: str, span: Span, places: Sequence[Span], tokens: Sequence
     """
     start, end = span
     positions = []
-    for position, (first, last) in enumerate(places):
+    for position, (first, last) in enumerate(offsets):
         if last <= start or end <= first or not tokens[position].strip():
             continue
         beside = [other.strip() for other in (text[first:start], text[end:last]) if other.strip()]
@@ -201,7 +204,7 @@ def _overwritten(text: str, span: Span, places: Sequence[Span], tokens: Sequence
         positions.append(position)
     if not positions:
         raise PlaceholderError(
-            f"The placeholder `{visible(text[start:end])}` becomes no token of this model.",
+            f"The placeholder `{visible(text[start:end])}` gives no token of this model.",
             "Choose another placeholder.",
         )
     return positions
@@ -216,7 +219,7 @@ def _shared(placeholder: str, position: int, token: str, beside: Sequence[str]) 
 
 
 def _published(tokenizer: PreTrainedTokenizerBase, text: str, spans: Sequence[Span]) -> TargetPrompt:
-    """Positions as the published tools count them: where encoding the text before a placeholder ends, and with it."""
+    """Positions as the published tools count them: by the lengths of the encoded text before and with a placeholder."""
     ids = _ids(tokenizer, text)
     positions: set[int] = set()
     for start, end in spans:

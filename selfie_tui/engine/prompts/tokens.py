@@ -1,4 +1,4 @@
-"""Says what text each token stands for, and splits a source prompt into tokens."""
+"""The text that each token stands for, and a source prompt split into tokens."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _byte_stand_ins() -> dict[str, int]:
     """The characters that byte-level vocabularies (GPT-2) write for bytes: printable Latin-1, the rest from U+0100."""
     printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = [byte for byte in range(256) if byte not in printable]
-    return {chr(byte): byte for byte in printable} | {chr(256 + place): byte for place, byte in enumerate(others)}
+    return {chr(byte): byte for byte in printable} | {chr(256 + index): byte for index, byte in enumerate(others)}
 
 
 _STAND_INS = _byte_stand_ins()
@@ -44,7 +44,7 @@ _STAND_INS = _byte_stand_ins()
 def encode_source(tokenizer: PreTrainedTokenizerBase, prompt: str) -> tuple[tuple[int, ...], tuple[Token, ...]]:
     """The ids of a source prompt and the same as records, with the special tokens this tokenizer adds by default.
 
-    Raises PromptError if the prompt is empty, gives no token, or is no Unicode text (half of a surrogate pair).
+    Raises PromptError if the prompt is empty, gives no token, or is not Unicode text (half of a surrogate pair).
     """
     if not prompt:
         raise PromptError("The prompt is empty.", "Type a text whose hidden states are to be read.")
@@ -54,7 +54,7 @@ def encode_source(tokenizer: PreTrainedTokenizerBase, prompt: str) -> tuple[tupl
         )
     ids = tuple(tokenizer(prompt, verbose=False)["input_ids"])
     if not ids:
-        raise PromptError("The tokenizer makes no token of this prompt.", "Type a text it knows.")
+        raise PromptError("The tokenizer splits this prompt into no tokens.", "Type a text it knows.")
     return ids, as_records(ids, token_texts(tokenizer, ids))
 
 
@@ -75,21 +75,21 @@ def token_texts(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> tuple
     """The text each of `ids` stands for, in this order: joined, they are the decoded text wherever that is possible.
 
     A space that belongs to a token stays with it, also where decoding drops it at the beginning of a text. Bytes that
-    are no whole character are written `<0xE2>`. Where the vocabulary marks the continuation of a word (`##`), the
+    are part of a character are written `<0xE2>`. Where the vocabulary marks the continuation of a word (`##`), the
     first of `ids` keeps that mark. An id that the tokenizer does not know, as models with a padded vocabulary can
     produce, is `<unused 50300>`. The texts are unsafe to print as they are.
     """
     spelling = _spelling(tokenizer)
     added = tokenizer.added_tokens_decoder
     texts = []
-    for place, token_id in enumerate(ids):
+    for index, token_id in enumerate(ids):
         written = _written(tokenizer, int(token_id))
         if written is None:
             texts.append(f"<unused {token_id}>")
         elif token_id in added and not (spelling == "metaspace" and _BYTE_TOKEN.fullmatch(written)):
             texts.append(str(added[token_id].content))
         elif spelling == "other":
-            more = _added_by(tokenizer, ids[max(0, place - _CONTEXT) : place], token_id)
+            more = _added_by(tokenizer, ids[max(0, index - _CONTEXT) : index], token_id)
             texts.append(more or written.replace(_METASPACE, " "))
         else:
             texts.append(_read(written, spelling))
@@ -120,7 +120,7 @@ def _byte(char: str) -> bytes:
 
 
 def _added_by(tokenizer: PreTrainedTokenizerBase, before: Sequence[int], token_id: int) -> str:
-    """What decoding says more when `token_id` follows `before`; "" when that is nothing or no whole character."""
+    """The text that decoding adds for `token_id` after `before`; "" if it is empty or part of a character."""
     shorter = tokenizer.decode(list(before), clean_up_tokenization_spaces=False) if before else ""
     longer = tokenizer.decode([*before, token_id], clean_up_tokenization_spaces=False)
     if not longer.startswith(shorter):

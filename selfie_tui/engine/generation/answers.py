@@ -1,0 +1,75 @@
+"""Decoded rows as records: the answer, its tokens, and what the injection changed of each."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from selfie_tui.engine.generation.decode import Row
+from selfie_tui.engine.generation.texts import answer, cut_tokens
+from selfie_tui.records import Cell, Control, GeneratedToken, Interpretation, Token
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Makes records of rows, each cut at the first of the texts `stops`."""
+
+    tokenizer: Any
+    stops: tuple[str, ...]
+
+    def text(self, row: Row) -> str:
+        """A row's answer."""
+        return answer(self.tokenizer, row.ids, self.stops)
+
+    def tokens(self, row: Row, baseline: list[float] | None = None) -> tuple[GeneratedToken, ...]:
+        """A row's tokens up to where its answer ends.
+
+        `baseline` is P_none of each token (see `relevancy`); without it, and where it is NaN, a token has no effect.
+        """
+        pieces = cut_tokens(self.tokenizer, row.ids, self.stops)
+        return tuple(
+            GeneratedToken(
+                text=piece,
+                id=row.ids[index],
+                probability=row.probabilities[index],
+                effect=(
+                    None
+                    if baseline is None or math.isnan(baseline[index])
+                    else row.probabilities[index] - baseline[index]
+                ),
+            )
+            for index, piece in enumerate(pieces)
+        )
+
+    def control(self, kind: Literal["none", "random"], row: Row, cell: Cell | None = None) -> Control:
+        """A row as a control; `cell` is the one whose norm a random direction has."""
+        return Control(kind=kind, text=self.text(row), tokens=self.tokens(row), cell=cell)
+
+    def interpretation(
+        self,
+        cell: Cell,
+        token: Token,
+        row: Row,
+        norm: float,
+        control: Control | None,
+        baseline: list[float] | None = None,
+        random: Control | None = None,
+    ) -> Interpretation:
+        """A row as the interpretation of a cell whose vector has the Euclidean norm `norm`.
+
+        `control` is the run's, None where it is unknown; its treatment effect is the mean relevancy of its tokens.
+        """
+        tokens = self.tokens(row, baseline)
+        text = self.text(row)
+        relevancies = [token.relevancy for token in tokens if token.relevancy is not None]
+        return Interpretation(
+            cell=cell,
+            token=token,
+            text=text,
+            tokens=tokens,
+            norm=norm,
+            treatment_effect=sum(relevancies) / len(relevancies) if relevancies else None,
+            equals_control=control is not None and text == control.text,
+            random=random,
+        )
