@@ -20,7 +20,7 @@ from selfie_tui.records import Event, ModelInfo, Severity
 from selfie_tui.results import sessions
 from selfie_tui.results.recorder import Recorder
 from selfie_tui.tui import catalog
-from selfie_tui.tui.actions import Scope, bindings, problems_of_keymap
+from selfie_tui.tui.actions import Scope, bindings, problems_of_keymap, usable_keymap
 from selfie_tui.tui.handlers import handle
 from selfie_tui.tui.keyboard import KeyboardApp
 from selfie_tui.tui.render.styles import Look, plain_terminal
@@ -227,8 +227,7 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
     # Keys ---------------------------------------------------------------------------------------------------------
 
     def _apply_keymap(self) -> None:
-        wrong = {problem.split("'")[1] for problem in problems_of_keymap(self.settings.keymap)}
-        self.keymap = {name: keys for name, keys in self.settings.keymap.items() if name not in wrong}
+        self.keymap = usable_keymap(self.settings.keymap)
         self.set_keymap(dict(self.keymap))
 
     def action_interrupt(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from selfie_tui.kinds import layers_description
 from selfie_tui.records import VERIFIED, ModelInfo, Progress, PromptTokens
-from selfie_tui.tui.actions import ACTIONS, Scope, by_scope, hints, keys_of
+from selfie_tui.tui.actions import EVERYWHERE, Scope, action_of, by_scope, hints, keys_of
 from selfie_tui.tui.render.styles import Piece, Pieces
 from selfie_tui.tui.state import AppState
 
@@ -54,7 +54,7 @@ def hint_line(
     scopes: tuple[Scope, ...], keymap: Mapping[str, str], *, typing: bool, stack: str = ""
 ) -> list[tuple[str, str]]:
     """Keys of the focused widget, then those for the other `stack`, for panes and help, then the others."""
-    told = hints((*scopes, "main", "app"), keymap, typing=typing)
+    told = hints((*scopes, *EVERYWHERE), keymap, typing=typing)
     first, last = (key_of(action, keymap, -1 if typing else 0) for action in ("pane.model", "pane.log"))
     always = [(key_of("back", keymap), "leave")] if typing else []
     always += [(key_of("stack.next", keymap, -1 if typing else 0), stack)] if stack else []
@@ -67,8 +67,7 @@ def hint_line(
 
 def key_of(action_id: str, keymap: Mapping[str, str], which: int = 0) -> str:
     """One of the keys of an action, as a reader knows it."""
-    action = next(action for action in ACTIONS if action.id == action_id)
-    return keys_of(action, keymap)[which]
+    return keys_of(action_of(action_id), keymap)[which]
 
 
 def model_pieces(model: ModelInfo | None, prose: Prose, key: str) -> tuple[Pieces, ...]:
