@@ -155,6 +155,25 @@ async def test_hints_are_those_of_what_has_the_focus_and_fit_the_line():
         assert text_of(app).splitlines()[-1].startswith(" enter interpret  ↓ tokens  esc leave")
 
 
+@pytest.mark.parametrize("width", [120, 80, 60])
+async def test_help_and_quit_stay_at_the_right_edge_of_the_hints_at_every_width(width):
+    async with running(size=(width, 24)) as (app, pilot):
+        for keys, end in {
+            ("i",): "f1 help  ctrl+q quit",
+            ("escape", "2"): "? help  q quit",
+            ("3",): "? help  q quit",
+            ("4",): "? help  q quit",
+            ("5",): "? help  q quit",
+            ("slash",): "f1 help  ctrl+q quit",
+            ("escape", "1"): "? help  q quit",
+        }.items():
+            await pilot.press(*keys)
+            line = text_of(app).splitlines()[-1]
+            assert line.endswith(f"  {end}"), line
+            assert len(line) == width - 1
+            assert len(line.removesuffix(end).split()) > 1, "hints of the focused widget come before them"
+
+
 def test_no_hint_tells_a_key_that_would_be_typed():
     for keys, _ in hints((*PromptField.SCOPES, *EVERYWHERE), typing=True):
         assert len(keys) > 1 or keys in "↑↓←→"

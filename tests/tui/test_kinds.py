@@ -187,7 +187,7 @@ async def test_the_palette_offers_the_stacks_by_name_where_there_are_two():
     async with running(encoder_decoder(), prompt=TURN) as (app, pilot):
         names = {command.name: command for command in commands(app, app.main)}
         assert "Other stack  [s alt+s]" in names
-        names["Stack: decoder"].do()
+        names["Stack: decoder"].run()
         await until(pilot, lambda: "4 Layers · decoder" in text_of(app))
 
 
