@@ -180,9 +180,9 @@ def test_no_hint_tells_a_key_that_would_be_typed():
 
 
 async def test_a_keymap_changes_keys_hints_and_help():
-    settings = Config(keymap={"run.start": "ctrl+g", "pane.log": "L"})
+    config = Config(keymap={"run.start": "ctrl+g", "pane.log": "L"})
     engine = FakeEngine()
-    async with running(engine, settings=settings) as (app, pilot):
+    async with running(engine, config=config) as (app, pilot):
         await pilot.press("escape", "enter")
         assert not app.main.work.runs
         await pilot.press("ctrl+g")
@@ -193,16 +193,16 @@ async def test_a_keymap_changes_keys_hints_and_help():
 
 
 async def test_a_wrong_keymap_is_reported_and_the_rest_of_it_used():
-    settings = Config(keymap={"run.strat": "x", "pane.log": "L"})
-    async with running(settings=settings) as (app, pilot):
+    config = Config(keymap={"run.strat": "x", "pane.log": "L"})
+    async with running(config=config) as (app, pilot):
         assert any("“run.strat”" in toast for toast in toasts(app))
         await pilot.press("escape", "L")
         assert app.main.log_view.has_focus
 
 
 async def test_earlier_ids_in_a_keymap_go_on_working():
-    settings = Config(keymap={"pane.ask": "S", "ask.right": "x"})
-    async with running(settings=settings) as (app, pilot):
+    config = Config(keymap={"pane.ask": "S", "ask.right": "x"})
+    async with running(config=config) as (app, pilot):
         assert not toasts(app)
         await pilot.press("escape", "S")
         assert app.main.settings.has_focus
