@@ -18,7 +18,7 @@ FONT = "DejaVu Sans Mono"
 
 async def first_reading() -> str:
     """The app after one key, as SVG."""
-    app = SelfieApp(session_off=True)
+    app = SelfieApp()
     async with app.run_test(size=(110, 30)) as pilot:
         await until(lambda: app.main.work.model is not None)
         await pilot.press("enter")

@@ -47,17 +47,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("selfie-tui needs a terminal; without one use `selfie-tui interpret`.", file=sys.stderr)
         return 2
     from selfie_tui.tui import run as run_app
+    from selfie_tui.tui.options import AppOptions
 
     return run_app(
-        model=arguments.model,
-        device=arguments.device,
-        dtype=arguments.dtype,
-        prompt=arguments.prompt,
-        mouse=not arguments.no_mouse,
-        theme=arguments.theme,
-        ascii=arguments.ascii or None,
-        stock_display=arguments.stock_display,
-        session=not arguments.no_session,
+        AppOptions(
+            model=arguments.model,
+            device=arguments.device,
+            dtype=arguments.dtype,
+            prompt=arguments.prompt,
+            mouse=not arguments.no_mouse,
+            theme=arguments.theme,
+            ascii=arguments.ascii or None,
+            stock_display=arguments.stock_display,
+            session=not arguments.no_session,
+        )
     )
 
 

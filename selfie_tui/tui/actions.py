@@ -1,42 +1,29 @@
-"""Every action there is: one registry for bindings, command palette, help pages, hints and the README's key table."""
+"""Actions, one row each: the source of bindings, command palette, help pages, hints and the README's key table.
+
+The frame's actions are below; a view registers its own. Whatever asks the registry sees both.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from textual.binding import Binding, BindingType
 from textual.keys import format_key, key_to_character
 
-Scope = Literal[
-    "app", "main", "list", "marks", "tokens", "layers", "ask", "models", "log", "text", "prompt", "page", "details",
-    "error",
-]  # fmt: skip
+Scope = str
+"""The name of a group of actions that work in the same widgets, such as `tokens`."""
 
-SCOPES: dict[Scope, str] = {
-    "app": "Everywhere",
-    "main": "On the main screen, outside text fields",
-    "list": "In every list",
-    "marks": "Marking tokens and layers",
-    "tokens": "Prompt: the tokens",
-    "layers": "Layers",
-    "ask": "Ask",
-    "models": "Model",
-    "log": "Interpretations",
-    "text": "In text fields",
-    "prompt": "Prompt: the text",
-    "page": "In help, details and errors",
-    "details": "Details of a reading",
-    "error": "An error",
-}
-"""Where actions belong, and the headings they stand under."""
+EVERYWHERE: tuple[Scope, ...] = ("main", "views", "app")
+"""The scopes whose keys work on the main screen whatever has the focus, as far as it does not type them."""
 
 
 class Action(NamedTuple):
     """One thing a user can do.
 
-    `handler` is the Textual action that does it, `keys` its default keys ("" for the palette only), `hint` the word for
-    the hint line ("" leaves it out), `palette` whether the command palette offers it.
+    `keys` are its default keys, separated by commas; `handler` is the Textual action that carries it out on a widget of
+    its scope. `hint` is its word in the hint line ("" leaves it out). `palette` lists more words by which the command
+    palette finds it ("" leaves it out). A `priority` key works before the focused widget sees it.
     """
 
     id: str
@@ -46,186 +33,239 @@ class Action(NamedTuple):
     scope: Scope
     handler: str
     hint: str = ""
-    palette: bool = False
+    palette: str = ""
     priority: bool = False
 
 
-_ROWS: dict[Scope, tuple[tuple[str, str, str, str, str], ...]] = {
-    "app": (
-        ("app.help", "?,f1", "help", "Help", "how the focused pane is read, and its keys"),
-        ("app.palette", "ctrl+p", "command_palette", "Command palette", "every action, preset, theme, model by name"),
-        ("app.theme", "ctrl+t", "next_theme", "Next theme", "the next of the themes; the palette has them by name"),
-        ("app.repaint", "ctrl+l", "repaint", "Draw again", "draw the screen anew, when something wrote over it"),
-        ("app.suspend", "ctrl+z", "suspend_process", "Suspend", "back to the shell; `fg` returns"),
-        ("app.quit", "q", "quit", "Quit", "leave the program (not in text fields)"),
-        ("app.quit-anywhere", "ctrl+q", "quit", "Quit, anywhere", "leave the program, from anywhere"),
-        ("app.interrupt", "ctrl+c", "interrupt", "Quit, twice", "pressed twice, leave the program"),
-    ),
-    "main": (
-        ("run.start", "enter,ctrl+r", "interpret", "Interpret", "read the marked tokens at the marked layers"),
-        ("stack.next", "s,alt+s", "next_stack", "Other stack", "read a model's decoder, or its encoder again"),
-        ("edit.prompt", "i", "edit_prompt", "Edit the prompt", "go to the prompt's text"),
-        ("edit.preset", "e", "edit_preset", "Edit the interpretation prompt", "write an interpretation prompt"),
-        ("edit.model", "o", "edit_model", "Open a model by name", "type a hub id or a folder"),
-        ("model.about", "m", "about_model", "About the model", "the loaded model and its verdict, in full"),
-        ("search.find", "/", "search", "Search", "search the interpretations"),
-        ("search.next", "n", "find(1)", "Next match", "to the next match"),
-        ("search.previous", "N", "find(-1)", "Match before", "to the match before"),
-        ("copy.here", "y", "copy", "Copy", "copy what the cursor is on"),
-        ("copy.all", "Y", "copy_all", "Copy all", "copy all that the pane holds"),
-        ("pane.model", "1,alt+1", "pane(1)", "Model", "go to the models"),
-        ("pane.prompt", "2,alt+2", "pane(2)", "Prompt", "go to the prompt's tokens"),
-        ("pane.ask", "3,alt+3", "pane(3)", "Ask", "go to what is asked"),
-        ("pane.layers", "4,alt+4", "pane(4)", "Layers", "go to the layers"),
-        ("pane.log", "5,alt+5", "pane(5)", "Interpretations", "go to the interpretations"),
-        ("pane.next", "tab", "next_pane(1)", "Next pane", "go to the next pane"),
-        ("pane.previous", "shift+tab", "next_pane(-1)", "Pane before", "go to the pane before"),
-        ("pane.zoom", "z", "zoom", "Maximise", "give the pane the whole screen, or its place again"),
-        ("back", "escape", "back", "Back", "one level out: minimise, end the search, leave the text, cancel the job"),
-    ),
-    "list": (
-        ("list.up", "up,k", "move(-1)", "Up", "one line up"),
-        ("list.down", "down,j", "move(1)", "Down", "one line down"),
-        ("list.page-up", "ctrl+u,pageup", "page(-1)", "Half a page up", "half a page up"),
-        ("list.page-down", "ctrl+d,pagedown", "page(1)", "Half a page down", "half a page down"),
-        ("list.first", "g,home", "first", "First", "to the first line"),
-        ("list.last", "G,end", "last", "Last", "to the last line; the interpretations then follow new ones"),
-    ),
-    "marks": (
-        ("mark.toggle", "space", "mark", "Mark", "mark or unmark; without marks the cursor's own place is read"),
-        ("mark.all", "a", "mark_all", "Mark all or none", "mark all; when all are marked, none"),
-    ),
-    "tokens": (
-        ("tokens.left", "left,h", "step(-1)", "Token before", "move the token cursor to the left"),
-        ("tokens.right", "right,l", "step(1)", "Token after", "move the token cursor to the right"),
-        ("tokens.up", "up,k", "line(-1)", "Line above", "move up a line of tokens, in the end to the text"),
-        ("tokens.down", "down,j", "line(1)", "Line below", "move down a line of tokens"),
-    ),
-    "layers": (
-        ("layers.left", "left,h", "token(-1)", "Token before", "move the token cursor left; the lens follows"),
-        ("layers.right", "right,l", "token(1)", "Token after", "move the token cursor right; the lens follows"),
-    ),
-    "ask": (
-        ("ask.left", "left,h", "step(-1)", "Setting before", "go to the setting on the left"),
-        ("ask.right", "right,l", "step(1)", "Setting after", "go to the setting on the right"),
-        ("ask.up", "up,k,+", "change(-1)", "Value above", "the larger number, or the choice above"),
-        ("ask.down", "down,j,-", "change(1)", "Value below", "the smaller number, or the choice below"),
-        ("ask.page-up", "pageup,ctrl+u", "change(-10)", "Value far above", "ten steps up"),
-        ("ask.page-down", "pagedown,ctrl+d", "change(10)", "Value far below", "ten steps down"),
-        ("ask.first", "g,home", "change(-1000000)", "First value", "the first or largest value"),
-        ("ask.last", "G,end", "change(1000000)", "Last value", "the last or smallest value"),
-    ),
-    "models": (
-        ("models.load", "enter", "choose", "Load", "load the model under the cursor, or take the next value"),
-        ("models.left", "left,h", "change(-1)", "Value before", "the device or precision before"),
-        ("models.right", "right,l", "change(1)", "Value after", "the next device or precision"),
-    ),
-    "log": (
-        ("log.details", "enter", "details", "Details", "each token of the reading: probability and effect"),
-        ("log.filter", "f", "filter", "Only matches", "show only readings that match the search, or all again"),
-        ("log.bars", "b", "bars", "Bars below", "put relevancy under the text it belongs to, or behind it again"),
-    ),
-    "text": (
-        ("text.submit", "enter", "screen.submit", "Done", "take the text"),
-        ("text.left", "left", "cursor_left", "Left", "a character to the left"),
-        ("text.right", "right", "cursor_right", "Right", "a character to the right"),
-        ("text.word-left", "ctrl+left,alt+b", "cursor_left_word", "Word left", "a word to the left"),
-        ("text.word-right", "ctrl+right,alt+f", "cursor_right_word", "Word right", "a word to the right"),
-        ("text.home", "home,ctrl+a", "home", "Start", "to the start"),
-        ("text.end", "end,ctrl+e", "end", "End", "to the end"),
-        ("text.backspace", "backspace", "delete_left", "Delete left", "delete the character on the left"),
-        ("text.delete", "delete,ctrl+d", "delete_right", "Delete right", "delete the character under the cursor"),
-        ("text.delete-word", "ctrl+w,alt+backspace", "delete_left_word", "Delete word", "delete the word on the left"),
-        ("text.delete-start", "ctrl+u", "delete_left_all", "Delete to start", "delete all on the left"),
-        ("text.delete-end", "ctrl+k", "delete_right_all", "Delete to end", "delete all on the right"),
-        ("text.select-left", "shift+left", "cursor_left(True)", "Select left", "extend the selection to the left"),
-        ("text.select-right", "shift+right", "cursor_right(True)", "Select right", "extend the selection to the right"),
-        ("text.select-home", "shift+home", "home(True)", "Select to start", "extend the selection to the start"),
-        ("text.select-end", "shift+end", "end(True)", "Select to end", "extend the selection to the end"),
-    ),
-    "prompt": (
-        ("prompt.run", "enter", "screen.run_prompt", "Interpret", "read the marked cells; go to the tokens"),
-        ("prompt.down", "down", "screen.to_tokens", "To the tokens", "go down from the text to its tokens"),
-        ("prompt.newline", "ctrl+j", "newline", "New line", "put a line break into the prompt"),
-    ),
-    "page": (
-        ("page.close", "escape,q", "close", "Close", "close this page"),
-        ("page.copy", "y", "copy", "Copy", "copy this page as text; on an error, its traceback"),
-    ),
-    "details": (
-        ("details.left", "left,h", "step(-1)", "Reading before", "the reading before"),
-        ("details.right", "right,l", "step(1)", "Reading after", "the next reading"),
-    ),
-    "error": (
-        ("error.close", "enter", "close", "Close", "close the error"),
-    ),
-}  # fmt: skip
-"""Scope by scope: id, default keys, handler, title, help."""
+class Section(NamedTuple):
+    """A scope in help pages and in the key table: its heading, and paragraphs on how to read what its keys work on."""
 
-_HINTS = {
-    "text.submit": "done",
-    "run.start": "interpret", "prompt.run": "interpret", "prompt.down": "tokens", "tokens.left": "token",
-    "tokens.right": "token", "layers.left": "token", "layers.right": "token", "ask.left": "setting",
-    "ask.right": "setting", "ask.up": "value", "ask.down": "value", "models.load": "load", "log.details": "details",
-    "log.bars": "bars", "mark.toggle": "mark", "mark.all": "all", "edit.prompt": "edit", "search.find": "search",
-    "copy.here": "copy", "pane.next": "pane", "pane.zoom": "zoom", "page.close": "close", "details.left": "reading",
-    "details.right": "reading", "page.copy": "copy", "app.help": "help", "app.palette": "commands",
-    "app.quit": "quit",
-}  # fmt: skip
-"""The words for the hint line."""
+    heading: str
+    paragraphs: tuple[str, ...] = ()
 
-_PALETTE = frozenset({
-    "run.start", "stack.next", "model.about", "log.filter", "log.bars", "edit.prompt", "edit.preset", "edit.model",
-    "search.find", "search.next",
-    "search.previous", "copy.here", "copy.all", "pane.model", "pane.prompt", "pane.ask", "pane.layers", "pane.log",
-    "pane.zoom", "app.help", "app.theme", "app.repaint", "app.quit",
-})  # fmt: skip
-"""What the command palette offers."""
 
-ACTIONS: tuple[Action, ...] = tuple(
-    Action(id, title, help, keys, scope, handler, _HINTS.get(id, ""), id in _PALETTE, id == "app.quit-anywhere")
-    for scope, rows in _ROWS.items()
-    for id, keys, handler, title, help in rows
+# fmt: off
+FRAME: tuple[Action, ...] = (
+    Action("app.help", "Help", "how to read the focused pane, and its keys", "?,f1", "app", "help", hint="help",
+           palette="keys manual"),
+    Action("app.palette", "Command palette", "every action, preset, theme and model by name", "ctrl+p", "app",
+           "command_palette", hint="commands"),
+    Action("app.theme", "Next theme", "the next of the themes; the palette has them by name", "ctrl+t", "app",
+           "next_theme", palette="colours"),
+    Action("app.repaint", "Redraw", "redraw the screen, when something wrote over it", "ctrl+l", "app", "repaint",
+           palette="repaint refresh"),
+    Action("app.suspend", "Suspend", "back to the shell; `fg` returns", "ctrl+z", "app", "suspend_process"),
+    Action("app.quit", "Quit", "leave the program (not in text fields)", "q", "app", "quit", hint="quit",
+           palette="exit leave"),
+    Action("app.quit-anywhere", "Quit, anywhere", "leave the program, from anywhere", "ctrl+q", "app", "quit",
+           hint="quit", priority=True),
+    Action("app.interrupt", "Quit, twice", "pressed twice, leave the program", "ctrl+c", "app", "interrupt"),
+    Action("run.start", "Interpret", "interpret the marked tokens at the marked layers", "enter,ctrl+r", "main",
+           "interpret", hint="interpret", palette="run read"),
+    Action("stack.next", "Other stack", "switch between a model's encoder and its decoder", "s,alt+s", "main",
+           "next_stack", palette="encoder decoder"),
+    Action("edit.prompt", "Edit the prompt", "edit the prompt's text", "i", "main", "edit_prompt", hint="edit",
+           palette="text source"),
+    Action("edit.preset", "Edit the interpretation prompt", "write an interpretation prompt", "e", "main",
+           "edit_preset", palette="preset template"),
+    Action("edit.model", "Open a model by name", "type a hub id or a folder", "o", "main", "edit_model",
+           palette="load hub folder"),
+    Action("model.about", "About the model", "the loaded model, and the checks of its hooks in full", "m", "main",
+           "about_model", palette="verdict verified checks"),
+    Action("search.find", "Search", "search the interpretations", "/", "main", "search", hint="search", palette="find"),
+    Action("search.next", "Next match", "to the next match", "n", "main", "find(1)", palette="search"),
+    Action("search.previous", "Previous match", "to the previous match", "N", "main", "find(-1)", palette="search"),
+    Action("copy.here", "Copy", "copy what the cursor is on", "y", "main", "copy", hint="copy",
+           palette="clipboard yank"),
+    Action("copy.all", "Copy all", "copy everything in the pane", "Y", "main", "copy_all", palette="clipboard yank"),
+    Action("pane.model", "Model", "go to the models", "1,alt+1", "main", "pane(1)", palette="pane"),
+    Action("pane.prompt", "Prompt", "go to the prompt's tokens", "2,alt+2", "main", "pane(2)", palette="pane tokens"),
+    Action("pane.settings", "Settings", "go to the settings", "3,alt+3", "main", "pane(3)",
+           palette="pane preset mode strength"),
+    Action("pane.layers", "Layers", "go to the layers", "4,alt+4", "main", "pane(4)", palette="pane lens"),
+    Action("pane.log", "Interpretations", "go to the interpretations", "5,alt+5", "main", "pane(5)",
+           palette="pane log results"),
+    Action("pane.next", "Next pane", "go to the next pane", "tab", "main", "next_pane(1)", hint="pane"),
+    Action("pane.previous", "Previous pane", "go to the previous pane", "shift+tab", "main", "next_pane(-1)"),
+    Action("pane.zoom", "Maximise", "give the pane the whole screen, or restore it", "z", "main", "zoom", hint="zoom",
+           palette="zoom restore"),
+    Action("back", "Back", "one level out: restore, end the search, leave the text, cancel the job", "escape", "main",
+           "back"),
+    Action("list.up", "Up", "one line up", "up,k", "list", "move(-1)"),
+    Action("list.down", "Down", "one line down", "down,j", "list", "move(1)"),
+    Action("list.page-up", "Half a page up", "half a page up", "ctrl+u,pageup", "list", "page(-1)"),
+    Action("list.page-down", "Half a page down", "half a page down", "ctrl+d,pagedown", "list", "page(1)"),
+    Action("list.first", "First", "to the first line", "g,home", "list", "first"),
+    Action("list.last", "Last", "to the last line; the interpretations then follow new ones", "G,end", "list", "last"),
+    Action("mark.toggle", "Mark", "mark or unmark; without marks the cell under the cursor is interpreted", "space",
+           "marks", "mark", hint="mark"),
+    Action("mark.all", "Mark all or none", "mark all; when all are marked, none", "a", "marks", "mark_all", hint="all"),
+    Action("tokens.left", "Previous token", "move the token cursor left", "left,h", "tokens", "step(-1)", hint="token"),
+    Action("tokens.right", "Next token", "move the token cursor right", "right,l", "tokens", "step(1)", hint="token"),
+    Action("tokens.up", "Line above", "move up a line of tokens, from the first one to the text", "up,k", "tokens",
+           "line(-1)"),
+    Action("tokens.down", "Line below", "move down a line of tokens", "down,j", "tokens", "line(1)"),
+    Action("layers.left", "Previous token", "move the token cursor left; the lens follows", "left,h", "layers",
+           "token(-1)", hint="token"),
+    Action("layers.right", "Next token", "move the token cursor right; the lens follows", "right,l", "layers",
+           "token(1)", hint="token"),
+    Action("settings.left", "Previous setting", "go to the setting on the left", "left,h", "settings", "step(-1)",
+           hint="setting"),
+    Action("settings.right", "Next setting", "go to the setting on the right", "right,l", "settings", "step(1)",
+           hint="setting"),
+    Action("settings.up", "Value above", "the larger number, or the choice above", "up,k,+", "settings", "change(-1)",
+           hint="value"),
+    Action("settings.down", "Value below", "the smaller number, or the choice below", "down,j,-", "settings",
+           "change(1)", hint="value"),
+    Action("settings.page-up", "Ten values up", "ten steps up", "pageup,ctrl+u", "settings", "change(-10)"),
+    Action("settings.page-down", "Ten values down", "ten steps down", "pagedown,ctrl+d", "settings", "change(10)"),
+    Action("settings.first", "First value", "the first or largest value", "g,home", "settings", "change(-1000000)"),
+    Action("settings.last", "Last value", "the last or smallest value", "G,end", "settings", "change(1000000)"),
+    Action("models.load", "Load", "load the model under the cursor, or switch to the next value", "enter", "models",
+           "choose", hint="load"),
+    Action("models.left", "Previous value", "the previous device or precision", "left,h", "models", "change(-1)"),
+    Action("models.right", "Next value", "the next device or precision", "right,l", "models", "change(1)"),
+    Action("text.submit", "Done", "accept the text", "enter", "text", "screen.submit", hint="done"),
+    Action("text.left", "Left", "a character to the left", "left", "text", "cursor_left"),
+    Action("text.right", "Right", "a character to the right", "right", "text", "cursor_right"),
+    Action("text.word-left", "Word left", "a word to the left", "ctrl+left,alt+b", "text", "cursor_left_word"),
+    Action("text.word-right", "Word right", "a word to the right", "ctrl+right,alt+f", "text", "cursor_right_word"),
+    Action("text.home", "Start", "to the start", "home,ctrl+a", "text", "home"),
+    Action("text.end", "End", "to the end", "end,ctrl+e", "text", "end"),
+    Action("text.backspace", "Delete left", "delete the character on the left", "backspace", "text", "delete_left"),
+    Action("text.delete", "Delete right", "delete the character under the cursor", "delete,ctrl+d", "text",
+           "delete_right"),
+    Action("text.delete-word", "Delete word", "delete the word on the left", "ctrl+w,alt+backspace", "text",
+           "delete_left_word"),
+    Action("text.delete-start", "Delete to start", "delete everything on the left", "ctrl+u", "text",
+           "delete_left_all"),
+    Action("text.delete-end", "Delete to end", "delete everything on the right", "ctrl+k", "text", "delete_right_all"),
+    Action("text.select-left", "Select left", "extend the selection to the left", "shift+left", "text",
+           "cursor_left(True)"),
+    Action("text.select-right", "Select right", "extend the selection to the right", "shift+right", "text",
+           "cursor_right(True)"),
+    Action("text.select-home", "Select to start", "extend the selection to the start", "shift+home", "text",
+           "home(True)"),
+    Action("text.select-end", "Select to end", "extend the selection to the end", "shift+end", "text", "end(True)"),
+    Action("prompt.run", "Interpret", "interpret the marked cells, and go to the tokens", "enter", "prompt",
+           "screen.run_prompt", hint="interpret"),
+    Action("prompt.down", "To the tokens", "go down from the text to its tokens", "down", "prompt", "screen.to_tokens",
+           hint="tokens"),
+    Action("prompt.newline", "New line", "insert a line break into the prompt", "ctrl+j", "prompt", "newline"),
+    Action("page.close", "Close", "close this page", "escape,q", "page", "close", hint="close"),
+    Action("page.copy", "Copy", "copy this page as text; on an error, its traceback", "y", "page", "copy", hint="copy"),
+    Action("error.close", "Close", "close the error", "enter", "error", "close"),
 )
-"""All of them, scope by scope."""
+# fmt: on
+"""The actions of the frame, which every view shares."""
+
+FRAME_SECTIONS: dict[Scope, Section] = {
+    "app": Section("Everywhere"),
+    "main": Section("On the main screen, outside text fields"),
+    "views": Section("Views"),
+    "list": Section("In every list"),
+    "marks": Section("Marking tokens and layers"),
+    "tokens": Section("Prompt: the tokens"),
+    "layers": Section("Layers"),
+    "settings": Section("Settings"),
+    "models": Section("Model"),
+    "text": Section("In text fields"),
+    "prompt": Section("Prompt: the text"),
+    "page": Section("In help, details and errors"),
+    "error": Section("An error"),
+}
+
+GO = Action("go", "Go to", "go to a token, layer, view, model, preset or action", ":", "views", "go_to", hint="go",
+            palette="jump cell position token layer")  # fmt: skip
+BACK = Action("view.back", "Previous view", "back to the view before, at the same cell", "backspace", "views",
+              "previous_view", palette="back return view")  # fmt: skip
+
+
+def view_action(name: str, title: str, letter: str, function_key: str) -> Action:
+    """The action that shows a view: `letter` works outside text fields, `function_key` inside them too."""
+    help = f"show the view {title}"
+    return Action(f"view.{name}", title, help, f"{letter},{function_key}", "views", f"view('{name}')", palette="view")
+
+
+# The registry --------------------------------------------------------------------------------------------------------
+
+_actions: dict[str, Action] = {}
+_sections: dict[Scope, Section] = {}
+
+
+def register(actions: Iterable[Action], sections: Mapping[Scope, Section] | None = None) -> None:
+    """Add actions, and the sections of scopes that are new with them.
+
+    To register the same twice changes nothing. Raises `ValueError` for another action under a known id, another section
+    for a known scope, or an action whose scope has no section.
+    """
+    for scope, section in (sections or {}).items():
+        if _sections.setdefault(scope, section) != section:
+            raise ValueError(f"Scope {scope!r} is registered already, as {_sections[scope].heading!r}.")
+    for action in actions:
+        if action.scope not in _sections:
+            raise ValueError(f"Action {action.id!r} is in scope {action.scope!r}, which has no section.")
+        if _actions.setdefault(action.id, action) != action:
+            raise ValueError(f"Action {action.id!r} is registered already, as {_actions[action.id].title!r}.")
+
+
+register(FRAME, FRAME_SECTIONS)
+
+
+def all_actions() -> tuple[Action, ...]:
+    """Every registered action, in the order of registration."""
+    return tuple(_actions.values())
+
+
+def action_of(id: str) -> Action:
+    """The action of that id; raises `KeyError` if none is registered."""
+    return _actions[id]
+
+
+def sections() -> dict[Scope, Section]:
+    """Every scope's section, in the order of registration."""
+    return dict(_sections)
 
 
 def by_scope(*scopes: Scope) -> tuple[Action, ...]:
     """The actions of the scopes, scope by scope."""
-    return tuple(action for scope in scopes for action in ACTIONS if action.scope == scope)
+    return tuple(action for scope in scopes for action in _actions.values() if action.scope == scope)
 
 
 def bindings(*scopes: Scope) -> list[BindingType]:
-    """Textual bindings for the actions of the scopes; every one has its action's id, so that a keymap can change it."""
+    """Textual bindings for the actions of the scopes, with the ids of the actions, so that a keymap applies to them."""
     return [
         Binding(action.keys, action.handler, action.title, id=action.id, show=False, priority=action.priority)
         for action in by_scope(*scopes)
     ]
 
 
+# Keys in words -------------------------------------------------------------------------------------------------------
+
+
 def keys_of(action: Action, keymap: Mapping[str, str] | None = None) -> tuple[str, ...]:
-    """The keys of an action as a reader knows them: `↑`, `k`, `esc`."""
+    """The keys of an action as a help page writes them: `↑`, `k`, `esc`."""
     keys = (keymap or {}).get(action.id, action.keys)
-    return tuple(_shown(key.strip()) for key in keys.split(","))
+    return tuple(_key_name(key.strip()) for key in keys.split(","))
 
 
 def hints(
     scopes: Iterable[Scope], keymap: Mapping[str, str] | None = None, *, typing: bool = False
 ) -> list[tuple[str, str]]:
-    """(keys, word) pairs for the hint line: what enter does first, neighbours with the same word as one pair.
+    """(keys, word) pairs for the hint line: what enter does first, actions with the same word as one pair.
 
-    Each key is told once, for the scope that comes first; with `typing`, keys that would be typed are not told.
+    A key appears once, for the first scope that has it. With `typing`, keys that a text field inserts are left out.
     """
-    taken: set[str] = set()
+    used: set[str] = set()
     found: dict[str, str] = {}
     for action in sorted(by_scope(*scopes), key=lambda action: not action.keys.startswith("enter")):
         free = [
             key
             for key in keys_of(action, keymap)
-            if key not in taken and not (typing and _is_typed(action, key, keymap))
+            if key not in used and not (typing and _is_typed(action, key, keymap))
         ]
         if action.hint and free:
-            taken.add(free[0])
+            used.add(free[0])
             found[action.hint] = _joined(found.get(action.hint, ""), free[0])
     return [(keys, word) for word, keys in found.items()]
 
@@ -233,8 +273,10 @@ def hints(
 def key_table() -> str:
     """All keys as Markdown, for the README."""
     lines: list[str] = []
-    for scope, heading in SCOPES.items():
-        lines += [f"**{heading}**", "", "| key | does | id |", "|---|---|---|"]
+    for scope, section in _sections.items():
+        if not by_scope(scope):
+            continue
+        lines += [f"**{section.heading}**", "", "| key | does | id |", "|---|---|---|"]
         for action in by_scope(scope):
             keys = " ".join(f"`{key}`" for key in keys_of(action))
             lines.append(f"| {keys} | {action.help} | `{action.id}` |")
@@ -242,30 +284,51 @@ def key_table() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def problems_of_keymap(keymap: Mapping[str, str]) -> list[str]:
-    """What is wrong with a user's keymap, one line each: an action that does not exist, or one without a key."""
-    known = {action.id for action in ACTIONS}
-    unknown = [
-        f"keymap: there is no action {name!r}; `selfie-tui` lists them under ?" for name in keymap if name not in known
-    ]
-    empty = [f"keymap: {name!r} has no key" for name, keys in keymap.items() if name in known and not keys.strip()]
-    return unknown + empty
-
-
 _NAMES = {"enter": "enter", "backspace": "backspace", "delete": "delete"}
 """Keys whose symbols many terminal fonts lack."""
 
 
 def _joined(first: str, second: str) -> str:
-    """Two keys for one hint: `←→`; of keys with longer names the first will do."""
+    """Two keys for one hint: `←→`; of keys with longer names the first."""
     return first + second if len(first) <= 1 and len(second) == 1 else first or second
 
 
-def _is_typed(action: Action, shown: str, keymap: Mapping[str, str] | None) -> bool:
+def _is_typed(action: Action, name: str, keymap: Mapping[str, str] | None) -> bool:
     keys = (keymap or {}).get(action.id, action.keys).split(",")
-    return any(_shown(key.strip()) == shown and (key_to_character(key.strip()) or "\n").isprintable() for key in keys)
+    return any(_key_name(key.strip()) == name and (key_to_character(key.strip()) or "\n").isprintable() for key in keys)
 
 
-def _shown(key: str) -> str:
+def _key_name(key: str) -> str:
     *modifiers, name = key.split("+") if len(key) > 1 else [key]
     return "+".join([*modifiers, name if len(name) == 1 else _NAMES.get(name) or format_key(name).lower()])
+
+
+# A user's keymap -----------------------------------------------------------------------------------------------------
+
+_RENAMED_SCOPES = {"ask": "settings"}
+_RENAMED = {"pane.ask": "pane.settings"}
+
+
+def current_id(id: str) -> str:
+    """The id of an action, from that id or from an earlier one that keymaps may still use."""
+    scope, dot, name = id.partition(".")
+    return _RENAMED.get(id) or _RENAMED_SCOPES.get(scope, scope) + dot + name
+
+
+def usable_keymap(keymap: Mapping[str, str]) -> dict[str, str]:
+    """The entries of a user's keymap that can be used, by their current ids, which win over earlier ones."""
+    entries = sorted(keymap.items(), key=lambda entry: current_id(entry[0]) == entry[0])
+    return {current_id(id): keys for id, keys in entries if current_id(id) in _actions and keys.strip()}
+
+
+def problems_of_keymap(keymap: Mapping[str, str]) -> list[str]:
+    """What is wrong with a user's keymap, one line each: an unknown action, or one without a key."""
+    unknown = [
+        f"keymap: unknown action “{id}”; the README's key table has every id"
+        for id in keymap
+        if current_id(id) not in _actions
+    ]
+    empty = [
+        f"keymap: “{id}” has no key" for id, keys in keymap.items() if current_id(id) in _actions and not keys.strip()
+    ]
+    return unknown + empty

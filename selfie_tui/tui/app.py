@@ -6,7 +6,6 @@ import gc
 import os
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, ClassVar
 
 import msgspec
@@ -20,9 +19,10 @@ from selfie_tui.records import Event, ModelInfo, Severity
 from selfie_tui.results import sessions
 from selfie_tui.results.recorder import Recorder
 from selfie_tui.tui import catalog
-from selfie_tui.tui.actions import Scope, bindings, problems_of_keymap
+from selfie_tui.tui.actions import Scope, bindings, problems_of_keymap, usable_keymap
 from selfie_tui.tui.handlers import handle
 from selfie_tui.tui.keyboard import KeyboardApp
+from selfie_tui.tui.options import AppOptions
 from selfie_tui.tui.render.styles import Look, plain_terminal
 from selfie_tui.tui.screens.main import MainScreen
 from selfie_tui.tui.state import AppState
@@ -41,11 +41,7 @@ class EngineEvent(Message, bubble=False):
 
 
 class SelfieApp(KeyboardApp, inherit_bindings=False):
-    """Self-interpretation in a terminal.
-
-    `keep` is the folder in which draft, recent models and the session are kept; None keeps nothing. `session_off` keeps
-    draft and models but no session.
-    """
+    """Self-interpretation in a terminal."""
 
     TITLE = "selfie"
     CSS_PATH = "screens/main.tcss"
@@ -59,51 +55,40 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
     def __init__(
         self,
         engine: Callable[[], Engine] = default_engine,
+        options: AppOptions | None = None,
         *,
-        model: str = "demo",
-        device: str = "auto",
-        dtype: str = "auto",
-        prompt: str | None = None,
-        theme: str | None = None,
-        ascii: bool | None = None,
-        stock_display: bool = False,
-        keep: Path | None = None,
-        session_off: bool = False,
-        settings: config.Config | None = None,
-        user_themes: Path | None = None,
-        notes: tuple[str, ...] = (),
         driver_class: type[Driver] | None = None,
     ) -> None:
+        self.options = options = options or AppOptions()
         # Textual turns colours to grey for NO_COLOR unless they are the terminal's own; those it takes away.
         super().__init__(
-            driver_class, ansi_color=True if "NO_COLOR" in os.environ else None, stock_display=stock_display
+            driver_class, ansi_color=True if "NO_COLOR" in os.environ else None, stock_display=options.stock_display
         )
         self.animation_level = "none"
         self.HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (100, "-wide")]
         self.VERTICAL_BREAKPOINTS = [(0, "-flat"), (18, "-low"), (30, "-high")]
-        self.settings = settings or config.Config()
         self.keymap: Mapping[str, str] = {}
+        self._keep = keep = options.state_dir
         self.memory, problem = config.read_memory(keep / "memory.json") if keep else (config.Memory(), "")
-        self._keep = keep
-        self._notes = [*notes, *([problem] if problem else [])]
-        self._first_model = model
-        self._user_themes = user_themes
+        self._notes = [*options.notes, *([problem] if problem else [])]
+        self._theme_folders = [themes.shipped_dir(), *([options.user_themes] if options.user_themes else [])]
         self._interrupted = -TWICE
         self.copied = ""
-        ascii = self.settings.ascii if ascii is None else ascii
+        ascii = options.config.ascii if options.ascii is None else options.ascii
         self._ascii = plain_terminal(os.environ) if ascii is None else ascii
-        self._choose_theme(theme or self.settings.theme or self.memory.theme)
-        self.session = sessions.Session(sessions.new_path(keep / "sessions") if keep and not session_off else None)
+        self._choose_theme(options.theme or options.config.theme or self.memory.theme)
+        path = sessions.new_path(keep / "sessions") if keep and options.session else None
+        self.session = sessions.Session(path)
         self.jobs = Jobs(Recorder(self.post_event, self.session.append), engine)
-        self._prompt = (self.memory.draft if prompt is None else prompt) or FIRST_PROMPT
-        self._device, self._dtype = device, dtype
 
     # Life ---------------------------------------------------------------------------------------------------------
 
     main: MainScreen
 
     def get_default_screen(self) -> Screen[Any]:
-        self.main = MainScreen(AppState(self.jobs), self._prompt, self._first_model, self._device, self._dtype)
+        options = self.options
+        prompt = (self.memory.draft if options.prompt is None else options.prompt) or FIRST_PROMPT
+        self.main = MainScreen(AppState(self.jobs), prompt, options.model, options.device, options.dtype)
         return self.main
 
     def on_mount(self) -> None:
@@ -114,10 +99,10 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
     def _begin(self) -> None:
         self.jobs.start()
         self.offer_models()
-        loaded = themes.load_all(themes.shipped_dir(), *([self._user_themes] if self._user_themes else []))
+        loaded = themes.load_all(*self._theme_folders)
         for theme in loaded.themes:
             self.register_theme(theme)
-        problems = [*self._notes, *problems_of_keymap(self.settings.keymap), *loaded.problems]
+        problems = [*self._notes, *problems_of_keymap(self.options.config.keymap), *loaded.problems]
         if problems:
             self.tell("\n".join(problems), "warning")
 
@@ -145,8 +130,7 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
     def _choose_theme(self, wanted: str | None) -> None:
         plain = self.no_color or self.console.color_system in (None, "standard")
         name = wanted or (themes.DEFAULT_ANSI if plain else themes.DEFAULT)
-        folders = [themes.shipped_dir(), *([self._user_themes] if self._user_themes else [])]
-        theme = themes.load_named(name, *folders)
+        theme = themes.load_named(name, *self._theme_folders)
         if theme is not None:
             self.register_theme(theme)
         elif name not in self.available_themes:
@@ -227,8 +211,7 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
     # Keys ---------------------------------------------------------------------------------------------------------
 
     def _apply_keymap(self) -> None:
-        wrong = {problem.split("'")[1] for problem in problems_of_keymap(self.settings.keymap)}
-        self.keymap = {name: keys for name, keys in self.settings.keymap.items() if name not in wrong}
+        self.keymap = usable_keymap(self.options.config.keymap)
         self.set_keymap(dict(self.keymap))
 
     def action_interrupt(self) -> None:

@@ -9,26 +9,32 @@ from typing import NamedTuple, cast
 import msgspec
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
+from textual.dom import DOMNode
 from textual.fuzzy import FuzzySearch
-from textual.widgets import Input
+from textual.widget import Widget
+from textual.widgets import ContentSwitcher, Input
 
 from selfie_tui.kinds import stacks_of
 from selfie_tui.modes import MODES
 from selfie_tui.records import EMBED, layer_name
-from selfie_tui.tui.actions import ACTIONS, Action, keys_of
+from selfie_tui.tui.actions import EVERYWHERE, Action, all_actions, keys_of
 from selfie_tui.tui.host import Host
 from selfie_tui.tui.screens.main import MainScreen
 
-PLACES = {"main": "main", "app": "app", "log": "log_view"}
-"""Where the actions that the palette offers are done: attributes of the main screen, or the app itself."""
+WORDS_WEIGHT = 0.5
+"""How much a match in a command's other words counts, against one in its name."""
 
 
 class Command(NamedTuple):
-    """Something to offer; `name` is any safe text, `help` only our own, since the palette parses it as markup."""
+    """Something to offer.
+
+    `name` is any safe text, `help` only our own, since the palette parses it as markup; `words` find it too.
+    """
 
     name: str
     help: str
-    do: Callable[[], object]
+    run: Callable[[], object]
+    words: str = ""
 
 
 class Palette(CommandPalette):
@@ -47,21 +53,23 @@ class Palette(CommandPalette):
 
 
 class Commands(Provider):
-    """What there is to do now; the names are written as they are, never parsed."""
+    """The commands that are available now; their names are shown as they are, never parsed."""
 
     async def discover(self) -> Hits:
         for command in commands(cast(Host, self.app), cast(MainScreen, self.screen)):
-            yield DiscoveryHit(Content(command.name), command.do, text=command.name, help=command.help)
+            yield DiscoveryHit(Content(command.name), command.run, text=command.name, help=command.help)
 
     async def search(self, query: str) -> Hits:
         fuzzy = FuzzySearch()
         for command in commands(cast(Host, self.app), cast(MainScreen, self.screen)):
-            score, places = fuzzy.match(query, command.name)
-            if score > 0:
-                shown = Content(command.name)
-                for place in places:
-                    shown = shown.stylize("bold underline", place, place + 1)
-                yield Hit(score, shown, command.do, text=command.name, help=command.help)
+            score, offsets = fuzzy.match(query, command.name)
+            if not score:
+                score = WORDS_WEIGHT * fuzzy.match(query, command.words)[0]
+            if score:
+                name = Content(command.name)
+                for offset in offsets:
+                    name = name.stylize("bold underline", offset, offset + 1)
+                yield Hit(score, name, command.run, text=command.name, help=command.help)
 
 
 def provider() -> type[Provider]:
@@ -70,25 +78,11 @@ def provider() -> type[Provider]:
 
 
 def commands(app: Host, main: MainScreen) -> Iterator[Command]:
-    """Actions first, then what can be chosen."""
-    work = main.work
-    for action in ACTIONS:
-        if action.palette and (action.id != "stack.next" or work.other_stack):
-            keys = " ".join(keys_of(action, app.keymap))
-            yield Command(f"{action.title}  [{keys}]", action.help, partial(_do, app, main, action))
-    asked, bounds = main.settings.values, main.settings.bounds
-    change = partial(msgspec.structs.replace, asked)
-    look = app.look
-    prose = look.prose
-    for preset in bounds.presets:
-        told = "the interpretation prompt"
-        yield Command(f"Preset: {prose(preset.name)}", told, partial(main.ask, change(preset=preset)))
-    for mode in MODES.values():
-        yield Command(f"Mode: {mode.name}", look.glyphs(mode.formula), partial(main.ask, change(mode=mode.name)))
-    for layer in range(EMBED, bounds.blocks):
-        told = "the layer that is written to"
-        yield Command(f"Inject at: {layer_name(layer)}", told, partial(main.ask, change(injection_layer=layer)))
-    for stack in stacks_of(work.model) if work.model and work.other_stack else ():
+    """The actions first, then every choice."""
+    yield from action_commands(app, main)
+    yield from setting_commands(app, main)
+    prose = app.look.prose
+    for stack in stacks_of(main.work.model) if main.work.model and main.work.other_stack else ():
         yield Command(f"Stack: {stack.name}", "the stack that is read", partial(main.turn_to, stack.name))
     for theme in sorted(app.available_themes):
         yield Command(f"Theme: {prose(theme)}", "colours", partial(setattr, app, "theme", theme))
@@ -96,8 +90,53 @@ def commands(app: Host, main: MainScreen) -> Iterator[Command]:
         yield Command(f"Model: {prose(offer.name)}", f"load it ({offer.where})", partial(main.load, offer.name))
 
 
-async def _do(app: Host, main: MainScreen, action: Action) -> None:
-    """Do an action where it belongs, whatever has the focus."""
-    place = PLACES[action.scope]
-    namespace = app if place == "app" else main if place == "main" else getattr(main, place)
-    await app.run_action(action.handler, default_namespace=namespace)
+def action_commands(app: Host, main: MainScreen) -> Iterator[Command]:
+    """The actions of the palette that something on the screen can carry out."""
+    for action in all_actions():
+        if not action.palette or (action.id == "stack.next" and not main.work.other_stack):
+            continue
+        target = target_of(action, app, main)
+        if target is not None:
+            name = f"{action.title}  [{' '.join(keys_of(action, app.keymap))}]"
+            yield Command(name, action.help, partial(app.run_action, action.handler, target), action.palette)
+
+
+def setting_commands(app: Host, main: MainScreen) -> Iterator[Command]:
+    """Every preset, injection mode and injection layer."""
+    values, bounds = main.settings.values, main.settings.bounds
+    change = partial(msgspec.structs.replace, values)
+    look = app.look
+    for preset in bounds.presets:
+        name = f"Preset: {look.prose(preset.name)}"
+        yield Command(name, "the interpretation prompt", partial(main.ask, change(preset=preset)))
+    for mode in MODES.values():
+        yield Command(f"Mode: {mode.name}", look.glyphs(mode.formula), partial(main.ask, change(mode=mode.name)))
+    for layer in range(EMBED, bounds.blocks):
+        name = f"Inject at: {layer_name(layer)}"
+        yield Command(name, "the injection layer", partial(main.ask, change(injection_layer=layer)))
+
+
+def target_of(action: Action, app: Host, main: MainScreen) -> DOMNode | None:
+    """The node that carries out an action: of its scope, and not in a view that is hidden.
+
+    The app and the main screen come first, then the widget with the focus, then the first one that is displayed. A
+    widget whose pane is hidden for lack of space will do, as panes of a narrow terminal take turns.
+    """
+    if action.scope == "app":
+        return app
+    if action.scope in EVERYWHERE:
+        return main
+    nodes = [node for node in main.query("*") if action.scope in getattr(node, "SCOPES", ()) and in_current_view(node)]
+    return min(nodes, key=lambda node: (node is not main.focused, not is_displayed(node)), default=None)
+
+
+def in_current_view(node: Widget) -> bool:
+    """Whether every `ContentSwitcher` around a widget shows the part that the widget is in."""
+    return all(
+        part.id == part.parent.current for part in node.ancestors_with_self if isinstance(part.parent, ContentSwitcher)
+    )
+
+
+def is_displayed(node: Widget) -> bool:
+    """Whether a widget and all that it is in are displayed."""
+    return all(part.display for part in node.ancestors_with_self if isinstance(part, Widget))

@@ -1,46 +1,36 @@
-"""Runs the app in this terminal: with the user's settings and folders, and with stderr out of its way."""
+"""Runs the app in this terminal: with the user's settings and folders, and with stderr in the log file."""
 
 from __future__ import annotations
 
 import sys
 
+import msgspec
+
 from selfie_tui import config, paths
 from selfie_tui.tui.app import SelfieApp
 from selfie_tui.tui.keyboard import take_alt_digits
+from selfie_tui.tui.options import AppOptions
 from selfie_tui.tui.terminal.stderr_guard import StderrGuard
 
 
-def run_app(
-    *,
-    model: str = "demo",
-    device: str = "auto",
-    dtype: str = "auto",
-    prompt: str | None = None,
-    mouse: bool = True,
-    theme: str | None = None,
-    ascii: bool | None = None,
-    stock_display: bool = False,
-    session: bool = True,
-) -> int:
-    """Run the program in this terminal until the user leaves it; its exit code."""
-    settings, problem = config.read_config(paths.config_file())
-    sys.setswitchinterval(0.001)  # the engine imports and computes beside us: keys should not wait for its turn to end
+def run_app(options: AppOptions) -> int:
+    """Run the program in this terminal until the user leaves it; return its exit code.
+
+    The user's folders and configuration file take the place of those in `options`.
+    """
+    user_config, problem = config.read_config(paths.config_file())
+    sys.setswitchinterval(
+        0.001
+    )  # the engine's thread imports and computes: keys should not wait for the end of its turn
     take_alt_digits()
     with StderrGuard(paths.log_file()) as guard:
-        app = SelfieApp(
-            model=model,
-            device=device,
-            dtype=dtype,
-            prompt=prompt,
-            theme=theme,
-            ascii=ascii,
-            stock_display=stock_display,
-            keep=paths.state_dir(),
-            session_off=not session,
-            settings=settings,
+        options = msgspec.structs.replace(
+            options,
+            state_dir=paths.state_dir(),
             user_themes=paths.user_themes_dir(),
+            config=user_config,
             notes=tuple(note for note in (problem, guard.problem) if note),
-            driver_class=guard.driver_class(),
         )
-        app.run(mouse=mouse and settings.mouse)
+        app = SelfieApp(options=options, driver_class=guard.driver_class())
+        app.run(mouse=options.mouse and user_config.mouse)
     return app.return_code or 0

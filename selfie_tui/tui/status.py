@@ -6,11 +6,16 @@ from collections.abc import Callable, Mapping
 
 from selfie_tui.kinds import layers_description
 from selfie_tui.records import VERIFIED, ModelInfo, Progress, PromptTokens
-from selfie_tui.tui.actions import ACTIONS, Scope, by_scope, hints, keys_of
+from selfie_tui.tui.actions import EVERYWHERE, Scope, action_of, by_scope, hints, keys_of
 from selfie_tui.tui.render.styles import Piece, Pieces
 from selfie_tui.tui.state import AppState
 
 Prose = Callable[[str], str]
+Hints = list[tuple[str, str]]
+"""Keys and the word for what they do."""
+
+KEPT = ("help", "quit")
+"""Words of the hints that go last where a line is short."""
 
 
 def under_way(work: AppState, escape: str, prose: Prose) -> Pieces:
@@ -52,23 +57,26 @@ def note_on(event: PromptTokens) -> str:
 
 def hint_line(
     scopes: tuple[Scope, ...], keymap: Mapping[str, str], *, typing: bool, stack: str = ""
-) -> list[tuple[str, str]]:
-    """Keys of the focused widget, then those for the other `stack`, for panes and help, then the others."""
-    told = hints((*scopes, "main", "app"), keymap, typing=typing)
+) -> tuple[Hints, Hints]:
+    """Hints at the left, and those at the right, which are kept longest: help and quit.
+
+    At the left come the keys of the focused widget, then those for the other `stack` and for panes, then the others.
+    """
+    available = hints((*scopes, *EVERYWHERE), keymap, typing=typing)
+    kept = [hint for word in KEPT for hint in available if hint[1] == word]
     first, last = (key_of(action, keymap, -1 if typing else 0) for action in ("pane.model", "pane.log"))
     always = [(key_of("back", keymap), "leave")] if typing else []
     always += [(key_of("stack.next", keymap, -1 if typing else 0), stack)] if stack else []
-    always += [(f"{first}–{last[-1]}", "panes"), *(hint for hint in told if hint[1] == "help")]
+    always += [(f"{first}–{last[-1]}", "panes")]
     own = 2 if typing else 1 + sum(bool(action.hint) for action in by_scope(*scopes) if action.scope != "list")
-    own -= 1 if stack and not typing else 0  # the other stack's key comes in place of a less telling one
-    others = [hint for hint in told if hint not in always]
-    return [*others[:own], *always, *others[own:]]
+    own -= 1 if stack and not typing else 0  # the other stack's key replaces a less important one
+    others = [hint for hint in available if hint not in always and hint not in kept]
+    return [*others[:own], *always, *others[own:]], kept
 
 
 def key_of(action_id: str, keymap: Mapping[str, str], which: int = 0) -> str:
     """One of the keys of an action, as a reader knows it."""
-    action = next(action for action in ACTIONS if action.id == action_id)
-    return keys_of(action, keymap)[which]
+    return keys_of(action_of(action_id), keymap)[which]
 
 
 def model_pieces(model: ModelInfo | None, prose: Prose, key: str) -> tuple[Pieces, ...]:

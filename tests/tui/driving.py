@@ -11,6 +11,7 @@ from textual.pilot import Pilot
 from textual.strip import Strip
 
 from selfie_tui.tui.app import SelfieApp
+from selfie_tui.tui.options import AppOptions
 from tests.tui.fake_engine import FakeEngine
 
 SECONDS = 8.0
@@ -23,7 +24,7 @@ async def running(
 ) -> AsyncIterator[tuple[SelfieApp, Pilot[None]]]:
     """The app on a terminal of a size; with `ready`, once the model's tokens and lens are shown."""
     engine = engine or FakeEngine()
-    app = SelfieApp(lambda: engine, **{"theme": "dusk", "ascii": False, **options})
+    app = SelfieApp(lambda: engine, AppOptions(**{"theme": "dusk", "ascii": False, **options}))
     async with app.run_test(size=size, notifications=True) as pilot:
         if ready:
             await until(pilot, lambda: bool(app.main.tokens.tokens and app.main.layer_list.lens))

@@ -7,16 +7,34 @@ import re
 from itertools import chain
 
 import pytest
+from textual.app import App
 from textual.binding import Binding
+from textual.containers import Vertical
 from textual.dom import DOMNode
+from textual.widgets import ContentSwitcher, Static
 
 from selfie_tui.config import Config
-from selfie_tui.tui.actions import ACTIONS, SCOPES, by_scope, hints, key_table, keys_of, problems_of_keymap
+from selfie_tui.tui import actions
+from selfie_tui.tui.actions import (
+    EVERYWHERE,
+    Action,
+    Section,
+    all_actions,
+    by_scope,
+    hints,
+    key_table,
+    keys_of,
+    problems_of_keymap,
+    register,
+    sections,
+    usable_keymap,
+    view_action,
+)
 from selfie_tui.tui.app import SelfieApp
 from selfie_tui.tui.pages.error import ErrorScreen
 from selfie_tui.tui.pages.help import help_lines
 from selfie_tui.tui.pages.page import Page
-from selfie_tui.tui.palette import commands
+from selfie_tui.tui.palette import commands, target_of
 from selfie_tui.tui.render.styles import Look
 from selfie_tui.tui.screens.main import MainScreen
 from selfie_tui.tui.views.interpret.details import DetailsScreen
@@ -41,7 +59,7 @@ def bound(node: type[DOMNode]) -> list[Binding]:
 
 @pytest.mark.parametrize("node", NODES, ids=lambda node: node.__name__)
 def test_every_binding_of_the_program_is_in_the_registry(node):
-    known = {(action.id, action.handler) for action in ACTIONS}
+    known = {(action.id, action.handler) for action in all_actions()}
     assert bound(node)
     for binding in bound(node):
         assert (binding.id, binding.action) in known, binding
@@ -49,38 +67,40 @@ def test_every_binding_of_the_program_is_in_the_registry(node):
 
 def test_every_action_is_bound_somewhere_and_has_a_handler_there():
     homes = {binding.id: node for node in NODES for binding in bound(node)}
-    for action in ACTIONS:
+    for action in all_actions():
         home = MainScreen if action.handler.startswith("screen.") else homes[action.id]
         name = re.sub(r"\(.*", "", action.handler.removeprefix("screen."))
         assert inspect.isfunction(getattr(home, f"action_{name}")), action
 
 
 def test_ids_are_unique_and_every_scope_has_actions_and_a_heading():
-    ids = [action.id for action in ACTIONS]
+    ids = [action.id for action in all_actions()]
     assert len(set(ids)) == len(ids)
-    assert {action.scope for action in ACTIONS} == set(SCOPES)
+    assert {action.scope for action in all_actions()} | {"views"} == set(
+        sections()
+    )  # views register the rows of theirs
 
 
 def test_no_key_is_used_twice_in_one_scope():
-    for scope in SCOPES:
-        keys = [key for action in by_scope(scope) for key in action.keys.split(",")]
-        assert len(set(keys)) == len(keys), scope
+    for scopes in (*((scope,) for scope in sections()), EVERYWHERE):
+        keys = [key for action in by_scope(*scopes) for key in action.keys.split(",")]
+        assert len(set(keys)) == len(keys), scopes
 
 
 def test_the_key_table_has_every_action_with_its_keys_help_and_id():
     table = key_table()
-    for action in ACTIONS:
+    for action in all_actions():
         (line,) = [line for line in table.splitlines() if f"`{action.id}`" in line]
         assert action.help in line
         assert all(f"`{key}`" in line for key in keys_of(action))
-    for heading in SCOPES.values():
-        assert f"**{heading}**" in table
+    for scope, section in sections().items():
+        assert (f"**{section.heading}**" in table) == bool(by_scope(scope))
 
 
 @pytest.mark.parametrize("node", [TokenStrip, LayerList, SettingsLine, ModelList, Log, PromptField])
 def test_the_help_of_a_widget_has_every_key_that_works_there(node):
     page = "\n".join("".join(piece.text for piece in line) for line in help_lines(node.SCOPES, {}, 90, Look()))
-    for action in by_scope(*node.SCOPES, "main", "app"):
+    for action in by_scope(*node.SCOPES, *EVERYWHERE):
         assert action.help.split(";")[0][:40] in page
         assert " ".join(keys_of(action)) in page
 
@@ -88,7 +108,7 @@ def test_the_help_of_a_widget_has_every_key_that_works_there(node):
 async def test_the_palette_offers_what_the_registry_says_and_every_preset_mode_layer_theme_and_model():
     async with running() as (app, _):
         names = [command.name for command in commands(app, app.main)]
-        offered = {f"{action.title}  [{' '.join(keys_of(action))}]" for action in ACTIONS if action.palette}
+        offered = {f"{action.title}  [{' '.join(keys_of(action))}]" for action in all_actions() if action.palette}
         assert {name for name in names if name.endswith("]")} == offered - {"Other stack  [s alt+s]"}
         assert "Preset: mentions" in names
         assert "Mode: add-norm" in names
@@ -135,15 +155,34 @@ async def test_hints_are_those_of_what_has_the_focus_and_fit_the_line():
         assert text_of(app).splitlines()[-1].startswith(" enter interpret  ↓ tokens  esc leave")
 
 
+@pytest.mark.parametrize("width", [120, 80, 60])
+async def test_help_and_quit_stay_at_the_right_edge_of_the_hints_at_every_width(width):
+    async with running(size=(width, 24)) as (app, pilot):
+        for keys, end in {
+            ("i",): "f1 help  ctrl+q quit",
+            ("escape", "2"): "? help  q quit",
+            ("3",): "? help  q quit",
+            ("4",): "? help  q quit",
+            ("5",): "? help  q quit",
+            ("slash",): "f1 help  ctrl+q quit",
+            ("escape", "1"): "? help  q quit",
+        }.items():
+            await pilot.press(*keys)
+            line = text_of(app).splitlines()[-1]
+            assert line.endswith(f"  {end}"), line
+            assert len(line) == width - 1
+            assert len(line.removesuffix(end).split()) > 1, "hints of the focused widget come before them"
+
+
 def test_no_hint_tells_a_key_that_would_be_typed():
-    for keys, _ in hints((*PromptField.SCOPES, "main", "app"), typing=True):
+    for keys, _ in hints((*PromptField.SCOPES, *EVERYWHERE), typing=True):
         assert len(keys) > 1 or keys in "↑↓←→"
 
 
 async def test_a_keymap_changes_keys_hints_and_help():
-    settings = Config(keymap={"run.start": "ctrl+g", "pane.log": "L"})
+    config = Config(keymap={"run.start": "ctrl+g", "pane.log": "L"})
     engine = FakeEngine()
-    async with running(engine, settings=settings) as (app, pilot):
+    async with running(engine, config=config) as (app, pilot):
         await pilot.press("escape", "enter")
         assert not app.main.work.runs
         await pilot.press("ctrl+g")
@@ -153,15 +192,133 @@ async def test_a_keymap_changes_keys_hints_and_help():
         assert "ctrl+g interpret" in text_of(app)
 
 
-async def test_a_wrong_keymap_is_told_and_the_rest_of_it_used():
-    settings = Config(keymap={"run.strat": "x", "pane.log": "L"})
-    async with running(settings=settings) as (app, pilot):
-        assert any("'run.strat'" in toast for toast in toasts(app))
+async def test_a_wrong_keymap_is_reported_and_the_rest_of_it_used():
+    config = Config(keymap={"run.strat": "x", "pane.log": "L"})
+    async with running(config=config) as (app, pilot):
+        assert any("“run.strat”" in toast for toast in toasts(app))
         await pilot.press("escape", "L")
         assert app.main.log_view.has_focus
 
 
+async def test_earlier_ids_in_a_keymap_go_on_working():
+    config = Config(keymap={"pane.ask": "S", "ask.right": "x"})
+    async with running(config=config) as (app, pilot):
+        assert not toasts(app)
+        await pilot.press("escape", "S")
+        assert app.main.settings.has_focus
+        await pilot.press("x")
+        assert app.main.settings.cursor == 1
+
+
+def test_every_setting_key_can_be_rebound_by_its_earlier_id_and_the_current_id_wins():
+    for action in by_scope("settings"):
+        assert usable_keymap({action.id.replace("settings.", "ask."): "x"}) == {action.id: "x"}
+    for order in ({"pane.ask": "A", "pane.settings": "B"}, {"pane.settings": "B", "pane.ask": "A"}):
+        assert usable_keymap(order) == {"pane.settings": "B"}
+
+
 def test_problems_of_a_keymap_name_the_action():
-    assert problems_of_keymap({"nothing.here": "x"})[0].startswith("keymap: there is no action 'nothing.here'")
-    assert problems_of_keymap({"run.start": " "}) == ["keymap: 'run.start' has no key"]
-    assert problems_of_keymap({"run.start": "x"}) == []
+    assert problems_of_keymap({"nothing.here": "x"})[0].startswith("keymap: unknown action “nothing.here”")
+    assert problems_of_keymap({"run.start": " "}) == ["keymap: “run.start” has no key"]
+    assert problems_of_keymap({"ask.left": ""}) == ["keymap: “ask.left” has no key"]
+    assert problems_of_keymap({"run.start": "x", "ask.left": "h"}) == []
+    assert usable_keymap({"nothing.here": "x", "run.start": " ", "go.x": "y"}) == {}
+
+
+# Actions of views ----------------------------------------------------------------------------------------------------
+
+GRID = (
+    Action("grid.pool", "Pool", "pool the cells", "o", "grid", "pool", hint="pool", palette="fit"),
+    view_action("grid", "Grid", "#", "f3"),
+)
+
+
+@pytest.fixture
+def registry(monkeypatch):
+    """A copy of the registry, so that what a test registers ends with it."""
+    monkeypatch.setattr(actions, "_actions", dict(actions._actions))
+    monkeypatch.setattr(actions, "_sections", dict(actions._sections))
+
+
+@pytest.mark.usefixtures("registry")
+def test_what_a_view_registers_is_in_bindings_hints_key_table_help_and_keymaps():
+    register(GRID, {"grid": Section("Grid", ("Layers by tokens.",))})
+    assert [binding.id for binding in actions.bindings("grid")] == ["grid.pool"]
+    assert hints(("grid",)) == [("o", "pool")]
+    assert "**Grid**" in key_table()
+    assert "| `#` `f3` | show the view Grid | `view.grid` |" in key_table()
+    assert usable_keymap({"grid.pool": "x"}) == {"grid.pool": "x"}
+    page = ["".join(piece.text for piece in line) for line in help_lines(("grid",), {}, 90, Look())]
+    assert "Layers by tokens." in page
+    assert "Views" in page
+
+
+@pytest.mark.usefixtures("registry")
+def test_registering_twice_changes_nothing_and_contradictions_are_refused():
+    section = Section("Grid")
+    register(GRID, {"grid": section})
+    before = all_actions()
+    register(GRID, {"grid": section})
+    assert all_actions() == before
+    with pytest.raises(ValueError, match="registered already"):
+        register([GRID[0]._replace(keys="p")])
+    with pytest.raises(ValueError, match="registered already"):
+        register([], {"grid": Section("Lens")})
+    with pytest.raises(ValueError, match="no section"):
+        register([GRID[0]._replace(id="patch.run", scope="patch")])
+    assert all_actions() == before
+
+
+def test_function_keys_of_views_work_in_text_fields_and_their_letters_do_not():
+    action = view_action("lens", "Lens", "L", "f4")
+    letter, function_key = keys_of(action)
+    assert actions._is_typed(action, letter, None)
+    assert not actions._is_typed(action, function_key, None)
+
+
+class Part(Static):
+    SCOPES = ("log",)
+
+
+class TwoViews(App[None]):
+    def compose(self):
+        with ContentSwitcher(initial="first"):
+            with Vertical(id="first"):
+                yield Part(id="folded")
+                yield Part(id="shown")
+            with Vertical(id="second"):
+                yield Part(id="other")
+
+    def on_mount(self):
+        self.query_one("#folded").display = False
+
+
+async def test_the_palette_carries_out_an_action_in_the_view_that_is_shown():
+    app = TwoViews()
+    action = actions.action_of("log.bars")
+    async with app.run_test() as pilot:
+        switcher, screen = app.query_one(ContentSwitcher), app.screen
+        assert target_of(action, app, screen) is app.query_one("#shown")
+        app.query_one("#shown").display = False
+        assert target_of(action, app, screen) is app.query_one("#folded")
+        switcher.current = "second"
+        await pilot.pause()
+        assert target_of(action, app, screen) is app.query_one("#other")
+        await app.query_one("#other").remove()
+        assert target_of(action, app, screen) is None
+        assert target_of(actions.action_of("run.start"), app, screen) is screen
+        assert target_of(actions.action_of("app.quit"), app, screen) is app
+
+
+async def test_the_palette_finds_an_action_by_its_other_words():
+    async with running() as (app, pilot):
+        await pilot.press("ctrl+p", *"clipboard")
+        await until(pilot, lambda: "Copy all" in text_of(app))
+
+
+async def test_the_palette_sets_bars_below_from_another_pane():
+    async with running() as (app, pilot):
+        await pilot.press("escape", "1", "ctrl+p", *"bars below")
+        await until(pilot, lambda: "Bars below  [b]" in text_of(app))
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: app.main.log_view.below)

@@ -24,7 +24,7 @@ SIZES = [(120, 40), (80, 24)]
 async def test_the_first_screen_shows_all_panes_the_prompt_and_the_last_token_under_the_cursor(size):
     async with running(size=size) as (app, _):
         shown = text_of(app)
-        for title in ("4 Layers", "2 Prompt", "3 Ask", "5 Interpretations", "1 Model"):
+        for title in ("4 Layers", "2 Prompt", "3 Settings", "5 Interpretations", "1 Model"):
             assert title in shown
         assert FIRST_PROMPT in shown
         assert "▌8 ·of▐" in shown

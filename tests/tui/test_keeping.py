@@ -44,32 +44,32 @@ def test_memory_comes_back_and_keeps_the_models_used_last_first(tmp_path: Path):
 
 
 async def test_draft_theme_and_models_are_there_at_the_next_start(tmp_path: Path):
-    async with running(keep=tmp_path, theme=None) as (app, pilot):
+    async with running(state_dir=tmp_path, theme=None) as (app, pilot):
         assert app.main.prompt_text.value == FIRST_PROMPT
         await pilot.press("!", "ctrl+t")
         chosen = app.theme
         await pilot.press("escape", "q")
-    async with running(keep=tmp_path, theme=None) as (app, _):
+    async with running(state_dir=tmp_path, theme=None) as (app, _):
         assert app.main.prompt_text.value == FIRST_PROMPT + "!"
         assert app.theme == chosen
         assert app.memory.recent == ("demo",)
 
 
 async def test_a_draft_is_saved_while_typing_pauses(tmp_path: Path):
-    async with running(keep=tmp_path) as (_, pilot):
+    async with running(state_dir=tmp_path) as (_, pilot):
         await pilot.press("x")
         await until(pilot, lambda: config.read_memory(tmp_path / "memory.json")[0].draft == FIRST_PROMPT + "x")
 
 
 async def test_a_prompt_that_is_given_comes_before_the_draft(tmp_path: Path):
     config.write_memory(tmp_path / "memory.json", config.Memory(draft="the draft"))
-    async with running(keep=tmp_path, prompt="given") as (app, _):
+    async with running(state_dir=tmp_path, prompt="given") as (app, _):
         assert app.main.prompt_text.value == "given"
 
 
 async def test_readings_are_in_the_session_as_soon_as_they_are_on_the_screen(tmp_path: Path):
     engine = FakeEngine()
-    async with running(engine, keep=tmp_path) as (app, pilot):
+    async with running(engine, state_dir=tmp_path) as (app, pilot):
         await pilot.press("enter")
         await run_to_end(app, pilot)
         (file,) = (tmp_path / "sessions").iterdir()
@@ -81,7 +81,7 @@ async def test_readings_are_in_the_session_as_soon_as_they_are_on_the_screen(tmp
 
 
 async def test_without_a_session_nothing_is_written(tmp_path: Path):
-    async with running(keep=tmp_path, session_off=True) as (app, pilot):
+    async with running(state_dir=tmp_path, session=False) as (app, pilot):
         await pilot.press("enter")
         await run_to_end(app, pilot)
     assert not (tmp_path / "sessions").exists()
@@ -89,7 +89,7 @@ async def test_without_a_session_nothing_is_written(tmp_path: Path):
 
 async def test_a_disk_that_refuses_does_not_stop_the_program(tmp_path: Path):
     (tmp_path / "file").write_text("")
-    async with running(keep=tmp_path / "file" / "state") as (app, pilot):
+    async with running(state_dir=tmp_path / "file" / "state") as (app, pilot):
         await pilot.press("enter")
         await run_to_end(app, pilot)
         assert any("no longer saved" in toast for toast in toasts(app))

@@ -187,7 +187,7 @@ async def test_the_palette_offers_the_stacks_by_name_where_there_are_two():
     async with running(encoder_decoder(), prompt=TURN) as (app, pilot):
         names = {command.name: command for command in commands(app, app.main)}
         assert "Other stack  [s alt+s]" in names
-        names["Stack: decoder"].do()
+        names["Stack: decoder"].run()
         await until(pilot, lambda: "4 Layers · decoder" in text_of(app))
 
 
@@ -278,7 +278,7 @@ def test_what_does_not_fit_is_left_out_in_the_order_of_its_worth_and_the_verdict
 
 async def test_a_saved_run_and_its_details_carry_the_verdict(tmp_path: Path):
     engine = FakeEngine(verdict="logit lens at the last layer differs by 3e-04", kind="encoder-decoder", stacks=BOTH)
-    async with running(engine, keep=tmp_path, prompt=TURN) as (app, pilot):
+    async with running(engine, state_dir=tmp_path, prompt=TURN) as (app, pilot):
         await pilot.press("escape", "s", "enter")
         await run_to_end(app, pilot)
         (file,) = (tmp_path / "sessions").iterdir()

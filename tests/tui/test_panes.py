@@ -189,9 +189,9 @@ async def test_zoom_gives_a_pane_the_screen_and_takes_it_back():
     async with running() as (app, pilot):
         await pilot.press("escape", "5", "z")
         assert app.main.log_view.size.width > 110
-        assert "3 Ask" not in text_of(app)
+        assert "3 Settings" not in text_of(app)
         await pilot.press("3")
-        assert "3 Ask" in text_of(app)
+        assert "3 Settings" in text_of(app)
         await pilot.press("z")
         assert "5 Interpretations" in text_of(app)
 

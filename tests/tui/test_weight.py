@@ -29,8 +29,9 @@ def test_the_interface_imports_nothing_heavy():
 
 PROGRAM = """
 from selfie_tui.tui.app import SelfieApp
+from selfie_tui.tui.options import AppOptions
 from tests.tui.fake_engine import FakeEngine
-SelfieApp(lambda: FakeEngine(), theme="dusk", ascii=False).run()
+SelfieApp(lambda: FakeEngine(), AppOptions(theme="dusk", ascii=False)).run()
 """
 
 QUIET = 0.4

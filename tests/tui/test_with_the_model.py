@@ -11,6 +11,7 @@ from selfie_tui.records import EMBED
 from selfie_tui.results import sessions
 from selfie_tui.results.entries import RunBegan
 from selfie_tui.tui.app import SelfieApp
+from selfie_tui.tui.options import AppOptions
 from selfie_tui.tui.pages.error import ErrorScreen
 from tests.tui.driving import log_text, run_to_end, text_of, toasts, until
 
@@ -19,7 +20,7 @@ LOADING = 120.0
 
 
 async def test_the_first_run_reads_paris_at_the_last_token_and_the_control_does_not():
-    app = SelfieApp(default_engine, theme="dusk", ascii=False)
+    app = SelfieApp(default_engine, AppOptions(theme="dusk", ascii=False))
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await pilot.press("enter")
         await until(pilot, lambda: "will interpret when ready" in text_of(app) or log_text(app), LOADING)
@@ -61,7 +62,9 @@ def saved(folder: Path, kind: Literal["seq2seq", "masked"], model_type: str) -> 
 async def test_the_stacks_of_a_t5_are_read_and_the_masks_of_a_bert_are_filled(tmp_path: Path):
     t5, bert = saved(tmp_path, "seq2seq", "t5"), saved(tmp_path, "masked", "bert")
     prompt = "[INST]the Eiffel Tower[/INST] is in the"
-    app = SelfieApp(default_engine, theme="dusk", ascii=False, model=t5, prompt=prompt, keep=tmp_path / "kept")
+    app = SelfieApp(
+        default_engine, AppOptions(theme="dusk", ascii=False, model=t5, prompt=prompt, state_dir=tmp_path / "kept")
+    )
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await pilot.press("enter")
         await until(pilot, lambda: len(app.main.work.runs) == 1, LOADING)

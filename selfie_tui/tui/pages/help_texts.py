@@ -43,7 +43,7 @@ MARKS = (
     "layers is the number of readings."
 )
 
-ASK = (
+SETTINGS = (
     "inject at: the layer where the state is written in. mode: replace writes it as it is; blend mixes it with what "
     "was there; add adds it; replace-norm and add-norm bring it to the norm of what was there; unit gives it length "
     "1. strength scales it (replace and replace-norm have none). to cuts a reading after a sentence or a line. "
@@ -76,7 +76,7 @@ TEXTS: dict[Scope, tuple[str, ...]] = {
     "prompt": (METHOD, PROMPT, STACKS, MARKS),
     "tokens": (METHOD, PROMPT, STACKS, MARKS, LENS),
     "layers": (LENS, STACKS, MARKS),
-    "ask": (ASK, METHOD),
+    "settings": (SETTINGS, METHOD),
     "models": (MODELS,),
     "log": (RELEVANCY, CONTROL, LIMITS, METHOD),
     "text": (),

@@ -99,7 +99,7 @@ class MainScreen(SourceScreen, inherit_bindings=False):
         scopes: tuple[Scope, ...] = getattr(self.focused, "SCOPES", ())
         other = self.work.other_stack
         stack = other.name if other and self.pane_here.id in ("prompt", "layers") else ""
-        self.hints.tell(hint_line(scopes, self.app.keymap, typing=isinstance(self.focused, Field), stack=stack))
+        self.hints.tell(*hint_line(scopes, self.app.keymap, typing=isinstance(self.focused, Field), stack=stack))
 
     # Actions ------------------------------------------------------------------------------------------------------
 

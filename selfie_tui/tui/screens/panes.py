@@ -41,7 +41,7 @@ class PaneScreen(Screen[None], inherit_bindings=False):
         self.panes = (
             Pane(1, "Model", self.models, self.model_name, id="model"),
             Pane(2, "Prompt", self.tokens, id="prompt", above=(self.prompt_text,), classes="-told -alone -active"),
-            Pane(3, "Ask", self.settings, self.preset_text, self.preset_view, id="ask", classes="-told"),
+            Pane(3, "Settings", self.settings, self.preset_text, self.preset_view, id="ask", classes="-told"),
             Pane(4, "Layers", self.layer_list, id="layers", classes="-front"),
             Pane(5, "Interpretations", self.log_view, self.search, id="log", classes="-beside"),
         )

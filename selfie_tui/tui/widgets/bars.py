@@ -56,27 +56,36 @@ def fitting(versions: list[Pieces], room: int) -> Pieces:
 
 
 class HintLine(Lines):
-    """Keys of the focused widget and of everywhere, as many as fit."""
+    """Keys of the focused widget and of everywhere, as many as fit; at the right edge those that are kept longest."""
 
     DEFAULT_CSS = "HintLine { height: 1; }"
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.hints: list[tuple[str, str]] = []
+        self.left: list[tuple[str, str]] = []
+        self.right: list[tuple[str, str]] = []
 
-    def tell(self, hints: list[tuple[str, str]]) -> None:
+    def tell(self, left: list[tuple[str, str]], right: list[tuple[str, str]]) -> None:
         """Show these keys, if they are others."""
-        if hints != self.hints:
-            self.hints = hints
+        if (left, right) != (self.left, self.right):
+            self.left, self.right = left, right
             self.refresh()
 
     def count(self) -> int:
         return 1
 
     def pieces(self, index: int) -> Pieces:
-        line: list[Piece] = []
-        for keys, word in self.hints:
-            hint = (Piece("  " if line else " "), Piece(keys, "key"), Piece(f" {word}", "dim"))
-            if cells(line) + cells(hint) <= self.size.width:
-                line += hint
-        return tuple(line)
+        right = _fitting_hints(self.right, self.size.width)
+        left = _fitting_hints(self.left, self.size.width - cells(right) - GAP)
+        gap = " " * (self.size.width - cells(left) - cells(right) - 1)
+        return (*left, Piece(gap), *right)
+
+
+def _fitting_hints(hints: list[tuple[str, str]], width: int) -> list[Piece]:
+    """The hints that fit a width; one that does not fit leaves its cells to those after it."""
+    line: list[Piece] = []
+    for keys, word in hints:
+        hint = (Piece("  " if line else " "), Piece(keys, "key"), Piece(f" {word}", "dim"))
+        if cells(line) + cells(hint) <= width:
+            line += hint
+    return line

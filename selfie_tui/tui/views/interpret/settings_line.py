@@ -26,8 +26,8 @@ class SettingsLine(Lines, can_focus=True):
     """The settings in one line, one of them under the cursor; where they do not all fit, those around the cursor."""
 
     DEFAULT_CSS = "SettingsLine { height: 1; }"
-    SCOPES: ClassVar[tuple[Scope, ...]] = ("ask",)
-    BINDINGS = bindings("ask")
+    SCOPES: ClassVar[tuple[Scope, ...]] = ("settings",)
+    BINDINGS = bindings("settings")
 
     class Moved(Message):
         """The cursor is on another setting."""
