@@ -8,6 +8,7 @@ from numbers import Real
 from os import PathLike
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 
 from selfie_tui.engine.model import Model
@@ -83,14 +84,14 @@ def as_float(value: object, name: str) -> float:
 
 
 def as_bool(value: object, name: str) -> bool:
-    """True or False.
+    """True or False, of Python or numpy, as a bool.
 
     Raises:
         RequestError: for anything else, also 1 and "no".
     """
-    if not isinstance(value, bool):
+    if not isinstance(value, bool | np.bool_):
         raise RequestError(f"Invalid {name} {describe(value)}.", f"Write True or False for {name}.")
-    return value
+    return bool(value)
 
 
 def as_list(value: object, item: str) -> list[Any]:

@@ -32,7 +32,7 @@ Vectors = torch.Tensor | NDArray[Any] | Sequence[Any]
 
 
 def as_tensor(value: object, name: str) -> torch.Tensor:
-    """A detached floating-point tensor, of the value's shape, from a tensor, an array or numbers.
+    """A detached floating-point tensor `(...)` of the value's shape, from a tensor, an array or numbers.
 
     Raises:
         RequestError: for anything else, such as the dictionary that `get_activations` gives.

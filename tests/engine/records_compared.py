@@ -23,8 +23,8 @@ def assert_same(one: Any, other: Any) -> None:
                 compare(a[key], b[key], f"{path}.{key}")
         elif isinstance(a, list | tuple) and isinstance(b, list | tuple):
             assert len(a) == len(b), path
-            for place, (left, right) in enumerate(zip(a, b, strict=True)):
-                compare(left, right, f"{path}[{place}]")
+            for index, (left, right) in enumerate(zip(a, b, strict=True)):
+                compare(left, right, f"{path}[{index}]")
         else:
             assert a == b, path
 

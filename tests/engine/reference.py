@@ -121,8 +121,8 @@ def next_probabilities(model: Model, target: TargetPrompt, written: list[int]) -
     """The distribution `(vocabulary,)` of the next token: after a text, in an answer, or at the next mask."""
     if target.masks:
         ids = list(target.ids)
-        for place, token in zip(target.masks, written, strict=False):
-            ids[place] = token
+        for position, token in zip(target.masks, written, strict=False):
+            ids[position] = token
         logits = run(model, ids)[target.masks[len(written)]]
     elif target.prefix:
         logits = run(model, list(target.ids), [*target.prefix.ids, *written])[-1]

@@ -66,14 +66,16 @@ def ending(llama: Model, monkeypatch: pytest.MonkeyPatch) -> Model:
 
 def some_ends(model: Model) -> list[int]:
     """Tokens that end some of the answers to `REQUEST` in different steps."""
-    rows = [[token.id for token in reading.tokens] for reading in readings(interpret(model, REQUEST))]
+    rows = [
+        [token.id for token in interpretation.tokens] for interpretation in interpretations(interpret(model, REQUEST))
+    ]
     return [rows[0][3], rows[4][5], rows[7][2]]
 
 
-# What a run tells ---------------------------------------------------------------------------------------------------
+# The events of a run ------------------------------------------------------------------------------------------------
 
 
-def readings(events: Iterator[Event] | list[Event]) -> list[Interpretation]:
+def interpretations(events: Iterator[Event] | list[Event]) -> list[Interpretation]:
     """The interpretations in the order of the cells."""
     found = {event.index: event.interpretation for event in events if isinstance(event, CellFinished)}
     return [found[index] for index in sorted(found)]
@@ -136,23 +138,25 @@ def unchanged(model: Model) -> Iterator[None]:
 
 
 def assert_is_the_reference(model: Model, request: Request) -> None:
-    """Every reading and the control of a run are what plain PyTorch gives row by row."""
+    """Every interpretation and the control of a run are what plain PyTorch gives row by row."""
     events = list(interpret(model, request))
     control = control_of(events)
     expected = decoded(model, request, None)
     assert [token.id for token in control.tokens] == expected.ids
     assert [token.probability for token in control.tokens] == pytest.approx(expected.probabilities, abs=CLOSE)
-    for cell, reading in zip(request.cells, readings(events), strict=True):
+    for cell, interpretation in zip(request.cells, interpretations(events), strict=True):
         expected = interpreted(model, request, cell)
-        assert [token.id for token in reading.tokens] == expected.ids
-        assert [token.probability for token in reading.tokens] == pytest.approx(expected.probabilities, abs=CLOSE)
-        assert [token.effect for token in reading.tokens] == pytest.approx(expected.effects, abs=CLOSE)
-        assert reading.treatment_effect == pytest.approx(
+        assert [token.id for token in interpretation.tokens] == expected.ids
+        assert [token.probability for token in interpretation.tokens] == pytest.approx(
+            expected.probabilities, abs=CLOSE
+        )
+        assert [token.effect for token in interpretation.tokens] == pytest.approx(expected.effects, abs=CLOSE)
+        assert interpretation.treatment_effect == pytest.approx(
             sum(map(abs, expected.effects)) / len(expected.effects) if expected.effects else None, abs=CLOSE
         )
-        assert reading.text == answer(model.tokenizer, expected.ids, ())
-        assert reading.norm == pytest.approx(float(state_at(model, request.prompt, cell).norm()), rel=1e-5)
-        assert reading.equals_control == (reading.text == control.text)
+        assert interpretation.text == answer(model.tokenizer, expected.ids, ())
+        assert interpretation.norm == pytest.approx(float(state_at(model, request.prompt, cell).norm()), rel=1e-5)
+        assert interpretation.equals_control == (interpretation.text == control.text)
 
 
 @pytest.mark.parametrize("family", ["gpt2", "gemma2", "bloom", "falcon", "neox"])
@@ -167,7 +171,7 @@ def test_each_mode_is_its_definition(llama: Model, mode: str, layer: int) -> Non
 
 
 def test_relevancy_and_answer_stop_before_the_token_that_ends_them(ending: Model) -> None:
-    lengths = {len(reading.tokens) for reading in readings(interpret(ending, REQUEST))}
+    lengths = {len(interpretation.tokens) for interpretation in interpretations(interpret(ending, REQUEST))}
     assert len(lengths) > 1
     assert_is_the_reference(ending, REQUEST)
 
@@ -182,18 +186,18 @@ def test_a_sliding_window_shorter_than_prompt_or_answer_changes_nothing(window: 
     module = AutoModelForCausalLM.from_config(config, attn_implementation="eager").eval()
     randomise(module)
     model = adopt(module, byte_tokenizer(), "windowed")
-    plain = prefill_prompt(model, tuple(byte_tokenizer()(PRESET.text)["input_ids"]))
-    assert is_expandable(plain.cache) == (len(plain.ids) < window)
+    prefill = prefill_prompt(model, tuple(byte_tokenizer()(PRESET.text)["input_ids"]))
+    assert is_expandable(prefill.cache) == (len(prefill.ids) < window)
     assert_is_the_reference(model, changed(cells=CELLS[::4]))
     assert_is_the_reference(model, changed(prompt=PROMPT + PROMPT, cells=(Cell(1, 12),)))
 
 
-def test_a_cell_says_no_more_exactly_where_its_text_is_the_controls(llama: Model) -> None:
+def test_a_cell_equals_the_control_exactly_where_its_text_does(llama: Model) -> None:
     events = list(interpret(llama, changed(mode="add", strength=0.0)))
-    assert [reading.equals_control for reading in readings(events)] == [True] * len(CELLS)
+    assert [interpretation.equals_control for interpretation in interpretations(events)] == [True] * len(CELLS)
     events = list(interpret(llama, REQUEST))
-    marks = [reading.equals_control for reading in readings(events)]
-    assert marks == [reading.text == control_of(events).text for reading in readings(events)]
+    marks = [interpretation.equals_control for interpretation in interpretations(events)]
+    assert marks == [interpretation.text == control_of(events).text for interpretation in interpretations(events)]
     assert not all(marks)
 
 
@@ -203,10 +207,13 @@ def test_the_demo_model_answers_for_every_cell_and_no_effect_exceeds_one() -> No
     cells = tuple(Cell(layer, len(tokens) - 1) for layer in range(EMBED, model.layers))
     preset = Preset("test", "This _ _ _ represents the concept of")
     events = list(interpret(model, Request("The Eiffel Tower is in Paris.", cells, preset, random_control=True)))
-    found = readings(events)
-    assert [reading.cell for reading in found] == list(cells)
+    found = interpretations(events)
+    assert [interpretation.cell for interpretation in found] == list(cells)
     assert all(abs(token.effect or 0) <= 1 and 0 <= token.probability <= 1 for each in found for token in each.tokens)
-    assert all(reading.random is not None and reading.random.cell == reading.cell for reading in found)
+    assert all(
+        interpretation.random is not None and interpretation.random.cell == interpretation.cell
+        for interpretation in found
+    )
 
 
 # Bad requests -------------------------------------------------------------------------------------------------------
@@ -221,7 +228,7 @@ BAD = {
     "a position before the first": (changed(cells=(Cell(0, -1),)), RequestError, "Token -1 is out of range"),
     "an injection layer after the last": (changed(injection_layer=2), RequestError, "Layer 2 is out of range"),
     "no cells": (changed(cells=()), RequestError, "No cell"),
-    "no tokens to generate": (changed(max_new_tokens=0), RequestError, "nothing to generate"),
+    "no tokens to generate": (changed(max_new_tokens=0), RequestError, "No token would be generated"),
     "an unknown mode": (changed(mode="average"), RequestError, "Unknown injection mode “average”"),
     "a strength that is no number": (changed(strength=math.nan), RequestError, "finite"),
     "an infinite strength": (changed(strength=math.inf), RequestError, "finite"),
@@ -240,13 +247,13 @@ def test_a_bad_request_is_refused_before_any_forward(llama: Model, case: str) ->
     assert not forwards.shapes
     assert caught.value.remedy
     assert "\n" not in caught.value.cause
-    assert len(readings(interpret(llama, changed(cells=CELLS[:1], max_new_tokens=1)))) == 1
+    assert len(interpretations(interpret(llama, changed(cells=CELLS[:1], max_new_tokens=1)))) == 1
 
 
 def test_an_answer_that_just_fits_the_context_is_given(llama: Model) -> None:
-    room = llama.context - len(llama.tokenizer(PRESET.text)["input_ids"])
-    events = list(interpret(llama, changed(cells=CELLS[:1], max_new_tokens=room)))
-    assert len(control_of(events).tokens) == room
+    new_tokens = llama.context - len(llama.tokenizer(PRESET.text)["input_ids"])
+    events = list(interpret(llama, changed(cells=CELLS[:1], max_new_tokens=new_tokens)))
+    assert len(control_of(events).tokens) == new_tokens
 
 
 # Memory -------------------------------------------------------------------------------------------------------------
@@ -265,7 +272,7 @@ def test_without_memory_the_batch_is_halved_and_the_records_are_the_same(llama: 
     with Forwards(llama, limit=4, error=NO_MEMORY[device]) as forwards, unchanged(llama):
         forwards.only = lambda shape: (shape[1] == 1) == (where == "step")
         events = list(interpret(llama, REQUEST))
-    assert_same(readings(events), readings(unlimited))
+    assert_same(interpretations(events), interpretations(unlimited))
     assert_same(control_of(events), control_of(unlimited))
     halved = notices_of(events)
     assert [notice.severity for notice in halved] == ["warning"] * len(halved)
@@ -282,7 +289,7 @@ def test_without_memory_for_one_row_the_error_is_clear_and_the_model_usable(llam
     ):
         list(interpret(llama, REQUEST))
     assert "smaller" in caught.value.remedy
-    assert len(readings(interpret(llama, REQUEST))) == len(CELLS)
+    assert len(interpretations(interpret(llama, REQUEST))) == len(CELLS)
 
 
 @pytest.mark.parametrize("device", NO_MEMORY)
@@ -308,12 +315,12 @@ def test_how_memory_splits_the_batch_changes_no_record(
     llama: Model, rows: int, temperature: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     request = changed(random_control=True, temperature=temperature, seed=7)
-    whole = list(interpret(llama, request))
+    unsplit = list(interpret(llama, request))
     monkeypatch.setattr(planning, "rows_that_fit", lambda *_: rows)
     with Forwards(llama) as forwards:
         split = list(interpret(llama, request))
-    assert_same(readings(split), readings(whole))
-    assert_same(control_of(split), control_of(whole))
+    assert_same(interpretations(split), interpretations(unsplit))
+    assert_same(control_of(split), control_of(unsplit))
     prefills = [rows for rows, tokens in forwards.shapes[2:] if tokens == forwards.shapes[2][1]]
     assert max(prefills) <= 2 * max(1, rows // 2) + 1
 
@@ -336,7 +343,7 @@ def test_states_that_overflow_the_number_format_are_named() -> None:
     with torch.no_grad():
         module.model.layers[0].mlp.down_proj.weight.mul_(1e5)
     model = adopt(module.half(), byte_tokenizer(), "overflowing")
-    assert len(readings(interpret(model, changed(cells=(Cell(EMBED, 3),), injection_layer=1)))) == 1
+    assert len(interpretations(interpret(model, changed(cells=(Cell(EMBED, 3),), injection_layer=1)))) == 1
     with pytest.raises(SelfieError, match="state at L0, token 3 overflows fp16") as caught:
         list(interpret(model, changed(cells=(Cell(EMBED, 3), Cell(0, 3)))))
     assert "bf16" in caught.value.remedy
@@ -344,7 +351,7 @@ def test_states_that_overflow_the_number_format_are_named() -> None:
 
 def test_answers_that_overflow_end_and_say_so_and_no_record_holds_a_number_that_is_none(llama: Model) -> None:
     events = list(interpret(llama, changed(mode="add", strength=3e38)))
-    assert [len(reading.tokens) for reading in readings(events)][-3:] == [0, 0, 0]
+    assert [len(interpretation.tokens) for interpretation in interpretations(events)][-3:] == [0, 0, 0]
     assert any("overflow fp32" in notice.text for notice in notices_of(events))
     for event in events:
         assert msgspec.json.decode(msgspec.json.encode(event), type=type(event)) == event
@@ -355,27 +362,27 @@ def test_answers_that_overflow_end_and_say_so_and_no_record_holds_a_number_that_
 
 
 class Flag:
-    """A cancel flag that is asked; it is set by itself after having been asked `after` times."""
+    """A cancel flag that counts its calls and is set by itself after `after` of them."""
 
     def __init__(self, after: int = sys.maxsize) -> None:
-        self.after, self.asked, self.set = after, 0, False
+        self.after, self.calls, self.set = after, 0, False
 
     def __call__(self) -> bool:
-        self.asked += 1
-        return self.set or self.asked > self.after
+        self.calls += 1
+        return self.set or self.calls > self.after
 
 
-def times_asked(model: Model) -> int:
-    """How often a whole run asks the flag."""
+def count_calls(model: Model) -> int:
+    """The number of times that a run calls the flag."""
     flag = Flag()
     list(interpret(model, REQUEST, flag))
-    return flag.asked
+    return flag.calls
 
 
 def run_until_cancelled(
     model: Model, request: Request, flag: Flag, handle: Callable[[Event], None] = lambda event: None
 ) -> list[Event]:
-    """The events of a run that is cancelled; `hear` is told of each as it comes."""
+    """The events of a run that is cancelled; `handle` is called with each as it comes."""
     events: list[Event] = []
 
     def run() -> None:
@@ -389,17 +396,17 @@ def run_until_cancelled(
 
 
 def test_a_cancel_ends_the_run_wherever_it_comes_and_leaves_the_model_as_it_was(llama: Model) -> None:
-    """The flag is asked before every block of every forward: each of these moments is tried."""
+    """The flag is called before every block of every forward: each of these moments is tried."""
     expected = list(interpret(llama, REQUEST))
-    count = times_asked(llama)
+    count = count_calls(llama)
     assert count >= llama.layers * (REQUEST.max_new_tokens + 3)  # source, plain prompt, every step, relevancy
     for after in {*range(8), *range(8, count, 3), count - 1}:
         flag = Flag(after)
         with unchanged(llama):
             run_until_cancelled(llama, REQUEST, flag)
-        assert flag.asked == after + 1
+        assert flag.calls == after + 1
     again = list(interpret(llama, REQUEST))
-    assert readings(again) == readings(expected)
+    assert interpretations(again) == interpretations(expected)
     assert control_of(again) == control_of(expected)
 
 
@@ -418,14 +425,14 @@ def test_a_cancel_between_two_steps_begins_no_other_step(llama: Model, step: int
 
 
 def test_answers_that_had_ended_are_kept_when_a_run_is_cancelled(ending: Model) -> None:
-    expected = readings(interpret(ending, REQUEST))
+    expected = interpretations(interpret(ending, REQUEST))
     flag = Flag()
 
     def handle(event: Event) -> None:
         flag.set |= isinstance(event, Progress) and event.steps_done == 6 * len(CELLS)
 
     kept = [event for event in run_until_cancelled(ending, REQUEST, flag, handle) if isinstance(event, CellFinished)]
-    ended = [index for index, reading in enumerate(expected) if len(reading.tokens) < 6]
+    ended = [index for index, interpretation in enumerate(expected) if len(interpretation.tokens) < 6]
     assert 0 < len(ended) < len(CELLS)
     assert [event.index for event in kept] == ended
     for event in kept:
@@ -435,10 +442,12 @@ def test_answers_that_had_ended_are_kept_when_a_run_is_cancelled(ending: Model) 
 
 def test_all_answers_are_kept_when_relevancy_is_cancelled(llama: Model) -> None:
     expected = list(interpret(llama, REQUEST))
-    events = run_until_cancelled(llama, REQUEST, Flag(times_asked(llama) - 1))
-    assert [reading.text for reading in readings(events)] == [reading.text for reading in readings(expected)]
-    assert [reading.equals_control for reading in readings(events)] == [
-        reading.equals_control for reading in readings(expected)
+    events = run_until_cancelled(llama, REQUEST, Flag(count_calls(llama) - 1))
+    assert [interpretation.text for interpretation in interpretations(events)] == [
+        interpretation.text for interpretation in interpretations(expected)
+    ]
+    assert [interpretation.equals_control for interpretation in interpretations(events)] == [
+        interpretation.equals_control for interpretation in interpretations(expected)
     ]
     assert_same(control_of(events), control_of(expected))
 
@@ -450,9 +459,9 @@ def test_cells_of_earlier_batches_are_kept_with_relevancy(llama: Model, monkeypa
     def handle(event: Event) -> None:
         flag.set |= isinstance(event, CellFinished) and next(finished) == 4
 
-    kept = readings(run_until_cancelled(llama, REQUEST, flag, handle))
-    assert [reading.cell for reading in kept] == list(CELLS[:4])
-    assert all(reading.treatment_effect is not None for reading in kept)
+    kept = interpretations(run_until_cancelled(llama, REQUEST, flag, handle))
+    assert [interpretation.cell for interpretation in kept] == list(CELLS[:4])
+    assert all(interpretation.treatment_effect is not None for interpretation in kept)
 
 
 # Ends, samples and random directions ---------------------------------------------------------------------------------
@@ -460,10 +469,10 @@ def test_cells_of_earlier_batches_are_kept_with_relevancy(llama: Model, monkeypa
 
 def test_answers_that_have_ended_leave_the_batch(ending: Model) -> None:
     with Forwards(ending) as forwards:
-        found = readings(interpret(ending, changed(relevancy=False)))
+        found = interpretations(interpret(ending, changed(relevancy=False)))
     steps = [rows for rows, tokens in forwards.shapes[2:] if tokens == 1]
     control = len(decoded(ending, REQUEST, None).ids)
-    lengths = [len(reading.tokens) for reading in found] + [control]
+    lengths = [len(interpretation.tokens) for interpretation in found] + [control]
     alive = [sum(length > step for length in lengths) for step in range(len(steps))]
     assert all(rows <= max(1, left / decoding.COMPACT_BELOW) for rows, left in zip(steps, alive, strict=True))
     assert steps[-1] < steps[0]
@@ -471,12 +480,12 @@ def test_answers_that_have_ended_leave_the_batch(ending: Model) -> None:
 
 def test_a_text_is_cut_at_the_first_stop_and_its_row_ends_there(llama: Model) -> None:
     free = list(interpret(llama, REQUEST))
-    (first, *_), control = readings(free), control_of(free).text
+    (first, *_), control = interpretations(free), control_of(free).text
     stop = next(token.text.strip() for token in first.tokens[2:] if token.text.strip() and token.text not in control)
     request = changed(stop=("never said", stop), cells=CELLS[:1], relevancy=False)
     with Forwards(llama) as forwards:
         events = list(interpret(llama, request))
-    (stopped,) = readings(events)
+    (stopped,) = interpretations(events)
     assert stopped.text == first.text[: first.text.find(stop)].strip() != first.text
     assert "".join(token.text for token in stopped.tokens).strip() == stopped.text
     assert control_of(events).text == control
@@ -487,7 +496,7 @@ def test_a_text_is_cut_at_the_first_stop_and_its_row_ends_there(llama: Model) ->
 
 
 def test_an_empty_stop_text_stops_nothing(llama: Model) -> None:
-    assert readings(interpret(llama, changed(stop=("",)))) == readings(interpret(llama, REQUEST))
+    assert interpretations(interpret(llama, changed(stop=("",)))) == interpretations(interpret(llama, REQUEST))
 
 
 def test_a_character_of_several_tokens_is_one_character_of_the_text() -> None:
@@ -501,49 +510,56 @@ def test_a_character_of_several_tokens_is_one_character_of_the_text() -> None:
 def test_a_sample_depends_on_the_seed_and_on_nothing_else(llama: Model) -> None:
     request = changed(temperature=2.0, seed=3)
     one, other = list(interpret(llama, request)), list(interpret(llama, request))
-    assert readings(one) == readings(other)
+    assert interpretations(one) == interpretations(other)
     assert control_of(one) == control_of(other)
     texts = {
-        tuple(reading.text for reading in readings(interpret(llama, changed(temperature=2.0, seed=seed))))
+        tuple(
+            interpretation.text
+            for interpretation in interpretations(interpret(llama, changed(temperature=2.0, seed=seed)))
+        )
         for seed in (3, 4, -1, 2**70)
     }
     assert len(texts) == 4
-    assert {tuple(reading.text for reading in readings(interpret(llama, REQUEST)))}.isdisjoint(texts)
+    assert {tuple(interpretation.text for interpretation in interpretations(interpret(llama, REQUEST)))}.isdisjoint(
+        texts
+    )
 
 
 def test_samples_that_end_early_leave_the_others_as_they_are(llama: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     request = changed(temperature=2.0, seed=5, relevancy=False)
-    free = readings(interpret(llama, request))
-    ends = [free[place].tokens[step].id for place, step in ((0, 1), (3, 2), (6, 4))]
+    free = interpretations(interpret(llama, request))
+    ends = [free[index].tokens[step].id for index, step in ((0, 1), (3, 2), (6, 4))]
     monkeypatch.setattr(llama.module.generation_config, "eos_token_id", ends)
     with Forwards(llama) as forwards:
-        ended = readings(interpret(llama, request))
+        ended = interpretations(interpret(llama, request))
     assert forwards.shapes[-1][0] < len(CELLS)
-    for whole, cut in zip(free, ended, strict=True):
-        ids = [token.id for token in whole.tokens]
-        length = next((place for place, token in enumerate(ids) if token in ends), len(ids))
+    for uncut, cut in zip(free, ended, strict=True):
+        ids = [token.id for token in uncut.tokens]
+        length = next((index for index, token in enumerate(ids) if token in ends), len(ids))
         assert [token.id for token in cut.tokens] == ids[:length]
 
 
 def test_cells_of_one_vector_are_sampled_apart(llama: Model) -> None:
-    twice = readings(interpret(llama, changed(cells=(CELLS[0], CELLS[0]), temperature=2.0)))
+    twice = interpretations(interpret(llama, changed(cells=(CELLS[0], CELLS[0]), temperature=2.0)))
     assert twice[0].text != twice[1].text
 
 
 @pytest.mark.parametrize("temperature", [1e-310, 1e-6])
 def test_a_temperature_near_zero_is_greedy(llama: Model, temperature: float) -> None:
-    cold = readings(interpret(llama, changed(temperature=temperature)))
-    assert [reading.text for reading in cold] == [reading.text for reading in readings(interpret(llama, REQUEST))]
+    cold = interpretations(interpret(llama, changed(temperature=temperature)))
+    assert [interpretation.text for interpretation in cold] == [
+        interpretation.text for interpretation in interpretations(interpret(llama, REQUEST))
+    ]
 
 
 def test_samples_follow_the_models_probabilities(llama: Model) -> None:
     """4,000 first tokens of one vector: frequencies within five standard deviations of the probabilities."""
-    plain = prefill_prompt(llama, llama.tokenizer(PRESET.text)["input_ids"])
+    prefill = prefill_prompt(llama, llama.tokenizer(PRESET.text)["input_ids"])
     draws = torch.rand(4000, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    chosen, _ = decoding.choose(plain.logits.expand(4000, -1), 1.0, draws)
-    counts = torch.bincount(torch.tensor(chosen), minlength=plain.logits.shape[-1]).double() / 4000
-    wanted = plain.logits[0].double().softmax(-1)
-    assert bool(((counts - wanted).abs() <= 5 * (wanted * (1 - wanted) / 4000).sqrt() + 1e-3).all())
+    chosen, _ = decoding.choose(prefill.logits.expand(4000, -1), 1.0, draws)
+    counts = torch.bincount(torch.tensor(chosen), minlength=prefill.logits.shape[-1]).double() / 4000
+    expected = prefill.logits[0].double().softmax(-1)
+    assert bool(((counts - expected).abs() <= 5 * (expected * (1 - expected) / 4000).sqrt() + 1e-3).all())
 
 
 def injected_vectors(model: Model, request: Request, monkeypatch: pytest.MonkeyPatch) -> torch.Tensor:
@@ -551,9 +567,9 @@ def injected_vectors(model: Model, request: Request, monkeypatch: pytest.MonkeyP
     seen: list[torch.Tensor] = []
     real = decoding.stepper_for
 
-    def note(model: Model, plain: Any, injection: Injection, *rest: Any) -> Any:
+    def note(model: Model, prefill: Any, injection: Injection, *rest: Any) -> Any:
         seen.append(injection.vectors)
-        return real(model, plain, injection, *rest)
+        return real(model, prefill, injection, *rest)
 
     with monkeypatch.context() as patch:
         patch.setattr(decoding, "stepper_for", note)
@@ -576,12 +592,12 @@ def test_a_random_direction_has_its_cells_norm_and_is_the_seeds_and_the_cells_ow
     assert not torch.equal(other[len(CELLS) :], randoms)
 
 
-def test_a_random_control_is_the_reading_of_its_direction(llama: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_random_control_is_the_interpretation_of_its_direction(llama: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     request = changed(random_control=True)
     randoms = injected_vectors(llama, request, monkeypatch)[len(CELLS) :]
-    for reading, vector in zip(readings(interpret(llama, request)), randoms, strict=True):
-        assert reading.random is not None
-        assert [token.id for token in reading.random.tokens] == decoded(llama, request, vector).ids
+    for interpretation, vector in zip(interpretations(interpret(llama, request)), randoms, strict=True):
+        assert interpretation.random is not None
+        assert [token.id for token in interpretation.random.tokens] == decoded(llama, request, vector).ids
 
 
 # Threads ------------------------------------------------------------------------------------------------------------
@@ -591,18 +607,18 @@ def test_a_random_control_is_the_reading_of_its_direction(llama: Model, monkeypa
 def test_two_threads_give_what_each_gives_alone(families: tuple[str, str]) -> None:
     models = [build(family, layers=2) for family in families]
     requests = [REQUEST, changed(prompt="a man with hat", cells=CELLS[::3], random_control=True)]
-    expected = [readings(interpret(model, request)) for model, request in zip(models, requests, strict=True)]
+    expected = [interpretations(interpret(model, request)) for model, request in zip(models, requests, strict=True)]
     assert all(expected)
     found: list[list[list[Interpretation]]] = [[], []]
 
-    def work(place: int) -> None:
+    def work(index: int) -> None:
         for _ in range(5):
-            found[place].append(readings(interpret(models[place], requests[place])))
+            found[index].append(interpretations(interpret(models[index], requests[index])))
 
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-4)
     try:
-        threads = [threading.Thread(target=work, args=(place,)) for place in (0, 1)]
+        threads = [threading.Thread(target=work, args=(index,)) for index in (0, 1)]
         for thread in threads:
             thread.start()
         for thread in threads:

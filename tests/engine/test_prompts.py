@@ -52,14 +52,14 @@ templates = pytest.mark.parametrize("template", [None, *CHAT_TEMPLATES])
 def stands_alone(text: str, placeholder: str) -> list[int]:
     """Where the placeholder begins with no letter or digit beside it, counted by hand."""
     starts = []
-    place = 0
-    while place < len(text):
-        before, after = text[place - 1 : place] if place else "", text[place + len(placeholder) :][:1]
-        if text.startswith(placeholder, place) and not before.isalnum() and not after.isalnum():
-            starts.append(place)
-            place += len(placeholder)
+    position = 0
+    while position < len(text):
+        before, after = text[position - 1 : position] if position else "", text[position + len(placeholder) :][:1]
+        if text.startswith(placeholder, position) and not before.isalnum() and not after.isalnum():
+            starts.append(position)
+            position += len(placeholder)
         else:
-            place += 1
+            position += 1
     return starts
 
 
@@ -100,7 +100,7 @@ def what_the_model_should_read(kind: str, template: str | None, user: str, answe
 
 def what_it_reads(tokenizer: PreTrainedTokenizerBase, ids: tuple[int, ...], positions: tuple[int, ...]) -> str:
     """The prompt's ids with a pad at every position that is overwritten, decoded."""
-    swapped = [tokenizer.pad_token_id if place in positions else token for place, token in enumerate(ids)]
+    swapped = [tokenizer.pad_token_id if position in positions else token for position, token in enumerate(ids)]
     return tokenizer.decode(swapped, clean_up_tokenization_spaces=False)
 
 
@@ -179,8 +179,8 @@ def test_among_unknown_words_another_placeholder_changes_the_overwritten_tokens_
         return
     ids = tokenizer(swapped)["input_ids"]
     assume(len(ids) == len(prompt.ids))  # the other one may merge with a neighbour of its own kind
-    changed = {place for place, (one, two) in enumerate(zip(prompt.ids, ids, strict=True)) if one != two}
-    assert changed == {place for place in prompt.positions if prompt.ids[place] != tokenizer.unk_token_id}
+    changed = {position for position, (one, two) in enumerate(zip(prompt.ids, ids, strict=True)) if one != two}
+    assert changed == {position for position in prompt.positions if prompt.ids[position] != tokenizer.unk_token_id}
 
 
 @pytest.mark.parametrize("kind", [*LOSSLESS, *WITH_UNKNOWN])
@@ -233,7 +233,7 @@ def test_byt5_overwrites_the_placeholders_bytes(before: str, after: str, placeho
     prompt = build_prompt(ByT5Tokenizer(), Preset("drawn", user, placeholder))
     assert len(prompt.ids) == len(user.encode()) + 1  # one special token at the end
     first = [len(user[:start].encode()) for start in stands_alone(user, placeholder)]
-    assert prompt.positions == tuple(place + step for place in first for step in range(len(placeholder.encode())))
+    assert prompt.positions == tuple(position + step for position in first for step in range(len(placeholder.encode())))
 
 
 @pytest.mark.parametrize(("tokenizer", "unit"), [(CanineTokenizer(), "characters"), (PerceiverTokenizer(), "bytes")])
@@ -241,7 +241,7 @@ def test_tokenizers_of_single_characters_and_bytes_overwrite_what_stands_alone(
     tokenizer: PreTrainedTokenizerBase, unit: str
 ) -> None:
     prompt = build_prompt(tokenizer, Preset("drawn", "é é snak_e _"))
-    assert [prompt.tokens[place] for place in prompt.positions] == ["_"]
+    assert [prompt.tokens[position] for position in prompt.positions] == ["_"]
     before = "é é snak_e ".encode() if unit == "bytes" else "é é snak_e "
     assert prompt.positions == (len(before) + 1,)  # one special token in front
 
@@ -249,11 +249,11 @@ def test_tokenizers_of_single_characters_and_bytes_overwrite_what_stands_alone(
 def test_a_slow_tokenizer_of_words_and_pieces_overwrites_the_placeholders(tmp_path: Path) -> None:
     vocabulary = ["<unk>", "_", "?", "_?", "a", "the", "cat@@", "s", "c@@", "a@@", "t@@", "_@@"]
     merges = ["#version: 0.2", "_ ?</w>", "t h", "th e</w>", "c a", "ca t", ""]
-    (tmp_path / "vocab.json").write_text(json.dumps({token: place for place, token in enumerate(vocabulary)}))
+    (tmp_path / "vocab.json").write_text(json.dumps({token: position for position, token in enumerate(vocabulary)}))
     (tmp_path / "merges.txt").write_text("\n".join(merges))
     tokenizer = CTRLTokenizer(tmp_path / "vocab.json", tmp_path / "merges.txt")
     prompt = build_prompt(tokenizer, Preset("drawn", "the cats _ _ a"))
-    assert [tokenizer.convert_ids_to_tokens(prompt.ids[place]) for place in prompt.positions] == ["_", "_"]
+    assert [tokenizer.convert_ids_to_tokens(prompt.ids[position]) for position in prompt.positions] == ["_", "_"]
     assert prompt.positions == (3, 4)
     with pytest.raises(PlaceholderError, match="cannot be separated from the others"):
         build_prompt(tokenizer, Preset("drawn", "the cats _? a"))
@@ -292,7 +292,7 @@ def test_the_answers_space_is_dropped_only_where_the_template_ends_in_white_spac
 def test_a_template_for_images_takes_the_message_in_parts() -> None:
     prompt = build_prompt(tokenizer_of("gpt2", "in_parts"), Preset("drawn", "[INST]_ _[/INST] Sure:"))
     assert prompt.text == "<s>_ _ </s> Sure:"
-    assert [prompt.tokens[place] for place in prompt.positions] == ["_", " _"]
+    assert [prompt.tokens[position] for position in prompt.positions] == ["_", " _"]
 
 
 @pytest.mark.parametrize(
@@ -313,9 +313,9 @@ def test_a_template_that_refuses_or_rewrites_the_message_is_reported_with_the_wa
 
 def test_text_that_the_message_shares_with_the_template_does_not_confuse_them() -> None:
     prompt = build_prompt(tokenizer_of("gpt2", "decoy"), Preset("drawn", "[INST]x _[/INST] Sure"))
-    place = prompt.positions[0]
+    position = prompt.positions[0]
     assert len(prompt.positions) == 1
-    assert "".join(prompt.tokens[: place + 1]) == "<s>_ x ? Is x _ ?\nUser x _: x _"
+    assert "".join(prompt.tokens[: position + 1]) == "<s>_ x ? Is x _ ?\nUser x _: x _"
 
 
 @pytest.mark.parametrize(
@@ -366,7 +366,7 @@ def test_the_selfie_readme_prompt_is_spaced_where_the_first_placeholder_merges_w
     tokenizer = tokenizer_of("llama2")  # like Llama 2's own, it has the token `]_`
     prompt = build_prompt(tokenizer, readme)
     assert prompt.text.startswith("[INST] _ _ _ _ _ [/INST] Sure")
-    assert [prompt.tokens[place] for place in prompt.positions] == [" _"] * 5
+    assert [prompt.tokens[position] for position in prompt.positions] == [" _"] * 5
 
 
 def test_a_plain_prompt_is_refused_where_a_placeholder_merges_with_a_bracket() -> None:
@@ -378,7 +378,7 @@ def test_compat_hits_four_of_five_placeholders_and_the_bracket_as_selfie_does_on
     readme = preset_named("summarize")
     assert readme is not None
     prompt = build_prompt(tokenizer_of("llama2"), readme, compat=True)
-    assert [prompt.tokens[place] for place in prompt.positions] == [" _"] * 4 + [" [/INST"]
+    assert [prompt.tokens[position] for position in prompt.positions] == [" _"] * 4 + [" [/INST"]
 
 
 def test_compat_hits_four_of_five_placeholders_and_the_next_word_as_nnsight_selfie_does() -> None:
@@ -386,9 +386,9 @@ def test_compat_hits_four_of_five_placeholders_and_the_next_word_as_nnsight_self
     assert concept is not None
     tokenizer = tokenizer_of("gpt2")
     published = build_prompt(tokenizer, concept, compat=True)
-    assert [published.tokens[place] for place in published.positions] == [" _"] * 4 + [" represents"]
+    assert [published.tokens[position] for position in published.positions] == [" _"] * 4 + [" represents"]
     exact = build_prompt(tokenizer, concept)
-    assert [exact.tokens[place] for place in exact.positions] == [" _"] * 5
+    assert [exact.tokens[position] for position in exact.positions] == [" _"] * 5
     assert published.ids == exact.ids
 
 

@@ -141,8 +141,8 @@ def byte_tokenizer() -> PreTrainedTokenizerFast:
     tokens = ["<s>", "</s>", "<pad>", *(f"Ġ{word}" for word in WORDS)]
     tokens += [chr(code) for code in range(33, 127)] + ["Ġ", "Ċ"]
     tokens = list(dict.fromkeys(tokens))
-    tokens += [f"<extra{place}>" for place in range(VOCABULARY - len(tokens))]
-    backend = Tokenizer(models.WordLevel({token: place for place, token in enumerate(tokens)}, unk_token="<pad>"))
+    tokens += [f"<extra{index}>" for index in range(VOCABULARY - len(tokens))]
+    backend = Tokenizer(models.WordLevel({token: index for index, token in enumerate(tokens)}, unk_token="<pad>"))
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
     backend.decoder = decoders.ByteLevel()
     backend.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 0)])

@@ -33,12 +33,12 @@ CELLS = [("embed", 2), (6, 2), (3, -1)]
 def test_readings_and_relevancies_are_the_engines(selfie: ModelAgnosticSelfie, model: Model) -> None:
     table = selfie.interpret(PROMPT, "concept", CELLS, max_new_tokens=10)
     result = interpret(model, PROMPT, layers=[-1, 3, 6], tokens=[2, 6], preset="concept", max_new_tokens=10)
-    readings = {reading.cell: reading for reading in result.interpretations}
-    expected = [readings[cell] for cell in (Cell(-1, 2), Cell(6, 2), Cell(3, 6))]
-    assert table["interpretation"] == [reading.text for reading in expected]
+    by_cell = {interpretation.cell: interpretation for interpretation in result.interpretations}
+    expected = [by_cell[cell] for cell in (Cell(-1, 2), Cell(6, 2), Cell(3, 6))]
+    assert table["interpretation"] == [interpretation.text for interpretation in expected]
     assert table.control == result.control
-    for scores, reading in zip(table["relevancy_score"], expected, strict=True):
-        assert scores == pytest.approx([token.relevancy for token in reading.tokens], abs=1e-5)
+    for scores, interpretation in zip(table["relevancy_score"], expected, strict=True):
+        assert scores == pytest.approx([token.relevancy for token in interpretation.tokens], abs=1e-5)
 
 
 def test_a_table_has_one_row_a_cell_in_the_order_asked(selfie: ModelAgnosticSelfie) -> None:
@@ -88,7 +88,7 @@ def test_the_published_positions_are_used_where_they_are_asked_for(selfie: Model
     source = source_tokens(model, PROMPT)
     vectors = torch.stack([selfie.get_activations(PROMPT, [layer], [2])[layer][0, 0] for layer in (0, 6)])
     expected = gather(model, request, interpret_vectors(model, request, vectors, [source[2]] * 2, published))
-    texts = [reading.text for reading in expected.interpretations]
+    texts = [interpretation.text for interpretation in expected.interpretations]
     for question, compat in (
         ("concept", "selfie"),
         (InterpretationPrompt.create_concept_prompt(model.tokenizer, compat="selfie"), None),
@@ -113,8 +113,8 @@ def test_several_prompts_are_one_batch_that_reads_as_one_by_one(selfie: ModelAgn
         handle.remove()
     assert max(rows) == 4 + 1  # all cells and one control
     assert rows[0] == len(prompts)  # and all prompts are read together
-    for prompt, asked, table in zip(prompts, cells, tables, strict=True):
-        alone = selfie.interpret(prompt, "concept", asked, max_new_tokens=8)
+    for prompt, pairs, table in zip(prompts, cells, tables, strict=True):
+        alone = selfie.interpret(prompt, "concept", pairs, max_new_tokens=8)
         for column in COLUMNS[:-1]:
             assert table[column] == alone[column]
         assert [record.token for record in table.records] == [record.token for record in alone.records]
@@ -175,10 +175,13 @@ def test_arithmetic_on_states_reads_as_their_meaning(selfie: ModelAgnosticSelfie
 def test_vectors_without_a_source_have_records_of_their_own(model: Model) -> None:
     vectors = selfie_tui.ModelAgnosticSelfie(model).get_activations(PROMPT, [6], [2, 6])[6][0]
     result = selfie_tui.interpret_vectors(model, vectors, preset="concept", random_control=True)
-    assert [reading.cell for reading in result.interpretations] == [Cell(-1, 0), Cell(-1, 1)]
-    assert [reading.token.text for reading in result.interpretations] == ["vector 0", "vector 1"]
-    assert {reading.token.id for reading in result.interpretations} == {NO_TOKEN}
-    assert [reading.random.cell for reading in result.interpretations if reading.random] == [Cell(-1, 0), Cell(-1, 1)]
+    assert [interpretation.cell for interpretation in result.interpretations] == [Cell(-1, 0), Cell(-1, 1)]
+    assert [interpretation.token.text for interpretation in result.interpretations] == ["vector 0", "vector 1"]
+    assert {interpretation.token.id for interpretation in result.interpretations} == {NO_TOKEN}
+    assert [interpretation.random.cell for interpretation in result.interpretations if interpretation.random] == [
+        Cell(-1, 0),
+        Cell(-1, 1),
+    ]
     assert result.interpretations[0].norm == pytest.approx(float(vectors[0].norm()))
     assert result.interpretations[0].treatment_effect
     assert result.control.text
@@ -186,7 +189,7 @@ def test_vectors_without_a_source_have_records_of_their_own(model: Model) -> Non
 
 
 @pytest.mark.parametrize(
-    ("vectors", "said"),
+    ("vectors", "message"),
     [
         ([], "list of vectors is empty"),
         ([torch.zeros(255)], "Vector 0 is 255 wide"),
@@ -196,8 +199,8 @@ def test_vectors_without_a_source_have_records_of_their_own(model: Model) -> Non
         (torch.tensor(1.0), "is 1 wide"),
     ],
 )
-def test_vectors_that_cannot_be_injected_are_refused(selfie: ModelAgnosticSelfie, vectors: Any, said: str) -> None:
-    with pytest.raises(RequestError, match=said):
+def test_vectors_that_cannot_be_injected_are_refused(selfie: ModelAgnosticSelfie, vectors: Any, message: str) -> None:
+    with pytest.raises(RequestError, match=message):
         selfie.interpret_vectors(vectors, "concept")
 
 

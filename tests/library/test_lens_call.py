@@ -34,7 +34,7 @@ def test_a_negative_position_is_the_one_from_the_end_and_is_called_that(model: M
 
 
 @pytest.mark.parametrize(
-    ("given", "position", "kind", "said"),
+    ("given", "position", "kind", "message"),
     [
         (PROMPT, 99, RequestError, "Token 99 is out of range"),
         (PROMPT, -99, RequestError, "out of range"),
@@ -52,14 +52,14 @@ def test_a_negative_position_is_the_one_from_the_end_and_is_called_that(model: M
     ],
 )
 def test_prompts_and_positions_that_are_not_there_are_refused(
-    model: Model, given: Any, position: Any, kind: type[SelfieError], said: str
+    model: Model, given: Any, position: Any, kind: type[SelfieError], message: str
 ) -> None:
-    with pytest.raises(kind, match=said):
+    with pytest.raises(kind, match=message):
         logit_lens(model, given, position)
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         ({"layers": [8]}, "Layer 8"),
         ({"layers": [1.5]}, "Invalid layer 1.5"),
@@ -70,8 +70,8 @@ def test_prompts_and_positions_that_are_not_there_are_refused(
         ({"stack": "encoder"}, "no encoder"),
     ],
 )
-def test_settings_of_the_lens_that_cannot_be_are_refused(model: Model, settings: dict[str, Any], said: str) -> None:
-    with pytest.raises(RequestError, match=said):
+def test_settings_of_the_lens_that_cannot_be_are_refused(model: Model, settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(RequestError, match=message):
         logit_lens(model, PROMPT, 0, **settings)
 
 

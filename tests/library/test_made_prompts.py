@@ -20,7 +20,7 @@ def gpt2() -> Any:
 
 
 def overwritten(prompt: InterpretationPrompt) -> list[str]:
-    return [prompt.tokens[place] for place in prompt.insert_locations]
+    return [prompt.tokens[position] for position in prompt.insert_locations]
 
 
 def test_a_sequence_of_five_placeholders_is_the_prompt_of_selfie(gpt2: Any) -> None:

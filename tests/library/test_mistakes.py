@@ -29,7 +29,7 @@ FEW: dict[str, Any] = {"max_new_tokens": 2, "relevancy": False}
 
 
 def cells_of(result: Result) -> list[Cell]:
-    return [reading.cell for reading in result.interpretations]
+    return [interpretation.cell for interpretation in result.interpretations]
 
 
 @pytest.mark.parametrize(
@@ -59,16 +59,17 @@ def test_a_facade_stands_for_its_model_and_a_model_for_a_facade(selfie: ModelAgn
     vector = torch.ones(256)
     texts = selfie.interpret_vectors(vector, "concept", max_new_tokens=2)
     assert interpret_by_function(model, vector, "concept", max_new_tokens=2) == texts
-    assert [reading.text for reading in interpret_vectors(selfie, vector, preset="concept", **FEW).interpretations] == (
-        texts
-    )
+    assert [
+        interpretation.text
+        for interpretation in interpret_vectors(selfie, vector, preset="concept", **FEW).interpretations
+    ] == (texts)
     given = [PROMPT], "concept", [[(6, 2)]]
     assert batch_process_interpretations(model, *given, **FEW) == batch_process_interpretations(selfie, *given, **FEW)
     assert ModelAgnosticSelfie(selfie).model is model
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         ({"prompt": ["a"]}, r"Expected a text as prompt, got \['a'\]"),
         ({"prompt": None}, "Expected a text as prompt, got None"),
@@ -96,32 +97,34 @@ def test_a_facade_stands_for_its_model_and_a_model_for_a_facade(selfie: ModelAgn
         ({"stack": "top"}, "no top"),
     ],
 )
-def test_arguments_of_another_kind_are_refused_by_name(model: Model, settings: dict[str, Any], said: str) -> None:
-    with pytest.raises(RequestError, match=said):
+def test_arguments_of_another_kind_are_refused_by_name(model: Model, settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(RequestError, match=message):
         interpret(model, **{"prompt": PROMPT, "layers": 6, "tokens": 2, "preset": "concept", **settings})
 
 
 @pytest.mark.parametrize(
-    ("given", "said"), [("demo", r'selfie_tui\.load\("demo"\)'), (None, "Expected a model, got None")]
+    ("given", "message"), [("demo", r'selfie_tui\.load\("demo"\)'), (None, "Expected a model, got None")]
 )
-def test_what_is_no_opened_model_is_to_be_loaded_first(given: Any, said: str) -> None:
+def test_a_name_or_none_in_place_of_a_model_is_refused_with_the_call_that_loads_it(given: Any, message: str) -> None:
     for call in (
         lambda: interpret(given, PROMPT),
         lambda: interpret_vectors(given, torch.zeros(256)),
         lambda: batch_process_interpretations(given, [PROMPT], "concept", [[(6, 2)]]),
         lambda: interpret_by_function(given, torch.zeros(256), "concept"),
     ):
-        with pytest.raises(RequestError, match=said):
+        with pytest.raises(RequestError, match=message):
             call()
 
 
 @pytest.mark.parametrize("text", ["This _ means", "the word:_", "what is it"])
-def test_a_text_in_place_of_a_presets_name_is_told_how_it_is_given(selfie: ModelAgnosticSelfie, text: str) -> None:
+def test_a_text_in_place_of_a_presets_name_is_refused_with_how_to_give_it(
+    selfie: ModelAgnosticSelfie, text: str
+) -> None:
     with pytest.raises(RequestError, match=r"Unknown preset.*InterpretationPrompt\(tokenizer, text\)"):
         selfie.interpret(PROMPT, text, [(6, 2)])
-    with pytest.raises(RequestError) as told:
+    with pytest.raises(RequestError) as caught:
         selfie.interpret(PROMPT, "sumarize", [(6, 2)])
-    assert "InterpretationPrompt" not in str(told.value)
+    assert "InterpretationPrompt" not in str(caught.value)
 
 
 @pytest.mark.parametrize("given", [(6, 2), [6, 2], np.array([6, 2]), np.array([[6, 2]]), [Cell(6, 2)], iter([(6, 2)])])
@@ -131,7 +134,7 @@ def test_a_pair_by_itself_and_every_form_of_pairs_are_cells(selfie: ModelAgnosti
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ([(1, 2, 3)], r"Invalid cell \(1, 2, 3\)"),
         ([1, 2, 3], "Invalid cell 1"),
@@ -143,8 +146,8 @@ def test_a_pair_by_itself_and_every_form_of_pairs_are_cells(selfie: ModelAgnosti
         ((1.7, 2.9), "Invalid token position 2.9"),
     ],
 )
-def test_what_are_no_cells_is_refused(selfie: ModelAgnosticSelfie, given: Any, said: str) -> None:
-    with pytest.raises(RequestError, match=said):
+def test_what_are_no_cells_is_refused(selfie: ModelAgnosticSelfie, given: Any, message: str) -> None:
+    with pytest.raises(RequestError, match=message):
         selfie.interpret(PROMPT, "concept", given)
 
 
@@ -168,7 +171,7 @@ def test_layers_one_after_another_are_aggregated(selfie: ModelAgnosticSelfie) ->
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ([{2: torch.zeros(1)}], "several prompts"),
         (None, "Expected a list of activations"),
@@ -176,8 +179,8 @@ def test_layers_one_after_another_are_aggregated(selfie: ModelAgnosticSelfie) ->
         ({2: "state"}, "not a tensor"),
     ],
 )
-def test_what_are_no_activations_is_not_aggregated(given: Any, said: str) -> None:
-    with pytest.raises(RequestError, match=said):
+def test_what_are_no_activations_is_not_aggregated(given: Any, message: str) -> None:
+    with pytest.raises(RequestError, match=message):
         aggregate_activations(given)
 
 
@@ -188,19 +191,19 @@ def test_arrays_are_compared_as_tensors_are() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({6: torch.zeros(2)}, r"is a dictionary.*states\[6\]"),
         (None, "is None, not a tensor"),
         (torch.zeros(2, dtype=torch.complex64), "complex"),
     ],
 )
-def test_what_is_no_activation_is_refused(selfie: ModelAgnosticSelfie, given: Any, said: str) -> None:
-    with pytest.raises(RequestError, match=said):
+def test_what_is_no_activation_is_refused(selfie: ModelAgnosticSelfie, given: Any, message: str) -> None:
+    with pytest.raises(RequestError, match=message):
         compute_activation_similarity(given, torch.zeros(2))
-    with pytest.raises(RequestError, match=said):
+    with pytest.raises(RequestError, match=message):
         selfie.inject_activation(PROMPT, given, 2, [2])
-    with pytest.raises(RequestError, match=said):
+    with pytest.raises(RequestError, match=message):
         selfie.interpret_vectors([given], "concept")
 
 
@@ -213,7 +216,7 @@ def test_numbers_in_a_row_are_one_vector(selfie: ModelAgnosticSelfie, kind: str)
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         (None, "Expected a list of vectors"),
         ({6: torch.zeros(256)}, "dictionary"),
@@ -221,8 +224,8 @@ def test_numbers_in_a_row_are_one_vector(selfie: ModelAgnosticSelfie, kind: str)
         ("king", "Vector 0 is “king”, not a tensor"),
     ],
 )
-def test_what_are_no_vectors_is_refused(selfie: ModelAgnosticSelfie, given: Any, said: str) -> None:
-    with pytest.raises(RequestError, match=said):
+def test_what_are_no_vectors_is_refused(selfie: ModelAgnosticSelfie, given: Any, message: str) -> None:
+    with pytest.raises(RequestError, match=message):
         selfie.interpret_vectors(given, "concept")
 
 
@@ -240,12 +243,12 @@ def test_prompts_and_cells_may_be_generators(selfie: ModelAgnosticSelfie) -> Non
 
 def test_an_interpretation_prompt_wants_a_tokenizer_and_a_sequence(model: Model) -> None:
     tokenizer = model.tokenizer
-    for given, said in (
+    for given, message in (
         (None, "Expected a tokenizer, got None"),
         ("This _ means", "Expected a tokenizer, got the text “This _ means”"),
         (model.module, "Expected a tokenizer, got LlamaForCausalLM"),
     ):
-        with pytest.raises(RequestError, match=said):
+        with pytest.raises(RequestError, match=message):
             InterpretationPrompt(given, "This _ means")
     with pytest.raises(RequestError, match="got the text"):
         InterpretationPrompt("This _ means", tokenizer)
@@ -255,7 +258,7 @@ def test_an_interpretation_prompt_wants_a_tokenizer_and_a_sequence(model: Model)
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({"layer_range": 3}, "Invalid range of layers 3"),
         ({"layer_range": (0, 2.5)}, "Invalid layer 2.5"),
@@ -265,8 +268,10 @@ def test_an_interpretation_prompt_wants_a_tokenizer_and_a_sequence(model: Model)
         ({"prompt": 3}, "Expected a text as prompt, got 3"),
     ],
 )
-def test_grids_of_what_is_no_range_are_refused(selfie: ModelAgnosticSelfie, given: dict[str, Any], said: str) -> None:
-    with pytest.raises(RequestError, match=said):
+def test_grids_of_what_is_no_range_are_refused(
+    selfie: ModelAgnosticSelfie, given: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(RequestError, match=message):
         create_token_grid(**{"prompt": PROMPT, "tokenizer": selfie, **given})
 
 

@@ -129,10 +129,10 @@ def test_an_absent_device_is_warned_of_at_the_users_line(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     for model, its_tokenizer in (("demo", None), (module, tokenizer), (load("demo", device="cpu"), None)):
-        with pytest.warns(UserWarning, match=f"{kind} is not available on this machine: running on the CPU") as told:
+        with pytest.warns(UserWarning, match=f"{kind} is not available on this machine: running on the CPU") as warned:
             selfie = ModelAgnosticSelfie(model, tokenizer=its_tokenizer, device=kind)
         assert selfie.device == "cpu"
-        assert told[0].filename == __file__
+        assert warned[0].filename == __file__
 
 
 def test_what_is_not_a_language_model_is_refused(module: Any, tokenizer: Any) -> None:
@@ -191,10 +191,10 @@ def test_modules_and_tokenizers_that_are_none_are_refused(module: Any, tokenizer
         ((tokenizer,), LoadError, "Expected a language model"),
         ((None, tokenizer), LoadError, "Expected a language model"),
     ]
-    for given, kind, said in refused:
-        with pytest.raises(kind, match=said):
+    for given, kind, message in refused:
+        with pytest.raises(kind, match=message):
             adopt(*given)
-        with pytest.raises(kind, match=said):
+        with pytest.raises(kind, match=message):
             ModelAgnosticSelfie(*given)
 
 
@@ -230,11 +230,11 @@ def test_a_model_that_is_not_verified_is_warned_of_once_and_noted_in_every_resul
         "vectors": lambda: interpret_vectors(model, torch.ones(256), **few),
         "batch": lambda: batch_process_interpretations(model, [PROMPT], "concept", [(6, 2)], **few),
     }
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         ways[how]()
         result = interpret(model, PROMPT, layers=6, tokens=2, **few)
-    assert [(str(warning.message), warning.filename) for warning in told] == [("Not verified.", __file__)]
+    assert [(str(warning.message), warning.filename) for warning in warned] == [("Not verified.", __file__)]
     assert result.notices == ("Not verified.",)
     assert ModelAgnosticSelfie(model).interpret(PROMPT, "concept", (6, 2), **few).notices == ("Not verified.",)
 

@@ -28,7 +28,7 @@ def tokenizer() -> Any:
     return own
 
 
-def opened(module: Any, tokenizer: Any) -> ModelAgnosticSelfie:
+def facade_of(module: Any, tokenizer: Any) -> ModelAgnosticSelfie:
     torch.manual_seed(0)
     randomise(module)
     return ModelAgnosticSelfie(module.eval(), tokenizer=tokenizer)
@@ -37,14 +37,14 @@ def opened(module: Any, tokenizer: Any) -> ModelAgnosticSelfie:
 @pytest.fixture(scope="module")
 def encoder(tokenizer: Any) -> ModelAgnosticSelfie:
     sizes = {"hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 4, "num_hidden_layers": 3}
-    return opened(BertForMaskedLM(BertConfig(**sizes, vocab_size=len(tokenizer), **SPECIAL)), tokenizer)
+    return facade_of(BertForMaskedLM(BertConfig(**sizes, vocab_size=len(tokenizer), **SPECIAL)), tokenizer)
 
 
 @pytest.fixture(scope="module")
 def answering(tokenizer: Any) -> ModelAgnosticSelfie:
     sizes = {"d_model": 64, "d_kv": 16, "d_ff": 96, "num_heads": 4, "num_layers": 3, "num_decoder_layers": 2}
     config = T5Config(**sizes, vocab_size=len(tokenizer), decoder_start_token_id=2, eos_token_id=1, pad_token_id=2)
-    return opened(T5ForConditionalGeneration(config), tokenizer)
+    return facade_of(T5ForConditionalGeneration(config), tokenizer)
 
 
 def outputs(module: Any, blocks: Sequence[Any], **inputs: Any) -> list[torch.Tensor]:
@@ -90,10 +90,10 @@ def test_a_text_of_an_encoders_is_filled_in_with_the_activation(encoder: ModelAg
     text = "the city of [MASK] is located"
     ids = tokenizer(text)["input_ids"]
     vector = encoder.get_activations(PROMPT, [2], [3])[2]
-    place = ids.index(tokenizer.mask_token_id)
+    position = ids.index(tokenizer.mask_token_id)
     with torch.no_grad():
-        plain = int(encoder.model.module(**tokenizer(text, return_tensors="pt")).logits[0, place].argmax())
-    assert encoder.inject_activation(text, vector, 0, [1], 0.0).tolist() == [[*ids, plain]]
+        baseline = int(encoder.model.module(**tokenizer(text, return_tensors="pt")).logits[0, position].argmax())
+    assert encoder.inject_activation(text, vector, 0, [1], 0.0).tolist() == [[*ids, baseline]]
 
     def write(block: Any, args: Any, out: Any) -> None:
         (out[0] if isinstance(out, tuple) else out)[:, 1] = vector[:, 0]
@@ -101,7 +101,7 @@ def test_a_text_of_an_encoders_is_filled_in_with_the_activation(encoder: ModelAg
     handle = encoder.model.module.bert.encoder.layer[0].register_forward_hook(write)
     try:
         with torch.no_grad():
-            hooked = int(encoder.model.module(**tokenizer(text, return_tensors="pt")).logits[0, place].argmax())
+            hooked = int(encoder.model.module(**tokenizer(text, return_tensors="pt")).logits[0, position].argmax())
     finally:
         handle.remove()
     assert encoder.inject_activation(text, vector, 0, [1]).tolist() == [[*ids, hooked]]
@@ -153,13 +153,13 @@ def decoded(
 ) -> Any:
     """Greedy ids after what the decoder has begun with, whole texts run anew, vectors written by plain hooks."""
 
-    def write(place: int, vector: torch.Tensor) -> Any:
+    def write(position: int, vector: torch.Tensor) -> Any:
         def hook(block: Any, args: Any, out: Any) -> None:
-            (out[0] if isinstance(out, tuple) else out)[:, place] = vector
+            (out[0] if isinstance(out, tuple) else out)[:, position] = vector
 
         return hook
 
-    handles = [block.register_forward_hook(write(place, vector)) for block, place, vector in hooks]
+    handles = [block.register_forward_hook(write(position, vector)) for block, position, vector in hooks]
     written = [2, *begun]
     try:
         with torch.no_grad():
@@ -184,16 +184,16 @@ def test_the_answer_of_a_chat_turn_is_what_an_encoder_decoder_has_begun_with(
     module = answering.model.module
     read, begun = tokenizer("the Eiffel")["input_ids"], tokenizer("Tower is in", add_special_tokens=False)["input_ids"]
     vector = answering.get_activations(PROMPT, [2], [3])[2]
-    for block, place, inside in (
+    for block, position, inside in (
         (module.encoder.block[1], 1, 1),
         (module.decoder.block[1], len(read) + 1, 2),  # the decoder's start comes before its first word
     ):
         new = decoded(module, read, begun, 4, [(block, inside, vector[0, 0])])
-        ids = answering.inject_activation(TURN, vector, 1, place, max_new_tokens=4)
+        ids = answering.inject_activation(TURN, vector, 1, position, max_new_tokens=4)
         assert ids.tolist() == [[*read, *begun, *new]]
-    plain = answering.inject_activation(TURN, vector, 1, -1, 0.0, max_new_tokens=4)
-    assert plain.tolist() == [[*read, *begun, *decoded(module, read, begun, 4)]]
-    assert plain.tolist() != answering.inject_activation("the Eiffel", vector, 1, -1, 0.0, max_new_tokens=4).tolist()
+    baseline = answering.inject_activation(TURN, vector, 1, -1, 0.0, max_new_tokens=4)
+    assert baseline.tolist() == [[*read, *begun, *decoded(module, read, begun, 4)]]
+    assert baseline.tolist() != answering.inject_activation("the Eiffel", vector, 1, -1, 0.0, max_new_tokens=4).tolist()
 
 
 def test_one_activation_is_written_into_both_stacks_and_several_are_refused(

@@ -22,10 +22,10 @@ def ran() -> Ran:
     namespace: dict[str, Any] = {}
     found: Ran = {}
     for name, code in CALLS.items():
-        with contextlib.redirect_stdout(io.StringIO()) as printed, warnings.catch_warnings(record=True) as told:
+        with contextlib.redirect_stdout(io.StringIO()) as printed, warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
             exec(compile(code, name, "exec"), namespace)
-        found[name] = dict(namespace), printed.getvalue(), [str(warning.message) for warning in told]
+        found[name] = dict(namespace), printed.getvalue(), [str(warning.message) for warning in warned]
     return found
 
 
@@ -37,21 +37,21 @@ def test_the_quick_start_reads_the_tower(ran: Ran) -> None:
 
 
 def test_the_device_that_is_found_is_the_one_that_is_used(ran: Ran) -> None:
-    namespace, printed, told = ran["device detection"]
+    namespace, printed, warned = ran["device detection"]
     assert namespace["device"] in ("mps", "cuda", "cpu")
     assert namespace["selfie"].device.startswith(namespace["device"])
     assert f"models are loaded to: {namespace['device']}" in printed
-    assert not told
+    assert not warned
 
 
-def test_a_device_that_is_absent_is_told_and_the_cpu_taken(ran: Ran) -> None:
-    namespace, printed, told = ran["device selection"]
+def test_an_absent_device_is_warned_of_and_the_cpu_used(ran: Ran) -> None:
+    namespace, printed, warned = ran["device selection"]
     absent = [
         kind
         for kind, there in (("mps", torch.backends.mps.is_available()), ("cuda", torch.cuda.is_available()))
         if not there
     ]
-    assert told == [f"{kind} is not available on this machine: running on the CPU." for kind in absent]
+    assert warned == [f"{kind} is not available on this machine: running on the CPU." for kind in absent]
     assert printed == "Model loaded on: cpu\n"
     assert namespace["selfie"].device == "cpu"
 

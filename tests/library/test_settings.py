@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 import selfie_tui
@@ -87,7 +88,8 @@ def test_an_answer_ends_at_a_stop_text(call: Call) -> None:
 
 def test_relevancy_is_measured_unless_it_is_switched_off(call: Call) -> None:
     assert all(token.effect is not None for token in call(relevancy=True).interpretations[0].tokens)
-    assert all(token.effect is None for token in call(relevancy=False).interpretations[0].tokens)
+    for off in (False, np.False_):
+        assert all(token.effect is None for token in call(relevancy=off).interpretations[0].tokens)
 
 
 def test_a_random_direction_is_decoded_where_it_is_chosen(call: Call) -> None:

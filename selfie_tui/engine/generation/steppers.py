@@ -66,6 +66,7 @@ class RecomputeBase(StepperBase):
     rows: list[list[int]] = field(default_factory=list)
 
     def keep_rows(self, rows: Sequence[int]) -> bool:
+        """Drop the ids and vectors of all rows but these."""
         self.rows = [self.rows[row] for row in rows]
         self.injection = injected_rows(self.injection, rows)
         return True
@@ -83,6 +84,7 @@ class CachedStepper(StepperBase):
     length: int = 0
 
     def first(self) -> torch.Tensor:
+        """The logits `(rows, vocabulary)` of the prefill, with the vectors written into it."""
         model, prefill, injection = self.model, self.prefill, self.injection
         shared = min(injection.positions) if prefill.expandable else 0
         inputs = model.inputs([list(prefill.ids)] * self.count) | last_logits(model)
@@ -96,9 +98,11 @@ class CachedStepper(StepperBase):
         return model.anatomy.logits_in(output)[:, -1].float()
 
     def keep_rows(self, rows: Sequence[int]) -> bool:
+        """Drop all rows of the cache but these, if it can drop rows."""
         return select_rows(self.cache, rows)
 
     def next(self, tokens: Sequence[int]) -> torch.Tensor:
+        """The logits `(rows, vocabulary)` of one more token in every row, from the cache."""
         model = self.model
         self.length += 1
         inputs = {"input_ids": torch.tensor(tokens, device=model.device).unsqueeze(1)}  # (rows, 1)
@@ -116,12 +120,13 @@ class CachedStepper(StepperBase):
 
 @dataclass
 class EncoderDecoderStepper(StepperBase):
-    """An encoder-decoder that keeps a cache: the encoder runs once, with the vectors in it."""
+    """An encoder-decoder that keeps a cache: the encoder runs once, and its output `memory` serves every step."""
 
     cache: Any = None
     memory: Any = None
 
     def first(self) -> torch.Tensor:
+        """The logits `(rows, vocabulary)` of the prefill, with the vectors written into either stack."""
         model, prefill = self.model, self.prefill
         inputs = model.inputs([list(prefill.ids)] * self.count, [list(prefill.prefix)] * self.count)
         with model.inference(self.cancelled):
@@ -130,12 +135,14 @@ class EncoderDecoderStepper(StepperBase):
         return model.anatomy.logits_in(output)[:, -1].float()
 
     def keep_rows(self, rows: Sequence[int]) -> bool:
+        """Drop all rows of the cache and of the encoder's output but these, if the cache can drop rows."""
         if not select_rows(self.cache, rows):
             return False
         self.memory = self.memory[list(rows)]
         return True
 
     def next(self, tokens: Sequence[int]) -> torch.Tensor:
+        """The logits `(rows, vocabulary)` of one more token in every row, from the cache and the encoder's output."""
         model = self.model
         written = torch.tensor(tokens, device=model.device).unsqueeze(1)  # (rows, 1)
         read = torch.ones(self.memory.shape[:2], dtype=torch.long, device=model.device)
@@ -156,10 +163,12 @@ class RecomputeStepper(RecomputeBase):
     """A decoder or encoder-decoder without a cache: all of the text at every step, with the vectors in it."""
 
     def first(self) -> torch.Tensor:
+        """The logits `(rows, vocabulary)` of the prompt."""
         self.rows = [[] for _ in range(self.count)]
         return self.logits()
 
     def next(self, tokens: Sequence[int]) -> torch.Tensor:
+        """The logits `(rows, vocabulary)` of the text with one more token in every row."""
         for row, token in zip(self.rows, tokens, strict=True):
             row.append(token)
         return self.logits()
@@ -184,10 +193,12 @@ class MaskFillStepper(RecomputeBase):
     filled: int = 0
 
     def first(self) -> torch.Tensor:
+        """The logits `(rows, vocabulary)` at the first mask."""
         self.rows = [list(self.prefill.ids) for _ in range(self.count)]
         return self.logits()
 
     def next(self, tokens: Sequence[int]) -> torch.Tensor:
+        """The logits `(rows, vocabulary)` at the next mask, once the one before is filled."""
         for row, token in zip(self.rows, tokens, strict=True):
             row[self.prefill.masks[self.filled]] = token
         self.filled += 1

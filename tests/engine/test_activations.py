@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from selfie_tui.engine.methods import activations as reading
+from selfie_tui.engine.methods import activations
 from selfie_tui.engine.methods.activations import read_prompts, takes_padding
 from selfie_tui.engine.model import Model, adopt
 from selfie_tui.errors import RequestError
@@ -22,8 +22,8 @@ ABSOLUTE, ROTARY, ALIBI = ("gpt2", "opt"), ("llama", "neox", "gptj", "gemma2"), 
 
 
 def one_by_one(model: Model, positions: list[list[int]] | None = None) -> list[dict[int, torch.Tensor]]:
-    places = positions or [list(range(len(prompt))) for prompt in PROMPTS]
-    return [model.read(prompt, LAYERS, where) for prompt, where in zip(PROMPTS, places, strict=True)]
+    chosen = positions or [list(range(len(prompt))) for prompt in PROMPTS]
+    return [model.read(prompt, LAYERS, columns) for prompt, columns in zip(PROMPTS, chosen, strict=True)]
 
 
 def assert_same(found: list[dict[int, torch.Tensor]], expected: list[dict[int, torch.Tensor]]) -> None:
@@ -72,8 +72,8 @@ def test_only_the_cells_asked_for_are_held() -> None:
 
 
 def test_more_prompts_than_fit_go_in_several_forwards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "TOKENS_A_FORWARD", 10)
-    assert reading.batches(PROMPTS) == [range(1), range(1, 2), range(2, 3), range(3, 4)]
+    monkeypatch.setattr(activations, "TOKENS_A_FORWARD", 10)
+    assert activations.batches(PROMPTS) == [range(1), range(1, 2), range(2, 3), range(3, 4)]
     model = build("llama")
     assert_same(read_prompts(model, PROMPTS, LAYERS), one_by_one(model))
     assert read_prompts(model, [], LAYERS) == []
