@@ -8,12 +8,13 @@ import os
 import pkgutil
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from selfie_tui import ENGINE_THREAD, __version__, commands
-from selfie_tui.commands.options import EXIT_CODES, add_model
+from selfie_tui.commands.model_options import EXIT_CODES, add_model
 
 ENGINE_GRACE = 0.5
 """Seconds that the engine's thread gets to end by itself when the program leaves."""
@@ -64,12 +65,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
 
 
-def command_modules() -> Iterator[Any]:
-    """The modules of `selfie_tui.commands` that are a command: those with `add_command`, which sets what runs it."""
+class CommandParser(argparse.ArgumentParser):
+    """The grammar of a command, which its module fills in when it is needed: `--help` and `--version` import none."""
+
+    module = ""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        if self.module:
+            module, self.module = self.module, ""
+            import_module(module).add_arguments(self)
+        return super().parse_known_args(args, namespace)
+
+
+def add_commands(top: argparse.ArgumentParser) -> None:
+    """Add the modules of `selfie_tui.commands` that are a command: those whose docstring begins with its call.
+
+    What stands behind the call, as far as the end of the line, is the command's help.
+    """
+    subparsers = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=CommandParser)
     for found in pkgutil.iter_modules(commands.__path__):
-        module = import_module(f"{commands.__name__}.{found.name}")
-        if hasattr(module, "add_command"):
-            yield module
+        with Path(commands.__path__[0], f"{found.name}.py").open(encoding="utf-8") as source:
+            call, _, help = source.readline().strip().strip('"').rstrip(".").partition(": ")
+        if call == f"`selfie-tui {found.name}`":
+            command = subparsers.add_parser(found.name, help=help, allow_abbrev=False)
+            command.module = f"{commands.__name__}.{found.name}"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -88,9 +107,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--ascii", action="store_true", help="draw with ASCII only")
     top.add_argument("--no-session", action="store_true", help="do not append results to a session file")
     top.add_argument("--stock-display", action="store_true", help="draw whole regions rather than only what changed")
-    subparsers = top.add_subparsers(dest="command", metavar="COMMAND")
-    for module in command_modules():
-        module.add_command(subparsers)
+    add_commands(top)
     return top
 
 

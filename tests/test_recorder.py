@@ -34,6 +34,7 @@ from selfie_tui.results.entries import Entry, Result, RunBegan, RunEnded, encode
 from selfie_tui.results.recorder import Recorder
 from selfie_tui.results.sessions import read
 from selfie_tui.tui.app import SelfieApp
+from selfie_tui.tui.options import AppOptions
 from tests.test_sessions import READING
 from tests.tui.driving import run_to_end, until
 from tests.tui.fake_engine import info
@@ -135,7 +136,7 @@ def test_what_goes_wrong_with_writing_comes_out_as_one_notice(trail):
 async def test_the_session_of_the_app_and_the_json_of_the_command_hold_the_same_entries(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    app = SelfieApp(default_engine, theme="dusk", ascii=False, keep=tmp_path / "app")
+    app = SelfieApp(default_engine, AppOptions(theme="dusk", ascii=False, state_dir=tmp_path / "app"))
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: bool(app.main.tokens.tokens), 120.0)
         await pilot.press("enter")

@@ -1,4 +1,4 @@
-"""`selfie-tui doctor`: versions, devices and folders; with a model, whether its hooks are verified."""
+"""`selfie-tui doctor`: show versions, devices and folders; with a model, verify it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,8 @@ from selfie_tui.results.entries import package_version
 PACKAGES = ("textual", "torch", "transformers", "nnsight", "tokenizers", "safetensors", "huggingface_hub", "numpy")
 
 
-def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command to the program's grammar."""
-    command = commands.add_parser(
-        "doctor", help="show versions, devices and folders; with a model, verify it", allow_abbrev=False
-    )
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """Fill in the command's grammar."""
     command.add_argument("model_name", nargs="?", metavar="MODEL", help="open this model and print the verdict")
     command.set_defaults(run=lambda arguments: run_doctor(arguments.model_name))
 

@@ -1,4 +1,4 @@
-"""`selfie-tui interpret`: a self-interpretation without a screen; results on stdout, narration on stderr."""
+"""`selfie-tui interpret`: interpret cells of a prompt and print what the model says of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from selfie_tui.commands.client import (
     run_command,
     show_progress,
 )
-from selfie_tui.commands.options import EXIT_CODES, STACKS, add_model, add_output, add_settings
+from selfie_tui.commands.model_options import EXIT_CODES, STACKS, add_model
+from selfie_tui.commands.options import add_output, add_settings
 from selfie_tui.errors import RequestError, SelfieError
 from selfie_tui.glyphs import bar
 from selfie_tui.jobs import Engine
@@ -46,17 +47,14 @@ from selfie_tui.text import clip, pad, prose, visible
 TOKEN_WIDTH = 14
 
 
-def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command to the program's grammar."""
-    command = commands.add_parser(
-        "interpret",
-        help="interpret cells of a prompt and print what the model says of them",
-        description="Interpret cells of a prompt: results on stdout, narration on stderr. An encoder-decoder takes a "
-        "prompt as '[INST]what the encoder reads[/INST] what the decoder has written'; an encoder fills in each [MASK] "
-        "of the interpretation prompt, or N masks at its end.",
-        epilog=EXIT_CODES,
-        allow_abbrev=False,
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """Fill in the command's grammar."""
+    command.description = (
+        "Interpret cells of a prompt: results on stdout, narration on stderr. An encoder-decoder takes a prompt as "
+        "'[INST]what the encoder reads[/INST] what the decoder has written'; an encoder fills in each [MASK] of the "
+        "interpretation prompt, or N masks at its end."
     )
+    command.epilog = EXIT_CODES
     command.add_argument("prompt", metavar="PROMPT", help="the source prompt; - reads it from stdin")
     add_model(command)
     command.add_argument("--layers", default="all", help="such as embed,0-7 or all (default: all); -1 is the last one")

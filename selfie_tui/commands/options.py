@@ -1,22 +1,10 @@
-"""Options that commands share: the model, the settings of a run from their table, and what becomes of results."""
+"""Options that commands share: the settings of a run from their table, and what becomes of results."""
 
 from __future__ import annotations
 
 import argparse
 
 from selfie_tui.settings import SETTINGS, Setting
-
-DEVICES = "mps, cuda, cuda:1, cpu, or all (spread over all GPUs)"
-DTYPES = "fp32, bf16, fp16, or on CUDA 8bit, 4bit"
-STACKS = ("encoder", "decoder")
-EXIT_CODES = "exit codes: 0 done · 1 the run failed · 2 wrong usage · 3 the model could not be opened · 130 interrupted"
-
-
-def add_model(to: argparse.ArgumentParser) -> None:
-    """The options that choose a model and where it runs."""
-    to.add_argument("--model", default="demo", help="demo (bundled), a folder, or a hub id (default: demo)")
-    to.add_argument("--device", default="auto", help=f"{DEVICES} (default: auto, the best there is)")
-    to.add_argument("--dtype", default="auto", help=f"{DTYPES} (default: auto, the checkpoint's own)")
 
 
 def add_settings(to: argparse.ArgumentParser) -> None:
