@@ -76,7 +76,7 @@ def try_type(kind: Kind, model_type: str) -> Outcome:
         model = verify(adopt(module, mask_tokenizer(), model_type))
     except SelfieError as error:
         return Outcome(kind, model_type, time.perf_counter() - started, f"refused: {error}")
-    stacks = " + ".join(f"{stack.path} × {len(stack.sites)}" for stack in model.anatomy.stacks)
+    stacks = " + ".join(f"{stack.path} × {len(stack.blocks)}" for stack in model.anatomy.stacks)
     problems = [problem for request in requests(model) for problem in differences(model, request)]
     if not problems and model_type not in DEAF and not hears(model, next(requests(model))):
         problems.append("what is written changes nothing")
@@ -95,7 +95,7 @@ def requests(model: Model) -> Iterator[Request]:
     yield Request("the Eiffel Tower is", cells, preset, injection_layer=0, mode="add", max_new_tokens=NEW_TOKENS)
     if model.kind == "encoder-decoder":
         prefix = Preset("sweep", "[INST]the message[/INST] is _ in", "_")
-        cells = (Cell(EMBED, 1), Cell(len(model.anatomy.last.sites) - 1, 2))
+        cells = (Cell(EMBED, 1), Cell(len(model.anatomy.last.blocks) - 1, 2))
         written = "[INST]the Eiffel Tower[/INST] is located in"
         yield Request(written, cells, prefix, stack="decoder", max_new_tokens=NEW_TOKENS)
 

@@ -50,35 +50,36 @@ def exact(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.detach().cpu().double()
 
 
-def exactness(stream: torch.Tensor, added: torch.Tensor) -> torch.Tensor:
-    """How exact the numbers of a sum are, `stream` what it gave: one by the size of what was rounded."""
-    after, before = exact(stream), exact(stream) - exact(added)
+def exactness(after: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
+    """One by the size of what was rounded, for each number of a stream before and after a sum, all of one shape."""
     sizes = after.abs() + before.abs()
     return 1 / (sizes + FLOOR * sizes.square().mean(-1, keepdim=True).sqrt()).clamp_min(torch.finfo(torch.float64).tiny)
 
 
 def is_sum(value: torch.Tensor, summed: torch.Tensor, before: torch.Tensor) -> bool:
-    """Whether a value is that of a sum, but for rounding; `before` is what was added to."""
-    error = (exact(value) - exact(summed)) * exactness(summed, summed - before)
+    """Whether a value is `summed` but for rounding; `before` is a term of that sum. All are of one shape."""
+    expected = exact(summed)
+    error = (exact(value) - expected) * exactness(expected, exact(before))
     return float(error.square().mean().sqrt()) <= tolerance(value.dtype)
 
 
 def find_sum(
-    whole: torch.Tensor, parts: Sequence[torch.Tensor], stream: torch.Tensor, most: int = MOST_TERMS
+    before: torch.Tensor, after: torch.Tensor, parts: Sequence[torch.Tensor], most: int = MOST_TERMS
 ) -> Sum | None:
-    """The fewest parts that, each by one factor, add up to `whole`, None if there are none; all of one shape.
+    """The fewest parts that, each by one factor, make `after` of `before`, None if there are none; all of one shape.
 
-    Factors are greater than zero, as a state of the stream less what was added to it is no part of what is added.
-    `stream` is what the sum gave when it was added to `stream - whole`. Each number counts by what it can be rounded by
-    there, so that one massive number hides nothing of the others. Of several sums of as many parts that
-    with the most factors of one, then the most exact.
+    Factors are greater than zero, as a state of the stream less what was added to it is not a part of what is added.
+    All is computed in float64. Each number counts by what it can be rounded by, so that one massive number hides
+    nothing of the others. Of several sums of as many parts that with the most factors of one, then the most exact.
     """
-    if not parts or not bool(whole.any()):
+    start, end = exact(before), exact(after)
+    added = end - start
+    if not parts or not bool(added.any()):
         return None
-    allowed = tolerance(whole.dtype)
-    weights = exactness(stream, whole)
+    allowed = tolerance(after.dtype)
+    weights = exactness(end, start)
     rows = torch.stack([(exact(part) * weights).flatten() for part in parts])  # (parts, numbers)
-    target, size = (exact(whole) * weights).flatten(), whole.numel() ** 0.5
+    target, size = (added * weights).flatten(), added.numel() ** 0.5
     gram, along = rows @ rows.T, rows @ target
     best: Sum | None = None
     for count in range(1, min(most, len(parts)) + 1):
@@ -91,14 +92,14 @@ def find_sum(
         likely = (info == 0) & (factors > 0).all(1).squeeze(1) & (left <= (2 * allowed * size) ** 2)
         near = torch.where((factors - 1).abs() <= allowed + 1e-5, torch.ones_like(factors), factors).squeeze(2)
         sums = [
-            Sum(tuple(chosen[place].tolist()), tuple(near[place].tolist()), error)
-            for place in likely.nonzero().flatten()
-            if (error := float((target - near[place] @ rows[chosen[place]]).norm()) / size) <= allowed
+            Sum(tuple(chosen[index].tolist()), tuple(near[index].tolist()), error)
+            for index in likely.nonzero().flatten()
+            if (error := float((target - near[index] @ rows[chosen[index]]).norm()) / size) <= allowed
         ]
         found = min(sums, key=lambda each: (-each.factors.count(1.0), each.error), default=None)
         if best is not None:
             return found if found is not None and found.error <= BETTER * best.error else best
         best = found
-        if best is not None and is_wide(whole.dtype):
+        if best is not None and is_wide(after.dtype):
             return best
     return best
