@@ -284,7 +284,7 @@ def adopt(module: Any, tokenizer: Any, name: str = "") -> Model:
     known = name or getattr(config, "name_or_path", "") or getattr(config, "model_type", "") or type(module).__name__
     traced = tracing.trace_model(module, anatomy)
     notices = [
-        f"{stack.unlinked} calls of {stack.path} are left out: they pass nothing to the {len(stack.blocks)} layers shown."
+        f"{stack.unlinked} calls of {stack.path} are left out: they are not linked to the {len(stack.blocks)} layers."
         for stack in anatomy.stacks
         if stack.unlinked
     ]

@@ -248,10 +248,8 @@ def cached_and_recomputed(model: Model, plain: Prefill) -> float:
     text recomputed, relative to the largest.
     """
     nothing = Injection(torch.zeros(0, model.hidden), (0,), EMBED)
-    stepped, recomputed = (
-        stepper_for(model, plain, nothing, 2, never),
-        RecomputeStepper(model, plain, nothing, 2, never),
-    )
+    stepped = stepper_for(model, plain, nothing, 2, never)
+    recomputed = RecomputeStepper(model, plain, nothing, 2, never)
     stepped.first()
     recomputed.first()
     tokens, worst = [plain.ids[0], plain.ids[1]], 0.0

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.sweep.facts import NOT_CAUSAL, NOT_TEXT, OVERRIDES
+from selfie_tui.engine.anatomy.shrink_rules import OVERRIDES
+from tests.sweep.facts import NOT_CAUSAL, NOT_TEXT
 from tests.sweep.small import ENTRIES, Kind, NotBuilt, check, configuration, small
 
 # One of each way to be unusual: experts, latent attention, sliding windows, state spaces, hybrids, towers, an encoder.
