@@ -8,9 +8,11 @@ from itertools import cycle
 
 import pytest
 import torch
+from transformers import GPT2LMHeadModel
 
 from selfie_tui.engine import tracing
 from selfie_tui.engine.anatomy.locations import Activation, Patch
+from selfie_tui.engine.anatomy.sums import find_sum
 from selfie_tui.engine.injection import Injection
 from selfie_tui.engine.model import Model, adopt
 from selfie_tui.engine.sublayers import BlockParts, Heads
@@ -26,7 +28,7 @@ from tests.engine.sublayer_models import (
     sublayers,
     texts,
 )
-from tests.engine.zoo import byte_tokenizer, prompt_ids
+from tests.engine.zoo import CONFIGS, byte_tokenizer, prompt_ids
 from tests.sweep.small import small
 
 SUM = 1e-6
@@ -421,3 +423,58 @@ def test_massive_states_of_one_token_and_faint_attention_hide_no_part(dtype: tor
         ["self_attn", "mlp"]
     ] * 4
     assert all(block.mid is not None for block in stack.blocks)
+
+
+def gpt2(spread: float, shift: float) -> GPT2LMHeadModel:
+    """GPT-2 with random norms, weights scaled, and attentions whose MLPs take back most of what they add."""
+    torch.manual_seed(0)
+    module = GPT2LMHeadModel(CONFIGS["gpt2"](4)).eval()
+    with torch.no_grad():
+        for name, parameter in module.named_parameters():
+            if ".ln_" in name:
+                parameter.add_(0.4 * torch.randn_like(parameter))
+            elif parameter.dim() > 1:
+                parameter.mul_(spread)
+        for block in module.transformer.h[1:3]:
+            block.attn.c_proj.bias += shift
+            block.mlp.c_proj.bias -= shift
+    return module
+
+
+HALVES = (torch.bfloat16, torch.float16)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "spread", "shift"),
+    [
+        *((torch.float32, spread, shift) for spread, shift in ((1, 0), (1, 300), (0.1, 300), (10, 3000))),
+        # more of a shift, and a narrow format leaves nothing of the states
+        *((dtype, spread, shift) for dtype in HALVES for spread, shift in ((1, 0), (1, 10), (0.1, 3), (10, 300))),
+    ],
+)
+def test_a_tolerance_is_that_of_the_numbers_added_so_that_all_layers_of_gpt2_are_found(
+    dtype: torch.dtype, spread: float, shift: float
+) -> None:
+    (stack,) = adopt(gpt2(spread, shift).to(dtype), byte_tokenizer()).sublayers
+    assert [[part.kind for part in block.parts] for block in stack.blocks] == [["attention", "mlp"]] * 4
+    assert [part.path for part in stack.blocks[1].parts] == ["transformer.h.1.attn", "transformer.h.1.mlp"]
+    assert all(block.adds and block.mid is not None for block in stack.blocks)
+    assert {location.scale for block in stack.blocks for part in block.parts for location in part.out} == {1.0}
+
+
+def test_two_parallel_parts_that_cancel_out_are_found_within_the_rounding_of_each() -> None:
+    generator = torch.Generator().manual_seed(0)
+    before, attention, mlp, other, noise = (torch.randn(3, 7, 64, generator=generator) for _ in range(5))
+    attention, mlp = attention + 300, mlp - 300
+    after = (before + attention) + mlp
+    found = find_sum(before, after, [other, attention, mlp])
+    assert found is not None
+    assert (found.terms, found.factors) == ((1, 2), (1.0, 1.0))
+    assert find_sum(before, after, [other, attention, mlp + 0.01 * noise]) is None
+
+
+def test_sub_layers_are_found_once_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = adopt(small("causal", "llama"), byte_tokenizer())
+    found = model.sublayers
+    monkeypatch.setattr(model.module, "forward", None)
+    assert model.sublayers is found

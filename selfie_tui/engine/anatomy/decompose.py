@@ -107,6 +107,15 @@ class BlockCalls:
             if stream is not None:
                 yield path, stream
 
+    def waypoints(self, target: torch.Tensor) -> Iterator[tuple[Call, torch.Tensor]]:
+        """Inputs of the stream's shape that no call returned, in order of time, each with its first call."""
+        known = [self.pre, target, *(each.value for each in self.outputs())]
+        for call in self.calls:
+            for _, value in self.streams(call.inputs):
+                if not any(same(value, other) for other in known):
+                    known.append(value)
+                    yield call, value
+
     def outputs(self) -> list[Output]:
         """The distinct tensors of the stream's shape among the calls' outputs, each at the outermost call."""
         found: list[Output] = []
@@ -168,13 +177,11 @@ def terms_of(
     `target` has the stream's shape. Where no sum makes it, it may be a norm of such a sum (BERT), or the sum of such a
     norm and something else (MiniMax).
     """
-    if torch.equal(target, inside.pre):
-        return [], []
     # a copy of the states at either end is not something that is added
     added = [each for each in outputs if not same(each.value, inside.pre) and not same(each.value, target)]
-    found = find_sum(inside.pre, target, [each.value for each in added])
-    if found:
-        return sorted(chosen(added, found), key=lambda term: term[0].call.end), []
+    found = terms_by_way(inside, added, target)
+    if found or same(target, inside.pre):
+        return sorted(found, key=lambda term: term[0].call.end), []
     if not depth:
         return None
     for norm, normed in norms_inside(inside):
@@ -184,6 +191,26 @@ def terms_of(
         if inner is not None:
             return [*inner[0], *(chosen(later, last) if last else [])], [*inner[1], norm]
     return None
+
+
+def terms_by_way(inside: BlockCalls, added: Sequence[Output], target: torch.Tensor) -> Terms:
+    """What is added to a block's input to make `target`, by way of the states in between; empty if nothing is.
+
+    States in between are inputs of calls, as that of the norm before the MLP. From one to the next few terms are added,
+    so that neither a small one is lost in the rounding of a large one nor two that cancel out hide one another.
+    """
+    state, terms = inside.pre, Terms()
+    for call, value in inside.waypoints(target):
+        earlier = [each for each in added if each.call.end < call.start and all(each is not term for term, _ in terms)]
+        found = find_sum(state, value, [each.value for each in earlier])
+        if found:
+            state, terms = value, [*terms, *chosen(earlier, found)]
+    rest = [each for each in added if all(each is not term for term, _ in terms)]
+    for start, known, others in ((state, terms, rest), (inside.pre, [], added)):
+        found = find_sum(start, target, [each.value for each in others])
+        if found:
+            return [*known, *chosen(others, found)]
+    return []
 
 
 def chosen(outputs: Sequence[Output], found: Sum) -> Terms:
