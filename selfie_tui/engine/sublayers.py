@@ -5,13 +5,14 @@ Found by sums over one watched forward: the tensors inside of a block that, adde
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
 
-from selfie_tui.engine.anatomy.calls import MODEL_ERRORS, ForwardCalls, watch
+from selfie_tui.engine.anatomy.calls import ForwardCalls, ModelFailed, model_code, watch
 from selfie_tui.engine.anatomy.decompose import FoundBlock, FoundPart, decompose_block
 from selfie_tui.engine.anatomy.dependencies import Dependencies, mixes_positions, trace_dependencies
 from selfie_tui.engine.anatomy.finding import ROWS, STREAMS, WRITTEN, token_rows
@@ -113,7 +114,7 @@ def find_sublayers(module: Any, builder: InputBuilder, anatomy: Anatomy, device:
         LoadError: if a forward fails.
     """
     known: Layouts = {}
-    with torch.enable_grad():
+    with torch.enable_grad(), failing_to_load():
         calls = watch_inside(module, builder, anatomy, device)
         found = [
             [decompose_block(layer, block, calls) for layer, block in enumerate(stack.blocks)]
@@ -130,19 +131,21 @@ def find_sublayers(module: Any, builder: InputBuilder, anatomy: Anatomy, device:
 
 
 def watch_inside(module: Any, builder: InputBuilder, anatomy: Anatomy, device: torch.device) -> ForwardCalls:
-    """One forward with every module inside of the blocks watched.
-
-    Raises:
-        LoadError: if the model cannot run on text alone.
-    """
+    """One forward with every module inside of the blocks watched."""
     inputs = token_rows(module, builder, device, ROWS)
     outside = {id(module), id(module.get_submodule(anatomy.head))}
+    return watch(module, lambda: module(**inputs), lambda part: id(part) not in outside)
+
+
+@contextmanager
+def failing_to_load() -> Iterator[None]:
+    """While open, an error of the model's own code is a `LoadError`."""
     try:
-        return watch(module, lambda: module(**inputs), lambda part: id(part) not in outside)
-    except MODEL_ERRORS as error:
+        with model_code():
+            yield
+    except ModelFailed as error:
         raise LoadError(
-            f"A forward over a few tokens failed ({type(error).__name__}: {error}).",
-            "Load a model that takes text alone.",
+            f"A forward over a few tokens failed ({error}).", "Load a model that takes text alone."
         ) from error
 
 

@@ -15,7 +15,7 @@ from itertools import pairwise
 import torch
 
 from selfie_tui.engine import tracing
-from selfie_tui.engine.anatomy.calls import MODEL_ERRORS
+from selfie_tui.engine.anatomy.calls import ModelFailed, model_code
 from selfie_tui.engine.anatomy.places import embeddings_of
 from selfie_tui.engine.generation.decode import Limits, Row, decode
 from selfie_tui.engine.generation.prefill import Prefill, never, prefill_prompt
@@ -235,7 +235,7 @@ def settled(model: Model, ids: list[int], prefix: Sequence[int]) -> Prefill:
         return prefill_prompt(model, ids, masks=(LENGTH - 2, LENGTH - 1))
     if model.cached:
         # a family whose forward fails when it goes on with a cache is run without one
-        with suppress(*MODEL_ERRORS):
+        with suppress(ModelFailed), model_code():
             plain = prefill_prompt(model, ids, prefix=prefix)
             if plain.expandable or cached_and_recomputed(model, plain) <= tolerance_of(model):
                 return plain

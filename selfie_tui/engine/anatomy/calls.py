@@ -7,21 +7,59 @@ is called with what the one before it returned.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+from traceback import walk_tb
 from typing import Any
 
 import torch
 from torch import nn
 
+import selfie_tui
+
 TensorPath = tuple[int | str, ...]
 """Indices and names that lead to a tensor inside arguments or a result; empty where the result is the tensor."""
 
 MODEL_ERRORS = (RuntimeError, TypeError, ValueError, IndexError, AttributeError, KeyError, AssertionError)
-"""What the code of a model raises that cannot do what it is asked to."""
+"""The errors that the code of a model raises where it does not support what is asked of it."""
 
 DEPTH = 2
 """Levels of tuples, lists and mappings in which tensors are looked for."""
+
+
+OWN = str(Path(selfie_tui.__file__).parent)
+CALLS_OF_MODULES = str(Path(nn.modules.module.__file__))
+
+
+class ModelFailed(Exception):  # noqa: N818 - the model's failure, to be caught and told from ours
+    """An error of the model's own code; its message is one line."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}")
+
+
+@contextmanager
+def model_code() -> Iterator[None]:
+    """While open, errors of the model's own code become `ModelFailed`; those of this package stay as they are.
+
+    Raises:
+        ModelFailed: if code of the model raises one of `MODEL_ERRORS`.
+    """
+    try:
+        yield
+    except MODEL_ERRORS as error:
+        if not is_of_model(error):
+            raise
+        raise ModelFailed(error) from error
+
+
+def is_of_model(error: BaseException) -> bool:
+    """Whether an error was raised within a module's call, with no frame of this package further in (a hook)."""
+    files = [frame.f_code.co_filename for frame, _ in walk_tb(error.__traceback__)]
+    last = max((index for index, file in enumerate(files) if file.startswith(OWN)), default=-1)
+    return CALLS_OF_MODULES in files[last + 1 :]
 
 
 @dataclass(frozen=True)

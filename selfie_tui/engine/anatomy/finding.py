@@ -11,9 +11,10 @@ import torch
 from torch import nn
 
 from selfie_tui.engine.anatomy.calls import (
-    MODEL_ERRORS,
     ForwardCalls,
+    ModelFailed,
     TensorPath,
+    model_code,
     paths_of,
     same,
     tensors_in,
@@ -107,11 +108,11 @@ class WatchedModel:
         inputs = token_rows(self.module, self.builder, self.device, ROWS, last)
         chosen = watched_modules(self.module)
         try:
-            return watch(self.module, lambda: self.module(**inputs), lambda part: id(part) in chosen)
-        except MODEL_ERRORS as error:
-            why = (str(error).splitlines() or [""])[0]
+            with model_code():
+                return watch(self.module, lambda: self.module(**inputs), lambda part: id(part) in chosen)
+        except ModelFailed as error:
             raise LoadError(
-                f"A first forward over a few tokens failed ({type(error).__name__}: {why}).",
+                f"A first forward over a few tokens failed ({error}).",
                 "Load a model that takes text alone, or try it in fp32.",
             ) from error
 
@@ -222,9 +223,9 @@ class Ends:
         """Whether an unembedding makes the model's logits of the last states `(rows, positions, hidden)`."""
         own = states[:, -1:] if self.logits.shape[1] == 1 else states[:, : self.logits.shape[1]]
         try:
-            with torch.no_grad():
+            with torch.no_grad(), model_code():
                 logits = unembedding.bind(self.modules).logits(own)
-        except MODEL_ERRORS:  # modules after the blocks that need more than a state
+        except ModelFailed:  # modules after the blocks that need more than a state
             return False
         expected = self.logits.float().to(logits.device)
         tolerance = CLOSE if states.dtype in (torch.float32, torch.float64) else CLOSE_IN_HALF
