@@ -113,12 +113,12 @@ class Model:
 
     @property
     def context(self) -> int:
-        """Longest sequence of tokens that the stack of a prompt takes; 0 where it has no bound of its own."""
+        """Longest sequence of tokens for the stack of a prompt; 0 where it has no bound of its own."""
         return context_of(text_config(self.module), self.anatomy.main.name, self.feed.first_position)
 
     @property
     def output_context(self) -> int:
-        """Longest sequence that the stack takes which writes the answer; as `context` but for an encoder-decoder."""
+        """Longest sequence of tokens for the stack that writes the answer; as `context` but for an encoder-decoder."""
         return context_of(text_config(self.module), self.anatomy.last.name, self.feed.first_position)
 
     @property
@@ -143,7 +143,7 @@ class Model:
 
     @property
     def keeps_last_logits(self) -> bool:
-        """Whether the forward can be told to compute the last position's logits only."""
+        """Whether the forward can compute the last position's logits alone."""
         return self.feed.takes("logits_to_keep")
 
     def check_layer(self, layer: int, stack: str = "") -> None:
@@ -165,7 +165,7 @@ class Model:
         """While open, this thread alone runs the model, without gradients, and can be stopped before any block.
 
         Raises:
-            Cancelled: from inside a forward, once `cancelled` gives true.
+            Cancelled: from inside a forward, once `cancelled` returns true.
             OutOfMemory: where the device has no memory left.
         """
 

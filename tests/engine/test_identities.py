@@ -245,7 +245,7 @@ def test_16_an_injection_changes_no_logit_before_its_position(model: Model, laye
     assert not torch.equal(moved[:, 5:], plain_logits(model, ids)[:, 5:])
 
 
-def test_the_proof_at_load_finds_nothing_wrong(model: Model) -> None:
+def test_the_checks_at_load_find_nothing_wrong(model: Model) -> None:
     from selfie_tui.engine.verify import verdict
 
     assert verdict(model) == "verified"

@@ -137,8 +137,8 @@ def test_18_what_the_heads_write_and_the_bias_is_what_the_output_projection_give
     model = build(name)
     assert list(attentions(name))
     for block, each, heads in attentions(name):
-        wanted = [each, Activation("given", block.layer, (heads.out,))]
-        z, out = tracing.read_activations(model.traced, texts(model), wanted)
+        both = [each, Activation("projected", block.layer, (heads.out,))]
+        z, out = tracing.read_activations(model.traced, texts(model), both)
         written = torch.einsum("rphd,hde->rphe", z, heads.weight(model.modules).detach()).sum(2)
         assert z.shape[2:] == (4, 16)
         assert relative(written if (bias := heads.bias(model.modules)) is None else written + bias.detach(), out) <= SUM
@@ -149,8 +149,8 @@ def test_the_output_projection_gives_what_attention_adds_where_there_is_no_norm_
     model = build(name)
     for block, z, heads in attentions(name):
         added = block.activation("cross_out" if z.name == "cross_z" else "attn_out")
-        given = Activation("given", block.layer, (heads.out,))
-        one, other = tracing.read_activations(model.traced, texts(model), [added, given])
+        projected = Activation("projected", block.layer, (heads.out,))
+        one, other = tracing.read_activations(model.traced, texts(model), [added, projected])
         assert torch.equal(one, other)
 
 
@@ -162,11 +162,11 @@ def test_19_patching_every_heads_z_is_patching_what_attention_adds(name: str) ->
         part = next(part for part in block.parts if part.heads is heads)
         added = Activation("added", block.layer, part.out)
         values = tracing.read_activations(model.traced, other, [z, added])
-        by_head, whole = (
+        by_head, at_once = (
             tracing.run_patched(model.traced, inputs, [Patch(each, (0, 1), every(value), value)]).logits
             for each, value in zip((z, added), values, strict=True)
         )
-        assert relative(by_head, whole) <= SUM
+        assert relative(by_head, at_once) <= SUM
         assert relative(by_head, tracing.run_patched(model.traced, inputs, []).logits) > 1e-3
 
 
@@ -249,9 +249,9 @@ def difference(logits: torch.Tensor) -> torch.Tensor:
     return logits[:, -1, 20] - logits[:, -1, 30]
 
 
-def changed(ids: list[int], place: int) -> list[int]:
+def changed(ids: list[int], position: int) -> list[int]:
     other = list(ids)
-    other[place] = (ids[place] + 11) % 100 + 3
+    other[position] = (ids[position] + 11) % 100 + 3
     return other
 
 
@@ -341,8 +341,8 @@ def test_activations_are_what_plain_hooks_see() -> None:
         model.module(**texts(model))
     for handle in handles:
         handle.remove()
-    wanted = [block.activation("attn_out") for block in reversed(stack.blocks)]
-    values = tracing.read_activations(model.traced, texts(model), wanted)
+    names = [block.activation("attn_out") for block in reversed(stack.blocks)]
+    values = tracing.read_activations(model.traced, texts(model), names)
     assert len(seen) == len(values) == 4
     assert all(torch.equal(one, other) for one, other in zip(seen, reversed(values), strict=True))
 
@@ -379,7 +379,7 @@ def test_a_block_without_heads_says_so() -> None:
 
 def test_a_type_whose_attention_mixes_heads_in_pairs_says_so() -> None:
     (stack,) = adopt(small("causal", "diffllama"), byte_tokenizer()).sublayers
-    with pytest.raises(RequestError, match="told apart"):
+    with pytest.raises(RequestError, match="cannot be separated"):
         stack.blocks[0].activation("z")
 
 
@@ -394,9 +394,9 @@ def test_a_type_with_several_streams_says_that_nothing_adds_up() -> None:
 def test_the_same_parts_are_found_in_bfloat16(name: str) -> None:
     module = small("causal", name).to(torch.bfloat16)
     (stack,) = adopt(module, byte_tokenizer()).sublayers
-    for half, whole in zip(stack.blocks, sublayers(name)[0].blocks, strict=True):
-        assert [part.kind for part in half.parts] == [part.kind for part in whole.parts]
-        assert [part.path for part in half.parts] == [part.path for part in whole.parts]
+    for half, wide in zip(stack.blocks, sublayers(name)[0].blocks, strict=True):
+        assert [part.kind for part in half.parts] == [part.kind for part in wide.parts]
+        assert [part.path for part in half.parts] == [part.path for part in wide.parts]
         assert half.adds
 
 

@@ -12,7 +12,7 @@ DEAF: dict[str, str] = {"mra": "its attention answers zeros without its CUDA ker
 NOT_CAUSAL: dict[str, str] = {
     "cpmant": "every token of a prompt attends to every other",
     "fsmt": "with a cache, the answer's tokens given together all see one another",
-    "prophetnet": "its predicting stream reads the relative positions of other places",
+    "prophetnet": "its predicting stream reads the relative positions of other tokens",
     "xlnet": "attends both ways unless a permutation mask is given",
 }
 

@@ -104,10 +104,10 @@ def check(kind: Kind, model_type: str, seed: int = 0) -> Check:
     return Check(kind, model_type, size, seconds, problems)
 
 
-def changed_at(tokens: torch.Tensor, place: int) -> torch.Tensor:
-    """The same tokens but for another ordinary one at a place."""
+def changed_at(tokens: torch.Tensor, position: int) -> torch.Tensor:
+    """The same tokens `(1, positions)` but for another ordinary one at a position."""
     other = tokens.clone()
-    other[0, place] = 3 + (other[0, place] - 2) % (VOCABULARY - 3)
+    other[0, position] = 3 + (other[0, position] - 2) % (VOCABULARY - 3)
     return other
 
 

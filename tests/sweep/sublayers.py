@@ -30,7 +30,7 @@ class Found:
 
     Blocks; those whose parts add up to their output, those that norm the stream instead, those in which every part's
     own value put back changes nothing; attentions, those whose heads add up, those in which patching all heads is
-    patching the whole, those whose `q`, `k` and `v` are known; and what is lacking.
+    patching all that is added, those whose `q`, `k` and `v` are known; and what is lacking.
     """
 
     blocks: int = 0
@@ -99,8 +99,8 @@ def sum_error(model: Model, sublayers: Sublayers, block: BlockParts) -> float:
 
 def heads_error(model: Model, heads: Heads) -> float:
     """The error of `sum of z W_O + bias = output of the projection`, relative to that."""
-    wanted = [mixed(heads), Activation("given", 0, (heads.out,))]
-    z, out = tracing.read_activations(model.traced, texts(model), wanted)
+    both = [mixed(heads), Activation("projected", 0, (heads.out,))]
+    z, out = tracing.read_activations(model.traced, texts(model), both)
     summed = torch.einsum("rphd,hde->rpe", z, heads.weight(model.modules).detach())
     bias = heads.bias(model.modules)
     summed = summed if bias is None else summed + bias.detach()
@@ -145,14 +145,14 @@ def changed(one: torch.Tensor, other: torch.Tensor) -> float:
     return float((one - other).abs().max() / other.abs().max())
 
 
-def main(wanted: list[str]) -> None:
+def main(model_types: list[str]) -> None:
     """Print a line for every entry, or for those named on the command line."""
     torch.set_num_threads(1)
     transformers_logging.set_verbosity_error()
     warnings.filterwarnings("ignore")
     totals = Counter[str]()
     for kind, model_type in ENTRIES:
-        if (kind, model_type) in NOT_TEXT or (wanted and model_type not in wanted):
+        if (kind, model_type) in NOT_TEXT or (model_types and model_type not in model_types):
             continue
         totals["types"] += 1
         try:

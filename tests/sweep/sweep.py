@@ -66,7 +66,7 @@ class Outcome:
 
 
 def try_type(kind: Kind, model_type: str) -> Outcome:
-    """Open, prove, interpret, compare."""
+    """Open, verify, interpret, compare."""
     started = time.perf_counter()
     module = small(kind, model_type)
     with torch.no_grad():
@@ -101,27 +101,27 @@ def requests(model: Model) -> Iterator[Request]:
 
 
 def differences(model: Model, request: Request) -> Iterator[str]:
-    """What differs between the engine's readings and those of plain hooks."""
+    """What differs between the engine's interpretations and those of plain hooks."""
     try:
         found = [event.interpretation for event in interpret(model, request) if isinstance(event, CellFinished)]
-        for reading in found:
-            yield from differences_of(reading, interpreted(model, request, reading.cell))
+        for each in found:
+            yield from differences_of(each, interpreted(model, request, each.cell))
     except Exception as error:  # noqa: BLE001 - whatever a type raises is a line of the table
         yield f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
 
 
 def hears(model: Model, request: Request) -> bool:
-    """Whether what is written at the embeddings changes the probability of what is said."""
+    """Whether what is written at the embeddings changes the probability of a generated token."""
     found = [event.interpretation for event in interpret(model, request) if isinstance(event, CellFinished)]
-    return any((token.relevancy or 0.0) > HEARD for reading in found for token in reading.tokens)
+    return any((token.relevancy or 0.0) > HEARD for each in found for token in each.tokens)
 
 
-def differences_of(reading: Interpretation, answer: Any) -> Iterator[str]:
+def differences_of(found: Interpretation, answer: Any) -> Iterator[str]:
     """What differs in one cell."""
-    if [token.id for token in reading.tokens] != answer.ids:
-        yield f"tokens {[token.id for token in reading.tokens]} for {answer.ids}"
+    if [token.id for token in found.tokens] != answer.ids:
+        yield f"tokens {[token.id for token in found.tokens]} for {answer.ids}"
         return
-    for token, probability, effect in zip(reading.tokens, answer.probabilities, answer.effects, strict=True):
+    for token, probability, effect in zip(found.tokens, answer.probabilities, answer.effects, strict=True):
         if abs(token.probability - probability) > ROUNDING:
             yield f"probability off by {abs(token.probability - probability):.0e}"
         if token.effect is None or abs(token.effect - effect) > ROUNDING:
@@ -171,11 +171,11 @@ def main(arguments: Sequence[str]) -> int:
         if (kind, model_type) in NOT_TEXT or (arguments and model_type not in arguments):
             continue
         outcomes.append(outcome := try_type(kind, model_type))
-        told = "; ".join(
+        text = "; ".join(
             [*([] if outcome.verdict == "verified" else [outcome.verdict]), *dict.fromkeys(outcome.problems)]
         )
-        told += f" ({UNFIT[kind, model_type]})" if (kind, model_type) in UNFIT else ""
-        print(f"{kind:8} {model_type:24} {outcome.seconds:5.2f} {told or 'passed':8} {outcome.stacks}", flush=True)
+        text += f" ({UNFIT[kind, model_type]})" if (kind, model_type) in UNFIT else ""
+        print(f"{kind:8} {model_type:24} {outcome.seconds:5.2f} {text or 'passed':8} {outcome.stacks}", flush=True)
     passed = sum(outcome.passed for outcome in outcomes)
     for (kind, model_type), reason in NOT_TEXT.items():
         print(f"{kind:8} {model_type:24}       not built: {reason}")

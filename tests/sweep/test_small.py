@@ -1,4 +1,4 @@
-"""The small models are models of text: finite, told apart by their tokens, and causal where they are said to be."""
+"""The small models are models of text: finite, sensitive to their tokens, and causal where their mapping is."""
 
 from __future__ import annotations
 

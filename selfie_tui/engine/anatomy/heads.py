@@ -76,7 +76,7 @@ class Heads:
 OWN = 2.0
 """A head's share of `z` depends on that head where it has at least one part in this many of all gradients."""
 
-NOT_APART = "its heads could not be told apart before the output projection"
+NOT_SEPARABLE = "its heads cannot be separated before the output projection"
 
 Layout = tuple[int, torch.Tensor]
 """The index of a projection, and its columns `(heads, head_dim)` that make `q`, `k` or `v` of every head."""
@@ -94,7 +94,7 @@ def find_heads(
     """
     region, out = part.region, part.projection
     if out is None:
-        return None, "no linear layer gives its output"
+        return None, "no linear layer computes its output"
     attended, last = seen.attention(region), seen.of(out.output.path, out.output.call)
     if attended is None or last is None:
         return None, "no softmax over keys was seen in it"
@@ -106,7 +106,7 @@ def find_heads(
     shapes = tuple(tuple(each.output.shape) for each in before)
     signature = (kind, count, out.width, shapes)
     if signature not in known:
-        known[signature] = traced.layouts() if traced.is_separable() else (NOT_APART,)
+        known[signature] = traced.layouts() if traced.is_separable() else (NOT_SEPARABLE,)
     layouts = known[signature]
     if len(layouts) == 1:
         return None, str(layouts[0])

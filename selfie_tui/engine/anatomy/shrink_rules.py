@@ -17,7 +17,7 @@ LAYER_COUNT += r"|(speech|t2u)_(encoder|decoder)_layers|conf_num_hidden_layers"
 TOWER = r"vision_config|audio_config|vq_config|projector_config|.*tokenizer.*_config|audio_encoder(_config)?"
 TOWER += r"|diarization_config|asr_config|word_timestamp_config|head_config|depth_decoder_config|text_encoder"
 
-# The first pattern that the whole name of an integer field matches gives its greatest value.
+# The greatest value of an integer field: that of the first pattern that its full name matches.
 SIZES: tuple[tuple[str, int], ...] = (
     (r".*type_vocab_size", 1 << 30),
     (r".*vocab_size.*|.*group_vocab|ngram_vocab_size_base", VOCABULARY),

@@ -1,8 +1,8 @@
 """The anatomy of a model without its weights: found on a small random twin, then scaled to the model's real depth.
 
-The twin has the class and the switches of the model and a few narrow layers, so that finding its anatomy takes a
-fraction of a second and no download. What is found are paths and call numbers; the real model's paths come from a
-skeleton of it on the meta device, which has modules but no numbers.
+The twin has the class and the switches of the model and a few narrow layers, so that its anatomy is found in a
+fraction of a second and without a download. What is found are paths and call numbers; the real model's paths come from
+a skeleton of it on the meta device, which has modules but no numbers.
 """
 
 from __future__ import annotations
@@ -87,6 +87,8 @@ def scale_blocks(stack: Stack, twin: Any, model: Any) -> tuple[Block, ...]:
     locations: dict[type, set[tuple[StreamLocation, StreamLocation]]] = {}
     for block in inner:
         locations.setdefault(type(twins[block.path]), set()).add((block.input, block.output))
+    for block in (blocks[0], blocks[-1]):  # for a class of block that is at an end alone
+        locations.setdefault(type(twins[block.path]), {(block.input, block.output)})
     scaled = []
     for entry_path, path in real:
         known = locations.get(type(parts[path]), set())
