@@ -63,8 +63,9 @@ def model(name: str) -> int:
     info = opened.info()
     row("model", f"{info.name} ({info.family}, {info.parameters / 1e6:.1f} M parameters)")
     row("kind", info.kind)
-    for stack, tail in zip(opened.anatomy.stacks, opened.anatomy.unembeddings, strict=True):
-        row(f"{stack.name} blocks", f"{stack.path}: {len(stack.sites)} layers of width {stack.width}")
+    for stack in opened.anatomy.stacks:
+        tail = opened.unembedding(stack.name)
+        row(f"{stack.name} blocks", f"{stack.path}: {len(stack.blocks)} layers of width {stack.width}")
         after = [type(module).__name__ for module in (*tail.modules, tail.head)] if tail else ["read through the model"]
         row("after them", " → ".join(after))
     row("runs on", f"{info.device} · {info.dtype}")

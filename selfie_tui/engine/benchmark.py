@@ -138,7 +138,7 @@ def scripted(
     tokens: int,
 ) -> list[list[int]]:
     """Generated ids of every cell with plain hooks and `generate`, without the engine."""
-    module, blocks = model.module, model.anatomy.blocks
+    module, blocks = model.module, model.blocks
     states: dict[int, torch.Tensor] = {}
 
     def save(layer: int) -> Callable[[Any, Any, Any], None]:

@@ -1,4 +1,4 @@
-"""A model in hand: the module, its tokenizer, its anatomy, its nnsight wrapper and its lock."""
+"""A loaded model: the module, its tokenizer, its anatomy, its nnsight wrapper and its lock."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
+from torch import nn
 
 from selfie_tui.engine import tracing
 from selfie_tui.engine.anatomy.finding import find_anatomy
-from selfie_tui.engine.anatomy.inputs import Feed, Kind, feed_of
-from selfie_tui.engine.anatomy.places import Anatomy, embeddings_of, text_config
+from selfie_tui.engine.anatomy.inputs import InputBuilder, Kind, input_builder
+from selfie_tui.engine.anatomy.places import Anatomy, BoundUnembedding, embeddings_of, text_config
 from selfie_tui.engine.devices import SHORT_NAMES, memory_errors
+from selfie_tui.engine.sublayers import Sublayers, find_sublayers
 from selfie_tui.engine.tracing import TracedModel
 from selfie_tui.errors import Cancelled, RequestError
 from selfie_tui.records import EMBED, ModelInfo, StackInfo
@@ -35,14 +38,14 @@ class Model:
     """A language model that can be read and written; make one with `load` or `adopt`.
 
     `traced` is its nnsight view. Every forward takes `lock`. `verdict` is that of the checks that were run at
-    load, `cached` whether decoding keeps a cache or runs the whole text anew at every step, `pads` whether
-    padded rows are as they are alone, None until asked.
+    load, `cached` whether decoding keeps a cache or recomputes the text at every step, `padding_invariant` whether
+    padded rows have the states that they have alone, None until it was tried.
     """
 
     name: str
     module: Any
     tokenizer: Any
-    feed: Feed
+    feed: InputBuilder
     anatomy: Anatomy
     traced: TracedModel
     lock: threading.RLock
@@ -56,10 +59,41 @@ class Model:
         """Whether it is a decoder, an encoder-decoder or an encoder."""
         return self.feed.kind
 
+    @cached_property
+    def modules(self) -> dict[str, nn.Module]:
+        """The modules by path."""
+        return dict(self.module.named_modules())
+
+    @cached_property
+    def blocks(self) -> tuple[nn.Module, ...]:
+        """The blocks of all stacks, each once."""
+        return tuple(self.modules[path] for path in self.anatomy.block_paths)
+
+    @cached_property
+    def base_model(self) -> nn.Module | None:
+        """The module that returns the head's input, None where there is no such module."""
+        path = self.anatomy.base_model
+        return None if path is None else self.modules[path]
+
+    def unembedding(self, stack: str = "") -> BoundUnembedding | None:
+        """How states at the end of a stack become logits, None where only the model itself can compute them."""
+        record = self.anatomy.unembedding(stack)
+        return None if record is None else record.bind(self.modules)
+
+    @cached_property
+    def sublayers(self) -> tuple[Sublayers, ...]:
+        """The sub-layers of every stack, found at the first use and kept.
+
+        Raises:
+            LoadError: if a forward fails.
+        """
+        with self.lock, memory_errors(), evaluating(self.module):
+            return find_sublayers(self.module, self.feed, self.anatomy, self.device)
+
     @property
     def layers(self) -> int:
         """Number of blocks of the stack that a prompt runs through first."""
-        return len(self.anatomy.main.sites)
+        return len(self.anatomy.main.blocks)
 
     @property
     def device(self) -> torch.device:
@@ -79,12 +113,12 @@ class Model:
 
     @property
     def context(self) -> int:
-        """Longest sequence of tokens that the stack of a prompt takes; 0 where it has no bound of its own."""
+        """Longest sequence of tokens for the stack of a prompt; 0 where it has no bound of its own."""
         return context_of(text_config(self.module), self.anatomy.main.name, self.feed.first_position)
 
     @property
     def output_context(self) -> int:
-        """Longest sequence that the stack takes which writes the answer; as `context` but for an encoder-decoder."""
+        """Longest sequence of tokens for the stack that writes the answer; as `context` but for an encoder-decoder."""
         return context_of(text_config(self.module), self.anatomy.last.name, self.feed.first_position)
 
     @property
@@ -109,7 +143,7 @@ class Model:
 
     @property
     def keeps_last_logits(self) -> bool:
-        """Whether the forward can be told to compute the last position's logits only."""
+        """Whether the forward can compute the last position's logits alone."""
         return self.feed.takes("logits_to_keep")
 
     def check_layer(self, layer: int, stack: str = "") -> None:
@@ -119,7 +153,7 @@ class Model:
             RequestError: naming the layers there are.
         """
         chosen = self.anatomy.stack(stack)
-        count = len(chosen.sites)
+        count = len(chosen.blocks)
         if not EMBED <= layer < count:
             whose = f"the {chosen.name} of {self.name}" if len(self.anatomy.stacks) > 1 else self.name
             raise RequestError(
@@ -131,16 +165,16 @@ class Model:
         """While open, this thread alone runs the model, without gradients, and can be stopped before any block.
 
         Raises:
-            Cancelled: from inside a forward, once `cancelled` gives true.
+            Cancelled: from inside a forward, once `cancelled` returns true.
             OutOfMemory: where the device has no memory left.
         """
 
-        def ask(module: Any, args: Any) -> None:
+        def check_cancelled(module: Any, args: Any) -> None:
             if cancelled():
                 raise Cancelled
 
         with self.lock, torch.no_grad(), memory_errors(), evaluating(self.module):
-            handles = [block.register_forward_pre_hook(ask) for block in self.anatomy.blocks]
+            handles = [block.register_forward_pre_hook(check_cancelled) for block in self.blocks]
             try:
                 yield
             finally:
@@ -150,8 +184,8 @@ class Model:
     def inputs(
         self, rows: Sequence[Sequence[int]], prefixes: Sequence[Sequence[int]] | None = None, use_cache: bool = True
     ) -> dict[str, Any]:
-        """Arguments of a forward for rows of token ids; see `Feed.inputs`."""
-        return self.feed.inputs(rows, self.device, prefixes, use_cache)
+        """Arguments of a forward for rows of token ids; see `InputBuilder.build`."""
+        return self.feed.build(rows, self.device, prefixes, use_cache)
 
     def read(
         self,
@@ -169,12 +203,12 @@ class Model:
         for layer in layers:
             self.check_layer(layer, stack)
         inputs = self.inputs([list(ids)], None if prefix is None else [list(prefix)], use_cache=False)
-        places = list(positions)
+        columns = list(positions)
         with self.inference(cancelled):
-            return tracing.read_residuals(self.traced, stack, inputs, layers, ([0] * len(places), places))
+            return tracing.read_residuals(self.traced, stack, inputs, layers, ([0] * len(columns), columns))
 
     def info(self) -> ModelInfo:
-        """What the interface says of the model."""
+        """The model's description for the interface."""
         return ModelInfo(
             name=self.name,
             title=self.name.rstrip("/").rsplit("/", 1)[-1],
@@ -189,7 +223,7 @@ class Model:
             verdict=self.verdict,
             chat=bool(getattr(self.tokenizer, "chat_template", None)),
             kind=self.kind,
-            stacks=tuple(StackInfo(stack.name, len(stack.sites)) for stack in self.anatomy.stacks),
+            stacks=tuple(StackInfo(stack.name, len(stack.blocks)) for stack in self.anatomy.stacks),
         )
 
 
@@ -234,8 +268,8 @@ def device_of(module: Any) -> torch.device:
 
 
 def adopt(module: Any, tokenizer: Any, name: str = "") -> Model:
-    """A model from a module in hand and its tokenizer, not yet verified (`verify.verify` also finds
-    out whether its cache holds).
+    """A model from a module and its tokenizer, not yet verified (`verify.verify` also finds
+    out whether its cache can be used).
 
     The module is put into evaluation mode, and nnsight's wrapper stays on its forward; else it is not changed.
 
@@ -243,16 +277,16 @@ def adopt(module: Any, tokenizer: Any, name: str = "") -> Model:
         LoadError: if no stack of blocks or no head is found in it, saying which step failed.
     """
     module.eval()
-    feed = feed_of(module)
+    feed = input_builder(module)
     with (lock := lock_of(module)):
         anatomy = find_anatomy(module, feed, device_of(module))
     config = getattr(module, "config", None)
     known = name or getattr(config, "name_or_path", "") or getattr(config, "model_type", "") or type(module).__name__
-    traced = tracing.wrap(module, anatomy)
+    traced = tracing.trace_model(module, anatomy)
     notices = [
-        f"{stack.apart} calls of {stack.path} are left out: they hand nothing to the {len(stack.sites)} layers shown."
+        f"{stack.unlinked} calls of {stack.path} are left out: they are not linked to the {len(stack.blocks)} layers."
         for stack in anatomy.stacks
-        if stack.apart
+        if stack.unlinked
     ]
     return Model(
         known, module, tokenizer, feed, anatomy, traced, lock, cached=feed.cache_name is not None, notices=notices

@@ -5,21 +5,22 @@ Found by sums over one watched forward: the tensors inside of a block that, adde
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import torch
-from torch import nn
 
-from selfie_tui.engine.anatomy.calls import MODEL_ERRORS, ForwardCalls, watch
+from selfie_tui.engine.anatomy.calls import ForwardCalls, ModelFailed, model_code, watch
 from selfie_tui.engine.anatomy.decompose import FoundBlock, FoundPart, decompose_block
 from selfie_tui.engine.anatomy.dependencies import Dependencies, mixes_positions, trace_dependencies
 from selfie_tui.engine.anatomy.finding import ROWS, STREAMS, WRITTEN, token_rows
 from selfie_tui.engine.anatomy.heads import Heads, Layouts, find_heads
+from selfie_tui.engine.anatomy.inputs import InputBuilder
 from selfie_tui.engine.anatomy.locations import Activation, TensorLocation
+from selfie_tui.engine.anatomy.places import Anatomy
 from selfie_tui.engine.anatomy.stacks import StackName
-from selfie_tui.engine.model import Model
 from selfie_tui.errors import LoadError, RequestError
 
 PartKind = Literal["attention", "mixer", "cross", "mlp"]
@@ -31,20 +32,19 @@ OUTPUTS: dict[str, tuple[PartKind, ...]] = {
     "cross_out": ("cross",),
     "mlp_out": ("mlp",),
 }
-"""What is added to the stream, by name, and the parts that add it."""
+"""The names of what is added to the stream, and the kinds of parts that add it."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """A sub-layer: its module, the `out` points whose scaled sum it adds to the stream, and its heads if it has any.
+    """A sub-layer: its path, the locations `out` whose scaled sum it adds to the stream, and its heads if it has any.
 
-    Several points where a block adds several of one kind, as experts beside a dense network. `lacking` says what of the
-    heads was not found, empty where all was.
+    Several locations where a block adds several of one kind, as experts beside a dense network. `lacking` says what of
+    the heads was not found, empty where all was.
     """
 
     kind: PartKind
     path: str
-    module: nn.Module
     out: tuple[TensorLocation, ...]
     heads: Heads | None = None
     lacking: str = ""
@@ -54,7 +54,7 @@ class Part:
 class BlockParts:
     """The sub-layers of one layer, in the order in which they run.
 
-    With `adds`, `resid_pre` plus what the parts give is `resid_post`. Without, the block norms the stream itself
+    With `adds`, `resid_pre` plus the outputs of the parts is `resid_post`. Without, the block norms the stream itself
     (BERT): `resid_mid = norm(resid_pre + attn_out)` and `resid_post = norm(resid_mid + mlp_out)`. `mid` is
     `resid_mid`, None in parallel blocks and in those of one part. `lacking` says what was not found, if anything.
     """
@@ -81,9 +81,9 @@ class BlockParts:
         """
         if name == "resid_mid" and self.mid is not None:
             return Activation(name, self.layer, (self.mid,))
-        points = tuple(point for part in self.parts if part.kind in OUTPUTS.get(name, ()) for point in part.out)
-        if points:
-            return Activation(name, self.layer, points)
+        added = tuple(out for part in self.parts if part.kind in OUTPUTS.get(name, ()) for out in part.out)
+        if added:
+            return Activation(name, self.layer, added)
         kind: PartKind = "cross" if name.startswith("cross_") else "attention"
         parts = [part for part in self.parts if part.kind == kind][which:]
         heads = parts[0].heads if parts else None
@@ -105,70 +105,78 @@ class Sublayers:
     blocks: tuple[BlockParts, ...]
 
 
-def find_sublayers(model: Model) -> tuple[Sublayers, ...]:
-    """The sub-layers of every stack, by two forwards over a few tokens: one watched, one with gradients (`probe`).
+def find_sublayers(module: Any, builder: InputBuilder, anatomy: Anatomy, device: torch.device) -> tuple[Sublayers, ...]:
+    """The sub-layers of every stack, by two forwards over a few tokens: one watched, one with gradients.
 
-    What is not found is said in the records; nothing is guessed.
+    The records say what is not found; nothing is guessed. `device` is that of the token ids.
 
     Raises:
         LoadError: if a forward fails.
     """
-    names = {id(part): path for path, part in model.module.named_modules()}
     known: Layouts = {}
-    with model.lock, torch.enable_grad():
-        seen = watched_inside(model)
+    with torch.enable_grad(), failing_to_load():
+        calls = watch_inside(module, builder, anatomy, device)
         found = [
-            [decompose_block(layer, site, seen, names) for layer, site in enumerate(stack.sites)]
-            for stack in model.anatomy.stacks
+            [decompose_block(layer, block, calls) for layer, block in enumerate(stack.blocks)]
+            for stack in anatomy.stacks
         ]
         regions = [part.region for blocks in found for block in blocks for part in block.parts]
-        one_row = token_rows(model.module, model.feed, model.device, 1)
-        probed = trace_dependencies(model.module, lambda: model.module(**one_row), regions)
+        one_row = token_rows(module, builder, device, 1)
+        seen = trace_dependencies(module, lambda: module(**one_row), regions)
+        classes = {path: type(part) for path, part in module.named_modules()}
         return tuple(
-            Sublayers(name, tuple(recorded(block, probed, positions, known) for block in blocks))
-            for blocks, (name, positions) in zip(found, STREAMS[model.kind], strict=True)
+            Sublayers(name, tuple(block_parts(block, seen, positions, classes, known) for block in blocks))
+            for blocks, (name, positions) in zip(found, STREAMS[builder.kind], strict=True)
         )
 
 
-def watched_inside(model: Model) -> ForwardCalls:
+def watch_inside(module: Any, builder: InputBuilder, anatomy: Anatomy, device: torch.device) -> ForwardCalls:
     """One forward with every module inside of the blocks watched."""
-    apart = {id(model.module), id(model.anatomy.head)}
-    inputs = token_rows(model.module, model.feed, model.device, ROWS)
+    inputs = token_rows(module, builder, device, ROWS)
+    outside = {id(module), id(module.get_submodule(anatomy.head))}
+    return watch(module, lambda: module(**inputs), lambda part: id(part) not in outside)
+
+
+@contextmanager
+def failing_to_load() -> Iterator[None]:
+    """While open, an error of the model's own code is a `LoadError`."""
     try:
-        return watch(model.module, lambda: model.module(**inputs), lambda part: id(part) not in apart)
-    except MODEL_ERRORS as error:
+        with model_code():
+            yield
+    except ModelFailed as error:
         raise LoadError(
-            f"A forward over a few tokens failed ({type(error).__name__}: {error}).",
-            "Load a model that takes text alone.",
+            f"A forward over a few tokens failed ({error}).", "Load a model that takes text alone."
         ) from error
 
 
-def recorded(block: FoundBlock, probed: Dependencies, positions: int, known: Layouts) -> BlockParts:
+def block_parts(
+    block: FoundBlock, seen: Dependencies, positions: int, classes: Mapping[str, type], known: Layouts
+) -> BlockParts:
     """A block's record: kinds by what mixes positions, and the heads."""
-    kinds = [kind_of_part(part, probed, positions) for part in block.parts]
+    kinds = [kind_of_part(part, seen, positions) for part in block.parts]
     if len(kinds) > 1 and set(kinds) == {"mlp"}:
         kinds[0] = "mixer"  # one that computes without projections, as FNet's Fourier transform
     parts: list[Part] = []
     for kind, part in zip(kinds, block.parts, strict=True):
         heads, lacking = None, ""
         if kind in ("attention", "cross"):
-            heads, lacking = find_heads(part, probed, positions - 1, known)
-        same_kind = next((place for place, other in enumerate(parts) if other.kind == kind == "mlp"), None)
+            heads, lacking = find_heads(part, classes[part.region.path], seen, positions - 1, known)
+        same_kind = next((index for index, other in enumerate(parts) if other.kind == kind == "mlp"), None)
         if same_kind is None:
-            parts.append(Part(kind, part.region.path, part.region.module, part.out, heads, lacking))
+            parts.append(Part(kind, part.region.path, part.out, heads, lacking))
         else:
             parts[same_kind] = replace(parts[same_kind], out=parts[same_kind].out + part.out)
     return BlockParts(block.layer, tuple(parts), block.adds, mid_before_mlp(block, parts), block.lacking)
 
 
-def kind_of_part(part: FoundPart, probed: Dependencies, positions: int) -> PartKind:
+def kind_of_part(part: FoundPart, seen: Dependencies, positions: int) -> PartKind:
     """Attention, mixer, cross-attention or MLP."""
-    attends = probed.attention(part.region) is not None
-    if attends and positions == WRITTEN and probed.reads_other(part.region, positions):
+    attends = seen.attention(part.region) is not None
+    if attends and positions == WRITTEN and seen.reads_other(part.region, positions):
         return "cross"
     if attends:
         return "attention"
-    return "mixer" if mixes_positions(part.region, probed, positions - 1) else "mlp"
+    return "mixer" if mixes_positions(part.region, seen, positions - 1) else "mlp"
 
 
 def mid_before_mlp(block: FoundBlock, parts: Sequence[Part]) -> TensorLocation | None:

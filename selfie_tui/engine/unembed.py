@@ -12,24 +12,25 @@ from selfie_tui.engine.model import Model
 def lens_logits(model: Model, states: torch.Tensor, stack: str = "") -> torch.Tensor:
     """Logits `(rows, vocabulary)` float32 of residual states `(rows, hidden)`: `post(head(norm(h)))`.
 
-    `post` is the model's own soft-cap or scale, so that at the last block this is what the model itself says. An
+    `post` is the model's own soft-cap or scale, so that at the last block these are the model's logits. An
     encoder-decoder's encoder has its own norm and is read with the decoder's head.
     """
-    tail = model.anatomy.tail(stack)
-    if tail is None:
+    unembedding = model.unembedding(stack)
+    if unembedding is None:
         return logits_through_the_model(model, states)
     with model.inference():
-        return tail.logits(states.unsqueeze(0))[0]
+        return unembedding.logits(states.unsqueeze(0))[0]
 
 
 def logits_through_the_model(model: Model, states: torch.Tensor) -> torch.Tensor:
-    """Logits of states by writing them over the last block's output of one-token prompts.
+    """Logits `(rows, vocabulary)` float32 of states `(rows, hidden)`, written over the last block's output.
 
-    It is the logit lens of any model, as what comes after the last block looks at one position only.
+    Each state is written into a prompt of one token. This is the logit lens of any model, as what comes after the last
+    block sees one position only.
     """
-    last = len(model.anatomy.last.sites) - 1
+    last = len(model.anatomy.last.blocks) - 1
     prefixes = [[model.feed.start[0]]] * len(states) if model.feed.start else None
     inputs = model.inputs([[0]] * len(states), prefixes, use_cache=False)
-    place = Injection(states, () if prefixes else (0,), last, prefix_positions=(0,) if prefixes else ())
+    injection = Injection(states, () if prefixes else (0,), last, prefix_positions=(0,) if prefixes else ())
     with model.inference():
-        return model.anatomy.logits_in(tracing.run_injected(model.traced, inputs, place))[:, 0].float()
+        return model.anatomy.logits_in(tracing.run_injected(model.traced, inputs, injection))[:, 0].float()

@@ -1,4 +1,4 @@
-"""Checks at load that hidden states are read and written where they are said to be.
+"""Checks at load that hidden states are read and written at the right locations.
 
 Identities of a right implementation, on one short prompt: a cell's own vector put back changes no logit; the logit lens
 of the last block's output is the model's logits; the input of a block is the output of the one before; a decoder's
@@ -15,7 +15,7 @@ from itertools import pairwise
 import torch
 
 from selfie_tui.engine import tracing
-from selfie_tui.engine.anatomy.calls import MODEL_ERRORS
+from selfie_tui.engine.anatomy.calls import ModelFailed, model_code
 from selfie_tui.engine.anatomy.places import embeddings_of
 from selfie_tui.engine.generation.decode import Limits, Row, decode
 from selfie_tui.engine.generation.prefill import Prefill, never, prefill_prompt
@@ -126,10 +126,10 @@ def take_sample(model: Model) -> Sample:
         output = model.module(**model.inputs([ids], None if prefix is None else [prefix], use_cache=False))
     sample = Sample(ids, prefix, plain, model.anatomy.logits_in(output)[0].float(), {})
     for stack in model.anatomy.stacks:
-        last = len(stack.sites) - 1
-        layers = sorted({EMBED, len(stack.sites) // 2, last})
-        places = [1, sample.length(stack.name) - 1]
-        sample.states[stack.name] = model.read(ids, layers, places, prefix=sample.prefix_for(stack.name))
+        last = len(stack.blocks) - 1
+        layers = sorted({EMBED, len(stack.blocks) // 2, last})
+        positions = [1, sample.length(stack.name) - 1]
+        sample.states[stack.name] = model.read(ids, layers, positions, prefix=sample.prefix_for(stack.name))
     return sample
 
 
@@ -137,7 +137,7 @@ def sample_ids(model: Model) -> list[int]:
     """A short prompt of ordinary ids, spread over the vocabulary and the same at every load."""
     size = min(model.anatomy.vocabulary, int(embeddings_of(model.module).weight.shape[0]))
     special = set(getattr(model.tokenizer, "all_special_ids", ()))
-    ids = [(7919 * (place + 1)) % size for place in range(4 * LENGTH)]
+    ids = [(7919 * (index + 1)) % size for index in range(4 * LENGTH)]
     return [token for token in ids if token not in special][:LENGTH]
 
 
@@ -156,18 +156,18 @@ def injected_logits(
     """Logits `(positions, vocabulary)` of the sample with a vector written in, without any shortcut."""
     inputs = model.inputs([sample.ids], sample.prefixes, use_cache=False)
     into_prefix = sample.prefix_for(stack) is not None
-    place = Injection(
+    injection = Injection(
         vector, () if into_prefix else (position,), layer, prefix_positions=(position,) if into_prefix else ()
     )
     with model.inference():
-        output = tracing.run_injected(model.traced, inputs, place)
+        output = tracing.run_injected(model.traced, inputs, injection)
     return model.anatomy.logits_in(output)[0].float()
 
 
 def last_lens(model: Model, sample: Sample) -> float:
     """Identity 4: the model's own norm and head on the last block's output against the model's logits."""
     stack = model.anatomy.last
-    logits = lens_logits(model, sample.states[stack.name][len(stack.sites) - 1][-1:], stack.name)
+    logits = lens_logits(model, sample.states[stack.name][len(stack.blocks) - 1][-1:], stack.name)
     return difference(logits[0], sample.logits[-1]) / sample.scale
 
 
@@ -209,8 +209,8 @@ def batch_and_single(model: Model, sample: Sample) -> float:
     exact = model.device.type == "cpu" and model.dtype in (torch.float32, torch.float64)
 
     def run(vectors: torch.Tensor) -> list[Row]:
-        place = Injection(vectors, (LENGTH // 2,), EMBED)
-        *_, (rows, _) = decode(model, sample.plain, place, 0, Limits(STEPS if exact else 1))
+        injection = Injection(vectors, (LENGTH // 2,), EMBED)
+        *_, (rows, _) = decode(model, sample.plain, injection, 0, Limits(STEPS if exact else 1))
         return rows
 
     pairs = list(zip(run(vectors), [run(vector.unsqueeze(0))[0] for vector in vectors], strict=True))
@@ -235,33 +235,34 @@ def settled(model: Model, ids: list[int], prefix: Sequence[int]) -> Prefill:
         return prefill_prompt(model, ids, masks=(LENGTH - 2, LENGTH - 1))
     if model.cached:
         # a family whose forward fails when it goes on with a cache is run without one
-        with suppress(*MODEL_ERRORS):
+        with suppress(ModelFailed), model_code():
             plain = prefill_prompt(model, ids, prefix=prefix)
-            if plain.expandable or cached_and_whole(model, plain) <= tolerance_of(model):
+            if plain.expandable or cached_and_recomputed(model, plain) <= tolerance_of(model):
                 return plain
         model.cached = False
     return prefill_prompt(model, ids, prefix=prefix)
 
 
-def cached_and_whole(model: Model, plain: Prefill) -> float:
+def cached_and_recomputed(model: Model, plain: Prefill) -> float:
     """Identity 11: logits of tokens fed onto a cache, one by one and for fewer rows in the end, against those of the
-    whole text, relative to the largest.
+    text recomputed, relative to the largest.
     """
     nothing = Injection(torch.zeros(0, model.hidden), (0,), EMBED)
-    stepped, whole = stepper_for(model, plain, nothing, 2, never), RecomputeStepper(model, plain, nothing, 2, never)
+    stepped = stepper_for(model, plain, nothing, 2, never)
+    recomputed = RecomputeStepper(model, plain, nothing, 2, never)
     stepped.first()
-    whole.first()
+    recomputed.first()
     tokens, worst = [plain.ids[0], plain.ids[1]], 0.0
-    for place in range(STEPS):
-        if place == STEPS - 1 and stepped.keep_rows([1]):
-            whole.keep_rows([1])
+    for step in range(STEPS):
+        if step == STEPS - 1 and stepped.keep_rows([1]):
+            recomputed.keep_rows([1])
             tokens = tokens[1:]
-        expected = whole.next(tokens)
+        expected = recomputed.next(tokens)
         scale = float(expected.abs().max().clamp_min(1e-6))
         worst = max(worst, difference(stepped.next(tokens), expected) / scale)
     return worst
 
 
 def difference(one: torch.Tensor, other: torch.Tensor) -> float:
-    """Largest absolute difference of two tensors."""
+    """Largest absolute difference of two tensors of one shape."""
     return float((one.float() - other.to(one.device).float()).abs().max())

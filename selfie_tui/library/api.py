@@ -69,7 +69,7 @@ def interpret(
     model, text = as_model(model), prompt_text(prompt)
     warn_of_notices(model, 2)
     source = source_tokens(model, text, stack)
-    count = len(model.anatomy.stack(stack).sites)
+    count = len(model.anatomy.stack(stack).blocks)
     chosen = parse_layers(layers, count) if isinstance(layers, str) else layer_numbers(layers)
     positions = parse_positions(tokens, len(source)) if isinstance(tokens, str) else positions_in(source, tokens)
     cells = [Cell(layer, position) for position in positions for layer in chosen]

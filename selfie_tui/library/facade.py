@@ -57,7 +57,7 @@ class ModelAgnosticSelfie:
     @property
     def layer_paths(self) -> list[str]:
         """The module path of each block, such as `model.layers.0`; of an encoder-decoder, those of the encoder."""
-        return [site.path for site in self.model.anatomy.main.sites]
+        return [block.path for block in self.model.anatomy.main.blocks]
 
     def __repr__(self) -> str:
         return f"ModelAgnosticSelfie({self.model.name!r}, {self.model.layers} layers, {self.device})"
@@ -105,7 +105,7 @@ class ModelAgnosticSelfie:
         alone = isinstance(prompt, str | InterpretationPrompt)
         texts = [prompt_text(prompt)] if alone else prompt_texts(prompt)
         sources = [source_of(self.model, text, stack) for text in texts]
-        count = len(self.model.anatomy.stack(stack).sites)
+        count = len(self.model.anatomy.stack(stack).blocks)
         layers = layer_numbers(range(count) if layer_indices is None else layer_indices)
         positions = [
             positions_in(source.tokens, range(len(source.tokens)) if token_indices is None else token_indices)

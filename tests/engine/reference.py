@@ -35,22 +35,22 @@ class Answer:
 @contextmanager
 def at_layer(model: Model, layer: int, use: Write, stack: str = "") -> Iterator[None]:
     """While open, every forward passes the residual stream at a layer, `(1, positions, hidden)`, to `use`."""
-    site = model.anatomy.stack(stack).sites[max(layer, 0)]
+    block = model.anatomy.stack(stack).blocks[max(layer, 0)]
     calls = 0
 
-    def now(flow: StreamLocation, value: Any) -> None:
+    def now(location: StreamLocation, value: Any) -> None:
         nonlocal calls
-        if calls % sharing == site.call:
-            use(stream(value, flow))
+        if calls % sharing == block.call:
+            use(stream(value, location))
         calls += 1
 
-    def before(block: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        now(site.taken, (args, kwargs))
+    def before(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        now(block.input, (args, kwargs))
 
-    def after(block: Any, args: tuple[Any, ...], output: Any) -> None:
-        now(site.given, output)
+    def after(module: Any, args: tuple[Any, ...], output: Any) -> None:
+        now(block.output, output)
 
-    module = site.entry if layer == EMBED else site.module
+    module = model.modules[block.entry_path if layer == EMBED else block.path]
     sharing = calls_in_a_forward(model, module)
     if layer == EMBED:
         handle = module.register_forward_pre_hook(before, with_kwargs=True)
@@ -74,11 +74,11 @@ def calls_in_a_forward(model: Model, module: torch.nn.Module) -> int:
     return len(calls)
 
 
-def stream(value: Any, flow: StreamLocation) -> torch.Tensor:
-    """The stream inside what a block takes or gives, `(rows, positions, ...)`."""
-    for key in flow.slot:
+def stream(value: Any, location: StreamLocation) -> torch.Tensor:
+    """The stream inside the arguments or the result of a block, `(rows, positions, ...)`."""
+    for key in location.tensor_path:
         value = value[key]
-    return value.movedim(flow.axes, (0, 1))[:, flow.offset :]
+    return value.movedim(location.axes, (0, 1))[:, location.offset :]
 
 
 def state_at(model: Model, prompt: str, cell: Cell, stack: str = "") -> torch.Tensor:

@@ -8,7 +8,7 @@ import torch
 from transformers import FalconConfig, FalconForCausalLM, GraniteForCausalLM
 
 from selfie_tui.engine.model import Model, adopt
-from selfie_tui.engine.sublayers import Sublayers, find_sublayers
+from selfie_tui.engine.sublayers import Sublayers
 from tests.engine.zoo import SPECIAL, VOCABULARY, byte_tokenizer, randomise
 from tests.sweep.small import Kind, configuration, small
 
@@ -60,7 +60,7 @@ def build(name: str) -> Model:
 @cache
 def sublayers(name: str) -> tuple[Sublayers, ...]:
     """The sub-layers of that model."""
-    return find_sublayers(build(name))
+    return build(name).sublayers
 
 
 def grouped_falcon() -> FalconForCausalLM:

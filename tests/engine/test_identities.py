@@ -104,7 +104,7 @@ def test_6_the_last_hidden_state_of_hugging_face_is_already_normed(model: Model)
     with torch.no_grad():
         theirs = model.module(**model.inputs([ids]), output_hidden_states=True).hidden_states[-1]
         ours = model.read(ids, [model.layers - 1], range(len(ids)))[model.layers - 1].unsqueeze(0)
-        for module in model.anatomy.tail("").modules:
+        for module in model.unembedding().modules:
             ours = module(ours)
     assert torch.equal(ours, theirs)
 
@@ -124,7 +124,7 @@ def test_what_is_read_is_what_plain_hooks_see(model: Model) -> None:
     def note(layer: int) -> object:
         return lambda block, args, out: seen.__setitem__(layer, (out[0] if isinstance(out, tuple) else out)[0].clone())
 
-    handles = [block.register_forward_hook(note(layer)) for layer, block in enumerate(model.anatomy.blocks)]
+    handles = [block.register_forward_hook(note(layer)) for layer, block in enumerate(model.blocks)]
     plain_logits(model, ids)
     for handle in handles:
         handle.remove()
@@ -245,7 +245,7 @@ def test_16_an_injection_changes_no_logit_before_its_position(model: Model, laye
     assert not torch.equal(moved[:, 5:], plain_logits(model, ids)[:, 5:])
 
 
-def test_the_proof_at_load_finds_nothing_wrong(model: Model) -> None:
+def test_the_checks_at_load_find_nothing_wrong(model: Model) -> None:
     from selfie_tui.engine.verify import verdict
 
     assert verdict(model) == "verified"

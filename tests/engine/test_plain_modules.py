@@ -1,4 +1,4 @@
-"""Modules that transformers did not make: found, proven and interpreted all the same, whatever their forward gives."""
+"""Modules that transformers did not make: found, verified and interpreted, whatever their forward returns."""
 
 from __future__ import annotations
 
@@ -44,31 +44,31 @@ class Block(nn.Module):
 class Gpt(nn.Module):
     """A small GPT with neither configuration nor cache."""
 
-    gives: str = "logits"
+    returns: str = "logits"
 
     def __init__(self, in_sequence: bool = False) -> None:
         super().__init__()
-        self.tokens, self.places = nn.Embedding(VOCABULARY, WIDTH), nn.Embedding(64, WIDTH)
+        self.tokens, self.positions = nn.Embedding(VOCABULARY, WIDTH), nn.Embedding(64, WIDTH)
         blocks = [Block() for _ in range(3)]
         self.blocks = nn.Sequential(*blocks, nn.LayerNorm(WIDTH)) if in_sequence else nn.ModuleList(blocks)
         self.norm, self.head = nn.LayerNorm(WIDTH), nn.Linear(WIDTH, VOCABULARY)
 
     def forward(self, idx: torch.Tensor, targets: Any = None) -> Any:
-        x = self.tokens(idx) + self.places(torch.arange(idx.shape[1]))
+        x = self.tokens(idx) + self.positions(torch.arange(idx.shape[1]))
         if isinstance(self.blocks, nn.Sequential):
             x = self.blocks(x)
         else:
             for block in self.blocks:
                 x = block(x)
         x = self.norm(x)
-        logits = self.head(x[:, [-1], :] if self.gives == "last" else x)
+        logits = self.head(x[:, [-1], :] if self.returns == "last" else x)
         return {
             "logits": logits,
             "last": (logits, None),
             "state first": (x, logits),
             "loss first": (logits.mean(), logits),
             "mapping": {"hidden": x, "logits": logits},
-        }[self.gives]
+        }[self.returns]
 
 
 @pytest.fixture(params=["logits", "last", "state first", "loss first", "mapping"])
@@ -76,10 +76,10 @@ def gpt(request: pytest.FixtureRequest) -> Gpt:
     return made(request.param)
 
 
-def made(gives: str = "logits", in_sequence: bool = False) -> Gpt:
+def made(returns: str = "logits", in_sequence: bool = False) -> Gpt:
     torch.manual_seed(0)
     module = Gpt(in_sequence).eval()
-    module.gives = gives
+    module.returns = returns
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.copy_(0.3 * torch.randn_like(parameter) + (parameter.dim() == 1) * 0.5)
@@ -92,26 +92,25 @@ def opened(module: Any) -> Model:
 
 def logits_of(module: Gpt, ids: list[int]) -> torch.Tensor:
     """The last logits, computed from the parts."""
-    whole = Gpt.gives
-    kept, module.gives = module.gives, whole
+    kept, module.returns = module.returns, Gpt.returns
     try:
         with torch.no_grad():
             return module(torch.tensor([ids]))[0, -1]
     finally:
-        module.gives = kept
+        module.returns = kept
 
 
 def expected(model: Model, cell: Cell) -> Answer:
     """The answer for a cell, by plain hooks."""
     source, ids = model.tokenizer(REQUEST.prompt)["input_ids"], model.tokenizer(REQUEST.preset.text)["input_ids"]
-    places = [place for place, token in enumerate(ids) if model.tokenizer.decode([token]).strip() == "_"]
+    positions = [index for index, token in enumerate(ids) if model.tokenizer.decode([token]).strip() == "_"]
     seen: list[torch.Tensor] = []
     with at_layer(model, cell.layer, lambda hidden: seen.append(hidden[0, cell.position].clone())):
         logits_of(model.module, source)
 
     def write(hidden: torch.Tensor) -> None:
-        for place in places:
-            hidden[0, place] = injected(hidden[0, place].clone(), seen[0], "replace", 1.0)
+        for position in positions:
+            hidden[0, position] = injected(hidden[0, position].clone(), seen[0], "replace", 1.0)
 
     written: list[int] = []
     found, none = [], []
@@ -130,16 +129,16 @@ def expected(model: Model, cell: Cell) -> Answer:
 
 def assert_reads_right(model: Model) -> None:
     assert model.verdict == "verified"
-    readings = [event.interpretation for event in interpret(model, REQUEST) if isinstance(event, CellFinished)]
-    for reading in readings:
-        answer = expected(model, reading.cell)
-        assert [token.id for token in reading.tokens] == answer.ids
-        assert [token.probability for token in reading.tokens] == pytest.approx(answer.probabilities, abs=1e-5)
-        assert [token.effect for token in reading.tokens] == pytest.approx(answer.effects, abs=1e-5)
-    assert max(token.relevancy or 0 for reading in readings for token in reading.tokens) > 1e-3
+    found = [event.interpretation for event in interpret(model, REQUEST) if isinstance(event, CellFinished)]
+    for each in found:
+        answer = expected(model, each.cell)
+        assert [token.id for token in each.tokens] == answer.ids
+        assert [token.probability for token in each.tokens] == pytest.approx(answer.probabilities, abs=1e-5)
+        assert [token.effect for token in each.tokens] == pytest.approx(answer.effects, abs=1e-5)
+    assert max(token.relevancy or 0 for each in found for token in each.tokens) > 1e-3
 
 
-def test_a_plain_module_reads_as_plain_hooks_do_whatever_its_forward_gives(gpt: Gpt) -> None:
+def test_a_plain_module_reads_as_plain_hooks_do_whatever_its_forward_returns(gpt: Gpt) -> None:
     model = opened(gpt)
     assert (model.anatomy.blocks_path, model.layers, model.anatomy.vocabulary) == ("blocks", 3, VOCABULARY)
     assert_reads_right(model)

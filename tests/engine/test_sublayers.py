@@ -8,12 +8,14 @@ from itertools import cycle
 
 import pytest
 import torch
+from transformers import GPT2LMHeadModel
 
 from selfie_tui.engine import tracing
 from selfie_tui.engine.anatomy.locations import Activation, Patch
+from selfie_tui.engine.anatomy.sums import find_sum
 from selfie_tui.engine.injection import Injection
 from selfie_tui.engine.model import Model, adopt
-from selfie_tui.engine.sublayers import BlockParts, Heads, find_sublayers
+from selfie_tui.engine.sublayers import BlockParts, Heads
 from selfie_tui.errors import RequestError
 from tests.engine.sublayer_models import (
     ENCODER_DECODERS,
@@ -26,7 +28,7 @@ from tests.engine.sublayer_models import (
     sublayers,
     texts,
 )
-from tests.engine.zoo import byte_tokenizer, prompt_ids
+from tests.engine.zoo import CONFIGS, byte_tokenizer, prompt_ids
 from tests.sweep.small import small
 
 SUM = 1e-6
@@ -100,7 +102,7 @@ def test_a_block_that_norms_the_stream_says_that_its_parts_do_not_add_up(name: s
 def test_a_state_of_the_stream_is_no_part_though_a_module_gives_it() -> None:
     blocks = sublayers("xmod")[0].blocks
     assert all([part.kind for part in block.parts] == ["attention", "mlp"] for block in blocks)
-    assert all(point.scale == 1 for block in blocks for part in block.parts for point in part.out)
+    assert all(location.scale == 1 for block in blocks for part in block.parts for location in part.out)
 
 
 def test_a_block_that_norms_the_stream_has_the_normed_sums() -> None:
@@ -135,11 +137,11 @@ def test_18_what_the_heads_write_and_the_bias_is_what_the_output_projection_give
     model = build(name)
     assert list(attentions(name))
     for block, each, heads in attentions(name):
-        wanted = [each, Activation("given", block.layer, (heads.out,))]
-        z, out = tracing.read_activations(model.traced, texts(model), wanted)
-        written = torch.einsum("rphd,hde->rphe", z, heads.weight.detach()).sum(2)
+        both = [each, Activation("projected", block.layer, (heads.out,))]
+        z, out = tracing.read_activations(model.traced, texts(model), both)
+        written = torch.einsum("rphd,hde->rphe", z, heads.weight(model.modules).detach()).sum(2)
         assert z.shape[2:] == (4, 16)
-        assert relative(written if heads.bias is None else written + heads.bias.detach(), out) <= SUM
+        assert relative(written if (bias := heads.bias(model.modules)) is None else written + bias.detach(), out) <= SUM
 
 
 @pytest.mark.parametrize("name", ["llama", "gpt2", "gptj", "gpt_neox", "falcon-grouped", "mixtral", "t5", "jamba"])
@@ -147,8 +149,8 @@ def test_the_output_projection_gives_what_attention_adds_where_there_is_no_norm_
     model = build(name)
     for block, z, heads in attentions(name):
         added = block.activation("cross_out" if z.name == "cross_z" else "attn_out")
-        given = Activation("given", block.layer, (heads.out,))
-        one, other = tracing.read_activations(model.traced, texts(model), [added, given])
+        projected = Activation("projected", block.layer, (heads.out,))
+        one, other = tracing.read_activations(model.traced, texts(model), [added, projected])
         assert torch.equal(one, other)
 
 
@@ -160,11 +162,11 @@ def test_19_patching_every_heads_z_is_patching_what_attention_adds(name: str) ->
         part = next(part for part in block.parts if part.heads is heads)
         added = Activation("added", block.layer, part.out)
         values = tracing.read_activations(model.traced, other, [z, added])
-        by_head, whole = (
+        by_head, at_once = (
             tracing.run_patched(model.traced, inputs, [Patch(each, (0, 1), every(value), value)]).logits
             for each, value in zip((z, added), values, strict=True)
         )
-        assert relative(by_head, whole) <= SUM
+        assert relative(by_head, at_once) <= SUM
         assert relative(by_head, tracing.run_patched(model.traced, inputs, []).logits) > 1e-3
 
 
@@ -195,7 +197,7 @@ def test_patching_the_state_between_the_parts_patches_what_comes_after() -> None
     moved = tracing.run_patched(model.traced, texts(model), [Patch(mid, (0, 1), every(state), state)]).logits
     with torch.no_grad():
         assert relative(moved, model.module(**other).logits) <= SUM
-    assert mlp.points[0].order > mid.points[0].order
+    assert mlp.locations[0].order > mid.locations[0].order
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
@@ -227,12 +229,14 @@ def test_changing_one_heads_projection_changes_the_z_of_the_heads_that_share_it_
     block, _, heads = next(attentions(name))
     inputs, each = texts(model, rows=1), block.activation(of)
     (value,) = tracing.read_activations(model.traced, inputs, [each])
-    with_z = block.activation("z").points[0]
+    with_z = block.activation("z").locations[0]
     shared = heads.count // value.shape[2]
     for head in range(value.shape[2]):
         patch = Patch(each, (0,), every(value), value[:, :, [head]].flip(1), heads=(head,))
         seen: list[torch.Tensor] = []
-        handle = with_z.module.register_forward_pre_hook(lambda _, args, seen=seen: seen.append(args[0].clone()))
+        handle = model.modules[with_z.path].register_forward_pre_hook(
+            lambda _, args, seen=seen: seen.append(args[0].clone())
+        )
         tracing.run_patched(model.traced, inputs, [])
         tracing.run_patched(model.traced, inputs, [patch])
         handle.remove()
@@ -245,9 +249,9 @@ def difference(logits: torch.Tensor) -> torch.Tensor:
     return logits[:, -1, 20] - logits[:, -1, 30]
 
 
-def changed(ids: list[int], place: int) -> list[int]:
+def changed(ids: list[int], position: int) -> list[int]:
     other = list(ids)
-    other[place] = (ids[place] + 11) % 100 + 3
+    other[position] = (ids[position] + 11) % 100 + 3
     return other
 
 
@@ -337,14 +341,14 @@ def test_activations_are_what_plain_hooks_see() -> None:
         model.module(**texts(model))
     for handle in handles:
         handle.remove()
-    wanted = [block.activation("attn_out") for block in reversed(stack.blocks)]
-    values = tracing.read_activations(model.traced, texts(model), wanted)
+    names = [block.activation("attn_out") for block in reversed(stack.blocks)]
+    values = tracing.read_activations(model.traced, texts(model), names)
     assert len(seen) == len(values) == 4
     assert all(torch.equal(one, other) for one, other in zip(seen, reversed(values), strict=True))
 
 
 def test_what_is_added_is_scaled_by_the_residual_multiplier() -> None:
-    scales = [point.scale for part in sublayers("granite-scaled")[0].blocks[0].parts for point in part.out]
+    scales = [location.scale for part in sublayers("granite-scaled")[0].blocks[0].parts for location in part.out]
     assert scales == pytest.approx([0.22, 0.22], abs=1e-6)
 
 
@@ -362,9 +366,9 @@ def test_a_patch_is_in_units_of_what_is_added() -> None:
     assert relative(by_part, tracing.run_injected(model.traced, inputs, replace(moved, vectors=post)).logits) > 1e-3
 
 
-def test_experts_beside_a_dense_network_are_one_part_of_two_points() -> None:
+def test_experts_beside_a_dense_network_are_one_part_of_several_locations() -> None:
     blocks = sublayers("longcat_flash")[0].blocks
-    assert [len(block.activation("mlp_out").points) for block in blocks] == [3, 3]
+    assert [len(block.activation("mlp_out").locations) for block in blocks] == [3, 3]
 
 
 def test_a_block_without_heads_says_so() -> None:
@@ -374,13 +378,13 @@ def test_a_block_without_heads_says_so() -> None:
 
 
 def test_a_type_whose_attention_mixes_heads_in_pairs_says_so() -> None:
-    (stack,) = find_sublayers(adopt(small("causal", "diffllama"), byte_tokenizer()))
-    with pytest.raises(RequestError, match="told apart"):
+    (stack,) = adopt(small("causal", "diffllama"), byte_tokenizer()).sublayers
+    with pytest.raises(RequestError, match="cannot be separated"):
         stack.blocks[0].activation("z")
 
 
 def test_a_type_with_several_streams_says_that_nothing_adds_up() -> None:
-    (stack,) = find_sublayers(adopt(small("causal", "deepseek_v4"), byte_tokenizer()))
+    (stack,) = adopt(small("causal", "deepseek_v4"), byte_tokenizer()).sublayers
     assert all("add up" in block.lacking and not block.parts for block in stack.blocks)
     with pytest.raises(RequestError, match="add up"):
         stack.blocks[0].activation("attn_out")
@@ -389,18 +393,18 @@ def test_a_type_with_several_streams_says_that_nothing_adds_up() -> None:
 @pytest.mark.parametrize("name", ["llama", "gemma2", "granite", "gpt2", "mixtral"])
 def test_the_same_parts_are_found_in_bfloat16(name: str) -> None:
     module = small("causal", name).to(torch.bfloat16)
-    (stack,) = find_sublayers(adopt(module, byte_tokenizer()))
-    for half, whole in zip(stack.blocks, sublayers(name)[0].blocks, strict=True):
-        assert [part.kind for part in half.parts] == [part.kind for part in whole.parts]
-        assert [part.path for part in half.parts] == [part.path for part in whole.parts]
+    (stack,) = adopt(module, byte_tokenizer()).sublayers
+    for half, wide in zip(stack.blocks, sublayers(name)[0].blocks, strict=True):
+        assert [part.kind for part in half.parts] == [part.kind for part in wide.parts]
+        assert [part.path for part in half.parts] == [part.path for part in wide.parts]
         assert half.adds
 
 
 def test_finding_leaves_the_model_as_it_was() -> None:
-    model = build("qwen3")
+    model = adopt(small("causal", "qwen3"), byte_tokenizer())
     with torch.no_grad():
         before = model.module(**texts(model)).logits
-        find_sublayers(model)
+        assert model.sublayers
         after = model.module(**texts(model)).logits
     assert torch.equal(before, after)
     assert all(parameter.grad is None and parameter.requires_grad for parameter in model.module.parameters())
@@ -414,8 +418,63 @@ def test_massive_states_of_one_token_and_faint_attention_hide_no_part(dtype: tor
         module.get_input_embeddings().weight[:, 3] = 3000.0 * (torch.arange(160) % 7 == 0)
         for layer in module.model.layers:
             layer.self_attn.o_proj.weight *= 0.05
-    (stack,) = find_sublayers(adopt(module.to(dtype), byte_tokenizer()))
+    (stack,) = adopt(module.to(dtype), byte_tokenizer()).sublayers
     assert [[part.path.rpartition(".")[2] for part in block.parts] for block in stack.blocks] == [
         ["self_attn", "mlp"]
     ] * 4
     assert all(block.mid is not None for block in stack.blocks)
+
+
+def gpt2(spread: float, shift: float) -> GPT2LMHeadModel:
+    """GPT-2 with random norms, weights scaled, and attentions whose MLPs take back most of what they add."""
+    torch.manual_seed(0)
+    module = GPT2LMHeadModel(CONFIGS["gpt2"](4)).eval()
+    with torch.no_grad():
+        for name, parameter in module.named_parameters():
+            if ".ln_" in name:
+                parameter.add_(0.4 * torch.randn_like(parameter))
+            elif parameter.dim() > 1:
+                parameter.mul_(spread)
+        for block in module.transformer.h[1:3]:
+            block.attn.c_proj.bias += shift
+            block.mlp.c_proj.bias -= shift
+    return module
+
+
+HALVES = (torch.bfloat16, torch.float16)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "spread", "shift"),
+    [
+        *((torch.float32, spread, shift) for spread, shift in ((1, 0), (1, 300), (0.1, 300), (10, 3000))),
+        # more of a shift, and a narrow format leaves nothing of the states
+        *((dtype, spread, shift) for dtype in HALVES for spread, shift in ((1, 0), (1, 10), (0.1, 3), (10, 300))),
+    ],
+)
+def test_a_tolerance_is_that_of_the_numbers_added_so_that_all_layers_of_gpt2_are_found(
+    dtype: torch.dtype, spread: float, shift: float
+) -> None:
+    (stack,) = adopt(gpt2(spread, shift).to(dtype), byte_tokenizer()).sublayers
+    assert [[part.kind for part in block.parts] for block in stack.blocks] == [["attention", "mlp"]] * 4
+    assert [part.path for part in stack.blocks[1].parts] == ["transformer.h.1.attn", "transformer.h.1.mlp"]
+    assert all(block.adds and block.mid is not None for block in stack.blocks)
+    assert {location.scale for block in stack.blocks for part in block.parts for location in part.out} == {1.0}
+
+
+def test_two_parallel_parts_that_cancel_out_are_found_within_the_rounding_of_each() -> None:
+    generator = torch.Generator().manual_seed(0)
+    before, attention, mlp, other, noise = (torch.randn(3, 7, 64, generator=generator) for _ in range(5))
+    attention, mlp = attention + 300, mlp - 300
+    after = (before + attention) + mlp
+    found = find_sum(before, after, [other, attention, mlp])
+    assert found is not None
+    assert (found.terms, found.factors) == ((1, 2), (1.0, 1.0))
+    assert find_sum(before, after, [other, attention, mlp + 0.01 * noise]) is None
+
+
+def test_sub_layers_are_found_once_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = adopt(small("causal", "llama"), byte_tokenizer())
+    found = model.sublayers
+    monkeypatch.setattr(model.module, "forward", None)
+    assert model.sublayers is found

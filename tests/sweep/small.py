@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM
 from transformers import logging as transformers_logging
-from transformers.configuration_utils import PreTrainedConfig
 from transformers.models.auto import modeling_auto
 
-from tests.sweep.facts import (
-    ANSWERS_ALL_POSITIONS,
-    DEAF,
-    KEPT,
-    LAYER_COUNT,
-    LAYERS,
-    NOT_CAUSAL,
-    NOT_TEXT,
-    OVERRIDES,
-    SIZES,
-    SPECIAL_TOKENS,
-    TOWER,
-    TOWER_LAYERS,
-    VOCABULARY,
-    WEIGHTS,
-    WEIGHTS_OF,
-)
+from selfie_tui.engine.anatomy.shrink import randomise, shrunk
+from selfie_tui.engine.anatomy.shrink_rules import OVERRIDES, VOCABULARY, WEIGHTS, WEIGHTS_OF
+from tests.sweep.facts import ANSWERS_ALL_POSITIONS, DEAF, NOT_CAUSAL, NOT_TEXT
 
 Kind = Literal["causal", "seq2seq", "masked"]
 MAPPINGS: dict[Kind, tuple[Any, dict[str, str]]] = {
@@ -66,97 +50,6 @@ def configuration(kind: Kind, model_type: str) -> Any:
     if kind == "causal":
         overrides |= {name: True for name in ("is_decoder", "causal") if name in vars(default)}
     return shrunk(default, overrides)
-
-
-def shrunk(config: PreTrainedConfig, overrides: dict[str, Any], layers: int = LAYERS) -> Any:
-    """A configuration of the same class whose sizes follow the rules, or the overrides where they name a field."""
-    own = {name: value for name, value in overrides.items() if "." not in name}
-    stored = vars(config)
-    values = {name: stored.get(config.attribute_map.get(name, name)) for name in fields_of(config)}
-    counts = {value for name, value in values.items() if re.fullmatch(LAYER_COUNT, name) and type(value) is int}
-    chosen = representative([v for v in values.values() if isinstance(v, (list, tuple)) and len(v) in counts], layers)
-    layers = len(chosen) or layers
-    changed = {}
-    for name, value in values.items():
-        if isinstance(value, PreTrainedConfig):
-            inner = {path.removeprefix(name + "."): v for path, v in overrides.items() if path.startswith(name + ".")}
-            smaller = shrunk(value, settings(value) | inner, TOWER_LAYERS if re.fullmatch(TOWER, name) else layers)
-            changed[name] = smaller
-        elif name in SPECIAL_TOKENS:
-            changed[name] = SPECIAL_TOKENS[name]
-        elif name.endswith("num_key_value_heads") and "kv_lora_rank" in values:
-            changed[name] = size("num_attention_heads", value, layers)
-        elif isinstance(value, (list, tuple)) and chosen:
-            kept = taken(list(value), chosen, counts)
-            changed[name] = type(value)(size(name, v, layers) if type(v) is int else v for v in kept)
-        elif type(value) is int or name == "vocab_size":
-            changed[name] = size(name, value, layers)
-    return type(config)(**{**changed, **own})
-
-
-def settings(config: PreTrainedConfig) -> dict[str, Any]:
-    """The switches and names that an outer configuration sets otherwise than the inner one's class would."""
-    plain = vars(type(config)())
-    stored = vars(config)
-    names = [name for name in fields_of(config) if type(stored.get(name)) in (bool, str)]
-    return {name: stored[name] for name in names if stored[name] != plain.get(name)}
-
-
-def fields_of(config: PreTrainedConfig) -> list[str]:
-    """The names that the configuration's constructor takes, less those that stand for another."""
-    inherited = {field.name for field in fields(PreTrainedConfig)}
-    return [field.name for field in fields(config) if field.name not in inherited - set(SPECIAL_TOKENS)]
-
-
-def representative(lists: list[Any], count: int) -> list[int]:
-    """The first `count` layers, or as many more as it takes that every value of every per-layer list occurs."""
-    lists = [list(values) for values in lists if not is_index(values)]
-    if not lists:
-        return []
-    first = {values.index(value) for values in lists for value in values}
-    rest = [place for place in range(len(lists[0])) if place not in first]
-    return sorted([*first, *rest[: max(0, count - len(first))]])
-
-
-def is_index(values: Any) -> bool:
-    """Whether a list holds places of layers rather than one value for each."""
-    return all(type(value) is int for value in values) and len(values) > 1 and sorted(set(values)) == list(values)
-
-
-def taken(values: list[Any], chosen: list[int], counts: set[int]) -> list[Any]:
-    """A per-layer list at the chosen layers, or the new places of a list of layers' places; others as they are."""
-    if is_index(values) and max(values) < max(counts):
-        return [new for new, old in enumerate(chosen) if old in values]
-    return [values[place] for place in chosen] if len(values) in counts else values
-
-
-def size(name: str, value: Any, layers: int) -> int:
-    """The value of an integer field in a small model."""
-    if name == "vocab_size":
-        return VOCABULARY
-    if re.fullmatch(LAYER_COUNT, name):
-        return layers
-    return next((min(value, limit) for pattern, limit in SIZES if re.fullmatch(pattern, name)), value)
-
-
-def randomise(module: Any, weights: float = WEIGHTS) -> None:
-    """Spread the weights and move norms, gates and biases off their initial values, so that no norm is the identity."""
-    words = {id(part.weight) for part in module.modules() if isinstance(part, torch.nn.Embedding) and is_words(part)}
-    with torch.no_grad():
-        for name, parameter in module.named_parameters():
-            noise = torch.randn_like(parameter)
-            last = name.rpartition(".")[2]
-            if not parameter.requires_grad:
-                continue
-            if parameter.dim() > 1 and not re.fullmatch(KEPT, last):
-                parameter.copy_((0.3 if id(parameter) in words else weights) * noise)
-            else:
-                parameter.add_((0.4 if last == "weight" else 0.1) * noise)
-
-
-def is_words(embedding: torch.nn.Embedding) -> bool:
-    """Whether the table is one of tokens, rather than of positions or segments."""
-    return embedding.num_embeddings == VOCABULARY
 
 
 def inputs(kind: Kind, module: Any, seed: int = 0) -> dict[str, torch.Tensor]:
@@ -211,10 +104,10 @@ def check(kind: Kind, model_type: str, seed: int = 0) -> Check:
     return Check(kind, model_type, size, seconds, problems)
 
 
-def changed_at(tokens: torch.Tensor, place: int) -> torch.Tensor:
-    """The same tokens but for another ordinary one at a place."""
+def changed_at(tokens: torch.Tensor, position: int) -> torch.Tensor:
+    """The same tokens `(1, positions)` but for another ordinary one at a position."""
     other = tokens.clone()
-    other[0, place] = 3 + (other[0, place] - 2) % (VOCABULARY - 3)
+    other[0, position] = 3 + (other[0, position] - 2) % (VOCABULARY - 3)
     return other
 
 

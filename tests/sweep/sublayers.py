@@ -12,10 +12,9 @@ import torch
 from transformers import logging as transformers_logging
 
 from selfie_tui.engine import tracing
-from selfie_tui.engine.anatomy.calls import logits_of
 from selfie_tui.engine.anatomy.locations import Activation, Patch
 from selfie_tui.engine.model import Model, adopt
-from selfie_tui.engine.sublayers import BlockParts, Heads, Part, Sublayers, find_sublayers
+from selfie_tui.engine.sublayers import BlockParts, Heads, Part, Sublayers
 from selfie_tui.errors import SelfieError
 from tests.engine.zoo import VOCABULARY, byte_tokenizer
 from tests.sweep.facts import NOT_TEXT
@@ -31,7 +30,7 @@ class Found:
 
     Blocks; those whose parts add up to their output, those that norm the stream instead, those in which every part's
     own value put back changes nothing; attentions, those whose heads add up, those in which patching all heads is
-    patching the whole, those whose `q`, `k` and `v` are known; and what is lacking.
+    patching all that is added, those whose `q`, `k` and `v` are known; and what is lacking.
     """
 
     blocks: int = 0
@@ -49,7 +48,7 @@ def check(kind: Kind, model_type: str) -> Found:
     """Find the sub-layers of a small model and add up what they are found to add."""
     model = adopt(small(kind, model_type), byte_tokenizer())
     total, problems = Counter[str](), Counter[str]()
-    for sublayers in find_sublayers(model):
+    for sublayers in model.sublayers:
         for block in sublayers.blocks:
             total["blocks"] += 1
             for name, problem in checked(model, sublayers, block):
@@ -93,30 +92,31 @@ def sum_error(model: Model, sublayers: Sublayers, block: BlockParts) -> float:
     """The error of `resid_pre + attn_out + cross_out + mlp_out = resid_post`, relative to the stream."""
     inputs = texts(model)
     pre, post = tracing.read_block_ends(model.traced, sublayers.stack, inputs)[block.layer]
-    points = tuple(point for part in block.parts for point in part.out)
-    (added,) = tracing.read_activations(model.traced, inputs, [Activation("all", block.layer, points)])
+    locations = tuple(location for part in block.parts for location in part.out)
+    (added,) = tracing.read_activations(model.traced, inputs, [Activation("all", block.layer, locations)])
     return float((pre + added - post).abs().max() / post.abs().max())
 
 
 def heads_error(model: Model, heads: Heads) -> float:
     """The error of `sum of z W_O + bias = output of the projection`, relative to that."""
-    wanted = [mixed(heads), Activation("given", 0, (heads.out,))]
-    z, out = tracing.read_activations(model.traced, texts(model), wanted)
-    summed = torch.einsum("rphd,hde->rpe", z, heads.weight.detach())
-    summed = summed if heads.bias is None else summed + heads.bias.detach()
+    both = [mixed(heads), Activation("projected", 0, (heads.out,))]
+    z, out = tracing.read_activations(model.traced, texts(model), both)
+    summed = torch.einsum("rphd,hde->rpe", z, heads.weight(model.modules).detach())
+    bias = heads.bias(model.modules)
+    summed = summed if bias is None else summed + bias.detach()
     return float((summed - out).abs().max() / out.abs().max())
 
 
 def mixed(heads: Heads) -> Activation:
     """The `z` of an attention, of which a block may have several."""
-    point, columns = heads.activation("z") or (heads.z, None)
-    return Activation("z", 0, (point,), columns)
+    location, columns = heads.activation("z") or (heads.z, None)
+    return Activation("z", 0, (location,), columns)
 
 
 def put_back_error(model: Model, block: BlockParts) -> float:
     """By how much logits change when what the parts give is written over itself, relative to the greatest logit."""
     inputs = texts(model)
-    outs = [Activation("out", block.layer, (point,)) for part in block.parts for point in part.out]
+    outs = [Activation("out", block.layer, (location,)) for part in block.parts for location in part.out]
     values = tracing.read_activations(model.traced, inputs, outs)
     patches = [patch(out, value) for out, value in zip(outs, values, strict=True)]
     return changed(patched(model, patches), patched(model, []))
@@ -137,7 +137,7 @@ def patch(activation: Activation, value: torch.Tensor) -> Patch:
 
 def patched(model: Model, patches: list[Patch]) -> torch.Tensor:
     """The logits of a patched run."""
-    return logits_of(tracing.run_patched(model.traced, texts(model), patches))
+    return model.anatomy.logits_in(tracing.run_patched(model.traced, texts(model), patches))
 
 
 def changed(one: torch.Tensor, other: torch.Tensor) -> float:
@@ -145,14 +145,14 @@ def changed(one: torch.Tensor, other: torch.Tensor) -> float:
     return float((one - other).abs().max() / other.abs().max())
 
 
-def main(wanted: list[str]) -> None:
+def main(model_types: list[str]) -> None:
     """Print a line for every entry, or for those named on the command line."""
     torch.set_num_threads(1)
     transformers_logging.set_verbosity_error()
     warnings.filterwarnings("ignore")
     totals = Counter[str]()
     for kind, model_type in ENTRIES:
-        if (kind, model_type) in NOT_TEXT or (wanted and model_type not in wanted):
+        if (kind, model_type) in NOT_TEXT or (model_types and model_type not in model_types):
             continue
         totals["types"] += 1
         try:

@@ -66,7 +66,7 @@ class Outcome:
 
 
 def try_type(kind: Kind, model_type: str) -> Outcome:
-    """Open, prove, interpret, compare."""
+    """Open, verify, interpret, compare."""
     started = time.perf_counter()
     module = small(kind, model_type)
     with torch.no_grad():
@@ -76,7 +76,7 @@ def try_type(kind: Kind, model_type: str) -> Outcome:
         model = verify(adopt(module, mask_tokenizer(), model_type))
     except SelfieError as error:
         return Outcome(kind, model_type, time.perf_counter() - started, f"refused: {error}")
-    stacks = " + ".join(f"{stack.path} × {len(stack.sites)}" for stack in model.anatomy.stacks)
+    stacks = " + ".join(f"{stack.path} × {len(stack.blocks)}" for stack in model.anatomy.stacks)
     problems = [problem for request in requests(model) for problem in differences(model, request)]
     if not problems and model_type not in DEAF and not hears(model, next(requests(model))):
         problems.append("what is written changes nothing")
@@ -95,33 +95,33 @@ def requests(model: Model) -> Iterator[Request]:
     yield Request("the Eiffel Tower is", cells, preset, injection_layer=0, mode="add", max_new_tokens=NEW_TOKENS)
     if model.kind == "encoder-decoder":
         prefix = Preset("sweep", "[INST]the message[/INST] is _ in", "_")
-        cells = (Cell(EMBED, 1), Cell(len(model.anatomy.last.sites) - 1, 2))
+        cells = (Cell(EMBED, 1), Cell(len(model.anatomy.last.blocks) - 1, 2))
         written = "[INST]the Eiffel Tower[/INST] is located in"
         yield Request(written, cells, prefix, stack="decoder", max_new_tokens=NEW_TOKENS)
 
 
 def differences(model: Model, request: Request) -> Iterator[str]:
-    """What differs between the engine's readings and those of plain hooks."""
+    """What differs between the engine's interpretations and those of plain hooks."""
     try:
         found = [event.interpretation for event in interpret(model, request) if isinstance(event, CellFinished)]
-        for reading in found:
-            yield from differences_of(reading, interpreted(model, request, reading.cell))
+        for each in found:
+            yield from differences_of(each, interpreted(model, request, each.cell))
     except Exception as error:  # noqa: BLE001 - whatever a type raises is a line of the table
         yield f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
 
 
 def hears(model: Model, request: Request) -> bool:
-    """Whether what is written at the embeddings changes the probability of what is said."""
+    """Whether what is written at the embeddings changes the probability of a generated token."""
     found = [event.interpretation for event in interpret(model, request) if isinstance(event, CellFinished)]
-    return any((token.relevancy or 0.0) > HEARD for reading in found for token in reading.tokens)
+    return any((token.relevancy or 0.0) > HEARD for each in found for token in each.tokens)
 
 
-def differences_of(reading: Interpretation, answer: Any) -> Iterator[str]:
+def differences_of(found: Interpretation, answer: Any) -> Iterator[str]:
     """What differs in one cell."""
-    if [token.id for token in reading.tokens] != answer.ids:
-        yield f"tokens {[token.id for token in reading.tokens]} for {answer.ids}"
+    if [token.id for token in found.tokens] != answer.ids:
+        yield f"tokens {[token.id for token in found.tokens]} for {answer.ids}"
         return
-    for token, probability, effect in zip(reading.tokens, answer.probabilities, answer.effects, strict=True):
+    for token, probability, effect in zip(found.tokens, answer.probabilities, answer.effects, strict=True):
         if abs(token.probability - probability) > ROUNDING:
             yield f"probability off by {abs(token.probability - probability):.0e}"
         if token.effect is None or abs(token.effect - effect) > ROUNDING:
@@ -171,11 +171,11 @@ def main(arguments: Sequence[str]) -> int:
         if (kind, model_type) in NOT_TEXT or (arguments and model_type not in arguments):
             continue
         outcomes.append(outcome := try_type(kind, model_type))
-        told = "; ".join(
+        text = "; ".join(
             [*([] if outcome.verdict == "verified" else [outcome.verdict]), *dict.fromkeys(outcome.problems)]
         )
-        told += f" ({UNFIT[kind, model_type]})" if (kind, model_type) in UNFIT else ""
-        print(f"{kind:8} {model_type:24} {outcome.seconds:5.2f} {told or 'passed':8} {outcome.stacks}", flush=True)
+        text += f" ({UNFIT[kind, model_type]})" if (kind, model_type) in UNFIT else ""
+        print(f"{kind:8} {model_type:24} {outcome.seconds:5.2f} {text or 'passed':8} {outcome.stacks}", flush=True)
     passed = sum(outcome.passed for outcome in outcomes)
     for (kind, model_type), reason in NOT_TEXT.items():
         print(f"{kind:8} {model_type:24}       not built: {reason}")

@@ -1,11 +1,12 @@
-"""The small models are models of text: finite, told apart by their tokens, and causal where they are said to be."""
+"""The small models are models of text: finite, sensitive to their tokens, and causal where their mapping is."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from tests.sweep.facts import NOT_CAUSAL, NOT_TEXT, OVERRIDES
+from selfie_tui.engine.anatomy.shrink_rules import OVERRIDES
+from tests.sweep.facts import NOT_CAUSAL, NOT_TEXT
 from tests.sweep.small import ENTRIES, Kind, NotBuilt, check, configuration, small
 
 # One of each way to be unusual: experts, latent attention, sliding windows, state spaces, hybrids, towers, an encoder.

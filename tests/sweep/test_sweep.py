@@ -29,7 +29,7 @@ FEW: tuple[tuple[Kind, str], ...] = (
 
 
 @pytest.mark.parametrize(("kind", "model_type"), FEW, ids=lambda value: str(value))
-def test_a_type_is_proven_reads_as_plain_hooks_do_and_is_left_as_it_was(kind: Kind, model_type: str) -> None:
+def test_a_type_is_verified_reads_as_plain_hooks_do_and_is_left_as_it_was(kind: Kind, model_type: str) -> None:
     outcome = try_type(kind, model_type)
     assert outcome.verdict == "verified"
     assert outcome.problems == ()

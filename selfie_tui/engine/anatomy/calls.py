@@ -1,77 +1,142 @@
-"""One forward over a few tokens, watched: which module took and gave which tensors, in which order.
+"""One watched forward over a few tokens: which modules were called, in which order, with which tensors.
 
-What the residual stream is follows from this and from no table of names: a stack of blocks is a list of modules each of
-which is given what the one before it gave.
+The residual stream is found from this record and not from a table of names: a stack is a list of modules of which each
+is called with what the one before it returned.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from traceback import walk_tb
 from typing import Any
 
 import torch
 from torch import nn
 
+import selfie_tui
+
 TensorPath = tuple[int | str, ...]
-"""Where a tensor is in a module's arguments or result: indices and names, none where the result is the tensor."""
+"""Indices and names that lead to a tensor inside arguments or a result; empty where the result is the tensor."""
 
 MODEL_ERRORS = (RuntimeError, TypeError, ValueError, IndexError, AttributeError, KeyError, AssertionError)
-"""What the code of a model raises that cannot do what it is asked to."""
+"""The errors that the code of a model raises where it does not support what is asked of it."""
 
 DEPTH = 2
-"""How deep tensors are looked for inside arguments and results."""
+"""Levels of tuples, lists and mappings in which tensors are looked for."""
+
+
+OWN = str(Path(selfie_tui.__file__).parent)
+CALLS_OF_MODULES = str(Path(nn.modules.module.__file__))
+
+
+class ModelFailed(Exception):  # noqa: N818 - the model's failure, to be caught and told from ours
+    """An error of the model's own code; its message is one line."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}")
+
+
+@contextmanager
+def model_code() -> Iterator[None]:
+    """While open, errors of the model's own code become `ModelFailed`; those of this package stay as they are.
+
+    Raises:
+        ModelFailed: if code of the model raises one of `MODEL_ERRORS`.
+    """
+    try:
+        yield
+    except MODEL_ERRORS as error:
+        if not is_of_model(error):
+            raise
+        raise ModelFailed(error) from error
+
+
+def is_of_model(error: BaseException) -> bool:
+    """Whether an error was raised within a module's call, with no frame of this package further in (a hook)."""
+    files = [frame.f_code.co_filename for frame, _ in walk_tb(error.__traceback__)]
+    last = max((index for index, file in enumerate(files) if file.startswith(OWN)), default=-1)
+    return CALLS_OF_MODULES in files[last + 1 :]
 
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a module: when it began and ended among all calls, and the float tensors that it took and gave."""
+    """One call of a module, with copies of its floating-point tensors.
 
+    `number` counts the calls of that module in the forward from 0. `start` and `end` are its times on a clock that
+    ticks at every start and end of a call. `inputs` are paths into `(args, kwargs)`, `outputs` paths into the result.
+    """
+
+    path: str
     module: nn.Module
-    began: int
-    ended: int
-    taken: Mapping[TensorPath, torch.Tensor]
-    given: Mapping[TensorPath, torch.Tensor]
+    number: int
+    start: int
+    end: int
+    inputs: Mapping[TensorPath, torch.Tensor]
+    outputs: Mapping[TensorPath, torch.Tensor]
+
+    def encloses(self, other: Call) -> bool:
+        """Whether another call was made within this one."""
+        return self.start < other.start and other.end < self.end
 
 
 @dataclass(frozen=True)
 class ForwardCalls:
-    """The calls of one forward, in the order in which they began, and what it gave."""
+    """The calls of one forward, in the order in which they began, and the model's output."""
 
     calls: tuple[Call, ...]
     output: Any
 
-    def of(self, module: nn.Module) -> tuple[Call, ...]:
-        """The calls of a module."""
-        return tuple(call for call in self.calls if call.module is module)
+    @cached_property
+    def by_path(self) -> dict[str, tuple[Call, ...]]:
+        """The calls of every module that was called."""
+        found: dict[str, list[Call]] = {}
+        for call in self.calls:
+            found.setdefault(call.path, []).append(call)
+        return {path: tuple(calls) for path, calls in found.items()}
+
+    def of(self, path: str) -> tuple[Call, ...]:
+        """The calls of the module at a path."""
+        return self.by_path.get(path, ())
 
 
-def watch(model: nn.Module, run: Callable[[], Any], modules: Callable[[nn.Module], bool]) -> ForwardCalls:
-    """What happens in `run`, a forward of `model`, at the modules that are chosen."""
-    open_calls: list[tuple[nn.Module, int, dict[TensorPath, torch.Tensor]]] = []
+def paths_of(model: nn.Module) -> dict[int, str]:
+    """The path of every module by its id; of a module that is registered twice, the first."""
+    return {id(module): path for path, module in model.named_modules()}
+
+
+def watch(model: nn.Module, run: Callable[[], Any], chosen: Callable[[nn.Module], bool]) -> ForwardCalls:
+    """The calls of the chosen modules during `run`, a forward of `model`."""
+    open_calls: list[tuple[nn.Module, int, int, dict[TensorPath, torch.Tensor]]] = []
     calls: list[Call] = []
-    clock = 0
+    counts: dict[int, int] = {}
+    paths, clock = paths_of(model), 0
 
     def before(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         nonlocal clock
         clock += 1
-        # cloned, as blocks may write into what they are given
-        taken = {slot: tensor.clone() for slot, tensor in tensors_in((args, kwargs), DEPTH + 1)}
-        open_calls.append((module, clock, taken))
+        number = counts.get(id(module), 0)
+        counts[id(module)] = number + 1
+        # copied, as blocks may write into their inputs
+        inputs = {path: tensor.clone() for path, tensor in tensors_in((args, kwargs), DEPTH + 1)}
+        open_calls.append((module, number, clock, inputs))
 
     def after(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         nonlocal clock
         clock += 1
         while open_calls:
-            opened, began, taken = open_calls.pop()
+            opened, number, start, inputs = open_calls.pop()
             if opened is module:
-                given = {slot: tensor.clone() for slot, tensor in tensors_in(output)}
-                calls.append(Call(module, began, clock, taken, given))
+                outputs = {path: tensor.clone() for path, tensor in tensors_in(output)}
+                calls.append(Call(paths[id(module)], module, number, start, clock, inputs, outputs))
                 return
 
     handles = []
     for module in model.modules():
-        if modules(module):
+        if chosen(module):
             handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
             handles.append(module.register_forward_hook(after, with_kwargs=True))
     try:
@@ -80,29 +145,34 @@ def watch(model: nn.Module, run: Callable[[], Any], modules: Callable[[nn.Module
     finally:
         for handle in handles:
             handle.remove()
-    return ForwardCalls(tuple(sorted(calls, key=lambda call: call.began)), output)
+    return ForwardCalls(tuple(sorted(calls, key=lambda call: call.start)), output)
 
 
-def at(slot: TensorPath, value: Any) -> Any:
-    """What is at a place inside arguments or a result."""
-    for key in slot:
+def tensor_at(path: TensorPath, value: Any) -> Any:
+    """The part of arguments or of a result that a path leads to."""
+    for key in path:
         value = value[key]
     return value
 
 
 def tensors_in(value: Any, depth: int = DEPTH) -> Iterator[tuple[TensorPath, torch.Tensor]]:
-    """The floating-point tensors inside tuples, lists and mappings, each with its place."""
+    """The floating-point tensors inside tuples, lists and mappings, each with its path."""
     if isinstance(value, torch.Tensor):
         if value.is_floating_point():
             yield (), value
     elif depth:
         for key, part in parts_of(value):
-            for slot, tensor in tensors_in(part, depth - 1):
-                yield (key, *slot), tensor
+            for path, tensor in tensors_in(part, depth - 1):
+                yield (key, *path), tensor
 
 
 def parts_of(value: Any) -> list[tuple[int | str, Any]]:
-    """What a tuple, list or mapping holds, by index or name."""
+    """The items of a tuple, list or mapping, by index or name."""
     if isinstance(value, Mapping):
         return list(value.items())
     return list(enumerate(value)) if isinstance(value, (tuple, list)) else []
+
+
+def same(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether two tensors of any shapes are equal, bit by bit."""
+    return one.shape == other.shape and torch.equal(one, other)

@@ -1,4 +1,22 @@
-"""The parts of a block by sums: the tensors inside of it that, added to what it takes, make what it gives."""
+"""The parts of a block by sums: the tensors inside of it that, added to its input, make its output.
+
+A worked example. One block of Llama, in five lines, with what was recorded of each call (`x` is `resid_pre`):
+
+    n = input_layernorm(x)              outputs n
+    a = self_attn(n)                    outputs a      (inside of it o_proj outputs the same a)
+    m = post_attention_layernorm(x + a) inputs x + a, outputs n2
+    f = mlp(n2)                         outputs f      (inside of it down_proj outputs the same f)
+    return x + a + f                    the block's own output
+
+`BlockCalls.outputs` lists the tensors of the stream's shape: n, a, n2, f, each at the outermost call that returned it.
+`terms_of` asks which of them add up to `resid_post - resid_pre`; `find_sum` answers {a, f}, each by the factor 1. So
+the parts are the calls of `self_attn` and `mlp`: `region_of` takes the outermost call around each term that is around
+no other. `mids_of` looks for a call with `x + a` among its inputs: `post_attention_layernorm`, where `resid_mid` is.
+`output_projection` finds the linear layer that made a, `o_proj`, whose input is the heads' `z`.
+
+With Gemma 2's norms behind the sub-layers the terms are the outputs of these norms; `source_of` follows each back to
+`self_attn` and `mlp`. BERT returns norm(norm(x + a) + f): no sum makes that, so `terms_of` takes each norm off in turn.
+"""
 
 from __future__ import annotations
 
@@ -9,26 +27,29 @@ from math import prod
 import torch
 from torch import nn
 
-from selfie_tui.engine.anatomy.calls import Call, ForwardCalls, TensorPath
+from selfie_tui.engine.anatomy.calls import Call, ForwardCalls, TensorPath, same
 from selfie_tui.engine.anatomy.locations import ModuleCall, TensorLocation, is_projection
 from selfie_tui.engine.anatomy.stacks import Block
-from selfie_tui.engine.anatomy.sums import find_sum, is_sum
+from selfie_tui.engine.anatomy.sums import Sum, find_sum, is_sum
 
 
 @dataclass(frozen=True)
-class Given:
-    """A tensor that a call within a block gave, of the stream's own shape."""
+class Output:
+    """A tensor of the stream's shape among the outputs of a call within a block."""
 
     call: Call
-    slot: TensorPath
+    path: TensorPath
     value: torch.Tensor
 
 
 @dataclass(frozen=True)
 class OutputProjection:
-    """The projection that gave an attention's output, as it was seen: which call, what it took, and its orientation."""
+    """The projection that made an attention's output: where its output and its input are, and its orientation.
 
-    given: TensorLocation
+    `width` is that of its input; `transposed` is whether its matrix is `(out, width)`.
+    """
+
+    output: TensorLocation
     z: TensorLocation
     width: int
     transposed: bool
@@ -36,17 +57,17 @@ class OutputProjection:
 
 @dataclass(frozen=True)
 class FoundPart:
-    """A part before its kind is known, and where the outputs of the projections within it are."""
+    """A part before its kind is known; `projected` are the outputs of the projections within it, by their calls."""
 
     region: ModuleCall
     out: tuple[TensorLocation, ...]
     projection: OutputProjection | None
-    projected: dict[tuple[int, int], TensorLocation]
+    projected: dict[ModuleCall, TensorLocation]
 
 
 @dataclass(frozen=True)
 class FoundBlock:
-    """A block before the kinds of its parts are known."""
+    """A block before the kinds of its parts are known. `lacking` says what was not found, if anything."""
 
     layer: int
     parts: tuple[FoundPart, ...]
@@ -57,130 +78,154 @@ class FoundBlock:
 
 @dataclass(frozen=True)
 class BlockCalls:
-    """The calls made within one block, the stream at both of its ends, and where the stream is in tensors."""
+    """The calls made within one block; `resid_pre` and `resid_post`, in the shape that the model gives them."""
 
-    site: Block
+    block: Block
     calls: tuple[Call, ...]
     pre: torch.Tensor
     post: torch.Tensor
-    watched: ForwardCalls
-    names: dict[int, str]
+    seen: ForwardCalls
 
-    def point(self, call: Call, slot: TensorPath, taken: bool = False, scale: float = 1.0) -> TensorLocation:
-        """The place of a tensor of a call."""
-        number = [other.began for other in self.watched.of(call.module)].index(call.began)
-        flow = replace(self.site.given, slot=slot)
-        order = call.began if taken else call.ended
-        flat = (call.taken if taken else call.given)[slot].dim() == 2
-        return TensorLocation(self.names[id(call.module)], call.module, number, flow, order, taken, scale, flat)
+    def location(self, call: Call, path: TensorPath, is_input: bool = False, scale: float = 1.0) -> TensorLocation:
+        """The location of a tensor of a call."""
+        stream = replace(self.block.output, tensor_path=path)
+        order = call.start if is_input else call.end
+        flat = (call.inputs if is_input else call.outputs)[path].dim() == 2
+        return TensorLocation(call.path, call.number, stream, order, is_input, scale, flat)
 
     def stream(self, value: torch.Tensor) -> torch.Tensor | None:
         """A tensor in the stream's own shape, also where its rows and positions are on one axis; None if it is not."""
         if value.shape == self.pre.shape:
             return value
-        flat = self.site.given.axes == (0, 1) and value.shape == (prod(self.pre.shape[:2]), *self.pre.shape[2:])
+        flat = self.block.output.axes == (0, 1) and value.shape == (prod(self.pre.shape[:2]), *self.pre.shape[2:])
         return value.reshape(self.pre.shape) if flat else None
 
     def streams(self, tensors: Mapping[TensorPath, torch.Tensor]) -> Iterator[tuple[TensorPath, torch.Tensor]]:
         """The tensors of the stream's shape."""
-        for slot, value in tensors.items():
+        for path, value in tensors.items():
             stream = self.stream(value)
             if stream is not None:
-                yield slot, stream
+                yield path, stream
 
-    def given(self) -> list[Given]:
-        """The distinct tensors of the stream's shape that calls gave; each at the outermost call that gave it."""
-        found: list[Given] = []
-        for call in sorted(self.calls, key=lambda call: call.ended):
-            for slot, value in self.streams(call.given):
+    def waypoints(self, target: torch.Tensor) -> Iterator[tuple[Call, torch.Tensor]]:
+        """Inputs of the stream's shape that no call returned, in order of time, each with its first call."""
+        known = [self.pre, target, *(each.value for each in self.outputs())]
+        for call in self.calls:
+            for _, value in self.streams(call.inputs):
+                if not any(same(value, other) for other in known):
+                    known.append(value)
+                    yield call, value
+
+    def outputs(self) -> list[Output]:
+        """The distinct tensors of the stream's shape among the calls' outputs, each at the outermost call."""
+        found: list[Output] = []
+        for call in sorted(self.calls, key=lambda call: call.end):
+            for path, value in self.streams(call.outputs):
                 if bool(value.any()):
                     found = [other for other in found if not torch.equal(other.value, value)]
-                    found.append(Given(call, slot, value))
+                    found.append(Output(call, path, value))
         return found
 
 
-def inside_of(site: Block, watched: ForwardCalls, names: dict[int, str]) -> BlockCalls:
-    """What happened in a block."""
-    entered, left = watched.of(site.entry)[site.call], watched.of(site.module)[site.call]
-    own = site.entry is site.module
+def calls_inside(block: Block, seen: ForwardCalls) -> BlockCalls:
+    """The calls made within a block."""
+    entry, left = seen.of(block.entry_path)[block.call], seen.of(block.path)[block.call]
+    own = block.entry_path == block.path
     calls = tuple(
         call
-        for call in watched.calls
-        if entered.began <= call.began and call.ended <= left.ended and not (own and call.began == entered.began)
+        for call in seen.calls
+        if entry.start <= call.start and call.end <= left.end and not (own and call.start == entry.start)
     )
-    return BlockCalls(site, calls, entered.taken[site.taken.slot], left.given[site.given.slot], watched, names)
+    return BlockCalls(block, calls, entry.inputs[block.input.tensor_path], left.outputs[block.output.tensor_path], seen)
 
 
-def decompose_block(layer: int, site: Block, watched: ForwardCalls, names: dict[int, str]) -> FoundBlock:
-    """The parts of a block, by sums; `names` are paths by modules' ids."""
-    inside = inside_of(site, watched, names)
+def decompose_block(layer: int, block: Block, seen: ForwardCalls) -> FoundBlock:
+    """The parts of a block, by sums."""
+    inside = calls_inside(block, seen)
     if inside.pre.shape != inside.post.shape:
         return FoundBlock(layer, (), False, lacking="its input and output differ in shape")
-    given = inside.given()
-    chain = sums_to(inside, given, inside.post)
-    if chain is None:
+    outputs = inside.outputs()
+    found = terms_of(inside, outputs, inside.post)
+    if found is None:
         return FoundBlock(layer, (), False, lacking="no tensors inside of the block add up to what it adds")
-    terms, norms = chain
-    spans = [source_of(inside, term) for term, _ in terms]
+    terms, norms = found
+    sources = [source_of(inside, term) for term, _ in terms]
     parts = []
-    for place, (term, scale) in enumerate(terms):
-        others = [span for number, span in enumerate(spans) if number != place]
-        region = region_of(inside, spans[place], others)
-        out = (inside.point(term.call, term.slot, scale=scale),)
-        around = inside.watched.of(region.module)[region.call]
-        parts.append(FoundPart(region, out, output_projection(inside, spans[place]), projected_in(inside, around)))
-    mids = tuple(inside.point(norm.call, norm.slot) for norm in norms) if norms else mids_of(inside, terms)
+    for index, (term, scale) in enumerate(terms):
+        others = [source for number, source in enumerate(sources) if number != index]
+        region = region_of(inside, sources[index], others)
+        out = (inside.location(term.call, term.path, scale=scale),)
+        around = seen.of(region.path)[region.call]
+        projection = output_projection(inside, sources[index])
+        parts.append(FoundPart(region, out, projection, projections_in(inside, around)))
+    mids = tuple(inside.location(norm.call, norm.path) for norm in norms) if norms else mids_of(inside, terms)
     return FoundBlock(layer, tuple(parts), not norms, mids)
 
 
 MOST_NORMS = 4
 """Most norms of the stream itself within one block."""
 
-Terms = list[tuple[Given, float]]
+Terms = list[tuple[Output, float]]
+"""What is added to the stream, each with its factor."""
 
 
-def sums_to(
-    inside: BlockCalls, given: Sequence[Given], target: torch.Tensor, depth: int = MOST_NORMS
-) -> tuple[Terms, list[Given]] | None:
-    """What is added to a block's input to give `target`, in the order of time, and the norms put on the stream itself.
+def terms_of(
+    inside: BlockCalls, outputs: Sequence[Output], target: torch.Tensor, depth: int = MOST_NORMS
+) -> tuple[Terms, list[Output]] | None:
+    """What is added to a block's input to make `target`, in the order of time, and the norms put on the stream itself.
 
-    Where no sum gives it, `target` may be a norm of such a sum (BERT), or what is added to such a norm (MiniMax).
+    `target` has the stream's shape. Where no sum makes it, it may be a norm of such a sum (BERT), or the sum of such a
+    norm and something else (MiniMax).
     """
-    if torch.equal(target, inside.pre):
-        return [], []
-    # what gives the states themselves tells nothing of what is added to them
-    added = [each for each in given if not same(each.value, inside.pre) and not same(each.value, target)]
-    found = find_sum(target - inside.pre, [each.value for each in added], target)
-    if found:
-        terms = [(added[place], factor) for place, factor in zip(found.terms, found.factors, strict=True)]
-        return sorted(terms, key=lambda term: term[0].call.ended), []
+    # a copy of the states at either end is not something that is added
+    added = [each for each in outputs if not same(each.value, inside.pre) and not same(each.value, target)]
+    found = terms_by_way(inside, added, target)
+    if found or same(target, inside.pre):
+        return sorted(found, key=lambda term: term[0].call.end), []
     if not depth:
         return None
-    norms = list(norms_inside(inside, given))
-    for norm, normed in norms:
-        later = [each for each in given if each.call.ended > norm.call.ended and not same(each.value, target)]
-        last = find_sum(target - norm.value, [each.value for each in later], target, most=2)
-        equal = same(norm.value, target)
-        inner = sums_to(inside, given, normed, depth - 1) if last or equal else None
+    for norm, normed in norms_inside(inside):
+        later = [each for each in outputs if each.call.end > norm.call.end and not same(each.value, target)]
+        last = find_sum(norm.value, target, [each.value for each in later], most=2)
+        inner = terms_of(inside, outputs, normed, depth - 1) if last or same(norm.value, target) else None
         if inner is not None:
-            terms = list(zip([later[place] for place in last.terms], last.factors, strict=True)) if last else []
-            return [*inner[0], *terms], [*inner[1], norm]
+            return [*inner[0], *(chosen(later, last) if last else [])], [*inner[1], norm]
     return None
 
 
-def norms_inside(inside: BlockCalls, given: Sequence[Given]) -> Iterator[tuple[Given, torch.Tensor]]:
+def terms_by_way(inside: BlockCalls, added: Sequence[Output], target: torch.Tensor) -> Terms:
+    """What is added to a block's input to make `target`, by way of the states in between; empty if nothing is.
+
+    States in between are inputs of calls, as that of the norm before the MLP. From one to the next few terms are added,
+    so that neither a small one is lost in the rounding of a large one nor two that cancel out hide one another.
+    """
+    state, terms = inside.pre, Terms()
+    for call, value in inside.waypoints(target):
+        earlier = [each for each in added if each.call.end < call.start and all(each is not term for term, _ in terms)]
+        found = find_sum(state, value, [each.value for each in earlier])
+        if found:
+            state, terms = value, [*terms, *chosen(earlier, found)]
+    rest = [each for each in added if all(each is not term for term, _ in terms)]
+    for start, known, others in ((state, terms, rest), (inside.pre, [], added)):
+        found = find_sum(start, target, [each.value for each in others])
+        if found:
+            return [*known, *chosen(others, found)]
+    return []
+
+
+def chosen(outputs: Sequence[Output], found: Sum) -> Terms:
+    """The terms of a sum."""
+    return [(outputs[index], factor) for index, factor in zip(found.terms, found.factors, strict=True)]
+
+
+def norms_inside(inside: BlockCalls) -> Iterator[tuple[Output, torch.Tensor]]:
     """The calls that made one tensor of the stream's shape of one other, without matrices, and that other tensor."""
     for call in inside.calls:
-        values, taken = dict(inside.streams(call.given)), list(dict(inside.streams(call.taken)).values())
-        if len(values) == len(taken) == 1 and is_small(call.module):
-            ((slot, value),) = values.items()
-            if not torch.equal(taken[0], value):
-                yield Given(call, slot, value), taken[0]
-
-
-def same(one: torch.Tensor, other: torch.Tensor) -> bool:
-    """Whether two tensors are equal, bit by bit."""
-    return one.shape == other.shape and torch.equal(one, other)
+        outputs, inputs = dict(inside.streams(call.outputs)), list(dict(inside.streams(call.inputs)).values())
+        if len(outputs) == len(inputs) == 1 and is_small(call.module):
+            ((path, value),) = outputs.items()
+            if not torch.equal(inputs[0], value):
+                yield Output(call, path, value), inputs[0]
 
 
 def is_small(module: nn.Module) -> bool:
@@ -188,80 +233,77 @@ def is_small(module: nn.Module) -> bool:
     return all(parameter.dim() < 2 for parameter in module.parameters())
 
 
-def source_of(inside: BlockCalls, term: Given) -> Given:
-    """What gave a term before what is put on it without projections: Gemma's post-norm, Inkling's short convolution."""
+def source_of(inside: BlockCalls, term: Output) -> Output:
+    """The output that calls without projections made a term of: Gemma's post-norm, Inkling's short convolution."""
     while not any(is_projection(part) for part in term.call.module.modules()):
-        taken = [value for _, value in inside.streams(term.call.taken)]
+        inputs = [value for _, value in inside.streams(term.call.inputs)]
         earlier = [
-            Given(call, slot, value)
+            Output(call, path, value)
             for call in inside.calls
-            if call.ended < term.call.began
-            for slot, value in inside.streams(call.given)
-            if len(taken) == 1 and same(value, taken[0])
+            if call.end < term.call.start
+            for path, value in inside.streams(call.outputs)
+            if len(inputs) == 1 and same(value, inputs[0])
         ]
         if not earlier:
             return term
-        term = max(earlier, key=lambda each: each.call.ended)
+        term = max(earlier, key=lambda each: each.call.end)
     return term
 
 
-def region_of(inside: BlockCalls, source: Given, others: Sequence[Given]) -> ModuleCall:
+def region_of(inside: BlockCalls, source: Output, others: Sequence[Output]) -> ModuleCall:
     """The outermost call around the source of a part that is around no other part's."""
     around = [
         call
         for call in inside.calls
-        if call.began <= source.call.began
-        and source.call.ended <= call.ended
-        and not any(call.began <= other.call.began and other.call.ended <= call.ended for other in others)
+        if call.start <= source.call.start
+        and source.call.end <= call.end
+        and not any(call.start <= other.call.start and other.call.end <= call.end for other in others)
     ]
-    outer = min(around, key=lambda call: call.began, default=source.call)
-    number = [other.began for other in inside.watched.of(outer.module)].index(outer.began)
-    return ModuleCall(inside.names[id(outer.module)], outer.module, number)
+    outer = min(around, key=lambda call: call.start, default=source.call)
+    return ModuleCall(outer.path, outer.number)
 
 
 def mids_of(inside: BlockCalls, terms: Terms) -> tuple[TensorLocation, ...]:
-    """Where calls take the input plus the first term, plus the first two, and so on; what none takes is left out."""
+    """The calls' inputs that are `resid_pre` plus the first term, plus the first two, and so on; those that exist."""
     found: list[TensorLocation] = []
-    state = inside.pre
+    state = inside.pre.double()
     for term, scale in terms[:-1]:
-        state = state + scale * term.value
-        places = (
-            inside.point(call, slot, taken=True)
+        state = state + scale * term.value.double()
+        locations = (
+            inside.location(call, path, is_input=True)
             for call in inside.calls
-            if call.began > term.call.ended
-            for slot, value in inside.streams(call.taken)
+            if call.start > term.call.end
+            for path, value in inside.streams(call.inputs)
             if is_sum(value, state, inside.pre)
         )
-        found += [place for place in [next(places, None)] if place is not None]
+        found += [location for location in [next(locations, None)] if location is not None]
     return tuple(found)
 
 
-def output_projection(inside: BlockCalls, source: Given) -> OutputProjection | None:
-    """The call of a linear layer that gave what a part adds, before norms on it; None if none did."""
+def output_projection(inside: BlockCalls, source: Output) -> OutputProjection | None:
+    """The call of a linear layer whose output is what a part adds, before norms on it; None if there is none."""
     for call in inside.calls:
-        given, taken = next(iter(call.given.values()), None), next(iter(call.taken.items()), None)
-        if not is_projection(call.module) or given is None or taken is None or call.ended > source.call.ended:
+        output, entry = next(iter(call.outputs.items()), None), next(iter(call.inputs.items()), None)
+        if not is_projection(call.module) or output is None or entry is None or call.end > source.call.end:
             continue
-        if given.numel() == source.value.numel() and torch.equal(given.flatten(), source.value.flatten()):
-            point = inside.point(call, taken[0], taken=True)
-            width = prod(taken[1].shape) // prod(given.shape[:-1])
+        if same(output[1].flatten(), source.value.flatten()):
+            width = prod(entry[1].shape) // prod(output[1].shape[:-1])
             return OutputProjection(
-                inside.point(call, next(iter(call.given))),
-                point,
+                inside.location(call, output[0]),
+                inside.location(call, entry[0], is_input=True),
                 width,
-                is_transposed(call.module, width, given.shape[-1]),
+                is_transposed(call.module, width, output[1].shape[-1]),
             )
     return None
 
 
-def projected_in(inside: BlockCalls, around: Call) -> dict[tuple[int, int], TensorLocation]:
-    """Where the outputs of projections called within a call are, by module and number of the call."""
-    points = [
-        inside.point(call, next(iter(call.given)))
+def projections_in(inside: BlockCalls, around: Call) -> dict[ModuleCall, TensorLocation]:
+    """The outputs of the projections that are called within a call, by their calls."""
+    return {
+        ModuleCall(call.path, call.number): inside.location(call, next(iter(call.outputs)))
         for call in inside.calls
-        if around.began <= call.began and call.ended <= around.ended and is_projection(call.module) and call.given
-    ]
-    return {(id(point.module), point.call): point for point in points}
+        if around.start <= call.start and call.end <= around.end and is_projection(call.module) and call.outputs
+    }
 
 
 def is_transposed(module: nn.Module, width: int, out: int) -> bool:

@@ -1,6 +1,19 @@
-"""One forward with gradients: what depends on which position and on which number of a projection.
+"""One forward with gradients: what depends on which position and on which column of a projection's output.
 
 The output of every projection is cut from what made it, so that gradients reach the nearest projections and no further.
+
+A worked example. One attention, in five lines, for one row of three positions:
+
+    q, k, v = split(c_attn(x))     ProjectionCall c_attn, output a leaf L (1, 3, 3 * hidden)
+    scores = q @ k.T               an operation between L and the softmax
+    p = softmax(scores)            AttentionCall, scores (1, heads, 3, 3) with gradients
+    z = p @ v                      an operation
+    return c_proj(z)               ProjectionCall c_proj, input z with gradients to L, output a new leaf
+
+`reached(z at the last position, [c_attn], 0)` sums z there and takes the gradient with respect to L at position 0: it
+is not zero, so the attention mixes positions, and it is not zero in the columns of k and v alone. `c_proj` ends the
+way: its output is a leaf, so that what follows depends on `c_proj` and not on `c_attn`. An MLP between the same
+positions gives zero at position 0.
 """
 
 from __future__ import annotations
@@ -14,22 +27,22 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from selfie_tui.engine.anatomy.calls import tensors_in
+from selfie_tui.engine.anatomy.calls import paths_of, tensors_in
 from selfie_tui.engine.anatomy.locations import ModuleCall, is_projection
-
-Key = tuple[int, int]
-"""A module's id and which of its calls."""
 
 
 @dataclass(frozen=True)
 class ProjectionCall:
-    """A call of a projection with one row: what it took, and what it gave as a leaf of the graph."""
+    """A call of a projection in a forward of one row: its input, and its output as a leaf of the graph.
 
-    module: nn.Module
-    number: int
-    within: frozenset[Key]
-    taken: torch.Tensor
-    given: torch.Tensor
+    Both have one row and any number of positions, `(1, positions, width)` or `(positions, width)`. `within` are the
+    calls that it was made in, and itself.
+    """
+
+    call: ModuleCall
+    within: frozenset[ModuleCall]
+    input: torch.Tensor
+    output: torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -39,7 +52,7 @@ class AttentionCall:
     `scores` may lack the first axis; `q`, `k` and `v` are `(1, heads, positions, head_dim)`.
     """
 
-    within: frozenset[Key]
+    within: frozenset[ModuleCall]
     scores: torch.Tensor | None = None
     q: torch.Tensor | None = None
     k: torch.Tensor | None = None
@@ -56,26 +69,26 @@ class AttentionCall:
 
 @dataclass(frozen=True)
 class Dependencies:
-    """What happened in the forward."""
+    """The projections and attentions of one forward, in order."""
 
     projections: tuple[ProjectionCall, ...]
     attentions: tuple[AttentionCall, ...]
 
     def inside(self, region: ModuleCall) -> list[ProjectionCall]:
         """The projections called within a region, in order."""
-        return [each for each in self.projections if region.key in each.within]
+        return [each for each in self.projections if region in each.within]
 
     def attention(self, region: ModuleCall) -> AttentionCall | None:
         """The first attention computed within a region."""
-        return next((each for each in self.attentions if region.key in each.within), None)
+        return next((each for each in self.attentions if region in each.within), None)
 
-    def of(self, module: nn.Module, number: int) -> ProjectionCall | None:
-        """A call of a projection."""
-        return next((each for each in self.projections if each.module is module and each.number == number), None)
+    def of(self, path: str, number: int) -> ProjectionCall | None:
+        """A call of the projection at a path."""
+        return next((each for each in self.projections if each.call == ModuleCall(path, number)), None)
 
     def reads_other(self, region: ModuleCall, positions: int) -> bool:
         """Whether projections within a region work on a sequence that is not of this many positions: the encoder's."""
-        shapes = [each.given.shape for each in self.inside(region) if each.given.dim() == 3]
+        shapes = [each.output.shape for each in self.inside(region) if each.output.dim() == 3]
         return any(1 in shape[:2] and max(shape[:2]) != positions for shape in shapes)
 
 
@@ -104,27 +117,28 @@ class Attentions(TorchFunctionMode):
 
 
 def trace_dependencies(module: nn.Module, run: Callable[[], Any], regions: Sequence[ModuleCall]) -> Dependencies:
-    """What happens in `run`, a forward of one row, within the regions."""
-    wanted = {id(part) for region in regions for part in region.module.modules()}
-    watched = [part for part in module.modules() if id(part) in wanted]
+    """The projections and attentions in `run`, a forward of one row, within the regions."""
+    modules, paths = dict(module.named_modules()), paths_of(module)
+    inside = {id(part) for region in regions for part in modules[region.path].modules()}
+    watched = [part for part in module.modules() if id(part) in inside]
     counts: dict[int, int] = {}
-    stack: list[Key] = []
+    stack: list[ModuleCall] = []
     projections: list[ProjectionCall] = []
     attentions: list[AttentionCall] = []
 
     def before(part: nn.Module, args: Any) -> None:
         number = counts.get(id(part), 0)
         counts[id(part)] = number + 1
-        stack.append((id(part), number))
+        stack.append(ModuleCall(paths[id(part)], number))
 
     def after(part: nn.Module, args: Any, kwargs: Any, output: Any) -> Any:
         within = frozenset(stack)
-        _, number = stack.pop()
-        taken = next((tensor for _, tensor in tensors_in((args, kwargs), 3)), None)
-        if taken is None or not is_projection(part) or not isinstance(output, torch.Tensor):
+        call = stack.pop()
+        entry = next((tensor for _, tensor in tensors_in((args, kwargs), 3)), None)
+        if entry is None or not is_projection(part) or not isinstance(output, torch.Tensor):
             return None
         leaf = output.detach().requires_grad_()
-        projections.append(ProjectionCall(part, number, within, taken, leaf))
+        projections.append(ProjectionCall(call, within, entry, leaf))
         return leaf.clone()  # no leaf, as models may write into it
 
     def note(**tensors: torch.Tensor) -> None:
@@ -152,7 +166,7 @@ def at_position(tensor: torch.Tensor, position: int) -> torch.Tensor:
 
 
 def has_positions(tensor: torch.Tensor, position: int) -> bool:
-    """Whether a tensor of one row has a width at so many positions."""
+    """Whether a tensor of one row has a width at a position."""
     sizes = [size for size in tensor.shape if size > 1]
     return len(sizes) > 1 and sizes[0] > position
 
@@ -160,29 +174,32 @@ def has_positions(tensor: torch.Tensor, position: int) -> bool:
 def reached(
     numbers: torch.Tensor, projections: Sequence[ProjectionCall], position: int
 ) -> list[tuple[ProjectionCall, torch.Tensor]]:
-    """The projections on whose outputs at a position some numbers depend, each with the columns they depend on."""
-    usable = [each for each in projections if has_positions(each.given, position)]
+    """The projections on whose outputs at a position some numbers depend, each with those columns `(columns,)` int64.
+
+    `numbers` may have any shape.
+    """
+    usable = [each for each in projections if has_positions(each.output, position)]
     if not numbers.requires_grad or not usable:
         return []
-    given = [each.given for each in usable]
+    outputs = [each.output for each in usable]
     columns: dict[int, torch.Tensor] = {}
     # by two weightings, as one may give zero by chance in bfloat16
     steps = torch.arange(numbers.numel(), dtype=torch.float32, device=numbers.device)
     for weights in (1 + steps / len(steps), torch.cos(steps)):
         total = (numbers.flatten() * weights.to(numbers.dtype)).sum()
-        gradients = torch.autograd.grad(total, given, retain_graph=True, allow_unused=True)
+        gradients = torch.autograd.grad(total, outputs, retain_graph=True, allow_unused=True)
         for index, gradient in enumerate(gradients):
             if gradient is not None:
                 hit = at_position(gradient, position) != 0
                 columns[index] = columns.get(index, torch.zeros_like(hit)) | hit
     found = [(usable[index], hit.nonzero().flatten()) for index, hit in sorted(columns.items())]
-    return [(each, places) for each, places in found if len(places)]
+    return [(each, reached_columns) for each, reached_columns in found if len(reached_columns)]
 
 
-def mixes_positions(region: ModuleCall, probed: Dependencies, position: int) -> bool:
-    """Whether a projection within a region is given, at a position, what earlier ones gave at the first position."""
-    inside = probed.inside(region)
-    for place, each in enumerate(inside):
-        if has_positions(each.taken, position) and reached(at_position(each.taken, position), inside[:place], 0):
+def mixes_positions(region: ModuleCall, seen: Dependencies, position: int) -> bool:
+    """Whether the input of a projection at a position depends on the outputs of earlier ones at the first position."""
+    inside = seen.inside(region)
+    for index, each in enumerate(inside):
+        if has_positions(each.input, position) and reached(at_position(each.input, position), inside[:index], 0):
             return True
     return False

@@ -6,10 +6,11 @@ Which columns of a projection belong to which head is seen from gradients, so th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 
 from selfie_tui.engine.anatomy.decompose import FoundPart
 from selfie_tui.engine.anatomy.dependencies import AttentionCall, Dependencies, ProjectionCall, at_position, reached
@@ -21,12 +22,13 @@ Reached = list[tuple[ProjectionCall, torch.Tensor]]
 
 @dataclass(frozen=True)
 class Projection:
-    """Where a per-head projection is: in what a module gives, in these columns.
+    """Where a per-head projection is: in the output of a module, in these columns.
 
-    `columns` is `(heads, head_dim)`: head `h` is `given[..., columns[h]]`; for `k` and `v`, heads are key-value heads.
+    `columns` is `(heads, head_dim)` int64: head `h` is `output[..., columns[h]]`; for `k` and `v`, heads are key-value
+    heads.
     """
 
-    point: TensorLocation
+    location: TensorLocation
     columns: torch.Tensor
 
 
@@ -35,9 +37,9 @@ class Heads:
     """The heads of an attention.
 
     `z` is the input of the output projection, `(rows, positions, count * size)` with the heads one after the other;
-    where the model gates its heads (Qwen3-Next) it is what the gate leaves. `out` is what the projection gives: what is
-    added to the stream, or what a post-norm or a multiplier makes that of (Gemma 2, Falcon H1). `q`, `k`, `v` are what
-    is projected, before norms and rotation; None where they are not found.
+    where the model gates its heads (Qwen3-Next), after the gate. `out` is the output of that projection: what is added
+    to the stream, but for a post-norm or a multiplier (Gemma 2, Falcon H1). `q`, `k`, `v` are projected, not yet normed
+    and rotated; None where they are not found.
     """
 
     count: int
@@ -59,67 +61,73 @@ class Heads:
         if name == "z":
             return self.z, torch.arange(self.count * self.size).reshape(self.count, self.size)
         found = {"q": self.q, "k": self.k, "v": self.v}.get(name)
-        return None if found is None else (found.point, found.columns)
+        return None if found is None else (found.location, found.columns)
 
-    @property
-    def weight(self) -> torch.Tensor:
+    def weight(self, modules: Mapping[str, nn.Module]) -> torch.Tensor:
         """`W_O` by head: `(heads, head_dim, hidden)`, so that `z[h] @ weight[h]` is what a head writes."""
-        matrix: torch.Tensor = self.out.module.weight  # type: ignore[assignment]
+        matrix: torch.Tensor = modules[self.out.path].weight  # type: ignore[assignment]
         return (matrix.T if self.transposed else matrix).reshape(self.count, self.size, -1)
 
-    @property
-    def bias(self) -> torch.Tensor | None:
-        """What the projection adds beside the heads."""
-        return getattr(self.out.module, "bias", None)
+    def bias(self, modules: Mapping[str, nn.Module]) -> torch.Tensor | None:
+        """The bias of the output projection, `(hidden,)`, None where it has none."""
+        return getattr(modules[self.out.path], "bias", None)
 
 
 OWN = 2.0
 """A head's share of `z` depends on that head where it has at least one part in this many of all gradients."""
 
-NOT_APART = "its heads could not be told apart before the output projection"
+NOT_SEPARABLE = "its heads cannot be separated before the output projection"
 
 Layout = tuple[int, torch.Tensor]
-"""Which of a region's projections makes something of every head, and the columns `(heads, head_dim)` that do."""
+"""The index of a projection, and its columns `(heads, head_dim)` that make `q`, `k` or `v` of every head."""
 
 Layouts = dict[tuple[object, ...], tuple[Layout | str, ...]]
-"""The layouts of attentions already seen, by class and shapes: `q`, `k`, `v`, or why there is none."""
+"""The layouts of attentions already traced, by class and shapes: those of `q`, `k`, `v`, or why there is none."""
 
 
-def find_heads(part: FoundPart, probed: Dependencies, position: int, known: Layouts) -> tuple[Heads | None, str]:
-    """The heads of an attention and what of them is lacking; `position` is the last one that was run."""
+def find_heads(
+    part: FoundPart, kind: type, seen: Dependencies, position: int, known: Layouts
+) -> tuple[Heads | None, str]:
+    """The heads of an attention, a module of class `kind`, and what of them is lacking.
+
+    `position` is the last one of the forward.
+    """
     region, out = part.region, part.projection
     if out is None:
-        return None, "no linear layer gives its output"
-    attended, last = probed.attention(region), probed.of(out.given.module, out.given.call)
+        return None, "no linear layer computes its output"
+    attended, last = seen.attention(region), seen.of(out.output.path, out.output.call)
     if attended is None or last is None:
         return None, "no softmax over keys was seen in it"
     count = attended.heads
     if out.width % count:
         return None, f"the input of its output projection is not {count} heads one after the other"
-    before = [each for each in probed.inside(region) if each is not last]
-    look = Look(attended, last.taken, count, before, position)
-    shapes = tuple(tuple(each.given.shape) for each in before)
-    signature = (type(region.module), count, out.width, shapes)
+    before = [each for each in seen.inside(region) if each is not last]
+    traced = TracedAttention(attended, last.input, count, before, position)
+    shapes = tuple(tuple(each.output.shape) for each in before)
+    signature = (kind, count, out.width, shapes)
     if signature not in known:
-        known[signature] = look.layouts() if look.apart() else (NOT_APART,)
+        known[signature] = traced.layouts() if traced.is_separable() else (NOT_SEPARABLE,)
     layouts = known[signature]
     if len(layouts) == 1:
         return None, str(layouts[0])
     lacking = "; ".join(each for each in layouts if isinstance(each, str))
-    q, k, v = (None if isinstance(each, str) else placed(each, before, part) for each in layouts)
-    heads = Heads(count, out.width // count, out.z, out.given, out.transposed, q, k, v)
+    q, k, v = (None if isinstance(each, str) else projection_of(each, before, part) for each in layouts)
+    heads = Heads(count, out.width // count, out.z, out.output, out.transposed, q, k, v)
     return heads, lacking
 
 
-def placed(layout: Layout, before: Sequence[ProjectionCall], part: FoundPart) -> Projection:
+def projection_of(layout: Layout, before: Sequence[ProjectionCall], part: FoundPart) -> Projection:
     """A layout at the projections of one attention."""
     index, columns = layout
-    return Projection(part.projected[id(before[index].module), before[index].number], columns)
+    return Projection(part.projected[before[index].call], columns)
 
 
 @dataclass(frozen=True)
-class Look:
-    """What tells the layout of an attention: one row's tensors, and the projections before the output's."""
+class TracedAttention:
+    """An attention in a forward of one row: `z` `(1, positions, heads * head_dim)`, and the earlier projections.
+
+    `count` is the number of heads, `position` the last one.
+    """
 
     attended: AttentionCall
     z: torch.Tensor
@@ -127,18 +135,18 @@ class Look:
     before: Sequence[ProjectionCall]
     position: int
 
-    def mixed(self, head: int) -> torch.Tensor:
-        """A head's share of `z` at the last position."""
+    def z_of(self, head: int) -> torch.Tensor:
+        """A head's share of `z` at the last position, `(head_dim,)`."""
         return at_position(self.z, self.position).reshape(self.count, -1)[head]
 
-    def apart(self) -> bool:
+    def is_separable(self) -> bool:
         """Whether each head's share of `z` comes from that head, but for norms over all (BitNet)."""
         source = self.attended.q if self.attended.q is not None else self.attended.scores
         for head in range(self.count):
-            if source is None or not self.mixed(head).requires_grad:
+            if source is None or not self.z_of(head).requires_grad:
                 return False
             (gradient,) = torch.autograd.grad(
-                self.mixed(head).sum(), [source], retain_graph=True, allow_unused=True, materialize_grads=True
+                self.z_of(head).sum(), [source], retain_graph=True, allow_unused=True, materialize_grads=True
             )
             sizes = gradient.reshape(-1, *gradient.shape[-3:]).transpose(0, 1).flatten(1).norm(dim=1)  # (heads,)
             if sizes[head] * OWN < sizes.sum():
@@ -166,7 +174,7 @@ class Look:
             for score in scores
         ]
         queries = [together([reached(each, self.before, last) for each in score[last]]) for score in scores]
-        both = [reached(self.mixed(head), self.before, 0) for head in range(self.count)]
+        both = [reached(self.z_of(head), self.before, 0) for head in range(self.count)]
         size = at_position(self.z, last).numel() // self.count
         return (
             self.layout("q", queries, size),
@@ -175,7 +183,7 @@ class Look:
         )
 
     def layout(self, name: str, heads: Sequence[Reached], size: int) -> Layout | str:
-        """The layout of one of `q`, `k`, `v`, of what each head reaches."""
+        """The layout of one of `q`, `k`, `v` with heads of `size`, by what they reach; else why there is none."""
         if not all(len(reach) == 1 for reach in heads) or len({id(reach[0][0]) for reach in heads}) > 1:
             return f"{name} is not made by one projection alone"
         distinct = list({tuple(reach[0][1].tolist()): None for reach in heads})

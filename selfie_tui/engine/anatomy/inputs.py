@@ -1,4 +1,4 @@
-"""What a model's forward is given: rows of token ids with masks and positions, for each kind of model."""
+"""Arguments of a model's forward: rows of token ids with masks and positions, for each kind of model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Kind = Literal["decoder", "encoder-decoder", "encoder"]
 """A decoder goes on writing; an encoder-decoder answers a prompt; an encoder fills in masked tokens."""
 
 CACHES = ("past_key_values", "cache_params")
-"""Names under which forwards take and give back what they keep from token to token."""
+"""Names of the cache among a forward's parameters and in its output."""
 
 LM_HEAD_BY_CAUSAL = ("XLMWithLMHeadModel", "FlaubertWithLMHeadModel")
 """Classes that are a decoder or an encoder by `config.causal`."""
@@ -34,8 +34,8 @@ def kind_of(module: nn.Module) -> Kind:
 
 
 @dataclass(frozen=True)
-class Feed:
-    """How batches are made for one model.
+class InputBuilder:
+    """Builds the arguments of one model's forward.
 
     `names` are the parameters of its forward, `start` the ids with which the decoder of an encoder-decoder begins,
     `first_position` the position id of the first token (RoBERTa counts from the one after its padding id).
@@ -60,18 +60,18 @@ class Feed:
         """Whether the forward has a parameter of that name."""
         return name in self.names
 
-    def inputs(
+    def build(
         self,
         rows: Sequence[Sequence[int]],
         device: torch.device,
         prefixes: Sequence[Sequence[int]] | None = None,
         use_cache: bool = True,
     ) -> dict[str, Any]:
-        """Arguments of a forward for rows of token ids; shorter rows are padded, and masked.
+        """Arguments of a forward for rows of token ids: tensors `(rows, positions)` int64, the longest row deciding.
 
-        Decoders are padded on the left, with position ids counted from each row's first own token where they are
-        taken; encoders on the right. `prefixes` are what the decoder of an encoder-decoder has written, by default
-        its start alone.
+        Decoders are padded on the left, with position ids counted from each row's first own token where the
+        forward has such a parameter; encoders on the right. Shorter rows are padded with 0 and masked.
+        `prefixes` are the rows that the decoder of an encoder-decoder has written, by default its start alone.
         """
         batch, mask = padded(rows, device, left=self.kind == "decoder")
         inputs: dict[str, Any] = {self.names[0] if not self.takes("input_ids") else "input_ids": batch}
@@ -89,10 +89,10 @@ class Feed:
         return inputs
 
 
-def feed_of(module: nn.Module) -> Feed:
-    """How a module is fed, by its forward's signature and its configuration."""
+def input_builder(module: nn.Module) -> InputBuilder:
+    """The input builder of a module, by its forward's signature and its configuration."""
     kind = kind_of(module)
-    return Feed(
+    return InputBuilder(
         kind=kind,
         names=names_of(module),
         start=start_of(module) if kind == "encoder-decoder" else (),
@@ -101,15 +101,15 @@ def feed_of(module: nn.Module) -> Feed:
 
 
 def names_of(module: nn.Module) -> tuple[str, ...]:
-    """The names that a module's forward takes, by its class: wrappers put other functions on the instance.
+    """The names of a forward's parameters, by the module's class: wrappers put other functions on the instance.
 
     Raises:
         LoadError: if there is none for token ids.
     """
-    _, *taken = inspect.signature(type(module).forward).parameters.values()
+    _, *parameters = inspect.signature(type(module).forward).parameters.values()
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    names = tuple(parameter.name for parameter in taken if parameter.kind in named)
-    if not names or (taken[0].kind not in named and "input_ids" not in names):
+    names = tuple(parameter.name for parameter in parameters if parameter.kind in named)
+    if not names or (parameters[0].kind not in named and "input_ids" not in names):
         raise LoadError(
             f"The forward of {type(module).__name__} takes no token ids by name.",
             "Give its first parameter a name, such as input_ids.",
@@ -119,11 +119,11 @@ def names_of(module: nn.Module) -> tuple[str, ...]:
 
 def start_of(module: Any) -> tuple[int, ...]:
     """The ids with which a decoder begins: its start token and, where the model demands one, the language's."""
-    places = [getattr(module, "generation_config", None), getattr(module, "config", None)]
-    places.append(getattr(places[1], "decoder", None))
+    configs = [getattr(module, "generation_config", None), getattr(module, "config", None)]
+    configs.append(getattr(configs[1], "decoder", None))
 
     def first(*names: str) -> int | None:
-        found = (getattr(place, name, None) for name in names for place in places)
+        found = (getattr(config, name, None) for name in names for config in configs)
         return next((value for value in found if isinstance(value, int)), None)
 
     start = first("decoder_start_token_id", "bos_token_id", "pad_token_id")

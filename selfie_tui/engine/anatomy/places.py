@@ -1,68 +1,87 @@
-"""Where a transformer keeps its residual streams, final norm and head, found by watching one forward."""
+"""The record of a model's anatomy: its residual streams, final norms and head, by paths and call numbers.
+
+It holds no module, so that it can be pickled, sent, and used with any model of the same structure; modules are looked
+up where they are needed, in a mapping from paths such as `Model.modules`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
-from selfie_tui.engine.anatomy.calls import TensorPath, at
-from selfie_tui.engine.anatomy.stacks import Stack, distinct
+from selfie_tui.engine.anatomy.calls import TensorPath, tensor_at
+from selfie_tui.engine.anatomy.stacks import Stack
 from selfie_tui.errors import LoadError, RequestError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Unembedding:
-    """How states at the end of a stack become logits: modules in order, then the head.
+    """How states at the end of a stack become logits: the modules at `paths` in order, then the head.
 
-    `entry` scales what the head is given (T5), `scale` and `softcap` what it gives:
-    `softcap * tanh(head(entry * x) * scale / softcap)`.
+    `input_scale` multiplies the input of the head (T5), `logit_scale` and `softcap` change its output:
+    `softcap * tanh(head(input_scale * x) * logit_scale / softcap)`.
     """
 
+    paths: tuple[str, ...]
+    head: str
+    input_scale: float = 1.0
+    logit_scale: float = 1.0
+    softcap: float | None = None
+
+    def bind(self, modules: Mapping[str, nn.Module]) -> BoundUnembedding:
+        """The unembedding of one model, whose modules are given by path."""
+        return BoundUnembedding(self, tuple(modules[path] for path in self.paths), modules[self.head])
+
+
+@dataclass(frozen=True)
+class BoundUnembedding:
+    """An unembedding with the modules of one model."""
+
+    record: Unembedding
     modules: tuple[nn.Module, ...]
     head: nn.Module
-    entry: float = 1.0
-    scale: float = 1.0
-    softcap: float | None = None
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """Logits of residual states at the output of the last block: `(..., hidden)` to `(..., vocabulary)` float32."""
         for module in self.modules:
             hidden = module(hidden)
-        return self.head_logits(hidden if self.entry == 1.0 else hidden * self.entry)
+        return self.head_logits(hidden if self.record.input_scale == 1.0 else hidden * self.record.input_scale)
 
     def head_logits(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Logits float32 of what the head is given: `(..., head's width)` to `(..., vocabulary)`."""
+        """Logits of the head's input: `(..., head's width)` to `(..., vocabulary)` float32."""
         logits: torch.Tensor = self.head(hidden).float()
-        if self.scale != 1.0:
-            logits = logits * self.scale
-        return logits if self.softcap is None else self.softcap * torch.tanh(logits / self.softcap)
+        if self.record.logit_scale != 1.0:
+            logits = logits * self.record.logit_scale
+        softcap = self.record.softcap
+        return logits if softcap is None else softcap * torch.tanh(logits / softcap)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Anatomy:
-    """The places of a model that the engine works on.
+    """The locations in a model that the engine reads and writes.
 
     `stacks` holds the stack that a prompt runs through first (the only one, or an encoder-decoder's encoder) and then
-    the decoder. `tails` say how a stack's last states become logits; a stack without one is read through the model
-    itself. `trunk` is the part of the model that gives the head its input, None where that is no module of its own.
-    `logits_slot` is where the logits are in the model's output; `last_only` is whether they are those of the last
-    position alone.
+    the decoder. `unembeddings` say how a stack's last states become logits; a stack without one is read through the
+    model itself. `head` is the path of the output head, `base_model` that of the module that returns the head's input,
+    None where there is no such module. `logits_path` leads to the logits in the model's output; `last_only` is whether
+    they are those of the last position alone.
     """
 
     stacks: tuple[Stack, ...]
     unembeddings: tuple[Unembedding | None, ...]
     vocabulary: int
-    head: nn.Module
-    trunk: nn.Module | None = None
-    logits_slot: TensorPath = ("logits",)
+    head: str
+    base_model: str | None = None
+    logits_path: TensorPath = ("logits",)
     last_only: bool = False
 
     def logits_in(self, output: Any) -> torch.Tensor:
         """The logits `(rows, positions, vocabulary)` in the model's output."""
-        logits: torch.Tensor = at(self.logits_slot, output)
+        logits: torch.Tensor = tensor_at(self.logits_path, output)
         return logits
 
     @property
@@ -72,17 +91,17 @@ class Anatomy:
 
     @property
     def last(self) -> Stack:
-        """The stack whose end gives the logits."""
+        """The stack whose end becomes the logits."""
         return self.stacks[-1]
 
     @property
-    def blocks(self) -> tuple[nn.Module, ...]:
-        """The blocks of all stacks, each once."""
-        return distinct(site.module for stack in self.stacks for site in stack.sites)
+    def block_paths(self) -> tuple[str, ...]:
+        """The paths of the blocks of all stacks, each once."""
+        return tuple(dict.fromkeys(block.path for stack in self.stacks for block in stack.blocks))
 
     @property
     def blocks_path(self) -> str:
-        """The attribute path of the list of blocks that a prompt runs through first."""
+        """The path of the list of blocks that a prompt runs through first."""
         return self.main.path
 
     def stack(self, name: str) -> Stack:
@@ -97,13 +116,17 @@ class Anatomy:
             raise RequestError(f"This model has no {name}.", f"Choose of: {names}.")
         return found
 
-    def tail(self, name: str) -> Unembedding | None:
-        """How the states at the end of a stack become logits, None where only the model itself can say."""
+    def unembedding(self, name: str) -> Unembedding | None:
+        """How the states at the end of a stack become logits, None where only the model itself can compute them."""
         return self.unembeddings[self.stacks.index(self.stack(name))]
 
 
 def embeddings_of(module: Any) -> Any:
-    """The table of token embeddings: what the model says it is, or the first one in it."""
+    """The table of token embeddings, a module with a weight `(tokens, width)`: the model's own answer, or the first.
+
+    Raises:
+        LoadError: if there is none.
+    """
     try:
         table = module.get_input_embeddings()
     except (AttributeError, NotImplementedError):
@@ -116,6 +139,6 @@ def embeddings_of(module: Any) -> Any:
 
 
 def text_config(module: Any) -> Any:
-    """The configuration of a model's text part; of a module without any, an empty one."""
+    """The configuration of a model's text part, None of a module without any."""
     config = getattr(module, "config", None)
     return getattr(config, "get_text_config", lambda: config)()

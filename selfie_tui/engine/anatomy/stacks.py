@@ -1,10 +1,27 @@
-"""Where the residual stream runs: the stacks of blocks of a model, found by following tensors from block to block."""
+"""Where the residual stream runs: the stacks of blocks of a model, found by following tensors from block to block.
+
+A worked example. A Llama of two layers, called with ids `(3, 7)`, was watched to make these calls in its lists:
+
+    model.layers.0   inputs {(0, 0): a}   outputs {(): b}
+    model.layers.1   inputs {(0, 0): c}   outputs {(): d}
+
+All are `(3, 7, hidden)` and `b` equals `c` bit by bit: the first call's output is the second call's input, so both are
+linked. `link` returns where: `b` is the result itself, path `()`, and `c` the first argument, path `(0, 0)`. The chain
+of linked calls is the stack `model.layers` with the blocks
+
+    Block("model.layers.0", "model.layers.0", call=0, input=StreamLocation((0, 0)), output=StreamLocation(()))
+    Block("model.layers.1", "model.layers.1", call=0, input=StreamLocation((0, 0)), output=StreamLocation(()))
+
+ALBERT calls one module for all its layers: there both paths are equal and `call` counts 0, 1. GPT-J's blocks return
+tuples: there the output's path is `(0,)`. Lists whose calls are not linked (experts, convolutions) make no chain of
+more than one, and lists inside of a block of a longer chain are dropped by `outermost`.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from math import prod
 from typing import Any
@@ -12,119 +29,144 @@ from typing import Any
 import torch
 from torch import nn
 
-from selfie_tui.engine.anatomy.calls import Call, ForwardCalls, TensorPath, at
+from selfie_tui.engine.anatomy.calls import Call, ForwardCalls, TensorPath, paths_of, same, tensor_at
 
 StackName = str
 """`decoder` or `encoder`."""
 
-NO_BLOCK_MODULES: dict[str, tuple[str, str]] = {
+BLOCKS_WITHOUT_MODULES: dict[str, tuple[str, str]] = {
     "xlm": ("attentions.*", "layer_norm2.*"),
     "flaubert": ("attentions.*", "layer_norm2.*"),
     "squeezebert": ("layers.*.attention", "layers.*.output"),
 }
-"""Families whose blocks are no modules that are called: ends of paths of those that take and that give the stream."""
+"""Families in which no module is called for a whole block: the ends of the paths of the modules whose inputs are
+`resid_pre`, and of those whose outputs are `resid_post`."""
+
+PathPair = tuple[str, str]
+"""The paths of the modules at the entry and at the exit of a block: one module, but for `BLOCKS_WITHOUT_MODULES`."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StreamLocation:
-    """Where the stream is in what a module takes or gives: the place of the tensor, and its axes.
+    """Where the stream is in the arguments or the result of a module: the tensor's path, and its axes.
 
     `axes` are those of rows and of positions; all others together are the width. `offset` counts positions that the
     model puts before the prompt's own.
     """
 
-    slot: TensorPath
+    tensor_path: TensorPath
     axes: tuple[int, int] = (0, 1)
     offset: int = 0
 
     def of(self, value: Any) -> torch.Tensor:
         """The stream inside arguments or a result, as a view `(rows, positions, ...)`."""
-        tensor: torch.Tensor = at(self.slot, value)
+        tensor: torch.Tensor = tensor_at(self.tensor_path, value)
         if self.axes != (0, 1):
             tensor = tensor.movedim(self.axes, (0, 1))
         return tensor[:, self.offset :] if self.offset else tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Block:
-    """A layer's place in the stream: `taken` is `resid_pre`, `given` is `resid_post`.
+    """One layer: where `resid_pre` is among the inputs of `entry_path`, and `resid_post` in the output of `path`.
 
-    `call` counts the calls of a module that is shared by several layers (ALBERT). `entry` is the module that takes
-    `resid_pre`; it is `module`, except where a block is no module of its own (XLM).
+    `call` counts the calls of a module that several layers share (ALBERT). `entry_path` is `path`, except where no
+    module is called for a whole block (XLM).
     """
 
     path: str
-    module: nn.Module
-    entry: nn.Module
+    entry_path: str
     call: int
-    taken: StreamLocation
-    given: StreamLocation
+    input: StreamLocation
+    output: StreamLocation
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Stack:
-    """The layers of one residual stream, in order, and the width of its states.
+    """The layers of one residual stream, in order; the path of their list, the width of the states and their dtype.
 
-    `apart` counts calls of blocks in the same list that do not hand their state on to these, or get one from them.
+    `unlinked` counts calls of blocks in the same list that neither pass their state on to these nor get one from them.
     """
 
     name: StackName
     path: str
-    sites: tuple[Block, ...]
+    blocks: tuple[Block, ...]
     width: int
     dtype: torch.dtype = torch.float32
-    apart: int = 0
+    unlinked: int = 0
 
 
 @dataclass(frozen=True)
 class Chain:
-    """Calls of the children of one list, each given what the one before it gave, and where the stream is in them."""
+    """Calls of the children of one list, each made with what the one before it returned.
+
+    `entries` and `exits` are the calls whose input is `resid_pre` and whose output is `resid_post`, by layer.
+    """
 
     path: str
-    sites: tuple[Block, ...]
-    entered: tuple[Call, ...]
-    left: tuple[Call, ...]
-    apart: int
+    blocks: tuple[Block, ...]
+    entries: tuple[Call, ...]
+    exits: tuple[Call, ...]
+    unlinked: int
 
     @property
     def span(self) -> tuple[int, int]:
-        """When the chain began and ended."""
-        return self.entered[0].began, self.left[-1].ended
+        """The times at which the chain began and ended."""
+        return self.entries[0].start, self.exits[-1].end
 
     @property
     def rank(self) -> tuple[bool, int, int]:
         """Chains that span more of the forward come first; of those that span as much, the last."""
-        began, ended = self.span
-        return (len(self.sites) > 1, ended - began, ended)
+        start, end = self.span
+        return (len(self.blocks) > 1, end - start, end)
 
-    def stack(self, name: StackName, rows: int) -> Stack:
+    @property
+    def end_states(self) -> torch.Tensor:
+        """The tensor that holds `resid_post` of the last block, in its own shape."""
+        return self.exits[-1].outputs[self.blocks[-1].output.tensor_path]
+
+    def stack(self, name: StackName) -> Stack:
         """The chain as a stack."""
-        first = self.sites[0].taken.of(whole(self.entered[0].taken, self.sites[0].taken.slot))
-        return Stack(name, self.path, self.sites, first[0, 0].numel(), first.dtype, self.apart)
+        location = self.blocks[0].input
+        first = location.of(nested(self.entries[0].inputs, location.tensor_path))
+        return Stack(name, self.path, interned(self.blocks), first[0, 0].numel(), first.dtype, self.unlinked)
 
 
-def whole(tensors: Mapping[TensorPath, torch.Tensor], slot: TensorPath) -> Any:
-    """A tensor of a call, nested so that a flow finds it by its slot."""
-    value: Any = tensors[slot]
-    for key in reversed(slot):
+def interned(blocks: Sequence[Block]) -> tuple[Block, ...]:
+    """Blocks that share equal locations, so that they are written once when a stack is pickled."""
+    shared: dict[StreamLocation, StreamLocation] = {}
+    return tuple(
+        replace(
+            block,
+            input=shared.setdefault(block.input, block.input),
+            output=shared.setdefault(block.output, block.output),
+        )
+        for block in blocks
+    )
+
+
+def nested(tensors: Mapping[TensorPath, torch.Tensor], path: TensorPath) -> Any:
+    """A tensor of a call, nested in mappings so that a location finds it by its path."""
+    value: Any = tensors[path]
+    for key in reversed(path):
         value = {key: value}
     return value
 
 
-def find_chains(model: nn.Module, watched: ForwardCalls, rows: int, positions: int) -> list[Chain]:
+def find_chains(model: nn.Module, seen: ForwardCalls, rows: int, positions: int) -> list[Chain]:
     """The chains of blocks whose stream is `(rows, positions, ...)`, the likeliest stack first.
 
     Where there are none, those of models that pad prompts to a length of their own.
     """
     for padded in (False, True):
         shape = StreamShape(rows, positions, padded)
-        chains = [chain for path, pairs in lists_of(model) for chain in chains_of(path, pairs, watched, shape)]
+        chains = [chain for path, pairs in block_lists(model) for chain in chains_of(path, pairs, seen, shape)]
         if chains:
             return outermost(sorted(chains, key=lambda chain: chain.rank, reverse=True))
     return []
 
 
-def outermost(ranked: list[Chain]) -> list[Chain]:
+def outermost(ranked: Sequence[Chain]) -> list[Chain]:
     """The chains that are not inside of one that ranks higher."""
     kept: list[Chain] = []
     for chain in ranked:
@@ -133,15 +175,16 @@ def outermost(ranked: list[Chain]) -> list[Chain]:
     return kept
 
 
-def lists_of(model: nn.Module) -> Iterator[tuple[str, list[tuple[nn.Module, nn.Module]]]]:
-    """Lists that may be stacks, by path, as pairs of the modules that take and that give the stream.
+def block_lists(model: nn.Module) -> Iterator[tuple[str, list[PathPair]]]:
+    """Lists that may be stacks, by path, as the entry and exit paths of their items.
 
-    Module lists, lists of lists as one, runs of one class in sequences, and what `NO_BLOCK_MODULES` tells.
+    Module lists, lists of lists as one, runs of one class in sequences, and those of `BLOCKS_WITHOUT_MODULES`.
     """
-    fact = NO_BLOCK_MODULES.get(getattr(getattr(model, "config", None), "model_type", ""))
-    if fact:
-        entries, exits = (matching(model, pattern) for pattern in fact)
-        yield fact[1], list(zip(entries, exits, strict=True))
+    paths = paths_of(model)
+    ends = BLOCKS_WITHOUT_MODULES.get(getattr(getattr(model, "config", None), "model_type", ""))
+    if ends:
+        entries, exits = (matching(paths.values(), pattern) for pattern in ends)
+        yield ends[1], list(zip(entries, exits, strict=True))
     for path, module in model.named_modules():
         children = tuple(module.children())
         if not isinstance(module, (nn.ModuleList, nn.Sequential)) or not any(True for _ in module.parameters()):
@@ -150,7 +193,7 @@ def lists_of(model: nn.Module) -> Iterator[tuple[str, list[tuple[nn.Module, nn.M
             children = longest_run(children)
         if all(isinstance(child, nn.ModuleList) for child in children):
             children = tuple(part for child in children for part in child.children())
-        yield path, [(child, child) for child in children]
+        yield path, [(paths[id(child)], paths[id(child)]) for child in children]
 
 
 def longest_run(modules: Sequence[nn.Module]) -> tuple[nn.Module, ...]:
@@ -159,37 +202,32 @@ def longest_run(modules: Sequence[nn.Module]) -> tuple[nn.Module, ...]:
     return max(runs, key=len, default=())
 
 
-def matching(model: nn.Module, pattern: str) -> list[nn.Module]:
-    """The modules whose path ends as a pattern says, in which `*` is an index."""
+def matching(paths: Iterable[str], pattern: str) -> list[str]:
+    """The paths that end as a pattern says, in which `*` is an index."""
     end = re.compile(r"(?:.*\.)?" + re.escape(pattern).replace(r"\*", r"\d+"))
-    return [module for path, module in model.named_modules() if end.fullmatch(path)]
+    return [path for path in paths if end.fullmatch(path)]
 
 
-def chains_of(
-    path: str, pairs: Sequence[tuple[nn.Module, nn.Module]], watched: ForwardCalls, shape: StreamShape
-) -> Iterator[Chain]:
-    """The calls of a list's children in runs of those that hand a stream on, each a chain."""
-    entered, left = (
-        [call for call in watched.calls if any(call.module is pair[side] for pair in pairs)] for side in (0, 1)
-    )
-    if not left or len(entered) != len(left):
+def chains_of(path: str, pairs: Sequence[PathPair], seen: ForwardCalls, shape: StreamShape) -> Iterator[Chain]:
+    """The calls of a list's items, cut into chains wherever one is not linked to the next."""
+    own = ({pair[0] for pair in pairs}, {pair[1] for pair in pairs})
+    entries, exits = ([call for call in seen.calls if call.path in side] for side in own)
+    if not exits or len(entries) != len(exits):
         return
-    joins = [join(one, other, shape) for one, other in zip(left, entered[1:], strict=False)]
-    breaks = [0, *(place + 1 for place, link in enumerate(joins) if link is None), len(left)]
-    for start, stop in pairwise(breaks):
-        sites = []
-        for place in range(start, stop):
-            before, after = joins[place - 1] if place > start else None, joins[place] if place + 1 < stop else None
-            taken = before[1] if before else first_flow(entered[place].taken, shape)
-            given = after[0] if after else first_flow(left[place].given, shape)
-            if taken is None or given is None:
+    links = [link(one, other, shape) for one, other in zip(exits, entries[1:], strict=False)]
+    cuts = [0, *(index + 1 for index, found in enumerate(links) if found is None), len(exits)]
+    for start, stop in pairwise(cuts):
+        blocks = []
+        for index in range(start, stop):
+            before, after = links[index - 1] if index > start else None, links[index] if index + 1 < stop else None
+            resid_pre = before[1] if before else first_stream(entries[index].inputs, shape)
+            resid_post = after[0] if after else first_stream(exits[index].outputs, shape)
+            if resid_pre is None or resid_post is None:
                 break
-            module, entry = left[place].module, entered[place].module
-            where = next(index for index, pair in enumerate(pairs) if pair[1] is module)
-            number = sum(call.module is module for call in left[:place])
-            sites.append(Block(f"{path}.{where}", module, entry, number, taken, given))
+            blocks.append(Block(exits[index].path, entries[index].path, exits[index].number, resid_pre, resid_post))
         else:
-            yield Chain(path, tuple(sites), tuple(entered[start:stop]), tuple(left[start:stop]), len(left) - len(sites))
+            unlinked = len(exits) - len(blocks)
+            yield Chain(path, tuple(blocks), tuple(entries[start:stop]), tuple(exits[start:stop]), unlinked)
 
 
 @dataclass(frozen=True)
@@ -199,7 +237,7 @@ class StreamShape:
     rows: int
     positions: int
     padded: bool = False
-    """Whether there may be more positions than were asked for."""
+    """Whether the model may have added positions."""
 
     def axes(self, shape: Sequence[int]) -> tuple[int, int] | None:
         """The axes of rows and positions in a shape, None if it is not that of a stream."""
@@ -211,27 +249,22 @@ class StreamShape:
         return (found[0][0], found[1][0]) if len(found[0]) == len(found[1]) == 1 else None
 
     def streams(self, tensors: Mapping[TensorPath, torch.Tensor]) -> Iterator[tuple[StreamLocation, torch.Tensor]]:
-        """The tensors that have the shape of a stream, each with its place."""
-        for slot, tensor in tensors.items():
+        """The tensors that have the shape of a stream, each with its location."""
+        for path, tensor in tensors.items():
             axes = self.axes(tuple(tensor.shape))
             if axes is not None:
-                yield StreamLocation(slot, axes), tensor
+                yield StreamLocation(path, axes), tensor
 
 
-def join(one: Call, other: Call, shape: StreamShape) -> tuple[StreamLocation, StreamLocation] | None:
-    """Where a call gave what the next one took, None if it did not."""
-    for given, left in shape.streams(one.given):
-        for taken, right in shape.streams(other.taken):
-            if given.axes == taken.axes and left.shape == right.shape and torch.equal(left, right):
-                return given, taken
+def link(one: Call, other: Call, shape: StreamShape) -> tuple[StreamLocation, StreamLocation] | None:
+    """Where the stream is in the output of one call and in the input of the next, None if they are not equal."""
+    for output, left in shape.streams(one.outputs):
+        for entry, right in shape.streams(other.inputs):
+            if output.axes == entry.axes and same(left, right):
+                return output, entry
     return None
 
 
-def first_flow(tensors: Mapping[TensorPath, torch.Tensor], shape: StreamShape) -> StreamLocation | None:
-    """The first place where something of a stream's shape is."""
-    return next((flow for flow, _ in shape.streams(tensors)), None)
-
-
-def distinct(modules: Iterable[nn.Module]) -> tuple[nn.Module, ...]:
-    """Modules in order, each once."""
-    return tuple({id(module): module for module in modules}.values())
+def first_stream(tensors: Mapping[TensorPath, torch.Tensor], shape: StreamShape) -> StreamLocation | None:
+    """The location of the first tensor that has the shape of a stream."""
+    return next((location for location, _ in shape.streams(tensors)), None)

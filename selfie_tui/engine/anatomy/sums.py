@@ -1,9 +1,24 @@
-"""Which tensors of one forward add up to another: the test by which sub-layers are found."""
+"""Which tensors of one forward add up to another: the test by which sub-layers are found.
+
+A worked example. A block adds two tensors to the stream, here one number of each, in bfloat16 (8 significant bits):
+
+    before  x = 1.0
+    parts   a = 0.25,  n = 0.9,  f = 2.0
+    after   y = 3.25
+
+`find_sum(x, y, [a, n, f])` first tries each part alone: y - x = 2.25 is 9 a, 2.5 n or 1.125 f, but over all the
+numbers of a real state no one factor fits. Of the pairs, a + f fits with both factors 1, so the answer is the parts 0
+and 2. The error that is left is compared with the rounding of the numbers that were added: each of |x|, |a|, |f| and
+|y| was rounded to one part in 256, so that y may be off by about 0.03, however small y - x is. Where a = 300 and
+f = -299, y is as small as before, but the sum in between was rounded to even numbers: the tolerance follows the
+summands.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 from math import comb
 
@@ -28,7 +43,7 @@ BETTER = 0.5
 
 @dataclass(frozen=True)
 class Sum:
-    """Terms by their index and factor, and the error that is left, relative to the stream."""
+    """Terms by their index and factor, and the error that is left, relative to the numbers that are added."""
 
     terms: tuple[int, ...]
     factors: tuple[float, ...]
@@ -41,7 +56,7 @@ def is_wide(dtype: torch.dtype) -> bool:
 
 
 def tolerance(dtype: torch.dtype) -> float:
-    """The largest error of a sum that holds, relative to the numbers of the stream that it is added to."""
+    """The largest error of a sum that holds, relative to the numbers that are added, in the format of the stream."""
     return (ROUNDINGS if is_wide(dtype) else ROUNDINGS_IN_HALF) * torch.finfo(dtype).eps
 
 
@@ -50,55 +65,99 @@ def exact(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.detach().cpu().double()
 
 
-def exactness(stream: torch.Tensor, added: torch.Tensor) -> torch.Tensor:
-    """How exact the numbers of a sum are, `stream` what it gave: one by the size of what was rounded."""
-    after, before = exact(stream), exact(stream) - exact(added)
-    sizes = after.abs() + before.abs()
+def exactness(*summands: torch.Tensor) -> torch.Tensor:
+    """One by the size of what was rounded, for each number of a sum; the summands and the sum are of one shape."""
+    sizes = torch.stack([each.abs() for each in summands]).sum(0)
     return 1 / (sizes + FLOOR * sizes.square().mean(-1, keepdim=True).sqrt()).clamp_min(torch.finfo(torch.float64).tiny)
 
 
 def is_sum(value: torch.Tensor, summed: torch.Tensor, before: torch.Tensor) -> bool:
-    """Whether a value is that of a sum, but for rounding; `before` is what was added to."""
-    error = (exact(value) - exact(summed)) * exactness(summed, summed - before)
+    """Whether a value is `summed` but for rounding; `before` is a term of that sum. All are of one shape."""
+    expected, start = exact(summed), exact(before)
+    error = (exact(value) - expected) * exactness(expected, start, expected - start)
     return float(error.square().mean().sqrt()) <= tolerance(value.dtype)
 
 
-def find_sum(
-    whole: torch.Tensor, parts: Sequence[torch.Tensor], stream: torch.Tensor, most: int = MOST_TERMS
-) -> Sum | None:
-    """The fewest parts that, each by one factor, add up to `whole`, None if there are none; all of one shape.
+@dataclass(frozen=True)
+class Addition:
+    """A stream before and after something was added, and the parts that may have been; in float64, of one shape.
 
-    Factors are greater than zero, as a state of the stream less what was added to it is no part of what is added.
-    `stream` is what the sum gave when it was added to `stream - whole`. Each number counts by what it can be rounded by
-    there, so that one massive number hides nothing of the others. Of several sums of as many parts that
-    with the most factors of one, then the most exact.
+    `allowed` is the largest error of a sum, in units of the numbers that are added.
     """
-    if not parts or not bool(whole.any()):
+
+    before: torch.Tensor
+    after: torch.Tensor
+    parts: tuple[torch.Tensor, ...]
+    allowed: float
+
+    def best(self, count: int) -> Sum | None:
+        """Of the sums of so many parts that with the most factors of one, then the most exact; None if none holds."""
+        sums = (self.checked(terms, factors) for terms, factors in self.likely(count))
+        holding = (each for each in sums if each.error <= self.allowed)
+        return min(holding, key=lambda each: (-each.factors.count(1.0), each.error), default=None)
+
+    def checked(self, terms: Sequence[int], factors: Sequence[float]) -> Sum:
+        """A sum with its error, root mean square, relative to the numbers that are added."""
+        added = [factor * self.parts[term] for term, factor in zip(terms, factors, strict=True)]
+        left = (self.after - self.before - sum(added)) * exactness(self.before, self.after, *added)
+        return Sum(tuple(terms), tuple(factors), float(left.square().mean().sqrt()))
+
+    def likely(self, count: int) -> Iterator[tuple[list[int], list[float]]]:
+        """Parts and factors that come near, with all factors one, or else with those of least squares."""
+        gram, along, square, size = self.products
+        chosen = torch.tensor(list(combinations(range(len(self.parts)), count)))  # (sums, terms)
+        inner, outer = gram[chosen.unsqueeze(2), chosen.unsqueeze(1)], along[chosen]
+        lengths = gram.diagonal().sqrt()[chosen]  # (sums, terms)
+
+        def near(left: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:
+            bound = 2 * self.allowed * (size + (lengths * factors).sum(1))
+            return left <= bound.square()
+
+        ones = torch.ones_like(outer)
+        plain = near(square - 2 * outer.sum(1) + inner.sum((1, 2)), ones)
+        solved, info = torch.linalg.solve_ex(inner, outer.unsqueeze(2))
+        solved = solved.squeeze(2)
+        fitted = (
+            (info == 0) & (solved > self.allowed).all(1) & near(square - (outer * solved).sum(1), solved.clamp_min(0))
+        )
+        for index in plain.nonzero().flatten():
+            yield chosen[index].tolist(), ones[index].tolist()
+        snapped = torch.where((solved - 1).abs() <= self.allowed + 1e-5, ones, solved)
+        for index in fitted.nonzero().flatten():
+            yield chosen[index].tolist(), snapped[index].tolist()
+
+    @cached_property
+    def products(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, float]:
+        """Products of the weighted parts with one another and with what was added, its square, and the stream's size.
+
+        Each number counts by what it can be rounded by, so that one massive number hides nothing of the others.
+        """
+        weights = exactness(self.before, self.after)
+        rows = torch.stack([(part * weights).flatten() for part in self.parts])  # (parts, numbers)
+        target = ((self.after - self.before) * weights).flatten()
+        return rows @ rows.T, rows @ target, target.square().sum(), target.numel() ** 0.5
+
+
+def find_sum(
+    before: torch.Tensor, after: torch.Tensor, parts: Sequence[torch.Tensor], most: int = MOST_TERMS
+) -> Sum | None:
+    """The fewest parts that, each by one factor, make `after` of `before`, None if there are none; all of one shape.
+
+    Factors are greater than zero, as a state of the stream less what was added to it is not a part of what is added,
+    and than what rounding alone would explain.
+    All is computed in float64. In narrow formats one more part is taken where it makes the sum more exact.
+    """
+    if not parts or torch.equal(before, after):
         return None
-    allowed = tolerance(whole.dtype)
-    weights = exactness(stream, whole)
-    rows = torch.stack([(exact(part) * weights).flatten() for part in parts])  # (parts, numbers)
-    target, size = (exact(whole) * weights).flatten(), whole.numel() ** 0.5
-    gram, along = rows @ rows.T, rows @ target
+    addition = Addition(exact(before), exact(after), tuple(map(exact, parts)), tolerance(after.dtype))
     best: Sum | None = None
     for count in range(1, min(most, len(parts)) + 1):
         if comb(len(parts), count) > MOST_SUMS:
             break
-        chosen = torch.tensor(list(combinations(range(len(parts)), count)))  # (sums, terms)
-        square = gram[chosen.unsqueeze(2), chosen.unsqueeze(1)]
-        factors, info = torch.linalg.solve_ex(square, along[chosen].unsqueeze(2))
-        left = target.square().sum() - (along[chosen] * factors.squeeze(2)).sum(1)
-        likely = (info == 0) & (factors > 0).all(1).squeeze(1) & (left <= (2 * allowed * size) ** 2)
-        near = torch.where((factors - 1).abs() <= allowed + 1e-5, torch.ones_like(factors), factors).squeeze(2)
-        sums = [
-            Sum(tuple(chosen[place].tolist()), tuple(near[place].tolist()), error)
-            for place in likely.nonzero().flatten()
-            if (error := float((target - near[place] @ rows[chosen[place]]).norm()) / size) <= allowed
-        ]
-        found = min(sums, key=lambda each: (-each.factors.count(1.0), each.error), default=None)
+        found = addition.best(count)
         if best is not None:
             return found if found is not None and found.error <= BETTER * best.error else best
         best = found
-        if best is not None and is_wide(whole.dtype):
+        if best is not None and is_wide(after.dtype):
             return best
     return best

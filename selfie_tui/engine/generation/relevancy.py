@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from selfie_tui.engine.anatomy.places import Unembedding
+from selfie_tui.engine.anatomy.places import BoundUnembedding
 from selfie_tui.engine.generation.prefill import Prefill, expand_cache, never
 from selfie_tui.engine.generation.teacher_forcing import Ids, TargetToken, gather_probabilities, head_inputs, score_rows
 from selfie_tui.engine.model import Model
@@ -93,7 +93,7 @@ def pad(rows: Sequence[Ids], length: int) -> list[list[int]]:
 
 def forward(
     model: Model, batch: list[list[int]], cache: Any, length: int, cancelled: Callable[[], bool]
-) -> tuple[torch.Tensor, Unembedding | None]:
+) -> tuple[torch.Tensor, BoundUnembedding | None]:
     """The head's inputs `(rows, tokens, width)` (see `head_inputs`) of a batch that continues a cache to `length`."""
     inputs = model.inputs(batch) | {str(model.feed.cache_name): cache}
     inputs["attention_mask"] = torch.ones((len(batch), length), dtype=torch.long, device=model.device)

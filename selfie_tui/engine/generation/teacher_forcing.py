@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from selfie_tui.engine.anatomy.places import Unembedding
+from selfie_tui.engine.anatomy.places import BoundUnembedding
 from selfie_tui.engine.devices import OutOfMemory, release_memory
 from selfie_tui.engine.generation.prefill import Prefill
 from selfie_tui.engine.model import Model
@@ -50,7 +50,7 @@ def score_rows(
 def rows_at_once(model: Model, prefill: Prefill, texts: Sequence[Ids]) -> int:
     """The number of texts whose logits fit into `LOGITS_BYTES`."""
     length = prefill.written + max((len(text) for text in texts), default=0)
-    positions = 1 if model.anatomy.last_only or model.anatomy.trunk else length
+    positions = 1 if model.anatomy.last_only or model.base_model else length
     return max(1, LOGITS_BYTES // (4 * model.anatomy.vocabulary * positions))
 
 
@@ -128,16 +128,16 @@ def inputs_of(model: Model, prefill: Prefill, written: Sequence[Sequence[int]]) 
     return model.inputs([[*prefill.ids, *row] for row in written], use_cache=False)
 
 
-def head_inputs(model: Model, inputs: dict[str, Any]) -> tuple[torch.Tensor, Unembedding | None]:
+def head_inputs(model: Model, inputs: dict[str, Any]) -> tuple[torch.Tensor, BoundUnembedding | None]:
     """The head's inputs in a forward, `(rows, positions, width)`, and the unembedding that reads them.
 
     For a model whose head is not apart, logits `(rows, positions, vocabulary)` and None.
     """
-    trunk = model.anatomy.trunk
-    if trunk is None:
+    base = model.base_model
+    if base is None:
         return model.anatomy.logits_in(model.module(**inputs)), None
-    states: torch.Tensor = trunk(**inputs).last_hidden_state
-    return states, model.anatomy.unembeddings[-1]
+    states: torch.Tensor = base(**inputs).last_hidden_state
+    return states, model.unembedding(model.anatomy.last.name)
 
 
 def gather_probabilities(
@@ -146,7 +146,7 @@ def gather_probabilities(
     targets: Sequence[TargetToken],
     scores: list[list[float]],
     cancelled: Callable[[], bool],
-    unembedding: Unembedding | None = None,
+    unembedding: BoundUnembedding | None = None,
 ) -> None:
     """Append the probability, in [0, 1], of each target token to its row's scores; each position is unembedded once.
 

@@ -8,7 +8,7 @@ from itertools import accumulate
 import torch
 
 from selfie_tui.engine import tracing
-from selfie_tui.engine.anatomy.calls import MODEL_ERRORS
+from selfie_tui.engine.anatomy.calls import ModelFailed, model_code
 from selfie_tui.engine.generation.prefill import never
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.verify import difference, sample_ids, tolerance_of
@@ -95,9 +95,10 @@ def takes_padding(model: Model) -> bool:
         ids = sample_ids(model)
         short, layers = ids[:3], sorted({EMBED, model.layers // 2, model.layers - 1})
         try:
-            padded = read_padded(model, [short, ids], layers, [[0, 1, 2], [0]])[0]
-            alone = model.read(short, layers, [0, 1, 2])
-        except MODEL_ERRORS:  # a length that the model does not take
+            with model_code():
+                padded = read_padded(model, [short, ids], layers, [[0, 1, 2], [0]])[0]
+                alone = model.read(short, layers, [0, 1, 2])
+        except ModelFailed:  # a length that the model does not take
             model.padding_invariant = False
             return False
         worst = max(difference(padded[layer], alone[layer]) / largest(alone[layer]) for layer in layers)

@@ -47,7 +47,7 @@ def logit_lens(
         RequestError: for a layer that the model does not have.
     """
     stack = model.anatomy.main if prefix is None else model.anatomy.last
-    last = len(stack.sites) - 1
+    last = len(stack.blocks) - 1
     rows = list(range(EMBED, last + 1)) if layers is None else list(layers)
     states = model.read(ids, sorted({*rows, last}), [position], prefix=prefix)
     stacked = torch.cat([states[layer].to(model.device) for layer in [*rows, last]])  # (layers + 1, hidden)
