@@ -1,0 +1,41 @@
+"""What all tests share: one thread, a garbage collector that passes over the libraries, and the bundled model."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import settings
+
+if TYPE_CHECKING:
+    from selfie_tui.engine.model import Model
+
+# Models this small gain nothing by a second thread, and threads wait for each other where the machine is busy. torch
+# reads this when it is imported, in this process and in those that tests start.
+os.environ["OMP_NUM_THREADS"] = "1"
+
+# An example takes as long as the machine's other work lets it.
+settings.register_profile("any duration", deadline=None)
+settings.load_profile("any duration")
+
+
+def pytest_collection_finish() -> None:
+    """Take what the imported libraries hold, a million objects that stay, out of every later collection."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def demo() -> Iterator[Model]:
+    """The bundled model in float32, for tests that only read it: no weight may change."""
+    from selfie_tui.engine.loading.load import load
+
+    model = load("demo", device="cpu", dtype="fp32")
+    before = {name: weight.clone() for name, weight in model.module.state_dict().items()}
+    yield model
+    after = model.module.state_dict()
+    assert after.keys() == before.keys()
+    assert [name for name, weight in before.items() if not weight.equal(after[name])] == []
