@@ -23,6 +23,15 @@ settings.register_profile("any duration", deadline=None)
 settings.load_profile("any duration")
 
 
+LONGEST = ("test_wire.py", "test_shipped_model.py", "test_screen_text.py", "test_cli.py", "test_app.py")
+"""Files that take longest: begun first, so that no worker is left alone with one at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first, and leave the rest in its order."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
+
 def pytest_collection_finish() -> None:
     """Take what the imported libraries hold, a million objects that stay, out of every later collection."""
     gc.collect()
