@@ -1,18 +1,28 @@
-"""The headless commands as a user runs them: stdout is data, stderr is narration, exit codes are an interface."""
+"""The headless commands as a user runs them: stdout is data, stderr is narration, exit codes are an interface.
+
+What only a process has (its exit code, signals, a pipe that closes) is tried on processes; each imports torch, which
+takes seconds. All else runs in this process, with the bundled model loaded once.
+"""
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from selfie_tui import cli
+from selfie_tui.engine.loading.load import load
+from selfie_tui.engine.model import Model
 from tests.sweep.small import small
 from tests.sweep.sweep import mask_tokenizer
 
@@ -20,12 +30,58 @@ PROGRAM = str(Path(sys.executable).parent / "selfie-tui")
 EIFFEL = "The Eiffel Tower is located in the city of"
 
 
-def run(*arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, input=text, timeout=120)
+@dataclass
+class Done:
+    """What a command left behind."""
+
+    returncode: int
+    stdout: str
+    stderr: str
 
 
-def test_the_city_of_the_eiffel_tower_appears_with_the_layers_and_not_in_the_control() -> None:
-    done = run("interpret", EIFFEL)
+@cache
+def bundled_model(device: str, dtype: str) -> Model:
+    return load("demo", device=device, dtype=dtype)
+
+
+@pytest.fixture(autouse=True)
+def _bundled_model_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine's loader, with the bundled model shared; any other model is loaded as ever."""
+
+    def load_or_share(name: str, *, device: str, dtype: str, **options: Any) -> Model:
+        if name == "demo" and device == "auto":
+            return bundled_model(device, dtype)
+        return load(name, device=device, dtype=dtype, **options)
+
+    monkeypatch.setattr("selfie_tui.engine.service.load", load_or_share)
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Done]]:
+    """A command line in this process."""
+
+    def run(*arguments: str, text: str = "") -> Done:
+        monkeypatch.setattr("sys.stdin", io.StringIO(text))
+        capsys.readouterr()
+        return Done(cli.main(arguments), *capsys.readouterr())
+
+    weights = bundled_model("auto", "auto").module.state_dict()
+    before = {name: weight.clone() for name, weight in weights.items()}
+    yield run
+    assert [name for name, weight in before.items() if not weight.equal(weights[name])] == []
+
+
+def run_process(*arguments: str) -> Done:
+    """A command line in a process of its own, whose standard input is not a terminal."""
+    done = subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, input="", timeout=120)
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("of_its_own", [False, True], ids=["in this process", "in a process of its own"])
+def test_the_city_of_the_eiffel_tower_appears_with_the_layers_and_not_in_the_control(
+    of_its_own: bool, run: Callable[..., Done]
+) -> None:
+    done = (run_process if of_its_own else run)("interpret", EIFFEL)
     assert done.returncode == 0, done.stderr
     control, *cells = done.stdout.splitlines()
     assert control.startswith("control")
@@ -36,7 +92,7 @@ def test_the_city_of_the_eiffel_tower_appears_with_the_layers_and_not_in_the_con
     assert "verified" in done.stderr
 
 
-def test_json_lines_hold_the_request_the_control_and_every_cell() -> None:
+def test_json_lines_hold_the_request_the_control_and_every_cell(run: Callable[..., Done]) -> None:
     done = run("interpret", EIFFEL, "--layers", "embed,5-7", "--tokens", "2,-1", "--random-control", "--json")
     assert done.returncode == 0, done.stderr
     first, control, *cells = [json.loads(line) for line in done.stdout.splitlines()]
@@ -58,7 +114,7 @@ def test_json_lines_hold_the_request_the_control_and_every_cell() -> None:
         assert "".join(token["text"] for token in reading["tokens"]).strip() == reading["text"]
 
 
-def test_the_prompt_can_come_from_stdin() -> None:
+def test_the_prompt_can_come_from_stdin(run: Callable[..., Done]) -> None:
     done = run("interpret", "-", "--layers", "7", "--no-relevancy", text=EIFFEL + "\n")
     assert done.returncode == 0, done.stderr
     assert "Paris" in done.stdout.splitlines()[-1]
@@ -86,36 +142,44 @@ def test_the_prompt_can_come_from_stdin() -> None:
     ],
 )
 def test_bad_input_has_its_own_message_and_exit_code(
-    arguments: list[str], code: int, message: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], code: int, message: str, run: Callable[..., Done]
 ) -> None:
-    assert cli.main(["interpret", *arguments]) == code
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert message in printed.err
-    assert "Traceback" not in printed.err
+    assert_refused(run("interpret", *arguments), code, message)
 
 
-def lines_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, Any]]:
-    """The JSON lines of a run in this process."""
-    assert cli.main(["interpret", *arguments, "--json", "--max-new-tokens", "2"]) == 0
-    return [json.loads(line) for line in capsys.readouterr().out.splitlines()][:-1]
+def test_a_process_ends_with_the_exit_code_of_its_refusal() -> None:
+    assert_refused(run_process("interpret", "Hi", "--model", "./nowhere"), 3, "There is no folder ./nowhere.")
+
+
+def assert_refused(done: Done, code: int, message: str) -> None:
+    assert done.returncode == code
+    assert done.stdout == ""
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def lines_of(run: Callable[..., Done], *arguments: str) -> list[dict[str, Any]]:
+    """The JSON lines of a run, without the one that ends it."""
+    done = run("interpret", *arguments, "--json", "--max-new-tokens", "2")
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()][:-1]
 
 
 def test_json_lines_say_which_stack_was_read_and_whether_the_published_positions_were_used(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, run: Callable[..., Done]
 ) -> None:
     small("seq2seq", "t5").save_pretrained(tmp_path)
     mask_tokenizer().save_pretrained(tmp_path)
     given = ["[INST]the Eiffel Tower[/INST] is in", "--model", str(tmp_path)]
-    first, _, *cells = lines_of(capsys, *given, "--stack", "decoder", "--tokens", "all")
+    first, _, *cells = lines_of(run, *given, "--stack", "decoder", "--tokens", "all")
     assert (first["info"]["kind"], first["task"]["request"]["stack"]) == ("encoder-decoder", "decoder")
     assert first["info"]["proof"] == "verified"
     assert [cell["value"]["token"]["text"] for cell in cells[::5]] == ["<pad>", " is", " in"]
-    first, _, cell = lines_of(capsys, *given, "--layers", "-1")
+    first, _, cell = lines_of(run, *given, "--layers", "-1")
     assert first["task"]["request"]["stack"] == "encoder"
     assert cell["value"]["token"]["text"] == " Tower"
     for options, compat in (([], False), (["--compat"], True)):
-        first, *_ = lines_of(capsys, EIFFEL, "--layers", "7", *options)
+        first, *_ = lines_of(run, EIFFEL, "--layers", "7", *options)
         assert (first["task"]["request"]["stack"], first["task"]["request"]["compat"]) == ("", compat)
 
 
@@ -125,7 +189,10 @@ def test_ctrl_c_ends_a_long_run_at_once_and_keeps_what_was_finished() -> None:
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
         assert "verified" in process.stderr.readline()
-        time.sleep(1.5)
+        assert process.stdout
+        assert json.loads(process.stdout.readline())["type"] == "RunBegan"
+        # Its hundreds of cells take many seconds: this is in the midst of them.
+        time.sleep(0.5)
         process.send_signal(signal.SIGINT)
         pressed = time.monotonic()
         out, err = process.communicate(timeout=30)
@@ -142,7 +209,7 @@ def test_a_closed_pipe_ends_the_command_without_a_traceback() -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_the_doctor_proves_the_bundled_model() -> None:
+def test_the_doctor_verifies_the_bundled_model(run: Callable[..., Done]) -> None:
     done = run("doctor", "demo")
     assert done.returncode == 0, done.stderr
     rows = dict(line.split(maxsplit=1) for line in done.stdout.splitlines() if len(line.split(maxsplit=1)) == 2)
@@ -152,6 +219,6 @@ def test_the_doctor_proves_the_bundled_model() -> None:
 
 
 def test_without_a_terminal_the_app_says_what_to_do() -> None:
-    done = run()
+    done = run_process()
     assert done.returncode == 2
     assert "selfie-tui interpret" in done.stderr

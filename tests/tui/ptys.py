@@ -32,9 +32,9 @@ class PtyProgram:
         self.received = 0
         self._master, slave = pty.openpty()
         self._resize(slave, size)
-        kept = {
-            name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLORTERM", "TMUX", "STY")
-        }
+        # Sizes in the environment, as test runners put them there, would stand for the terminal's own.
+        dropped = ("NO_COLOR", "COLORTERM", "TMUX", "STY", "COLUMNS", "LINES")
+        kept = {name: value for name, value in os.environ.items() if name not in dropped}
         command = ["/bin/sh", "-c", shell, sys.executable, *arguments] if shell else [sys.executable, *arguments]
         self.process = subprocess.Popen(
             command,

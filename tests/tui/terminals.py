@@ -8,13 +8,16 @@ for dim, conceal, overline and the like, nor for links: `Char.blink` holds the s
 
 from __future__ import annotations
 
-import gc
 import re
+from functools import lru_cache
 from typing import NamedTuple
 from unicodedata import category, combining
 
 import pyte
+import pytest
 from pyte.screens import Char
+from rich.color import ColorSystem
+from rich.console import Console
 from rich.style import Style
 from textual.strip import Strip
 
@@ -142,6 +145,7 @@ class Terminal(pyte.Screen):
         self.cursor.attrs = self.cursor.attrs._replace(blink=frozenset(marks))
 
 
+@lru_cache(1 << 16)
 def _look(char: Char) -> Look:
     flags = {
         name for name in ("bold", "italics", "underscore", "strikethrough", "reverse") if getattr(char, name)
@@ -175,10 +179,17 @@ def differences(ours: list[list[Look]], stock: list[list[Look]]) -> list[tuple[i
     ]
 
 
-def forget_sequences() -> None:
-    """Make styles and strips forget the sequences they were first drawn with; those keep the colours of that app."""
-    for thing in gc.get_objects():
-        if isinstance(thing, Style):
-            thing._ansi = None
-        elif isinstance(thing, Strip):
-            thing._render_cache = None
+def render_without_caches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make Textual write every style and strip anew: those that apps share keep the colours of the first one."""
+    render, write_style = Strip.render, Strip.render_style
+
+    def render_style(style: Style, text: str, color_system: ColorSystem) -> str:
+        style._ansi = None
+        return write_style(style, text, color_system)
+
+    def render_strip(strip: Strip, console: Console) -> str:
+        strip._render_cache = None
+        return render(strip, console)
+
+    monkeypatch.setattr(Strip, "render_style", staticmethod(render_style))
+    monkeypatch.setattr(Strip, "render", render_strip)

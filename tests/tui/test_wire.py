@@ -21,7 +21,7 @@ from textual.widgets import DataTable, OptionList, Static
 
 from selfie_tui.tui.terminal.wire import WORTH_SYNCHRONISING, erases_to_background
 from tests.tui.ptys import PtyProgram
-from tests.tui.terminals import NO_WRAP, Look, Terminal, differences, forget_sequences
+from tests.tui.terminals import NO_WRAP, Look, Terminal, differences, render_without_caches
 from tests.tui.wire_sample import Quilt, RecordingDriver, SampleApp
 
 PLACES = {
@@ -38,8 +38,8 @@ KEYS = [
 
 
 @pytest.fixture(autouse=True)
-def _no_sequences_of_other_apps() -> None:
-    forget_sequences()
+def _no_sequences_of_other_apps(monkeypatch: pytest.MonkeyPatch) -> None:
+    render_without_caches(monkeypatch)
 
 
 # A whole app ---------------------------------------------------------------------------------------------------------

@@ -19,13 +19,13 @@ from textual.strip import Strip
 
 from selfie_tui.tui.terminal.cells import ControlCharacters
 from selfie_tui.tui.terminal.wire import Wire, erases_to_background
-from tests.tui.terminals import NO_WRAP, Terminal, differences, forget_sequences
+from tests.tui.terminals import NO_WRAP, Terminal, differences, render_without_caches
 from tests.tui.wire_sample import ATTRIBUTES, CLUSTERS, GLYPHS, random_segments
 
 
 @pytest.fixture(autouse=True)
-def _no_sequences_of_other_apps() -> None:
-    forget_sequences()
+def _no_sequences_of_other_apps(monkeypatch: pytest.MonkeyPatch) -> None:
+    render_without_caches(monkeypatch)
 
 
 def full(lines: list[list[Segment]], width: int) -> LayoutUpdate:

@@ -1,0 +1,67 @@
+"""What all tests share: one thread, a garbage collector that passes over the libraries, and the bundled model."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import settings
+
+if TYPE_CHECKING:
+    from selfie_tui.engine.model import Model
+
+# Models this small gain nothing by a second thread, and threads wait for each other where the machine is busy. torch
+# reads this when it is imported, in this process and in those that tests start.
+os.environ["OMP_NUM_THREADS"] = "1"
+
+# An example takes as long as the machine's other work lets it.
+settings.register_profile("any duration", deadline=None)
+settings.load_profile("any duration")
+
+
+LONGEST = ("test_wire.py", "test_shipped_model.py", "test_screen_text.py", "test_cli.py", "test_app.py")
+"""Files that take longest: begun first, so that no worker is left alone with one at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first, and leave the rest in its order."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
+
+def pytest_collection_finish() -> None:
+    """Take what the imported libraries hold, a million objects that stay, out of every later collection."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _one_thread_again() -> Iterator[None]:
+    """An engine chooses its number of threads for the whole process; the next test begins with one again."""
+    yield
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.get_num_threads() != 1:
+        torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _folders_of_their_own(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Sessions, drafts and settings of the tests, and of the processes that they start, are not the user's."""
+    for name in ("XDG_STATE_HOME", "XDG_CONFIG_HOME"):
+        os.environ[name] = str(tmp_path_factory.mktemp(name))
+
+
+@pytest.fixture(scope="session")
+def demo() -> Iterator[Model]:
+    """The bundled model in float32, for tests that only read it: no weight may change."""
+    from selfie_tui.engine.loading.load import load
+
+    model = load("demo", device="cpu", dtype="fp32")
+    before = {name: weight.clone() for name, weight in model.module.state_dict().items()}
+    yield model
+    after = model.module.state_dict()
+    assert after.keys() == before.keys()
+    assert [name for name, weight in before.items() if not weight.equal(after[name])] == []
