@@ -137,8 +137,8 @@ def test_the_prompt_can_come_from_stdin(run: Callable[..., Done]) -> None:
         (["Hi", "--strength", "nan"], 2, "Invalid strength “nan”."),
         (["Hi", "--seed", "x"], 2, "Invalid seed “x”."),
         (["Hi", "--template", "nothing _", "--max-new-tokens", "600"], 2, "takes 512"),
-        (["Hi", "--model", "./nowhere"], 3, "There is no folder ./nowhere."),
-        (["Hi", "--device", "abacus"], 3, "There is no device “abacus”."),
+        (["Hi", "--model", "./nowhere"], 3, "Folder not found: ./nowhere."),
+        (["Hi", "--device", "abacus"], 3, "Invalid device “abacus”."),
     ],
 )
 def test_bad_input_has_its_own_message_and_exit_code(

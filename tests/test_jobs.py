@@ -588,7 +588,7 @@ def test_the_real_engine_tells_what_is_wrong_with_a_request(real: Jobs, heard: H
     assert causes[0] == "The prompt is empty."
     assert causes[1].startswith("Token 99 is out of range")
     assert causes[2].startswith("Token -1 is out of range")
-    assert causes[3].startswith("There is no folder")
+    assert causes[3].startswith("Folder not found")
     assert not any("fault of the program" in event.remedy for event in failures)  # type: ignore[attr-defined]
 
 

@@ -33,40 +33,40 @@ def available_devices() -> tuple[str, ...]:
     return (*found, "cpu")
 
 
-def pick_device(wanted: str = "auto") -> tuple[torch.device, str]:
-    """A device and, where it is not the one asked for, a sentence that says so.
+def pick_device(name: str = "auto") -> tuple[torch.device, str]:
+    """The device of a name and, where another one takes its part, a sentence that says so.
 
     Raises:
-        LoadError: if `wanted` names no kind of device.
+        LoadError: if `name` is not the name of a device.
     """
     present = available_devices()
-    if wanted == "auto":
+    if name == "auto":
         return torch.device(present[0]), ""
-    kind, colon, index = wanted.partition(":")
+    kind, colon, index = name.partition(":")
     if kind not in ("mps", "cuda", "cpu") or (colon and not (index.isascii() and index.isdigit())):
-        raise LoadError(f"There is no device “{wanted}”.", "Use cuda, cuda:1, mps, cpu or auto.")
+        raise LoadError(f"Invalid device “{name}”.", "Use cuda, cuda:1, mps, cpu or auto.")
     if kind not in present:
         return torch.device("cpu"), f"{kind} is not available on this machine: running on the CPU."
     if kind == "cuda" and index and int(index) >= torch.cuda.device_count():
-        return torch.device("cuda:0"), f"There is no {wanted}: running on cuda:0."
-    return torch.device(wanted if kind == "cuda" else kind), ""
+        return torch.device("cuda:0"), f"{name} is not available on this machine: running on cuda:0."
+    return torch.device(name if kind == "cuda" else kind), ""
 
 
-def pick_dtype(wanted: str = "auto") -> torch.dtype | str:
+def pick_dtype(name: str = "auto") -> torch.dtype | str:
     """The torch dtype for a name, or `auto` for the checkpoint's own.
 
     Raises:
-        LoadError: if `wanted` is no known number format.
+        LoadError: if `name` is not the name of a number format.
     """
-    if wanted == "auto":
+    if name == "auto":
         return "auto"
-    if wanted not in DTYPES:
-        raise LoadError(f"There is no number format “{wanted}”.", f"Use one of: auto, {', '.join(DTYPES)}.")
-    return DTYPES[wanted]
+    if name not in DTYPES:
+        raise LoadError(f"Invalid number format “{name}”.", f"Use one of: auto, {', '.join(DTYPES)}.")
+    return DTYPES[name]
 
 
 def free_memory(device: torch.device) -> int | None:
-    """Bytes that can still be had on a device, or None where the system does not tell."""
+    """Bytes that are free on a device, or None where the system does not say."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     if device.type == "mps":
@@ -82,8 +82,28 @@ SIGNS_OF_NO_MEMORY = ("out of memory", "allocate memory", "ALLOC_FAILED")
 """What CUDA and MPS, the CPU allocator and cuBLAS write into a `RuntimeError` of no kind of its own."""
 
 
+SIGNS_OF_NO_DEVICE = (
+    "not linked with support",
+    "not compiled with",
+    "No CUDA GPUs are available",
+    "Found no NVIDIA driver",
+    "driver version",
+    "invalid device ordinal",
+    "no kernel image is available",
+    "MPS backend is supported on",
+    "doesn't support float64",
+    "CUDA-capable device",
+)
+"""What torch writes into an error of a device that this build, driver or system cannot use."""
+
+
+def device_unavailable(error: Exception) -> bool:
+    """Whether an error says that torch cannot use a device here, or not with the model's number format."""
+    return any(sign in str(error) for sign in SIGNS_OF_NO_DEVICE)
+
+
 class OutOfMemory(SelfieError):  # noqa: N818 - a condition that the engine answers with a smaller batch
-    """The device had no memory for what was tried; `details` is what it said."""
+    """The device is out of memory; `details` is its own message."""
 
     def __init__(self, details: str) -> None:
         super().__init__(
@@ -95,7 +115,7 @@ class OutOfMemory(SelfieError):  # noqa: N818 - a condition that the engine answ
 
 @contextmanager
 def memory_errors() -> Iterator[None]:
-    """Turns the ways in which a device says that it is out of memory into `OutOfMemory`."""
+    """While open, turns every error by which a device reports that it is out of memory into `OutOfMemory`."""
     try:
         yield
     except (torch.OutOfMemoryError, MemoryError) as error:

@@ -147,7 +147,7 @@ def test_a_cache_that_misses_a_part_is_not_trusted_without_network(hub: Hub) -> 
     folder = fetch_snapshot(NAME, no_report)
     next(folder.glob("model-00002-of-*")).unlink()
     hub.close()
-    with pytest.raises(LoadError, match="not on this machine as a whole"):
+    with pytest.raises(LoadError, match="not complete on this machine"):
         fetch_snapshot(NAME, no_report)
 
 
@@ -161,7 +161,7 @@ def test_a_gated_model_says_where_to_accept_its_terms(hub: Hub, status: int) -> 
 
 
 def test_a_model_that_the_hub_does_not_have_is_said_to_be_missing_or_private(hub: Hub) -> None:
-    with pytest.raises(LoadError, match="There is no model someone/no-such-model on the hub, or it is private"):
+    with pytest.raises(LoadError, match="Model someone/no-such-model was not found on the hub, or it is private"):
         load("someone/no-such-model")
 
 
@@ -238,8 +238,9 @@ def test_a_repository_without_weights_is_refused_before_anything_is_fetched(hub:
     (folder / "config.json").write_text("{}")
     (folder / "model.gguf").write_bytes(b"GGUF")
     hub.repositories["someone/gguf"] = folder
-    with pytest.raises(LoadError, match="no weights that transformers can load"):
+    with pytest.raises(LoadError, match="no weights that transformers can load") as caught:
         fetch_snapshot("someone/gguf", no_report)
+    assert "Download one of its GGUF files" in caught.value.remedy
     assert not hub.downloads()
 
 

@@ -179,7 +179,7 @@ SPOILT: dict[str, tuple[Spoil, str, str]] = {
     ),
     "a weight of another shape": (
         tensors_changed(lambda tensors: tensors.update({"model.norm.weight": torch.ones(3)})),
-        r"model.norm.weight of .* has the shape \(3,\), and config.json wants \(64,\)",
+        r"model.norm.weight of .* has the shape \(3,\), but config.json requires \(64,\)",
         "download both again",
     ),
     "no tokenizer": (
@@ -221,23 +221,23 @@ def assert_refused(name: str, cause: str, remedy: str, **options: str) -> None:
 @pytest.mark.parametrize(
     ("name", "cause", "remedy"),
     [
-        ("/no/such/folder", "There is no folder /no/such/folder", "Check the path"),
-        ("./nothing-here", "There is no folder", "Check the path"),
-        ("x/y/z", "There is no folder x/y/z", "hub id looks like owner/name"),
+        ("/no/such/folder", "Folder not found: /no/such/folder", "Check the path"),
+        ("./nothing-here", "Folder not found", "Check the path"),
+        ("x/y/z", "Folder not found: x/y/z", "hub id looks like owner/name"),
         ("~nobody-of-that-name/model", "cannot be opened", "Check the path"),
         ("n" * 300, "cannot be opened", "Check the path"),
-        ("a b", "“a b” is no folder and no hub id", "owner/name"),
-        ("someone/[INST]", "is no folder and no hub id", "owner/name"),
+        ("a b", "Invalid name “a b”: neither a folder nor a hub id", "owner/name"),
+        ("someone/[INST]", "neither a folder nor a hub id", "owner/name"),
         ("", "No model is named", "demo"),
         (" ", "No model is named", "demo"),
-        ("someone/unknown", "not on this machine as a whole, and the hub cannot be reached", "network"),
+        ("someone/unknown", "not complete on this machine, and the hub cannot be reached", "network"),
     ],
 )
 def test_a_name_that_leads_nowhere_is_refused_with_cause_and_remedy(name: str, cause: str, remedy: str) -> None:
     assert_refused(name, cause, remedy)
 
 
-def test_a_file_in_place_of_a_folder_is_told_as_such(saved: Path) -> None:
+def test_a_file_in_place_of_a_folder_is_refused_as_such(saved: Path) -> None:
     assert_refused(str(saved / "config.json"), "is a file", "the folder that holds config.json")
 
 
@@ -279,7 +279,7 @@ def test_the_model_that_was_there_stays_and_answers_when_another_fails(saved: Pa
     assert len(results(list(interpret(service.model, REQUEST)))) == len(REQUEST.cells) + 1
 
 
-@pytest.mark.parametrize("step", ["reading the tokenizer", "reading the weights", "proving the hooks"])
+@pytest.mark.parametrize("step", ["reading the tokenizer", "reading the weights", "verifying the hooks"])
 def test_a_cancel_while_loading_leaves_the_model_that_was_there(saved: Path, step: str) -> None:
     service = EngineService(threads=1)
     done(service, LoadModel(str(saved)))
@@ -303,12 +303,12 @@ def test_a_new_model_takes_the_place_of_the_one_before(saved: Path) -> None:
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:one", "cuda:²", "cpu:", "CUDA", "meta", ""])
 def test_a_device_that_is_none_is_refused(saved: Path, device: str) -> None:
-    assert_refused(str(saved), f"There is no device “{device}”", "cuda, cuda:1, mps, cpu or auto", device=device)
+    assert_refused(str(saved), f"Invalid device “{device}”", "cuda, cuda:1, mps, cpu or auto", device=device)
 
 
 @pytest.mark.parametrize("dtype", ["int8", "float", "FP32", ""])
 def test_a_number_format_that_is_none_is_refused(saved: Path, dtype: str) -> None:
-    assert_refused(str(saved), f"There is no number format “{dtype}”", "bf16", dtype=dtype)
+    assert_refused(str(saved), f"Invalid number format “{dtype}”", "bf16", dtype=dtype)
 
 
 @pytest.mark.parametrize("device", ["cuda", "cuda:3", "mps"])
@@ -322,6 +322,40 @@ def test_a_device_that_is_not_there_becomes_the_cpu_with_a_notice(
     (notice,) = [event for event in events if isinstance(event, Notice)]
     assert ready.model.device == "cpu"
     assert "is not available on this machine: running on the CPU" in notice.text
+
+
+def test_an_error_of_moving_that_is_not_of_the_device_is_not_hidden_by_the_cpu() -> None:
+    class Broken(torch.nn.Linear):
+        def to(self, *args: Any, **kwargs: Any) -> Any:
+            if args == ("cpu",):
+                pytest.fail("it was moved to the CPU")
+            raise RuntimeError("a view of a leaf variable\nmore")
+
+    with pytest.raises(LoadError, match=r"could not be moved to cuda:0 \(a view of a leaf variable more\)") as caught:
+        loading.move(Broken(2, 2), torch.device("cuda:0"))
+    assert "cpu" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory."),
+        RuntimeError("Found no NVIDIA driver on your system."),
+        AssertionError("Torch not compiled with CUDA enabled"),
+        TypeError("Cannot convert a MPS Tensor to float64 dtype as the MPS framework doesn't support float64."),
+    ],
+)
+def test_a_device_that_is_full_or_not_available_becomes_the_cpu_with_its_reason(error: Exception) -> None:
+    class Refused(torch.nn.Linear):
+        def to(self, *args: Any, **kwargs: Any) -> Any:
+            if args == ("cpu",):
+                return self
+            raise error
+
+    module, notice = loading.move(Refused(2, 2), torch.device("cuda:0"))
+    assert isinstance(module, Refused)
+    assert "could not be moved to cuda:0 (" in notice
+    assert notice.endswith("running on the CPU.")
 
 
 def test_a_device_that_fails_when_the_model_moves_there_becomes_the_cpu_with_a_notice(
@@ -499,7 +533,7 @@ def test_all_gpus_where_there_are_none_are_the_cpu_with_a_notice(saved: Path, mo
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     model = load(str(saved), device="all")
     assert model.device.type == "cpu"
-    assert any("no GPU to spread" in notice for notice in model.notices)
+    assert any("No GPU to spread" in notice for notice in model.notices)
 
 
 @pytest.mark.parametrize("dtype", ["8bit", "4bit"])
@@ -515,7 +549,7 @@ def test_quantised_weights_are_refused_where_they_cannot_be_had(
 def test_quantised_weights_are_put_on_the_gpu_while_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(placing, "pick_device", lambda wanted: (torch.device("cuda", 0), ""))
     monkeypatch.setattr(placing, "find_spec", lambda library: library)
-    eight, four = placing.place("cuda", "8bit"), placing.place("cuda", "4bit")
+    eight, four = placing.resolve_placement("cuda", "8bit"), placing.resolve_placement("cuda", "4bit")
     assert eight.placed_while_read
     assert eight.options()["device_map"] == {"": torch.device("cuda", 0)}
     assert eight.options()["quantization_config"].load_in_8bit
@@ -540,4 +574,4 @@ def test_a_model_that_cannot_be_tried_opens_and_says_which_error_it_was(monkeypa
     monkeypatch.setattr(verdict, "verdict", broken)
     model = verify(adopt(build("llama", layers=2).module, build("llama", layers=2).tokenizer))
     assert model.verdict == "not verifiable: RuntimeError: no kernel for this."
-    assert model.notices == ["Not provable: RuntimeError: no kernel for this. Readings of this model may be wrong."]
+    assert model.notices == ["Not verifiable: RuntimeError: no kernel for this. Its readings may be wrong."]

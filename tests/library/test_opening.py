@@ -143,7 +143,7 @@ def test_what_is_not_a_language_model_is_refused(module: Any, tokenizer: Any) ->
         ModelAgnosticSelfie(torch.nn.Linear(2, 2), tokenizer=tokenizer)
     with pytest.raises(RequestError, match="tokenizer="):
         ModelAgnosticSelfie(module)
-    with pytest.raises(LoadError, match="There is no device"):
+    with pytest.raises(LoadError, match="Invalid device"):
         ModelAgnosticSelfie(module, tokenizer=tokenizer, device="abacus")
 
 

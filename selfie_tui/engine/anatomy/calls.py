@@ -17,8 +17,6 @@ from typing import Any
 import torch
 from torch import nn
 
-import selfie_tui
-
 TensorPath = tuple[int | str, ...]
 """Indices and names that lead to a tensor inside arguments or a result; empty where the result is the tensor."""
 
@@ -29,7 +27,9 @@ DEPTH = 2
 """Levels of tuples, lists and mappings in which tensors are looked for."""
 
 
-OWN = str(Path(selfie_tui.__file__).parent)
+OWN = str(Path(__file__).parents[2])
+"""The folder of this package."""
+
 CALLS_OF_MODULES = str(Path(nn.modules.module.__file__))
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from pathlib import Path
 
+from selfie_tui.engine.loading.gguf import gguf_files
 from selfie_tui.errors import LoadError
 
 FORMATS = (
@@ -26,10 +28,43 @@ VOCABULARIES = (
 """Files any of which holds a tokenizer's vocabulary; so does any `*.tiktoken`."""
 
 
-def weight_names(names: Collection[str], index_path: Callable[[str], Path]) -> list[str]:
-    """The weight files that transformers reads where there are files of these `names`; empty if it would find none.
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model on this machine: a folder in Hugging Face layout, or a GGUF file in a folder.
 
-    `index_path` gives the place of the index that lists the shards.
+    `commit` is the revision of a snapshot from the hub, empty for a folder or file of the user's own.
+    """
+
+    folder: Path
+    gguf_file: str = ""
+    commit: str = ""
+
+    @property
+    def gguf_path(self) -> Path | None:
+        """The GGUF file, None for a folder in Hugging Face layout."""
+        return self.folder / self.gguf_file if self.gguf_file else None
+
+
+def checkpoint_in(folder: Path) -> Checkpoint:
+    """What a folder holds: files in Hugging Face layout where it has any weights of that kind, else its GGUF file.
+
+    Raises:
+        LoadError: if there are several GGUF files to choose from, or the index of the weights cannot be read.
+    """
+    files = gguf_files(folder)
+    if not files or weights_of(folder):
+        return Checkpoint(folder)
+    if len(files) > 1:
+        names = [path.name for path in files]
+        shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+        raise LoadError(f"{folder} holds {len(names)} GGUF files: {shown}.", f"Give one of them: {files[0]}.")
+    return Checkpoint(folder, files[0].name)
+
+
+def weight_names(names: Collection[str], index_path: Callable[[str], Path]) -> list[str]:
+    """The weight files that transformers reads among files of these `names`; empty if it finds none.
+
+    `index_path` gives the local path of the index that lists the shards.
 
     Raises:
         LoadError: if that index cannot be read.

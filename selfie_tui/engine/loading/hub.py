@@ -36,7 +36,7 @@ SECONDS_TO_STOP = 0.5
 """How long a cancel waits for the download to clean up after itself; what takes longer does so in the background."""
 
 CHUNK_BYTES = 2**20
-"""How much is read from the network before progress is told and a stop is heard; the hub's own 10 MiB is a minute on
+"""Bytes read from the network between two reports, where a cancel can be raised; the hub's own 10 MiB take a minute on
 a slow line."""
 
 ProgressReport = Callable[[str, float | None], None]
@@ -46,7 +46,7 @@ def fetch_snapshot(name: str, report: ProgressReport) -> Path:
     """The local folder of a hub model, complete: from the cache where it is there, else downloaded.
 
     Raises:
-        LoadError: for an id that is none, a repository that is unknown or gated, no network, or too little disk.
+        LoadError: for an invalid id, a repository that is unknown or gated, no network, or too little disk.
         Cancelled: from `report`, soon after it was raised there; what is half downloaded is not kept.
     """
     report(f"looking for {name}", None)
@@ -115,18 +115,22 @@ class Download:
         sizes = self.repository_files()
         weights = weight_names(sizes, self.get)
         if not weights:
-            raise LoadError(f"{self.name} has no weights that transformers can load.", OTHER_REPOSITORY)
+            is_gguf = any(file.endswith(".gguf") for file in sizes)
+            raise LoadError(
+                f"{self.name} has no weights that transformers can load.",
+                DOWNLOAD_GGUF if is_gguf else OTHER_REPOSITORY,
+            )
         if "config.json" not in sizes:
             raise LoadError(f"{self.name} has no config.json.", OTHER_REPOSITORY)
         side = [file for file in sizes if file.endswith(SIDE_FILES) and file not in weights]
         check_disk(self.name, self.missing_bytes([*side, *weights], sizes))
         self.step, self.total = f"downloading {self.name}", sum(sizes.get(file, 0) for file in [*side, *weights])
-        here = 0
+        finished = 0
         for file in [*side, *weights]:
-            self.done = here
+            self.done = finished
             path = self.get(file)
-            here += sizes.get(file, 0)
-        self.done = here
+            finished += sizes.get(file, 0)
+        self.done = finished
         return path.parent
 
     def repository_files(self) -> dict[str, int]:
@@ -161,33 +165,34 @@ def progress_class(download: Download) -> Any:
             download.done += n or 0
 
         def update_transfer(self, n: float | None = 1) -> None:
-            """Bytes on the network, of which `update` tells once they are on the disk."""
+            """Bytes on the network, which `update` counts once they are on the disk."""
 
         def set_transfer_postfix_str(self, text: str, refresh: bool = False) -> None:
-            """Nothing is drawn."""
+            """Draw nothing."""
 
     return Counter
 
 
 OTHER_REPOSITORY = "Choose a repository with config.json and model.safetensors."
+DOWNLOAD_GGUF = "Download one of its GGUF files and give the path of that file."
 
 
 def check_disk(name: str, needed: int) -> None:
-    """Refuse a download for which the disk of the cache has no room."""
+    """Refuse a download of more bytes than are free on the disk of the cache."""
     cache = Path(constants.HF_HUB_CACHE)
     cache.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(cache).free
     if needed > free:
         raise LoadError(
             f"{name} needs {needed / GIB:.1f} GiB of disk and {cache} has {free / GIB:.1f} GiB free.",
-            "Make room, or set HF_HOME to a larger disk.",
+            "Free some space, or set HF_HOME to a larger disk.",
         )
 
 
 def explanation(name: str, error: Exception) -> LoadError:
     """An error of the hub's library in the user's terms."""
     if isinstance(error, HFValidationError):
-        return LoadError(f"“{name}” is no folder and no hub id.", "A hub id looks like owner/name.")
+        return LoadError(f"Invalid name “{name}”: neither a folder nor a hub id.", "A hub id looks like owner/name.")
     if isinstance(error, GatedRepoError):
         return LoadError(
             f"{name} is gated: its owners want you to accept their terms first.",
@@ -195,10 +200,10 @@ def explanation(name: str, error: Exception) -> LoadError:
         )
     if isinstance(error, RepositoryNotFoundError):
         return LoadError(
-            f"There is no model {name} on the hub, or it is private.",
+            f"Model {name} was not found on the hub, or it is private.",
             "Check the spelling; for a private one log in with `hf auth login`.",
         )
-    # What went wrong for a file is told as "not in the cache", with the hub's answer as the cause.
+    # The failure of a file is raised as "not in the cache", with the hub's answer as the cause.
     refused = error if isinstance(error, HfHubHTTPError) else error.__cause__
     if isinstance(refused, HfHubHTTPError):
         status = refused.response.status_code
@@ -212,12 +217,12 @@ def local_explanation(name: str, error: Exception) -> LoadError:
     cache = constants.HF_HUB_CACHE
     number = getattr(error, "errno", None)
     if number in (errno.ENOSPC, errno.EDQUOT):
-        return LoadError(f"The disk of {cache} is full.", "Make room, or set HF_HOME to a larger disk.")
+        return LoadError(f"The disk of {cache} is full.", "Free some space, or set HF_HOME to a larger disk.")
     if number in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
         return LoadError(f"{cache} cannot be written.", "Make it writable, or set HF_HOME to another folder.")
     if isinstance(error, (OfflineModeIsEnabled, HTTPError)) or isinstance(error.__cause__, HTTPError):
         return LoadError(
-            f"{name} is not on this machine as a whole, and the hub cannot be reached.",
+            f"{name} is not complete on this machine, and the hub cannot be reached.",
             "Check the network (and HF_HUB_OFFLINE), or give the folder of a model that is here.",
         )
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]

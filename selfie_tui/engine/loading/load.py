@@ -1,4 +1,4 @@
-"""Opens a model by name: the bundled one, a folder, or a hub id; each way of failing has its own clear error."""
+"""Opens a model by name: the bundled one, a folder, a GGUF file, or a hub id; each failure has its own clear error."""
 
 from __future__ import annotations
 
@@ -6,27 +6,29 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
 from safetensors import SafetensorError, safe_open
-from transformers import CONFIG_MAPPING, AutoConfig, AutoTokenizer
+from transformers import CONFIG_MAPPING, AutoConfig, AutoTokenizer, GgufConfig
 from transformers.utils import logging
 
 from selfie_tui.demo import model_path
-from selfie_tui.engine.devices import OutOfMemory, memory_errors
+from selfie_tui.engine.devices import OutOfMemory, device_unavailable, memory_errors
 from selfie_tui.engine.loading.auto_class import auto_class
-from selfie_tui.engine.loading.checkpoint import has_vocabulary, weights_of
+from selfie_tui.engine.loading.checkpoint import Checkpoint, checkpoint_in, has_vocabulary, weights_of
+from selfie_tui.engine.loading.gguf import SUFFIX, folder_of_one, open_header, reported_unpacking
 from selfie_tui.engine.loading.hub import fetch_snapshot
-from selfie_tui.engine.loading.placement import Placement, place
+from selfie_tui.engine.loading.placement import Placement, resolve_placement
 from selfie_tui.engine.model import Model, adopt
 from selfie_tui.engine.verify import verify
-from selfie_tui.errors import LoadError, SelfieError
+from selfie_tui.errors import Cancelled, LoadError, SelfieError
 
 ProgressReport = Callable[[str, float | None], None]
-"""Told what is being done and, where it is known, which share of it is done; may raise `Cancelled`."""
+"""Called with the current step and, where it is known, the fraction of it that is done; may raise `Cancelled`."""
 
 GIB = 2**30
 LONGEST_SUMMARY = 200
@@ -43,43 +45,78 @@ def load(
     dtype: str | torch.dtype = "auto",
     report: ProgressReport = no_report,
 ) -> Model:
-    """Open `demo`, a folder, or a hub id on a device, and verify that reading and writing its states works.
+    """Open `demo`, a folder, a GGUF file or a hub id on a device, and verify that its states can be read and written.
 
     Args:
-        name: `demo` for the bundled model, else a folder in Hugging Face layout, else a hub id such as `openai/gpt2`.
-        device: `auto`, `cuda`, `cuda:1`, `mps`, `cpu`, or `all` to spread the model over all GPUs; what is not there
-            falls back to the CPU, with a notice.
-        dtype: `auto` for the checkpoint's own number format, a name such as `bf16`, or `8bit` or `4bit` (CUDA only).
-        report: told of each step.
+        name: `demo` for the bundled model, else a folder in Hugging Face layout or with one GGUF file, else the path
+            of a GGUF file, else a hub id such as `openai-community/gpt2`.
+        device: `auto`, `cuda`, `cuda:1`, `mps`, `cpu`, or `all` to spread the model over all GPUs; where a device is
+            not available the model runs on the CPU, with a notice.
+        dtype: `auto` for the checkpoint's own number format (float32 for quantised GGUF files), a name such as `bf16`,
+            or `8bit` or `4bit` (CUDA only).
+        report: called with each step.
 
     Raises:
         LoadError: with the cause and what to do next.
+        Cancelled: from `report`.
     """
     if not isinstance(name, str | os.PathLike):
         raise LoadError(
-            f"A {type(name).__name__} is no name of a model.",
-            "Give demo, a folder or a hub id; a module in hand goes to adopt, with its tokenizer.",
+            f"Expected the name of a model, got {type(name).__name__}.",
+            "Give demo, a folder, a GGUF file or a hub id; a module in hand goes to adopt, with its tokenizer.",
         )
     name = os.fspath(name)
-    where = place(str(device), str(dtype).removeprefix("torch."))
-    folder = locate(name, report)
+    placement = resolve_placement(str(device), str(dtype).removeprefix("torch."))
+    checkpoint = locate(name, report)
     with quiet_transformers():
-        config = read_config(folder, name)
-        opener = auto_class(config, name)
-        check_weights(folder, name)
-        check_memory(folder, config, where)
-        report("reading the tokenizer", None)
-        tokenizer = read_tokenizer(folder, name)
-        report("reading the weights", None)
-        module = read_weights(folder, name, opener, where.options())
+        if checkpoint.gguf_path is None:
+            module, tokenizer = read_folder(checkpoint.folder, name, placement, report)
+        else:
+            module, tokenizer = read_gguf(checkpoint.gguf_path, name, placement, report)
         fallback = ""
-        if not where.placed_while_read:
-            report(f"moving to {where.device}", None)
-            module, fallback = move(module, where.device)
-        report("proving the hooks", None)
+        if not placement.placed_while_read:
+            report(f"moving to {placement.device}", None)
+            module, fallback = move(module, placement.device)
+        report("verifying the hooks", None)
         model = adopt(module, tokenizer, name)
-        model.notices += [text for text in (where.notice, fallback) if text]
+        model.notices += [text for text in (placement.notice, fallback) if text]
         return verify(model)
+
+
+def read_folder(folder: Path, name: str, placement: Placement, report: ProgressReport) -> tuple[Any, Any]:
+    """The module and the tokenizer of a folder in Hugging Face layout."""
+    config = read_config(folder, name)
+    opener = auto_class(config, name)
+    check_weights(folder, name)
+    check_memory(needed_bytes(folder, config, placement), placement)
+    report("reading the tokenizer", None)
+    tokenizer = read_tokenizer(folder, name)
+    report("reading the weights", None)
+    return read_weights(folder, name, opener, placement.options()), tokenizer
+
+
+def read_gguf(path: Path, name: str, placement: Placement, report: ProgressReport) -> tuple[Any, Any]:
+    """The module and the tokenizer of a GGUF file, its weights unpacked to plain numbers."""
+    if placement.quantised:
+        raise LoadError(
+            f"{placement.dtype} is not available for GGUF files, whose weights are unpacked.", "Choose auto or bf16."
+        )
+    header = open_header(path, name)
+    if placement.dtype == "auto":
+        placement = replace(placement, dtype=header.dtype)
+    assert isinstance(placement.dtype, torch.dtype)
+    check_memory(header.parameters * placement.dtype.itemsize, placement)
+    options = placement.options() | {"quantization_config": GgufConfig(dequantize=True)}
+    with folder_of_one(path) as folder:
+        report("reading the configuration", None)
+        config = read_gguf_config(folder, path.name, header.architecture)
+        opener = auto_class(config, name)
+        report("reading the tokenizer", None)
+        tokenizer = read_tokenizer(folder, name, gguf_file=path.name)
+        report("reading the weights", None)
+        with reported_unpacking(report):
+            module = read_weights(folder, name, opener, options | {"gguf_file": path.name, "config": config})
+    return module, tokenizer
 
 
 @contextmanager
@@ -96,26 +133,36 @@ def quiet_transformers() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def locate(name: str, report: ProgressReport) -> Path:
-    """The folder of a model, fetched from the hub where it is not on this machine."""
+def locate(name: str, report: ProgressReport) -> Checkpoint:
+    """The files of a model, fetched from the hub where they are not on this machine."""
     if name == "demo":
-        return model_path()
+        return Checkpoint(model_path())
     if not name.strip():
-        raise LoadError("No model is named.", "Give demo, a folder, or a hub id such as openai-community/gpt2.")
+        raise LoadError(
+            "No model is named.", "Give demo, a folder, a GGUF file, or a hub id such as openai-community/gpt2."
+        )
     try:
-        folder = Path(name).expanduser()
-        if folder.is_dir():
-            next(folder.iterdir(), None)
-            return folder
-        exists = folder.exists()
+        path = Path(name).expanduser()
+        if path.is_dir():
+            return checkpoint_in(path)
+        exists = path.exists()
     except (OSError, RuntimeError) as error:
         why = getattr(error, "strerror", None) or summary(error)
         raise LoadError(f"{name} cannot be opened ({why}).", "Check the path and who may read it.") from error
+    is_gguf = path.suffix.lower() == SUFFIX
+    if exists and is_gguf:
+        return Checkpoint(path.parent, path.name)
     if exists:
-        raise LoadError(f"{name} is a file.", "Give the folder that holds config.json and the weights.")
-    if name.startswith((".", "/", "~")) or name.count("/") > 1:
-        raise LoadError(f"There is no folder {name}.", "Check the path; a hub id looks like owner/name.")
-    return fetch_snapshot(name, report)
+        raise LoadError(
+            f"{name} is a file, not a folder and not a GGUF file.",
+            "Give the folder that holds config.json and the weights.",
+        )
+    if is_gguf or name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise LoadError(
+            f"{'File' if is_gguf else 'Folder'} not found: {name}.", "Check the path; a hub id looks like owner/name."
+        )
+    folder = fetch_snapshot(name, report)
+    return Checkpoint(folder, commit=folder.name)
 
 
 def read_config(folder: Path, name: str) -> Any:
@@ -138,6 +185,20 @@ def read_config(folder: Path, name: str) -> Any:
         return AutoConfig.from_pretrained(folder, trust_remote_code=False)
     except Exception as error:
         raise config_error(name, written, error) from error
+
+
+def read_gguf_config(folder: Path, file: str, architecture: str) -> Any:
+    """The configuration that transformers makes of the metadata of a GGUF file."""
+    try:
+        return AutoConfig.from_pretrained(folder, gguf_file=file, trust_remote_code=False)
+    except Exception as error:
+        if "not supported" in str(error):
+            cause = f"transformers {transformers.__version__} opens no GGUF files of the architecture “{architecture}”."
+        else:
+            cause = f"The metadata of {file} do not describe a {architecture} model ({summary(error)})."
+        raise LoadError(
+            cause, "Load the model's own repository or folder, with config.json and model.safetensors."
+        ) from error
 
 
 def config_error(name: str, written: dict[str, Any], error: Exception) -> LoadError:
@@ -184,25 +245,31 @@ def check_weights(folder: Path, name: str) -> None:
                 ) from error
 
 
-def check_memory(folder: Path, config: Any, where: Placement) -> None:
-    """Refuse weights that are larger than the free memory of where they go."""
-    widths = where.bytes_a_weight(getattr(config, "dtype", None)) or 1.0
-    needed = int(sum(path.stat().st_size for path in weights_of(folder)) * widths)
-    free = where.free_memory()
+def needed_bytes(folder: Path, config: Any, placement: Placement) -> int:
+    """Bytes that the weights of a folder take in memory."""
+    widths = placement.bytes_a_weight(getattr(config, "dtype", None)) or 1.0
+    return int(sum(path.stat().st_size for path in weights_of(folder)) * widths)
+
+
+def check_memory(needed: int, placement: Placement) -> None:
+    """Refuse weights of so many bytes where the device has fewer free."""
+    free = placement.free_memory()
     if free is not None and needed > free:
         raise LoadError(
-            f"The weights need {needed / GIB:.1f} GiB and {where.device} has {free / GIB:.1f} GiB free.",
+            f"The weights need {needed / GIB:.1f} GiB and {placement.device} has {free / GIB:.1f} GiB free.",
             "Close other programs, choose a smaller number format or another device, or load a smaller model.",
         )
 
 
-def read_tokenizer(folder: Path, name: str) -> Any:
-    """The tokenizer of a model folder."""
+def read_tokenizer(folder: Path, name: str, **options: str) -> Any:
+    """The tokenizer of a model folder, or with `gguf_file` that of a GGUF file in it."""
     remedy = "Check that tokenizer.json or the tokenizer's own files are in the folder."
+    if options:
+        remedy = "Load the model's own repository or folder, with tokenizer.json."
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **options)
     except Exception as error:
-        if not has_vocabulary(folder):
+        if not options and not has_vocabulary(folder):
             raise LoadError(f"{name} has no tokenizer: no vocabulary is in {folder}.", remedy) from error
         raise LoadError(f"The tokenizer of {name} could not be read ({summary(error)}).", remedy) from error
     # Several families make a tokenizer of their special tokens alone where its files are missing.
@@ -212,12 +279,14 @@ def read_tokenizer(folder: Path, name: str) -> Any:
 
 
 def read_weights(folder: Path, name: str, opener: Any, options: dict[str, Any]) -> Any:
-    """The module of a model folder, on the CPU unless the options put it elsewhere."""
+    """The module of a model folder, on the CPU unless the options of `from_pretrained` put it elsewhere."""
     try:
         with memory_errors():
             module, loading = opener.from_pretrained(
                 folder, trust_remote_code=False, ignore_mismatched_sizes=True, output_loading_info=True, **options
             )
+    except Cancelled:
+        raise
     except OutOfMemory as error:
         raise LoadError(
             f"{name} does not fit into memory.", "Choose a smaller number format, or load a smaller model."
@@ -235,19 +304,30 @@ def read_weights(folder: Path, name: str, opener: Any, options: dict[str, Any]) 
     if mismatched := sorted(loading["mismatched_keys"]):
         weight, found, expected = mismatched[0]
         raise LoadError(
-            f"{weight} of {name} has the shape {tuple(found)}, and config.json wants {tuple(expected)}.",
+            f"{weight} of {name} has the shape {tuple(found)}, but config.json requires {tuple(expected)}.",
             "Use the config.json that belongs to these weights, or download both again.",
         )
     return module
 
 
 def move(module: Any, device: torch.device) -> tuple[Any, str]:
-    """The module on the device, or on the CPU with a sentence that says why."""
+    """The module on the device; on the CPU, with the reason, where the device is full or not available.
+
+    Raises:
+        LoadError: if moving fails for another reason.
+    """
     try:
         with memory_errors():
             return module.to(device), ""
-    except (OutOfMemory, RuntimeError, NotImplementedError, TypeError) as error:
-        return module.to("cpu"), f"The model could not be moved to {device} ({summary(error)}): running on the CPU."
+    except OutOfMemory as error:
+        reason = summary(error)
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
+        reason = summary(error)
+        if not device_unavailable(error):
+            raise LoadError(
+                f"The model could not be moved to {device} ({reason}).", "Load it with the device cpu."
+            ) from error
+    return module.to("cpu"), f"The model could not be moved to {device} ({reason}): running on the CPU."
 
 
 def summary(error: BaseException) -> str:

@@ -20,7 +20,10 @@ QUANTISED = {"8bit": 1.0, "4bit": 0.5}
 
 @dataclass(frozen=True)
 class Placement:
-    """A device, whether the model is spread over all GPUs, and a number format; `notice` says what was not had."""
+    """A device, whether the model is spread over all GPUs, and a number format.
+
+    `notice` says why the device is another than the one that was named, and is empty otherwise.
+    """
 
     device: torch.device
     spread: bool
@@ -45,13 +48,13 @@ class Placement:
         return self.dtype.itemsize / own if own else None
 
     def free_memory(self) -> int | None:
-        """Bytes that can be had where the model goes."""
+        """Bytes that are free on the device, or on all GPUs together; None where the system does not say."""
         if not self.spread:
             return free_memory(self.device)
-        return sum(free_memory(torch.device("cuda", place)) or 0 for place in range(torch.cuda.device_count()))
+        return sum(free_memory(torch.device("cuda", index)) or 0 for index in range(torch.cuda.device_count()))
 
     def options(self) -> dict[str, Any]:
-        """What `from_pretrained` is told."""
+        """Keyword arguments of `from_pretrained`."""
         if not self.placed_while_read:
             return {"dtype": self.dtype}
         options: dict[str, Any] = {"device_map": "auto" if self.spread else {"": self.device}}
@@ -64,35 +67,33 @@ class Placement:
         return options | {"quantization_config": BitsAndBytesConfig(load_in_8bit=eight, load_in_4bit=not eight, **four)}
 
 
-def place(device: str, dtype: str) -> Placement:
-    """Where a model goes by the names of a device and of a number format.
+def resolve_placement(device: str, dtype: str) -> Placement:
+    """The placement that the names of a device and of a number format stand for.
 
     Raises:
-        LoadError: for names that are none, and where a library or a GPU is lacking that the format needs.
+        LoadError: for an invalid name, or if a library or a GPU that the format needs is missing.
     """
     if dtype not in ("auto", *DTYPES, *QUANTISED):
-        raise LoadError(
-            f"There is no number format “{dtype}”.", f"Use one of: auto, {', '.join([*DTYPES, *QUANTISED])}."
-        )
+        raise LoadError(f"Invalid number format “{dtype}”.", f"Use one of: auto, {', '.join([*DTYPES, *QUANTISED])}.")
     spread = device == ALL
     if spread and not torch.cuda.is_available():
-        where, notice = torch.device("cpu"), "There is no GPU to spread the model over: running on the CPU."
+        target, notice = torch.device("cpu"), "No GPU to spread the model over: running on the CPU."
         spread = False
     elif spread:
-        where, notice = torch.device("cuda", 0), ""
+        target, notice = torch.device("cuda", 0), ""
     else:
-        where, notice = pick_device(device)
+        target, notice = pick_device(device)
     if dtype in QUANTISED:
-        if where.type != "cuda":
-            raise LoadError(f"{dtype} needs a CUDA GPU, and the model goes to {where}.", "Choose bf16, fp16 or fp32.")
+        if target.type != "cuda":
+            raise LoadError(f"{dtype} needs a CUDA GPU, and the model goes to {target}.", "Choose bf16, fp16 or fp32.")
         need("bitsandbytes", f"{dtype} weights")
         need("accelerate", f"{dtype} weights")
     elif spread:
         need("accelerate", "A model spread over several GPUs")
-    return Placement(where, spread, dtype if dtype in QUANTISED else pick_dtype(dtype), notice)
+    return Placement(target, spread, dtype if dtype in QUANTISED else pick_dtype(dtype), notice)
 
 
 def need(library: str, what: str) -> None:
-    """Refuse what cannot be done without a library that is not installed."""
+    """Refuse what needs a library that is not installed."""
     if find_spec(library) is None:
         raise LoadError(f"{what} need {library}, which is not installed.", f"Install it: pip install {library}.")
