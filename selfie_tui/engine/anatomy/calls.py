@@ -6,6 +6,7 @@ is called with what the one before it returned.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,14 +27,12 @@ MODEL_ERRORS = (RuntimeError, TypeError, ValueError, IndexError, AttributeError,
 DEPTH = 2
 """Levels of tuples, lists and mappings in which tensors are looked for."""
 
-
-OWN = str(Path(__file__).parents[2])
-"""The folder of this package."""
-
+OWN = str(Path(__file__).parents[2]) + os.sep
 CALLS_OF_MODULES = str(Path(nn.modules.module.__file__))
+"""The folder of this package, and the file through which every module is called: where an error was raised."""
 
 
-class ModelFailed(Exception):  # noqa: N818 - the model's failure, to be caught and told from ours
+class ModelFailed(Exception):  # noqa: N818 - the model's failure, and not an error of ours
     """An error of the model's own code; its message is one line."""
 
     def __init__(self, error: BaseException) -> None:
