@@ -148,7 +148,7 @@ def test_bad_input_has_its_own_message_and_exit_code(
 
 
 def test_a_process_ends_with_the_exit_code_of_its_refusal() -> None:
-    assert_refused(run_process("interpret", "Hi", "--model", "./nowhere"), 3, "There is no folder ./nowhere.")
+    assert_refused(run_process("interpret", "Hi", "--model", "./nowhere"), 3, "Folder not found: ./nowhere.")
 
 
 def assert_refused(done: Done, code: int, message: str) -> None:
