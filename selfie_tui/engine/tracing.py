@@ -42,7 +42,7 @@ class BlockEnvoy:
         return self.block.output.of(self.exit.output)
 
     def stream(self, layer: int) -> torch.Tensor:
-        """`resid_pre` for the layer `EMBED`, else `resid_post`."""
+        """`resid_pre` for the layer `EMBED`, else `resid_post`, `(rows, positions, ...)`; only inside a trace."""
         return self.resid_pre() if layer == EMBED else self.resid_post()
 
 

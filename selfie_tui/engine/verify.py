@@ -264,5 +264,5 @@ def cached_and_recomputed(model: Model, plain: Prefill) -> float:
 
 
 def difference(one: torch.Tensor, other: torch.Tensor) -> float:
-    """Largest absolute difference of two tensors of one shape."""
+    """Largest absolute difference of two tensors of one shape `(...)`."""
     return float((one.float() - other.to(one.device).float()).abs().max())

@@ -155,7 +155,7 @@ def tensor_at(path: TensorPath, value: Any) -> Any:
 
 
 def tensors_in(value: Any, depth: int = DEPTH) -> Iterator[tuple[TensorPath, torch.Tensor]]:
-    """The floating-point tensors inside tuples, lists and mappings, each with its path."""
+    """The floating-point tensors `(...)` inside tuples, lists and mappings, each with its path."""
     if isinstance(value, torch.Tensor):
         if value.is_floating_point():
             yield (), value
@@ -173,5 +173,5 @@ def parts_of(value: Any) -> list[tuple[int | str, Any]]:
 
 
 def same(one: torch.Tensor, other: torch.Tensor) -> bool:
-    """Whether two tensors of any shapes are equal, bit by bit."""
+    """Whether two tensors `(...)` of any shapes are equal, bit by bit."""
     return one.shape == other.shape and torch.equal(one, other)

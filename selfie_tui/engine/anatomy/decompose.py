@@ -94,21 +94,21 @@ class BlockCalls:
         return TensorLocation(call.path, call.number, stream, order, is_input, scale, flat)
 
     def stream(self, value: torch.Tensor) -> torch.Tensor | None:
-        """A tensor in the stream's own shape, also where its rows and positions are on one axis; None if it is not."""
+        """A tensor as `(rows, positions, hidden)`, also of one with rows and positions on one axis; None for others."""
         if value.shape == self.pre.shape:
             return value
         flat = self.block.output.axes == (0, 1) and value.shape == (prod(self.pre.shape[:2]), *self.pre.shape[2:])
         return value.reshape(self.pre.shape) if flat else None
 
     def streams(self, tensors: Mapping[TensorPath, torch.Tensor]) -> Iterator[tuple[TensorPath, torch.Tensor]]:
-        """The tensors of the stream's shape."""
+        """The tensors of the stream's shape, as `(rows, positions, hidden)`."""
         for path, value in tensors.items():
             stream = self.stream(value)
             if stream is not None:
                 yield path, stream
 
     def waypoints(self, target: torch.Tensor) -> Iterator[tuple[Call, torch.Tensor]]:
-        """Inputs of the stream's shape that no call returned, in order of time, each with its first call."""
+        """Inputs `(rows, positions, hidden)` that no call returned, in order of time, each with its first call."""
         known = [self.pre, target, *(each.value for each in self.outputs())]
         for call in self.calls:
             for _, value in self.streams(call.inputs):
@@ -174,8 +174,8 @@ def terms_of(
 ) -> tuple[Terms, list[Output]] | None:
     """What is added to a block's input to make `target`, in the order of time, and the norms put on the stream itself.
 
-    `target` has the stream's shape. Where no sum makes it, it may be a norm of such a sum (BERT), or the sum of such a
-    norm and something else (MiniMax).
+    `target` has the stream's shape `(rows, positions, hidden)`. Where no sum makes it, it may be a norm of such a sum
+    (BERT), or the sum of such a norm and something else (MiniMax).
     """
     # a copy of the states at either end is not something that is added
     added = [each for each in outputs if not same(each.value, inside.pre) and not same(each.value, target)]
@@ -198,6 +198,7 @@ def terms_by_way(inside: BlockCalls, added: Sequence[Output], target: torch.Tens
 
     States in between are inputs of calls, as that of the norm before the MLP. From one to the next few terms are added,
     so that neither a small one is lost in the rounding of a large one nor two that cancel out hide one another.
+    `target` is `(rows, positions, hidden)`.
     """
     state, terms = inside.pre, Terms()
     for call, value in inside.waypoints(target):
@@ -219,7 +220,7 @@ def chosen(outputs: Sequence[Output], found: Sum) -> Terms:
 
 
 def norms_inside(inside: BlockCalls) -> Iterator[tuple[Output, torch.Tensor]]:
-    """The calls that made one tensor of the stream's shape of one other, without matrices, and that other tensor."""
+    """The calls that made one stream `(rows, positions, hidden)` of one other, without matrices, and that other one."""
     for call in inside.calls:
         outputs, inputs = dict(inside.streams(call.outputs)), list(dict(inside.streams(call.inputs)).values())
         if len(outputs) == len(inputs) == 1 and is_small(call.module):

@@ -166,7 +166,7 @@ def at_position(tensor: torch.Tensor, position: int) -> torch.Tensor:
 
 
 def has_positions(tensor: torch.Tensor, position: int) -> bool:
-    """Whether a tensor of one row has a width at a position."""
+    """Whether a tensor of one row, `(1, positions, width)`, has a width at a position."""
     sizes = [size for size in tensor.shape if size > 1]
     return len(sizes) > 1 and sizes[0] > position
 

@@ -149,7 +149,9 @@ def head_of(module: Any, seen: ForwardCalls, end: int) -> str:
 
 
 def find_logits(module: Any, head: str, seen: ForwardCalls) -> tuple[TensorPath, torch.Tensor]:
-    """The path of the logits in the output, and the watched forward's `(rows, positions or 1, vocabulary)`.
+    """The path of the logits in the output, and the watched forward's, `(rows, positions, vocabulary)`.
+
+    A model may give those of one position alone.
 
     They are the tensor of that name, else the head's output, else the first tensor of their shape.
 

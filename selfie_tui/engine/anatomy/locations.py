@@ -93,7 +93,7 @@ class Patch:
     def write(self, location: TensorLocation, state: torch.Tensor) -> None:
         """Write the part of one of the activation's locations over the tensor there, in place.
 
-        `state` is `(rows of the batch, positions of the batch, width)`.
+        `state` is the batch's, `(rows, positions, width)`.
         """
         device = state.device
         values = self.values.to(device, state.dtype)

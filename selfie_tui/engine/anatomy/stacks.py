@@ -122,7 +122,7 @@ class Chain:
 
     @property
     def end_states(self) -> torch.Tensor:
-        """The tensor that holds `resid_post` of the last block, in its own shape."""
+        """The tensor `(...)` that holds `resid_post` of the last block, in its own shape."""
         return self.exits[-1].outputs[self.blocks[-1].output.tensor_path]
 
     def stack(self, name: StackName) -> Stack:
@@ -146,7 +146,7 @@ def interned(blocks: Sequence[Block]) -> tuple[Block, ...]:
 
 
 def nested(tensors: Mapping[TensorPath, torch.Tensor], path: TensorPath) -> Any:
-    """A tensor of a call, nested in mappings so that a location finds it by its path."""
+    """A tensor `(...)` of a call, nested in mappings so that a location finds it by its path."""
     value: Any = tensors[path]
     for key in reversed(path):
         value = {key: value}
@@ -249,7 +249,7 @@ class StreamShape:
         return (found[0][0], found[1][0]) if len(found[0]) == len(found[1]) == 1 else None
 
     def streams(self, tensors: Mapping[TensorPath, torch.Tensor]) -> Iterator[tuple[StreamLocation, torch.Tensor]]:
-        """The tensors that have the shape of a stream, each with its location."""
+        """Those of the tensors `(...)` that have the shape of a stream, each with its location."""
         for path, tensor in tensors.items():
             axes = self.axes(tuple(tensor.shape))
             if axes is not None:
@@ -266,5 +266,5 @@ def link(one: Call, other: Call, shape: StreamShape) -> tuple[StreamLocation, St
 
 
 def first_stream(tensors: Mapping[TensorPath, torch.Tensor], shape: StreamShape) -> StreamLocation | None:
-    """The location of the first tensor that has the shape of a stream."""
+    """The location of the first of the tensors `(...)` that has the shape of a stream."""
     return next((location for location, _ in shape.streams(tensors)), None)

@@ -61,18 +61,18 @@ def tolerance(dtype: torch.dtype) -> float:
 
 
 def exact(tensor: torch.Tensor) -> torch.Tensor:
-    """A tensor in float64, on the CPU: not every device has that format."""
+    """A tensor `(...)` in float64, on the CPU: not every device has that format."""
     return tensor.detach().cpu().double()
 
 
 def exactness(*summands: torch.Tensor) -> torch.Tensor:
-    """One by the size of what was rounded, for each number of a sum; the summands and the sum are of one shape."""
+    """One by the size of what was rounded, for each number of a sum; summands and result are of one shape `(...)`."""
     sizes = torch.stack([each.abs() for each in summands]).sum(0)
     return 1 / (sizes + FLOOR * sizes.square().mean(-1, keepdim=True).sqrt()).clamp_min(torch.finfo(torch.float64).tiny)
 
 
 def is_sum(value: torch.Tensor, summed: torch.Tensor, before: torch.Tensor) -> bool:
-    """Whether a value is `summed` but for rounding; `before` is a term of that sum. All are of one shape."""
+    """Whether a value is `summed` but for rounding; `before` is a term of that sum. All are of one shape `(...)`."""
     expected, start = exact(summed), exact(before)
     error = (exact(value) - expected) * exactness(expected, start, expected - start)
     return float(error.square().mean().sqrt()) <= tolerance(value.dtype)
@@ -128,7 +128,9 @@ class Addition:
 
     @cached_property
     def products(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, float]:
-        """Products of the weighted parts with one another and with what was added, its square, and the stream's size.
+        """Products of the weighted parts: with one another, `(parts, parts)`, and with what was added, `(parts,)`.
+
+        Then the square of what was added, and the stream's size.
 
         Each number counts by what it can be rounded by, so that one massive number hides nothing of the others.
         """
@@ -141,7 +143,9 @@ class Addition:
 def find_sum(
     before: torch.Tensor, after: torch.Tensor, parts: Sequence[torch.Tensor], most: int = MOST_TERMS
 ) -> Sum | None:
-    """The fewest parts that, each by one factor, make `after` of `before`, None if there are none; all of one shape.
+    """The fewest parts that, each by one factor, make `after` of `before`, None if there are none.
+
+    All are of one shape `(..., hidden)`.
 
     Factors are greater than zero, as a state of the stream less what was added to it is not a part of what is added,
     and than what rounding alone would explain.
