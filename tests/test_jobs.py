@@ -7,14 +7,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from selfie_tui import jobs as jobs_module
+from selfie_tui import records
 from selfie_tui.engine.loading.load import load
 from selfie_tui.engine.prompts.checks import source_tokens
-from selfie_tui.engine.service import EngineService
+from selfie_tui.engine.service import METHODS, EngineService
 from selfie_tui.errors import Cancelled, LoadError
 from selfie_tui.jobs import Coalescer, Jobs
 from selfie_tui.records import (
@@ -209,6 +210,47 @@ def test_only_the_newest_quick_task_of_a_kind_is_answered(jobs: Jobs, heard: Hea
     engine.gate.set()
     heard.closing(job)
     assert [event.prompt for event in heard if isinstance(event, PromptTokens | LensRead)] == ["c", "c"]
+
+
+def test_quick_tasks_of_two_origins_do_not_drop_each_other(jobs: Jobs, heard: Heard, engine: Scripted) -> None:
+    engine.hold()
+    run = jobs.submit(RUN)
+    assert engine.inside.wait(WAIT)
+    for position in range(3):
+        for origin in ("layers", "map"):
+            jobs.submit(ReadLens("p", position, origin=origin))
+    engine.gate.set()
+    heard.closing(run)
+    assert [(task.origin, task.position) for task in engine.done if isinstance(task, ReadLens)] == [
+        ("layers", 2),
+        ("map", 2),
+    ]
+
+
+def test_a_task_and_an_event_of_a_method_of_ones_own_are_queued_and_held_back_by_what_they_say(
+    heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Count(Task, frozen=True):
+        quick: ClassVar[bool] = True
+        up_to: int
+
+    class Counted(Event, kw_only=True, frozen=True):
+        latest_by: ClassVar[str | None] = ""
+        number: int
+
+    class Counter:
+        def run(self, task: Task, cancelled: object, post: object) -> Iterator[Event]:
+            assert isinstance(task, Count)
+            return (Counted(number=number) for number in range(task.up_to))
+
+    jobs = Jobs(heard, Counter)
+    jobs.submit(Count(7))
+    last = jobs.submit(Count(100_000))
+    jobs.start()
+    heard.wait(lambda event: isinstance(event, Counted) and event.number == 99_999)
+    jobs.close()
+    assert {event.job for event in heard} == {last}
+    assert len(heard) < 1000
 
 
 def test_long_tasks_are_done_one_after_the_other_and_none_replaces_another(jobs: Jobs, heard: Heard) -> None:
@@ -600,6 +642,11 @@ def test_without_a_model_the_real_engine_says_so(heard: Heard) -> None:
         assert isinstance(failed, JobFailed)
         assert failed.cause == "No model is loaded."
     jobs.close()
+
+
+def test_every_task_but_loading_has_one_method_and_every_method_a_task() -> None:
+    tasks = {task for task in vars(records).values() if isinstance(task, type) and issubclass(task, Task)}
+    assert set(METHODS) == tasks - {Task, LoadModel}
 
 
 def test_the_engine_that_is_made_by_default_loads_the_demo_model(heard: Heard) -> None:
