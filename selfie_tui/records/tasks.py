@@ -21,7 +21,10 @@ class Task(Record, tag=True, kw_only=True, frozen=True):
 
 
 class LoadModel(Task, frozen=True):
-    """Make `name` the current model: `demo`, a folder, or a hub id; `auto` leaves device and dtype to the engine."""
+    """Make `name` the current model: `demo`, a folder, a GGUF file, or a hub id.
+
+    `auto` leaves device and dtype to the engine.
+    """
 
     name: str
     device: str = "auto"

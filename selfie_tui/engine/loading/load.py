@@ -20,7 +20,7 @@ from selfie_tui.demo import model_path
 from selfie_tui.engine.devices import OutOfMemory, device_unavailable, memory_errors
 from selfie_tui.engine.loading.auto_class import auto_class
 from selfie_tui.engine.loading.checkpoint import Checkpoint, checkpoint_in, has_vocabulary, weights_of
-from selfie_tui.engine.loading.gguf import SUFFIX, folder_of_one, open_header, reported_unpacking
+from selfie_tui.engine.loading.gguf import SUFFIX, folder_of_one, open_header, unpacking
 from selfie_tui.engine.loading.hub import fetch_snapshot
 from selfie_tui.engine.loading.placement import Placement, resolve_placement
 from selfie_tui.engine.model import Model, adopt
@@ -107,15 +107,14 @@ def read_gguf(path: Path, name: str, placement: Placement, report: ProgressRepor
     assert isinstance(placement.dtype, torch.dtype)
     check_memory(header.parameters * placement.dtype.itemsize, placement)
     options = placement.options() | {"quantization_config": GgufConfig(dequantize=True)}
-    with folder_of_one(path) as folder:
+    with folder_of_one(path) as folder, unpacking(report):
         report("reading the configuration", None)
         config = read_gguf_config(folder, path.name, header.architecture)
         opener = auto_class(config, name)
         report("reading the tokenizer", None)
         tokenizer = read_tokenizer(folder, name, gguf_file=path.name)
         report("reading the weights", None)
-        with reported_unpacking(report):
-            module = read_weights(folder, name, opener, options | {"gguf_file": path.name, "config": config})
+        module = read_weights(folder, name, opener, options | {"gguf_file": path.name, "config": config})
     return module, tokenizer
 
 

@@ -1,0 +1,127 @@
+"""A published instruction-tuned model of 30 layers: its readings are those of plain PyTorch hooks, the app holds it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from selfie_tui.engine.methods.interpret import interpret
+from selfie_tui.engine.model import Model
+from selfie_tui.engine.prompts.target import build_target
+from selfie_tui.engine.unembed import lens_logits
+from selfie_tui.jobs import default_engine
+from selfie_tui.presets import preset_called
+from selfie_tui.records import EMBED, Cell, CellFinished, ControlFinished, Request
+from selfie_tui.tui.app import SelfieApp
+from tests.engine.reference import decoded, interpreted, run, state_at
+from tests.tui.driving import log_text, run_to_end, text_of, until
+
+pytestmark = pytest.mark.real
+
+LAYERS = 30
+PROMPT = "The Eiffel Tower is located in the city of"
+LAST = 9
+"""Position of the last token of the prompt, ` of`; SmolLM2 has no token that begins a text."""
+
+SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
+CLOSE = 5e-5
+"""Probabilities that float32 sums in another order over 30 layers of width 576; seen up to 2e-6."""
+
+LOADING = 120.0
+"""Seconds that the app may take to import torch and load the file on a machine under load."""
+
+
+def test_its_file_opens_as_a_verified_model(smollm2: Model) -> None:
+    info = smollm2.info()
+    assert smollm2.verdict == "verified"
+    assert not smollm2.notices
+    assert (info.family, info.layers, info.hidden, info.vocabulary) == ("llama", LAYERS, 576, 49152)
+    assert (info.context, info.dtype, info.chat) == (8192, "fp32", True)
+    assert info.parameters == pytest.approx(134.5e6, rel=0.01)
+
+
+def test_it_answers_as_it_was_trained_to(smollm2: Model) -> None:
+    """The weights are unpacked and the turn is written as they should be, or it would write nonsense."""
+    turn = [{"role": "user", "content": "What is the capital of France?"}]
+    inputs = smollm2.tokenizer.apply_chat_template(
+        turn, add_generation_prompt=True, return_tensors="pt", return_dict=True
+    )
+    with torch.no_grad():
+        ids = smollm2.module.generate(**inputs, max_new_tokens=10, do_sample=False)[0, inputs["input_ids"].shape[1] :]
+    assert smollm2.tokenizer.decode(ids) == "The capital of France is Paris.<|im_end|>"
+
+
+@pytest.mark.parametrize(
+    ("preset", "injection_layer", "cells"),
+    [
+        ("summarize", EMBED, (Cell(EMBED, 1), Cell(12, LAST))),
+        ("identity", 3, (Cell(20, LAST), Cell(29, 4))),
+    ],
+)
+def test_its_readings_are_those_of_plain_hooks(
+    smollm2: Model, preset: str, injection_layer: int, cells: tuple[Cell, ...]
+) -> None:
+    request = Request(PROMPT, cells, preset_called(preset), injection_layer=injection_layer, max_new_tokens=4)
+    events = list(interpret(smollm2, request))
+    (control,) = [event.control for event in events if isinstance(event, ControlFinished)]
+    assert [token.id for token in control.tokens] == decoded(smollm2, request, None).ids
+    found = {event.index: event.interpretation for event in events if isinstance(event, CellFinished)}
+    assert sorted(found) == list(range(len(cells)))
+    for index, cell in enumerate(cells):
+        expected, interpretation = interpreted(smollm2, request, cell), found[index]
+        assert [token.id for token in interpretation.tokens] == expected.ids
+        assert interpretation.text == smollm2.tokenizer.decode(expected.ids).strip()
+        assert [token.probability for token in interpretation.tokens] == pytest.approx(
+            expected.probabilities, abs=CLOSE
+        )
+        assert [token.effect for token in interpretation.tokens] == pytest.approx(expected.effects, abs=CLOSE)
+
+
+def test_an_interpretation_prompt_is_its_own_chat_turn_with_every_placeholder_overwritten(smollm2: Model) -> None:
+    target = build_target(smollm2, preset_called("summarize"), 8)
+    answer = "Sure, I will summarize the message:"
+    assert target.text == (
+        f"<|im_start|>system\n{SYSTEM}<|im_end|>\n<|im_start|>user\n_ _ _ _ _<|im_end|>\n"
+        f"<|im_start|>assistant\n{answer}"
+    )
+    turn = [{"role": "user", "content": "_ _ _ _ _"}]
+    rendered = smollm2.tokenizer.apply_chat_template(turn, add_generation_prompt=True, tokenize=False)
+    assert target.text == rendered + answer
+    assert list(target.ids) == smollm2.tokenizer(rendered + answer, add_special_tokens=False)["input_ids"]
+    assert [target.tokens[position].strip() for position in target.positions] == ["_"] * 5
+    assert [index for index, token in enumerate(target.tokens) if "_" in token.replace("<|im_", "")] == list(
+        target.positions
+    )
+
+
+def test_the_lens_of_its_last_layer_is_its_logits(smollm2: Model) -> None:
+    ids = smollm2.tokenizer(PROMPT)["input_ids"]
+    assert len(ids) == LAST + 1
+    logits = run(smollm2, ids)[-1]
+    state = state_at(smollm2, PROMPT, Cell(LAYERS - 1, LAST))
+    lens = lens_logits(smollm2, state[None])[0]
+    assert smollm2.tokenizer.decode(int(logits.argmax())) == " Paris"
+    torch.testing.assert_close(lens, logits, atol=1e-4, rtol=1e-5)
+
+
+async def test_the_app_opens_it_and_every_layer_is_reached_on_a_large_and_a_small_screen(smollm2_file: Path) -> None:
+    app = SelfieApp(default_engine, theme="dusk", ascii=False, model=str(smollm2_file), prompt=PROMPT)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await until(pilot, lambda: len(app.main.layer_list.lens) == LAYERS + 1, LOADING)
+        assert "fp32 · verified" in text_of(app)
+        for size in ((120, 40), (80, 24)):
+            await pilot.resize_terminal(*size)
+            await pilot.press("alt+4", "g")
+            seen: set[str] = set()
+            for _ in range(LAYERS + 1):
+                await pilot.pause()
+                seen |= set(re.findall(r"(?<!\w)(?:embed|L\d+)(?!\w)", text_of(app)))
+                await pilot.press("j")
+            assert {"embed", *(f"L{layer}" for layer in range(LAYERS))} <= seen, size
+            assert re.search(r"L29\b.*Paris", text_of(app)), text_of(app)
+        await pilot.press("a", "space", "enter")
+        await run_to_end(app, pilot)
+        assert any("L29" in line for line in log_text(app)), log_text(app)
