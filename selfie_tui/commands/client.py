@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from selfie_tui import paths
+from selfie_tui.cores import usable_cores
 from selfie_tui.errors import SelfieError
 from selfie_tui.jobs import Engine, Jobs
 from selfie_tui.kinds import layers_description
@@ -55,7 +56,7 @@ def all_cores_engine() -> Engine:
     """The real engine with every core that may be used, as there is no screen to keep alive."""
     from selfie_tui.engine.service import EngineService
 
-    return EngineService(threads=os.cpu_count())
+    return EngineService(threads=usable_cores())
 
 
 class Client:

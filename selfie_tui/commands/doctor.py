@@ -8,6 +8,7 @@ import platform
 import sys
 
 from selfie_tui import __version__, paths
+from selfie_tui.cores import usable_cores
 from selfie_tui.errors import SelfieError
 from selfie_tui.results.entries import package_version
 
@@ -23,7 +24,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def run_doctor(model_name: str | None) -> int:
     """Print what there is to know of this installation; 0, or 3 if the model asked for cannot be opened."""
     row("selfie-tui", __version__)
-    row("python", f"{platform.python_version()} · {platform.system()} {platform.machine()} · {os.cpu_count()} cores")
+    row("python", f"{platform.python_version()} · {platform.system()} {platform.machine()} · {usable_cores()} cores")
     for package in PACKAGES:
         row(package, package_version(package))
     row("terminal", f"TERM={os.environ.get('TERM', '')} COLORTERM={os.environ.get('COLORTERM', '')}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pkgutil
 from collections.abc import Callable, Iterator
 from importlib import import_module
@@ -10,6 +9,7 @@ from typing import Any
 
 import torch
 
+from selfie_tui.cores import chosen_threads, usable_cores
 from selfie_tui.engine import methods
 from selfie_tui.engine.loading.load import load
 from selfie_tui.engine.model import Model
@@ -76,5 +76,5 @@ class EngineService:
 
 
 def default_threads() -> int:
-    """All cores but one, which is the interface's."""
-    return max(1, (os.cpu_count() or 2) - 1)
+    """The number that `OMP_NUM_THREADS` sets, else all usable cores but one, which is the interface's."""
+    return chosen_threads() or max(1, usable_cores() - 1)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 import torch
 
+from selfie_tui.cores import usable_cores
 from selfie_tui.engine.devices import available_devices, free_memory
 
 NAMES = {"mps": "Apple Silicon", "cuda": "NVIDIA GPU", "cpu": "processor"}
@@ -30,6 +29,6 @@ def describe_device(kind: str, name: str) -> str:
     if kind == "cuda":
         name = f"{torch.cuda.device_count()} x {torch.cuda.get_device_name()}"
     elif kind == "cpu":
-        name = f"{os.cpu_count()} cores"
+        name = f"{usable_cores()} cores"
     free = free_memory(torch.device(kind))
     return name if free is None else f"{name}, {free / 2**30:.1f} GiB free"
