@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from tests.real.package import INSTALL, PACKAGE, installed_file
+
 if TYPE_CHECKING:
     from selfie_tui.engine.model import Model
 
@@ -30,6 +32,12 @@ LONGEST = ("test_wire.py", "test_shipped_model.py", "test_screen_text.py", "test
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest files first, and leave the rest in its order."""
     items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say that the tests of a published model were not collected, and why."""
+    if installed_file() is None:
+        terminalreporter.write_line(f"tests/real was not collected: {PACKAGE} is not installed ({INSTALL})")
 
 
 def pytest_collection_finish() -> None:

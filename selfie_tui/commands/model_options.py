@@ -12,6 +12,8 @@ EXIT_CODES = "exit codes: 0 done · 1 the run failed · 2 wrong usage · 3 the m
 
 def add_model(to: argparse.ArgumentParser) -> None:
     """The options that choose a model and where it runs."""
-    to.add_argument("--model", default="demo", help="demo (bundled), a folder, or a hub id (default: demo)")
+    to.add_argument(
+        "--model", default="demo", help="demo (bundled), a folder, a GGUF file, or a hub id (default: demo)"
+    )
     to.add_argument("--device", default="auto", help=f"{DEVICES} (default: auto, the best there is)")
     to.add_argument("--dtype", default="auto", help=f"{DTYPES} (default: auto, the checkpoint's own)")
