@@ -53,6 +53,7 @@ class Model:
     cached: bool = True
     padding_invariant: bool | None = None
     notices: list[str] = field(default_factory=list)
+    revision: str = ""
 
     @property
     def kind(self) -> Kind:
@@ -224,6 +225,7 @@ class Model:
             chat=bool(getattr(self.tokenizer, "chat_template", None)),
             kind=self.kind,
             stacks=tuple(StackInfo(stack.name, len(stack.blocks)) for stack in self.anatomy.stacks),
+            revision=self.revision,
         )
 
 

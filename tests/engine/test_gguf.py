@@ -16,6 +16,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 import selfie_tui
 from selfie_tui.engine.loading import gguf as gguf_loading
 from selfie_tui.engine.loading import placement as placing
+from selfie_tui.engine.loading import revision
 from selfie_tui.engine.loading.load import load
 from selfie_tui.engine.methods.interpret import interpret
 from selfie_tui.engine.model import adopt
@@ -108,6 +109,7 @@ def test_a_gguf_file_interprets_as_the_module_that_was_written_into_it(
     model = door(file)
     assert model.verdict == "verified"
     assert not model.notices
+    assert model.info().revision == revision.content_hash([file])
     assert_same(interpreted(model), interpreted(verify(adopt(module, model.tokenizer))))
 
 

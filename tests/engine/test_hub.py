@@ -17,7 +17,7 @@ from selfie_tui.engine.loading import hub as fetching
 from selfie_tui.engine.loading.hub import fetch_snapshot
 from selfie_tui.engine.loading.load import load, no_report
 from selfie_tui.errors import Cancelled, LoadError
-from tests.engine.hub_server import Hub
+from tests.engine.hub_server import COMMIT, Hub
 from tests.engine.zoo import build
 
 NAME = "someone/tiny-llama"
@@ -103,6 +103,7 @@ def test_a_model_is_downloaded_with_progress_and_loads(hub: Hub) -> None:
     reports = Reports()
     model = load(NAME, report=reports)
     assert model.verdict == "verified"
+    assert model.info().revision == fetch_snapshot(NAME, no_report).name == COMMIT
     shares = reports.fractions()
     assert shares == sorted(shares)
     assert shares[-1] == 1.0

@@ -23,6 +23,7 @@ from selfie_tui.engine.loading.checkpoint import Checkpoint, checkpoint_in, has_
 from selfie_tui.engine.loading.gguf import SUFFIX, folder_of_one, open_header, unpacking
 from selfie_tui.engine.loading.hub import fetch_snapshot
 from selfie_tui.engine.loading.placement import Placement, resolve_placement
+from selfie_tui.engine.loading.revision import revision_of
 from selfie_tui.engine.model import Model, adopt
 from selfie_tui.engine.verify import verify
 from selfie_tui.errors import Cancelled, LoadError, SelfieError
@@ -79,6 +80,7 @@ def load(
             module, fallback = move(module, placement.device)
         report("verifying the hooks", None)
         model = adopt(module, tokenizer, name)
+        model.revision = revision_of(checkpoint)
         model.notices += [text for text in (placement.notice, fallback) if text]
         return verify(model)
 
