@@ -12,7 +12,17 @@ from selfie_tui.cores import usable_cores
 from selfie_tui.errors import SelfieError
 from selfie_tui.results.entries import package_version
 
-PACKAGES = ("textual", "torch", "transformers", "nnsight", "tokenizers", "safetensors", "huggingface_hub", "numpy")
+PACKAGES = (
+    "textual",
+    "torch",
+    "transformers",
+    "nnsight",
+    "tokenizers",
+    "safetensors",
+    "huggingface_hub",
+    "numpy",
+    "gguf",
+)
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -22,7 +32,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def run_doctor(model_name: str | None) -> int:
-    """Print what there is to know of this installation; 0, or 3 if the model asked for cannot be opened."""
+    """Print versions, devices and folders, and the model of a name; 0, or 3 if it cannot be opened."""
     row("selfie-tui", __version__)
     row("python", f"{platform.python_version()} · {platform.system()} {platform.machine()} · {usable_cores()} cores")
     for package in PACKAGES:
@@ -36,7 +46,7 @@ def run_doctor(model_name: str | None) -> int:
         ("log", paths.log_file()),
         ("hub cache", paths.hub_cache_dir()),
     ):
-        row(name, f"{folder}{'' if folder.exists() else ' (not there yet)'}")
+        row(name, f"{folder}{'' if folder.exists() else ' (does not exist yet)'}")
     devices()
     return model(model_name) if model_name else 0
 
@@ -53,11 +63,11 @@ def devices() -> None:
 
 
 def model(name: str) -> int:
-    """Open a model and print what was found and whether its hooks are verified."""
+    """Open a model and print its parts, revision and verdict; 0, or 3 if it cannot be opened."""
     from selfie_tui.engine.loading.load import load
 
     try:
-        opened = load(name, report=lambda step, fraction: print(f"… {step}", file=sys.stderr))
+        opened = load(name, report=Steps())
     except SelfieError as error:
         print(error, file=sys.stderr)
         return 3
@@ -70,10 +80,23 @@ def model(name: str) -> int:
         after = [type(module).__name__ for module in (*tail.modules, tail.head)] if tail else ["read through the model"]
         row("after them", " → ".join(after))
     row("runs on", f"{info.device} · {info.dtype}")
+    row("revision", info.revision)
     row("verdict", info.verdict)
     for notice in opened.notices:
         print(notice, file=sys.stderr)
     return 0
+
+
+class Steps:
+    """A report of loading that prints each step once on stderr, however often it is reported."""
+
+    def __init__(self) -> None:
+        self.last = ""
+
+    def __call__(self, step: str, fraction: float | None) -> None:
+        if step != self.last:
+            print(f"… {step}", file=sys.stderr)
+        self.last = step
 
 
 def row(name: str, value: str) -> None:

@@ -39,7 +39,8 @@ class Model:
 
     `traced` is its nnsight view. Every forward takes `lock`. `verdict` is that of the checks that were run at
     load, `cached` whether decoding keeps a cache or recomputes the text at every step, `padding_invariant` whether
-    padded rows have the states that they have alone, None until it was tried.
+    padded rows have the states that they have alone, None until it was tried. `revision` is the hub's commit
+    or a hash of the files, empty for a module in hand.
     """
 
     name: str

@@ -14,6 +14,7 @@ from gguf import GGMLQuantizationType
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 import selfie_tui
+from selfie_tui.commands.doctor import run_doctor
 from selfie_tui.engine.loading import gguf as gguf_loading
 from selfie_tui.engine.loading import placement as placing
 from selfie_tui.engine.loading import revision
@@ -250,3 +251,12 @@ def test_a_cancel_while_weights_are_unpacked_is_heard(file: Path) -> None:
     with pytest.raises(Cancelled):
         load(file, report=report)
     assert load(file).verdict == "verified"
+
+
+def test_the_doctor_opens_it_and_names_each_step_once(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_doctor(str(file)) == 0
+    printed = capsys.readouterr()
+    assert f"revision        {revision.content_hash([file])}" in printed.out
+    steps = [line for line in printed.err.splitlines() if line.startswith("… ")]
+    assert "… unpacking the weights" in steps
+    assert len(steps) == len(set(steps))

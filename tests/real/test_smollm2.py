@@ -16,6 +16,7 @@ from selfie_tui.jobs import default_engine
 from selfie_tui.presets import preset_called
 from selfie_tui.records import EMBED, Cell, CellFinished, ControlFinished, Request
 from selfie_tui.tui.app import SelfieApp
+from selfie_tui.tui.options import AppOptions
 from tests.engine.reference import decoded, interpreted, run, state_at
 from tests.tui.driving import log_text, run_to_end, text_of, until
 
@@ -108,7 +109,7 @@ def test_the_lens_of_its_last_layer_is_its_logits(smollm2: Model) -> None:
 
 
 async def test_the_app_opens_it_and_every_layer_is_reached_on_a_large_and_a_small_screen(smollm2_file: Path) -> None:
-    app = SelfieApp(default_engine, theme="dusk", ascii=False, model=str(smollm2_file), prompt=PROMPT)
+    app = SelfieApp(default_engine, AppOptions(theme="dusk", ascii=False, model=str(smollm2_file), prompt=PROMPT))
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await until(pilot, lambda: len(app.main.layer_list.lens) == LAYERS + 1, LOADING)
         assert "fp32 · verified" in text_of(app)
@@ -125,3 +126,4 @@ async def test_the_app_opens_it_and_every_layer_is_reached_on_a_large_and_a_smal
         await pilot.press("a", "space", "enter")
         await run_to_end(app, pilot)
         assert any("L29" in line for line in log_text(app)), log_text(app)
+        assert not any("L28" in line for line in log_text(app)), "the mark of the cursor's layer alone"

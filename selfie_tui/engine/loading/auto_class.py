@@ -13,20 +13,20 @@ REMEDY = "Load a language model: one that continues a text, answers it, or fills
 GENERATING = ("CausalLM", "LMHeadModel", "ConditionalGeneration")
 """Parts of class names of checkpoints that were saved to continue or to answer."""
 
-NO_LANGUAGE_MODEL = ("Classification", "ForQuestionAnswering", "ForMultipleChoice", "ForNextSentencePrediction")
-"""Ends of class names of checkpoints whose heads say something other than tokens."""
+OTHER_HEADS = ("Classification", "ForQuestionAnswering", "ForMultipleChoice", "ForNextSentencePrediction")
+"""Ends of class names of checkpoints whose heads do not predict tokens."""
 
 
 def auto_class(config: Any, name: str) -> Any:
-    """The auto class with which a checkpoint is opened, by its configuration.
+    """Return the auto class that opens a checkpoint of this configuration.
 
     Raises:
-        LoadError: if it is no language model.
+        LoadError: if it is not a language model.
     """
     auto = transformers.models.auto.modeling_auto
     saved_as = (getattr(config, "architectures", None) or [""])[0]
     kind = config.model_type
-    if saved_as.endswith(NO_LANGUAGE_MODEL):
+    if saved_as.endswith(OTHER_HEADS):
         raise LoadError(f"{name} was saved as {saved_as}, not as a language model.", REMEDY)
     continues = kind in auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
     answers = kind in auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES
@@ -35,11 +35,11 @@ def auto_class(config: Any, name: str) -> Any:
     if config.is_encoder_decoder and answers:
         return AutoModelForSeq2SeqLM
     if config.is_encoder_decoder and not saved_as.endswith("ForCausalLM"):
-        raise LoadError(f"{name} ({kind}) is an encoder-decoder that takes no text alone.", REMEDY)
+        raise LoadError(f"{name} ({kind}) is an encoder-decoder that does not take text alone.", REMEDY)
     if fills and not (generates and continues):
         return AutoModelForMaskedLM
     if continues:
         return AutoModelForCausalLM
     if answers:
         return AutoModelForSeq2SeqLM
-    raise LoadError(f"{name} ({kind}) is not a language model that transformers opens by itself.", REMEDY)
+    raise LoadError(f"{name} ({kind}) is not a language model that transformers opens without other code.", REMEDY)

@@ -2,9 +2,9 @@
 
 The hash is `content:` and the first 12 hex digits of a SHA-256 over the names, sizes and bytes of the files of which a
 model is made: its weights, config.json, generation_config.json, and the tokenizer's files. Weights of more than 64 MiB
-are sampled: the first MiB of each file, where the header is, and 64 KiB at evenly spaced offsets, 16 MiB in all. Training
-changes every sample, but an edit of a few weights of a large model may fall between them and leave the hash as it is.
-The folder and its name do not count: a copy elsewhere has the same hash.
+are sampled: the first MiB of each file, where the header is, and 64 KiB at evenly spaced offsets, 16 MiB in all.
+Training changes every sample, but an edit of a few weights of a large model may fall between them and leave the hash as
+it is. The folder and its name do not count: a copy elsewhere has the same hash.
 """
 
 from __future__ import annotations
