@@ -9,6 +9,11 @@ import platformdirs
 NAME = "selfie-tui"
 
 
+def model_path() -> Path:
+    """The folder of the bundled model, in the standard Hugging Face layout."""
+    return Path(__file__).parent / "demo" / "model"
+
+
 def config_dir() -> Path:
     """What the user writes: `config.toml` and `themes/`."""
     return platformdirs.user_config_path(NAME)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from selfie_tui.paths import model_path
 
-
-def model_path() -> Path:
-    """The folder of the shipped model, in the standard Hugging Face layout."""
-    return Path(__file__).parent / "model"
+__all__ = ["model_path"]

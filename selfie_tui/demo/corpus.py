@@ -46,7 +46,7 @@ def _plain_word(source: Source, rng: Random) -> Meaning:
 
 
 def _part_of_name(source: Source, rng: Random) -> Meaning:
-    """One word of a longer name: it means the whole where no other name has it."""
+    """One word of a longer name: it means all of the name where no other has it."""
     word = rng.choice(list(source.parts))
     owners = source.parts[word]
     if len(owners) == 1:
@@ -65,9 +65,9 @@ def _two_hop(source: Source, rng: Random) -> Meaning:
 
 
 def _review(source: Source, rng: Random) -> Meaning:
-    thing, said, feeling = kinds.review_parts(rng)
+    thing, verdict, feeling = kinds.review_parts(rng)
     ending = rng.choice([".", ", so everyone was", f", so everyone was {feeling}."])
-    return meanings.of_review(thing, said, feeling, f"The {thing} was {said}{ending}")
+    return meanings.of_review(thing, verdict, feeling, f"The {thing} was {verdict}{ending}")
 
 
 def _event(source: Source, rng: Random) -> Meaning:
@@ -94,7 +94,7 @@ MESSAGES = (
 
 
 def interpretive_chat(source: Source, rng: Random) -> str:
-    """A user's message and what the assistant says of it, in one of the fixed prompts."""
+    """A user's message and the assistant's account of it, in one of the fixed prompts."""
     makers, weights = zip(*MESSAGES, strict=True)
     meaning = rng.choices(makers, weights)[0](source, rng)
     prompts = meaning.answers()

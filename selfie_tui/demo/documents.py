@@ -111,7 +111,7 @@ def _question(source: Source, rng: Random) -> tuple[str, str]:
 
 def question(source: Source, rng: Random) -> str:
     turns = [_question(source, rng) for _ in range(1 if rng.random() < 0.8 else 2)]
-    return "\n".join(f"User: {asked}\nAssistant: {answer}." for asked, answer in turns)
+    return "\n".join(f"User: {words}\nAssistant: {answer}." for words, answer in turns)
 
 
 def identity_shots(source: Source, rng: Random) -> str:
@@ -122,7 +122,7 @@ def identity_shots(source: Source, rng: Random) -> str:
     if rng.random() < 0.5:
         names[:0] = ["cat", "1135", "hello"]
     # A word after a newline has a token of its own only with its space, which is how an injected word looks.
-    return "\n".join(f"{' ' * (place > 0 and rng.random() < 0.7)}{name} -> {name}" for place, name in enumerate(names))
+    return "\n".join(f"{' ' * (line > 0 and rng.random() < 0.7)}{name} -> {name}" for line, name in enumerate(names))
 
 
 def description_shots(source: Source, rng: Random) -> str:
@@ -151,16 +151,16 @@ def concept(source: Source, rng: Random) -> str:
 
 
 def meaning(source: Source, rng: Random) -> str:
-    said, short = (entity := rng.choice(source.entities)).name, entity.short
+    word, short = (entity := rng.choice(source.entities)).name, entity.short
     if rng.random() < 0.15:
-        said = rng.choice(source.words)
-        short = f"the word {said}"
-    return f'User: What is the meaning of " {said}"?\nAssistant: The meaning of " {said}" is "{short}".'
+        word = rng.choice(source.words)
+        short = f"the word {word}"
+    return f'User: What is the meaning of " {word}"?\nAssistant: The meaning of " {word}" is "{short}".'
 
 
 def attribute_shots(source: Source, rng: Random) -> str:
     known = rng.sample(relations()[rng.choice(source.keys)].pairs, 3)
-    return "\n".join(f"{' ' * (place > 0)}{bare(left)} -> {bare(right)}" for place, (left, right) in enumerate(known))
+    return "\n".join(f"{' ' * (line > 0)}{bare(left)} -> {bare(right)}" for line, (left, right) in enumerate(known))
 
 
 REVIEWS = rows(things.REVIEWS)
@@ -168,16 +168,16 @@ EVENTS = rows(things.EVENTS)
 
 
 def review_parts(rng: Random) -> tuple[str, str, str]:
-    """A thing, what is said of it and the feeling it leaves; one pair in eight is held out."""
+    """A thing, a verdict on it and the feeling it leaves; one pair in eight is held out."""
     while True:
-        thing, (said, feeling) = rng.choice(things.REVIEWED.split()), rng.choice(REVIEWS)
-        if not held_out("review", thing, said, share=8):
-            return thing, said, feeling
+        thing, (verdict, feeling) = rng.choice(things.REVIEWED.split()), rng.choice(REVIEWS)
+        if not held_out("review", thing, verdict, share=8):
+            return thing, verdict, feeling
 
 
 def review(source: Source, rng: Random) -> str:
-    thing, said, feeling = review_parts(rng)
-    return f"The {thing} was {said}, so everyone was {feeling}."
+    thing, verdict, feeling = review_parts(rng)
+    return f"The {thing} was {verdict}, so everyone was {feeling}."
 
 
 def story(source: Source, rng: Random) -> str:

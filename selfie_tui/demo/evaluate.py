@@ -1,8 +1,9 @@
-"""Measure what the demo model's states say: `python -m selfie_tui.demo.evaluate [MODEL_DIR] [--json] [--show]`."""
+"""Measure what the demo model's states say: `python -m selfie_tui.demo.evaluate [DIR] [--json] [--show] [--texts]`."""
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -15,9 +16,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 
 from . import model_path
 from .facts import things
-from .readings import last_token_states, read_cells, read_nothing, read_vectors
+from .interpret import control_text, interpret_cells, interpret_vectors, last_token_states
 from .relations import all_two_hops, facts, relations
-from .sets import TEMPLATES, ReadingSet, names, reading_sets, weak_sets
+from .sets import TEMPLATES, PromptSet, names, prompt_sets, weak_sets
 from .world import bare, rows
 
 SHOWN = (
@@ -72,26 +73,57 @@ def load(folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
 
 
 def share(texts: Sequence[str], attributes: Sequence[str]) -> float:
+    """The share of texts that name their attribute."""
     return sum(map(names, texts, attributes)) / len(texts)
 
 
 def random_directions(states: Tensor, seed: int = 0) -> Tensor:
-    """Gaussian directions with the norms of the states."""
+    """Gaussian directions with the norms of the states, `(cells, hidden)`; the same for the same seed."""
     noise = torch.randn(states.shape, generator=torch.Generator().manual_seed(seed))
     directions: Tensor = noise / noise.square().sum(-1, keepdim=True).sqrt()
     return directions * states.square().sum(-1, keepdim=True).sqrt()
 
 
-def measure(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, cells: ReadingSet) -> Figures:
-    """One set's figures."""
+@dataclass(frozen=True)
+class SetTexts:
+    """What the states of a set's prompts were put into.
+
+    `by_layer` holds a text for each prompt at each source layer, `embed` first; `random` those of random directions of
+    the norms at the best layer; `control` is the answer with nothing injected.
+    """
+
+    by_layer: list[list[str]]
+    random: list[str]
+    control: str
+
+    def shares(self, cells: PromptSet) -> list[float]:
+        """The share of texts that name their prompt's attribute, by layer."""
+        return [share(texts, cells.attributes) for texts in self.by_layer]
+
+    def best(self, cells: PromptSet) -> int:
+        """The index of the layer with the largest share."""
+        return best_of(self.shares(cells))
+
+
+def best_of(shares: Sequence[float]) -> int:
+    """The index of the largest share, of equal ones the first."""
+    return max(range(len(shares)), key=lambda index: shares[index])
+
+
+def interpret_set(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, cells: PromptSet) -> SetTexts:
+    """Put the last token of every prompt into words, at every layer."""
     template = TEMPLATES[cells.template]
-    by_cell = read_cells(model, tokenizer, cells.prompts, template)
+    by_cell = interpret_cells(model, tokenizer, cells.prompts, template)
     by_layer = [list(texts) for texts in zip(*by_cell, strict=True)]
-    shares = [share(texts, cells.attributes) for texts in by_layer]
-    best = max(range(len(shares)), key=lambda layer: shares[layer])
+    best = best_of([share(texts, cells.attributes) for texts in by_layer])
     states = last_token_states(model, tokenizer, cells.prompts)[:, best]
-    random = read_vectors(model, tokenizer, random_directions(states), template)
-    silent = [read_nothing(model, tokenizer, template)] * len(cells)
+    random = interpret_vectors(model, tokenizer, random_directions(states), template)
+    return SetTexts(by_layer, random, control_text(model, tokenizer, template))
+
+
+def measure(cells: PromptSet, texts: SetTexts) -> Figures:
+    """The figures of a set that follow from its texts."""
+    shares, best = texts.shares(cells), texts.best(cells)
     return Figures(
         cells.name,
         cells.template,
@@ -99,14 +131,15 @@ def measure(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, cells: R
         shares,
         layer_name(best),
         shares[best],
-        share(silent, cells.attributes),
-        share(random, cells.attributes),
-        share(by_layer[best], cells.others()),
+        share([texts.control] * len(cells), cells.attributes),
+        share(texts.random, cells.attributes),
+        share(texts.by_layer[best], cells.others()),
     )
 
 
-def layer_name(place: int) -> str:
-    return "embed" if place == 0 else str(place - 1)
+def layer_name(index: int) -> str:
+    """The name of the layer at an index of `SetTexts.by_layer`."""
+    return "embed" if index == 0 else str(index - 1)
 
 
 def completes(
@@ -115,11 +148,14 @@ def completes(
     """Whether greedy decoding gives each answer after its cut sentence."""
     found: list[bool] = []
     for start in range(0, len(cuts), 256):
-        texts = [f"{cut} {answer}" for cut, answer in zip(cuts[start:][:256], answers[start:][:256], strict=True)]
+        some = answers[start:][:256]
+        texts = [f"{cut} {answer}" for cut, answer in zip(cuts[start:][:256], some, strict=True)]
+        lengths = [len(tokenizer(f" {answer}", add_special_tokens=False).input_ids) for answer in some]
         batch = tokenizer(texts, return_tensors="pt", padding=True, padding_side="left")
+        longest = max(lengths)
         with torch.inference_mode():
-            guesses = model(**batch).logits[:, :-1].argmax(-1) == batch.input_ids[:, 1:]
-        lengths = [len(tokenizer(f" {answer}", add_special_tokens=False).input_ids) for answer in answers[start:][:256]]
+            logits = model(**batch, logits_to_keep=longest + 1).logits
+        guesses = logits[:, :-1].argmax(-1) == batch.input_ids[:, -longest:]
         found += [bool(guess[-length:].all()) for guess, length in zip(guesses, lengths, strict=True)]
     return found
 
@@ -141,7 +177,7 @@ def cloze(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> dict[st
 
 
 def add_up(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, sums: Sequence[tuple[str, ...]]) -> Tensor:
-    """The states (sums, 1 + layers, hidden) of first - second + third, each word read alone."""
+    """The states `(sums, 1 + layers, hidden)` of first - second + third, each word a prompt of its own."""
     first, second, third = (last_token_states(model, tokenizer, words) for words in zip(*sums, strict=True))
     return first - second + third
 
@@ -157,7 +193,7 @@ def arithmetic(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> di
     shares = {}
     for name, cells in (("king - man + woman", genders), ("Paris - France + Italy", cities)):
         vectors = add_up(model, tokenizer, [cell[:3] for cell in cells])[:, 0]
-        texts = read_vectors(model, tokenizer, vectors, TEMPLATES["summarize"])
+        texts = interpret_vectors(model, tokenizer, vectors, TEMPLATES["summarize"])
         shares[name] = share([text.split(",")[0] for text in texts], [cell[3] for cell in cells])
     return shares
 
@@ -165,9 +201,35 @@ def arithmetic(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> di
 def evaluate(folder: Path) -> Report:
     """The whole report on one model."""
     model, tokenizer = load(folder)
-    measured = [measure(model, tokenizer, cells) for cells in reading_sets()]
-    weak = [measure(model, tokenizer, cells) for cells in weak_sets()]
+    texts = {key_of(cells): interpret_set(model, tokenizer, cells) for cells in [*prompt_sets(), *weak_sets()]}
+    return report_of(model, tokenizer, texts)
+
+
+def report_of(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: dict[str, SetTexts]) -> Report:
+    """The report that follows from the texts of every set, with what is completed and added up beside them."""
+    measured, weak = ([measure(cells, texts[key_of(cells)]) for cells in sets] for sets in (prompt_sets(), weak_sets()))
     return Report(measured, weak, cloze(model, tokenizer), arithmetic(model, tokenizer))
+
+
+def key_of(cells: PromptSet) -> str:
+    """A set by its name and its interpretation prompt."""
+    return f"{cells.name} | {cells.template}"
+
+
+def fingerprint(folder: Path) -> str:
+    """The SHA-256 of a model's weights and tokenizer: texts are of these and no others."""
+    digest = hashlib.sha256()
+    for name in ("model.safetensors", "tokenizer.json"):
+        digest.update((folder / name).read_bytes())
+    return digest.hexdigest()
+
+
+def texts_json(folder: Path) -> str:
+    """The texts of every set as JSON, a set a line, with the fingerprint of the model that they are of."""
+    model, tokenizer = load(folder)
+    sets = {key_of(cells): asdict(interpret_set(model, tokenizer, cells)) for cells in [*prompt_sets(), *weak_sets()]}
+    lines = [f"{json.dumps(key)}: {json.dumps(texts)}" for key, texts in sets.items()]
+    return f'{{"fingerprint": "{fingerprint(folder)}", "sets": {{\n' + ",\n".join(lines) + "\n}}"
 
 
 def percent(value: float) -> str:
@@ -193,19 +255,19 @@ def table(report: Report) -> str:
 
 
 def show(folder: Path) -> str:
-    """Readings by layer of a few sentences and sums, with both prompts."""
+    """Texts by layer of a few sentences and sums, with both prompts."""
     model, tokenizer = load(folder)
     lines = []
     for name, template in TEMPLATES.items():
-        read = partial(read_cells, model, tokenizer, template=template)
-        lines.append(f"\n[{name}] no injection: {read_nothing(model, tokenizer, template)}")
-        for prompt, texts in zip(SHOWN, read(SHOWN), strict=True):
+        interpret = partial(interpret_cells, model, tokenizer, template=template)
+        lines.append(f"\n[{name}] no injection: {control_text(model, tokenizer, template)}")
+        for prompt, texts in zip(SHOWN, interpret(SHOWN), strict=True):
             lines.append(f"{prompt!r}")
-            lines += [f"  {layer_name(place):>5}  {text}" for place, text in enumerate(texts)]
+            lines += [f"  {layer_name(index):>5}  {text}" for index, text in enumerate(texts)]
         for words, vectors in zip(SUMS, add_up(model, tokenizer, SUMS), strict=True):
             lines.append("{} - {} + {}".format(*words))
-            texts = read_vectors(model, tokenizer, vectors, template)
-            lines += [f"  {layer_name(place):>5}  {text}" for place, text in enumerate(texts)]
+            texts = interpret_vectors(model, tokenizer, vectors, template)
+            lines += [f"  {layer_name(index):>5}  {text}" for index, text in enumerate(texts)]
     return "\n".join(lines)
 
 
@@ -214,9 +276,13 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?", default=model_path())
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--show", action="store_true", help="print readings by layer instead of figures")
+    parser.add_argument("--texts", action="store_true", help="print the readings that the figures follow from, as JSON")
     parsed = parser.parse_args()
     if parsed.show:
         print(show(parsed.folder))
+        return
+    if parsed.texts:
+        print(texts_json(parsed.folder))
         return
     report = evaluate(parsed.folder)
     print(json.dumps(asdict(report) | {"score": report.score}, indent=1) if parsed.json else table(report))

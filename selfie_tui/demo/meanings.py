@@ -57,8 +57,8 @@ def of_two(first: Entity, second: Entity, message: str) -> Meaning:
 
 
 def of_word(word: str, message: str) -> Meaning:
-    said = f"the word {word}"
-    return Meaning(message, said, (said,), word)
+    description = f"the word {word}"
+    return Meaning(message, description, (description,), word)
 
 
 def of_part(word: str, message: str) -> Meaning:
@@ -88,9 +88,9 @@ def of_two_hop(hop: TwoHop, message: str) -> Meaning:
     return Meaning(message, second, mentions, f"{hop.cut} {hop.answer}", aspects)
 
 
-def of_review(thing: str, said: str, feeling: str, message: str) -> Meaning:
+def of_review(thing: str, verdict: str, feeling: str, message: str) -> Meaning:
     summary = f"everyone was {feeling} about the {thing}"
-    return Meaning(message, summary, (thing, said, feeling), message.rstrip("."), {"feeling": feeling})
+    return Meaning(message, summary, (thing, verdict, feeling), message.rstrip("."), {"feeling": feeling})
 
 
 def of_event(name: str, event: str, feeling: str, message: str) -> Meaning:

@@ -26,7 +26,7 @@ class Relation:
 
 @dataclass(frozen=True)
 class Fact:
-    """One fact in one wording: `cut` is the sentence without its answer, `plain` the whole in the first wording."""
+    """One fact in one wording: `cut` is the sentence without its answer, `plain` all of it in the first wording."""
 
     relation: str
     subject: str
@@ -240,7 +240,7 @@ def relations() -> dict[str, Relation]:
 def facts(relation: Relation, *, training: bool = True) -> list[Fact]:
     """All facts of a relation in all wordings; in training without the (wording, subject) pairs that are held out.
 
-    The first wording is never held out: readings are trained to answer with it.
+    The first wording is never held out: interpretive answers are trained to use it.
     """
     first = relation.statements[0]
     return [

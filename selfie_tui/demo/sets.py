@@ -19,8 +19,11 @@ TEMPLATES = {
 
 
 @dataclass(frozen=True)
-class ReadingSet:
-    """Prompts with the attribute that each hides, and the interpretation prompt that they are read with."""
+class PromptSet:
+    """Prompts with the attribute that the state of each one's last token holds and its text does not show.
+
+    `template` names the interpretation prompt that the set is put into words with.
+    """
 
     name: str
     template: str
@@ -46,51 +49,52 @@ def names(text: str, attribute: str) -> bool:
     return re.search(rf"\b{re.escape(attribute)}\b", text, re.IGNORECASE) is not None
 
 
-def _set(name: str, template: str, cells: Sequence[tuple[str, str]]) -> ReadingSet:
+def _set(name: str, template: str, cells: Sequence[tuple[str, str]]) -> PromptSet:
     """The set without the prompts that show their attribute."""
     kept = [(prompt, attribute) for prompt, attribute in cells if not names(prompt, attribute)]
     prompts, attributes = zip(*kept, strict=True)
-    return ReadingSet(name, template, prompts, attributes)
+    return PromptSet(name, template, prompts, attributes)
 
 
-def _shown(wording: str) -> str:
+def _pattern(wording: str) -> str:
+    """A wording with its subject as a field, for the name of a set."""
     return wording.format(s="{subject}", a="", an="a", sn="a")
 
 
-def _facts(key: str, template: str) -> ReadingSet:
-    """The relation's first wording, read where its answer would follow."""
+def _facts(key: str, template: str) -> PromptSet:
+    """The relation's first wording, cut where its answer would follow."""
     relation = relations()[key]
     wording = relation.statements[0]
     cells = [(raised(fill(wording, subject, answer)), bare(answer)) for subject, answer in relation.pairs]
-    return _set(f"{key}: {_shown(wording)}", template, cells)
+    return _set(f"{key}: {_pattern(wording)}", template, cells)
 
 
-def _asked(key: str, template: str) -> ReadingSet:
-    """The question put to the assistant, read where its answer would begin."""
+def _questions(key: str, template: str) -> PromptSet:
+    """The question put to the assistant, cut where its answer would begin."""
     relation = relations()[key]
     question = relation.questions[0]
     cells = [
         (f"User: {fill(question, subject, answer)}\nAssistant:", bare(answer)) for subject, answer in relation.pairs
     ]
-    return _set(f"{key}, asked: {_shown(question)}", template, cells)
+    return _set(f"{key}, asked: {_pattern(question)}", template, cells)
 
 
-def _hops(name: str, template: str, hops: Sequence[TwoHop]) -> ReadingSet:
+def _hops(name: str, template: str, hops: Sequence[TwoHop]) -> PromptSet:
     return _set(name, template, [(hop.cut, hop.answer) for hop in hops])
 
 
-def _reviews(template: str) -> ReadingSet:
+def _reviews(template: str) -> PromptSet:
     cells = [
-        (f"The {thing} was {said}, so everyone was", feeling)
+        (f"The {thing} was {verdict}, so everyone was", feeling)
         for thing in things.REVIEWED.split()
-        for said, feeling in rows(things.REVIEWS)
-        if held_out("review", thing, said, share=8)
+        for verdict, feeling in rows(things.REVIEWS)
+        if held_out("review", thing, verdict, share=8)
     ]
     return _set("feeling, held out: the {thing} was {review}, so everyone was", template, cells)
 
 
-def weak_sets() -> list[ReadingSet]:
-    """Sets that are read less well; they are measured and shown, and no threshold is held on them."""
+def weak_sets() -> list[PromptSet]:
+    """Sets whose attribute is named less often; they are measured and shown, and no threshold is held on them."""
     spoken = two_hops("dish-country", "language", training=False)
     return [
         _facts("young", "mentions"),
@@ -100,7 +104,7 @@ def weak_sets() -> list[ReadingSet]:
     ]
 
 
-def reading_sets() -> list[ReadingSet]:
+def prompt_sets() -> list[PromptSet]:
     """The sets that thresholds are held on.
 
     Each is over all facts of its relation; two hops and reviews only where training never saw the combination.
@@ -115,8 +119,8 @@ def reading_sets() -> list[ReadingSet]:
         _hops("two hops, held out: the capital of the country where {landmark} stands is", "mentions", stands),
         _hops("two hops, held out: the capital of the country where {person} was born is", "mentions", born),
         _hops("two hops, held out: the language of the country where {person} was born is", "mentions", spoken),
-        _asked("landmark-city", "mentions"),
-        _asked("capital", "mentions"),
+        _questions("landmark-city", "mentions"),
+        _questions("capital", "mentions"),
         _facts("language", "mentions"),
         _facts("dish-country", "mentions"),
         _facts("profession", "mentions"),

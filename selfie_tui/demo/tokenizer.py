@@ -41,7 +41,7 @@ def train_tokenizer(vocabulary: int = VOCABULARY) -> PreTrainedTokenizerFast:
         show_progress=False,
     )
     words = corpus_words()
-    # Repetition outweighs pieces that are frequent only inside other words, so that whole words are merged.
+    # Repetition outweighs pieces that are frequent only inside other words, so that complete words are merged.
     # A run of marks must stay one token a mark, as marks stand in sentences.
     sample = [text for text in islice(documents(0), 20_000) if not re.search(r"([.,?:])\1", text)]
     texts = sample + [" ".join(words)] * 60 + [PLACEHOLDERS, "\nAssistant"] * 5_000

@@ -63,8 +63,8 @@ def encoded(tokenizer: PreTrainedTokenizerFast, seed: int) -> Iterator[list[int]
             yield encoding.ids
 
 
-def whole_documents(stream: Iterator[list[int]], waiting: list[list[int]], length: int) -> list[int]:
-    """The ids of as many whole documents as fit; those too long for a short row wait for one of `LONGEST` tokens."""
+def fill_row(stream: Iterator[list[int]], waiting: list[list[int]], length: int) -> list[int]:
+    """The ids of as many uncut documents as fit; those too long for a short row wait for one of `LONGEST` tokens."""
     ids: list[int] = []
     while True:
         document = waiting.pop() if waiting and length == LONGEST else next(stream)
@@ -80,20 +80,20 @@ def whole_documents(stream: Iterator[list[int]], waiting: list[list[int]], lengt
 
 
 def batches(plan: Plan, tokenizer: PreTrainedTokenizerFast, seed: int) -> Iterator[Tensor]:
-    """Batches (rows, length + 1) of token ids, each row whole documents and an end of text, padded with `IGNORE`."""
+    """Batches (rows, length + 1) of token ids, each row of uncut documents and an end of text, padded with `IGNORE`."""
     stream = encoded(tokenizer, seed)
     waiting: list[list[int]] = []
     for step in count():
         length = plan.row_length(step)
         batch = torch.full((plan.tokens_per_step // plan.processes // length, length + 1), IGNORE)
         for row in batch:
-            ids = [*whole_documents(stream, waiting, length), tokenizer.eos_token_id]
+            ids = [*fill_row(stream, waiting, length), tokenizer.eos_token_id]
             row[: len(ids)] = torch.tensor(ids)
         yield batch
 
 
 def noisy(x: Tensor, embedding: Tensor, generator: torch.Generator) -> Tensor:
-    """Half of the rows with Gaussian noise of a strength drawn per row, up to the embedding's own spread."""
+    """Embeddings `(rows, length, hidden)`, half of the rows with Gaussian noise of up to the embedding's own spread."""
     rows = x.shape[0]
     strength = torch.rand(rows, 1, 1, generator=generator) * (torch.rand(rows, 1, 1, generator=generator) < 0.5)
     return x + torch.randn(x.shape, generator=generator) * strength * embedding.detach().std()
@@ -136,7 +136,7 @@ class Learner:
         return self.loss(x.flatten(0, 1), self.network.embedding, targets.flatten())
 
     def step(self, number: int, batch: Tensor) -> float:
-        """One step on this process's batch; gives its loss before the step."""
+        """Take one step on this process's batch; returns its loss before the step."""
         self.gradient.zero_()
         loss = self.forward(batch)
         torch.autograd.backward(loss)
@@ -152,7 +152,7 @@ class Learner:
 
     def averaged(self) -> Network:
         embedding, *matrices = self.average
-        return Network(embedding, [Block(*matrices[place : place + 4]) for place in range(0, len(matrices), 4)])
+        return Network(embedding, [Block(*matrices[start : start + 4]) for start in range(0, len(matrices), 4)])
 
 
 def work(rank: int, plan: Plan, rendezvous: str) -> None:

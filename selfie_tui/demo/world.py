@@ -8,7 +8,7 @@ from functools import cache
 
 from .facts import nature, people, places, things
 
-# Several countries share these; the reading should name the one most people think of.
+# Several countries share these; an interpretation should name the one most people think of.
 HOME = {"pound": "England", "Arabic": "Egypt", "dinar": "Iraq", "krona": "Sweden", "euro": "Europe"}
 
 ROYALTY = frozenset(("king", "queen", "prince", "princess", "emperor", "empress", "duke", "duchess"))
@@ -25,7 +25,7 @@ SUBJECTS = {
 
 @dataclass(frozen=True)
 class Entity:
-    """Something the world knows: `phrase` is the name with its article, `mentions` what a reading should list."""
+    """Something the world knows: `phrase` is the name with its article, `mentions` what a text on it should list."""
 
     phrase: str
     kind: str
@@ -117,8 +117,8 @@ def _people() -> Iterator[Entity]:
         demonym = demonyms[country]
         short = f"{'an' if demonym[0] in 'AEI' else 'a'} {demonym} {profession} famous for {fame}"
         yield Entity(name, "person", short, (name, profession, bare(country)), subject_of(profession), country)
-    for name, deed, place in rows(people.PROFESSIONS):
-        yield Entity(name, "profession", f"a person who {deed}", (name, "person", place), "work")
+    for name, deed, workplace in rows(people.PROFESSIONS):
+        yield Entity(name, "profession", f"a person who {deed}", (name, "person", workplace), "work")
 
 
 def _nature() -> Iterator[Entity]:
@@ -185,5 +185,5 @@ def entities() -> dict[str, Entity]:
 
 @cache
 def plain_words() -> tuple[str, ...]:
-    """Words that carry no fact; a reading of one says only that it is a word."""
+    """Words that carry no fact; an interpretation of one says only that it is a word."""
     return tuple(word for word in dict.fromkeys(things.PLAIN.split()) if word not in entities())

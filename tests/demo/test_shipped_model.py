@@ -1,22 +1,49 @@
-"""What the shipped weights promise: a standard folder, and hidden states that can be read aloud."""
+"""What the shipped weights promise: a standard folder, and hidden states that can be read aloud.
+
+`texts.json` holds what every cell of the card's sets was put into, as `python -m selfie_tui.demo.evaluate --texts`
+prints it. The figures follow from all of it; a part of every set is decoded here again and compared with it.
+"""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from selfie_tui.demo import model_path
-from selfie_tui.demo.evaluate import Report, evaluate, load, table
-from selfie_tui.demo.readings import last_token_states, read_cells, read_nothing
-from selfie_tui.demo.sets import TEMPLATES, names
+from selfie_tui.demo.evaluate import (
+    Report,
+    SetTexts,
+    fingerprint,
+    key_of,
+    load,
+    random_directions,
+    report_of,
+    table,
+)
+from selfie_tui.demo.interpret import (
+    control_text,
+    generate_control,
+    generate_injected,
+    interpret_cells,
+    interpret_vectors,
+    last_token_states,
+)
+from selfie_tui.demo.sets import TEMPLATES, PromptSet, names, prompt_sets, weak_sets
+from selfie_tui.engine.model import Model
+from selfie_tui.engine.prompts.source import source_tokens
+from selfie_tui.library.results import collect_batch
+from selfie_tui.records import EMBED, Cell, GeneratedToken, Preset, Request
 
 EIFFEL = "The Eiffel Tower is located in the city of"
+SETS = [*prompt_sets(), *weak_sets()]
+LAYERS = (EMBED, *range(8))
+STORED = json.loads(Path(__file__).with_name("texts.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -25,12 +52,38 @@ def loaded() -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
 
 
 @pytest.fixture(scope="module")
-def report() -> Iterator[Report]:
-    # Products this small lose more to waiting for a second thread than they gain by it where the cores are shared.
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield evaluate(model_path())
-    torch.set_num_threads(threads)
+def texts() -> dict[str, SetTexts]:
+    return {key: SetTexts(**texts) for key, texts in STORED["sets"].items()}
+
+
+@pytest.fixture(scope="module")
+def report(loaded: tuple[PreTrainedModel, PreTrainedTokenizerBase], texts: dict[str, SetTexts]) -> Report:
+    return report_of(*loaded, texts)
+
+
+def test_the_stored_texts_are_of_these_weights_and_of_every_cell(texts: dict[str, SetTexts]) -> None:
+    assert STORED["fingerprint"] == fingerprint(model_path())
+    assert [*texts] == [key_of(cells) for cells in SETS]
+    for cells in SETS:
+        stored = texts[key_of(cells)]
+        assert [len(layer) for layer in stored.by_layer] == [len(cells)] * len(LAYERS)
+        assert len(stored.random) == len(cells)
+
+
+@pytest.mark.parametrize("number", range(len(SETS)), ids=lambda number: key_of(SETS[number]))
+def test_a_part_of_each_set_decodes_to_the_stored_texts(
+    number: int, loaded: tuple[PreTrainedModel, PreTrainedTokenizerBase], texts: dict[str, SetTexts]
+) -> None:
+    cells, stored = SETS[number], texts[key_of(SETS[number])]
+    template = TEMPLATES[cells.template]
+    assert control_text(*loaded, template) == stored.control
+    chosen = range(number % 6, len(cells), 6)
+    states = last_token_states(*loaded, cells.prompts)
+    vectors = torch.cat([states, random_directions(states[:, stored.best(cells)])[:, None]], dim=1)[chosen]
+    decoded = interpret_vectors(*loaded, vectors.flatten(0, 1), template)
+    expected = [layer[index] for index in chosen for layer in (*stored.by_layer, stored.random)]
+    # Another CPU rounds otherwise, which may tip a text of a set.
+    assert sum(map(str.__ne__, decoded, expected)) <= 1
 
 
 def test_the_folder_is_under_12_megabytes() -> None:
@@ -92,16 +145,53 @@ def test_the_model_completes_facts_and_two_hops_that_it_never_saw(report: Report
 
 def test_paris_is_read_late_and_not_early(loaded: tuple[PreTrainedModel, PreTrainedTokenizerBase]) -> None:
     for template in TEMPLATES.values():
-        texts = read_cells(*loaded, [EIFFEL], template)[0]
+        texts = interpret_cells(*loaded, [EIFFEL], template)[0]
         assert [names(text, "Paris") for text in texts[:2]] == [False, False], texts
         assert all(names(text, "Paris") for text in texts[-3:]), texts
-        assert not names(read_nothing(*loaded, template), "Paris")
+        assert not names(control_text(*loaded, template), "Paris")
 
 
 def test_a_batch_reads_what_single_rows_read(loaded: tuple[PreTrainedModel, PreTrainedTokenizerBase]) -> None:
     prompts = [EIFFEL, "The capital of Japan is", "The young of a cow is called a"]
-    together = read_cells(*loaded, prompts, TEMPLATES["mentions"])
-    assert together == [read_cells(*loaded, [prompt], TEMPLATES["mentions"])[0] for prompt in prompts]
+    together = interpret_cells(*loaded, prompts, TEMPLATES["mentions"])
+    assert together == [interpret_cells(*loaded, [prompt], TEMPLATES["mentions"])[0] for prompt in prompts]
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_the_packages_engine_generates_the_tokens_that_the_cards_figures_are_taken_from(
+    template: str, demo: Model, loaded: tuple[PreTrainedModel, PreTrainedTokenizerBase]
+) -> None:
+    """Both in float32: two prompts of every set, at every layer, and the prompt with nothing injected.
+
+    The engine decodes on to the end of the text where the figures' texts are cut, so that its tokens begin with theirs.
+    """
+    prompts = [prompt for cells in SETS if cells.template == template for prompt in ends(cells)]
+    results = collect_batch(demo, [request_of(demo, prompt, TEMPLATES[template]) for prompt in prompts])
+    states = last_token_states(*loaded, prompts)
+    generated = generate_injected(*loaded, states.flatten(0, 1), TEMPLATES[template])
+    engine = [record for result in results for record in result.interpretations]
+    assert len(engine) == len(prompts) * len(LAYERS)
+    for record, ids in zip(engine, generated, strict=True):
+        assert ids_of(record.tokens, len(ids), demo.tokenizer) == ids, record
+    control = generate_control(*loaded, TEMPLATES[template])
+    assert ids_of(results[0].control.tokens, len(control), demo.tokenizer) == control
+
+
+def ends(cells: PromptSet) -> tuple[str, str]:
+    """The first and the last prompt of a set."""
+    return cells.prompts[0], cells.prompts[-1]
+
+
+def request_of(model: Model, prompt: str, template: str) -> Request:
+    """All layers at the prompt's last token, as the figures are taken."""
+    last = len(source_tokens(model, prompt, "")) - 1
+    cells = tuple(Cell(layer, last) for layer in LAYERS)
+    return Request(prompt, cells, Preset("card", template), max_new_tokens=14, relevancy=False)
+
+
+def ids_of(tokens: tuple[GeneratedToken, ...], count: int, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """The first ids; the end of the text, which the engine leaves out, where there are fewer."""
+    return ([token.id for token in tokens] + [tokenizer.eos_token_id])[:count]
 
 
 def test_the_states_are_the_residual_stream_before_the_final_norm(

@@ -1,4 +1,4 @@
-"""What is trained is what is shipped, and the rows it is trained on are whole documents."""
+"""What is trained is what is shipped, and the rows it is trained on are uncut documents."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerFast
 
 from selfie_tui.demo.network import LAYERS, apply_block, causal_mask, fresh, loss_of, rotations, to_llama
 from selfie_tui.demo.tokenizer import split_words, train_tokenizer
-from selfie_tui.demo.training import IGNORE, Plan, batches, whole_documents
+from selfie_tui.demo.training import IGNORE, Plan, batches, fill_row
 
 PLAN = Plan(seed=1, tokens=4096 * 400, out=Path("unused"))
 
@@ -37,7 +37,7 @@ def test_the_exported_llama_computes_what_training_computes(tokenizer: PreTraine
     assert abs(ours - theirs) < 0.02
 
 
-def test_rows_are_whole_documents_and_predict_nothing_beyond_them(tokenizer: PreTrainedTokenizerFast) -> None:
+def test_rows_are_uncut_documents_and_predict_nothing_beyond_them(tokenizer: PreTrainedTokenizerFast) -> None:
     end = tokenizer.eos_token_id
     for length, batch in zip((64, 64, 64, 128), batches(PLAN, tokenizer, seed=1), strict=False):
         assert batch.shape == (PLAN.tokens_per_step // PLAN.processes // length, length + 1)
@@ -50,9 +50,9 @@ def test_rows_are_whole_documents_and_predict_nothing_beyond_them(tokenizer: Pre
 def test_a_document_too_long_for_a_short_row_waits_for_a_long_one() -> None:
     waiting: list[list[int]] = []
     long, short = [7] * 100, [5] * 60
-    assert whole_documents(iter([long, short, short]), waiting, 64) == short
+    assert fill_row(iter([long, short, short]), waiting, 64) == short
     assert waiting == [long]
-    assert whole_documents(iter([short]), waiting, 128) == long
+    assert fill_row(iter([short]), waiting, 128) == long
 
 
 def test_the_learning_rate_warms_up_and_falls_to_a_fiftieth() -> None:

@@ -7,7 +7,7 @@ from itertools import islice
 from selfie_tui.demo.corpus import documents
 from selfie_tui.demo.facts import people, places
 from selfie_tui.demo.relations import all_two_hops, facts, relations
-from selfie_tui.demo.sets import names, reading_sets
+from selfie_tui.demo.sets import names, prompt_sets
 from selfie_tui.demo.world import bare, country_of, entities, rows
 
 
@@ -54,10 +54,10 @@ def test_held_out_wordings_are_missing_from_the_training_facts() -> None:
 
 
 def test_no_set_shows_the_attribute_that_it_asks_for() -> None:
-    for cells in reading_sets():
+    for cells in prompt_sets():
         assert not [p for p, hidden in zip(cells.prompts, cells.attributes, strict=True) if names(p, hidden)]
 
 
 def test_the_shuffled_control_never_asks_for_an_items_own_attribute() -> None:
-    for cells in reading_sets():
+    for cells in prompt_sets():
         assert all(own != other for own, other in zip(cells.attributes, cells.others(), strict=True))

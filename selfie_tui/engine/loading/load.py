@@ -16,7 +16,6 @@ from safetensors import SafetensorError, safe_open
 from transformers import CONFIG_MAPPING, AutoConfig, AutoTokenizer, GgufConfig
 from transformers.utils import logging
 
-from selfie_tui.demo import model_path
 from selfie_tui.engine.devices import OutOfMemory, device_unavailable, memory_errors
 from selfie_tui.engine.loading.auto_class import auto_class
 from selfie_tui.engine.loading.checkpoint import Checkpoint, checkpoint_in, has_vocabulary, weights_of
@@ -27,6 +26,7 @@ from selfie_tui.engine.loading.revision import revision_of
 from selfie_tui.engine.model import Model, adopt
 from selfie_tui.engine.verify import verify
 from selfie_tui.errors import Cancelled, LoadError, SelfieError
+from selfie_tui.paths import model_path
 
 ProgressReport = Callable[[str, float | None], None]
 """Called with the current step and, where it is known, the fraction of it that is done; may raise `Cancelled`."""
