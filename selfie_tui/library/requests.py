@@ -11,19 +11,33 @@ from selfie_tui.library.cells import layer_number
 from selfie_tui.library.interpretation_prompt import InterpretationPrompt, Prompt, check_compat, resolve_prompt
 from selfie_tui.parse import parse_mode
 from selfie_tui.records import Cell, Request
+from selfie_tui.settings import SETTINGS as TABLE
+from selfie_tui.settings import Setting
 
-SETTINGS: dict[str, Callable[[Any], Any]] = {
+Reader = Callable[[Any], Any]
+"""Reads what a caller writes for a setting; raises RequestError for what is not of its kind."""
+
+OF_THEIR_OWN_KIND: dict[str, Reader] = {
     "injection_layer": layer_number,
     "mode": lambda mode: parse_mode(mode if isinstance(mode, str) else describe(mode)),
-    "strength": lambda strength: as_float(strength, "strength"),
     "max_new_tokens": lambda count: as_int(count, "number of new tokens"),
     "stop": lambda stop: tuple(stop_text(text) for text in as_list(stop, "stop text")),
-    "relevancy": lambda relevancy: as_bool(relevancy, "relevancy"),
-    "random_control": lambda random_control: as_bool(random_control, "random_control"),
-    "temperature": lambda temperature: as_float(temperature, "temperature"),
-    "seed": lambda seed: as_int(seed, "seed"),
     "stack": lambda stack: stack,  # checked by the model, which names the stacks that it has
     "compat": lambda compat: check_compat(compat) is not None,
+}
+"""Settings that are more than a number or a switch, by their names in the request."""
+
+
+def reader_of(setting: Setting) -> Reader:
+    """How a setting is read that is a switch, a whole number or a number, as its default is."""
+    kinds: dict[type, Callable[[Any, str], Any]] = {bool: as_bool, int: as_int, float: as_float}
+    read = kinds[type(setting.default)]
+    return lambda value: read(value, setting.field)
+
+
+SETTINGS: dict[str, Reader] = {
+    **{each.field: reader_of(each) for each in TABLE if each.field not in {"preset", *OF_THEIR_OWN_KIND}},
+    **OF_THEIR_OWN_KIND,
 }
 """How each setting of a request is read from what a caller writes, by its name in the request."""
 
