@@ -31,7 +31,15 @@ PROGRAM = """
 from selfie_tui.tui.app import SelfieApp
 from selfie_tui.tui.options import AppOptions
 from tests.tui.fake_engine import FakeEngine
-SelfieApp(lambda: FakeEngine(), AppOptions(theme="dusk", ascii=False)).run()
+
+class Varied(FakeEngine):
+    def _reading(self, cell, source, request):
+        if {words}:
+            numbers = ((cell.layer * 37 + cell.position * 61 + word * 17) % 997 for word in range({words}))
+            self.late = " ".join(map(str, numbers))
+        return super()._reading(cell, source, request)
+
+SelfieApp(lambda: Varied(blocks={blocks}), AppOptions(theme="dusk", ascii=False)).run()
 """
 
 QUIET = 0.4
@@ -39,13 +47,16 @@ QUIET = 0.4
 
 
 class Terminal:
-    """The program on a pseudo-terminal of 120 columns and 40 lines with 256 colours; counts what it sends."""
+    """The program on a pseudo-terminal of 120 columns and 40 lines with 256 colours; counts what it sends.
 
-    def __init__(self) -> None:
+    The model has so many blocks; what it says of late layers has so many words that differ from cell to cell.
+    """
+
+    def __init__(self, blocks: int = 8, words: int = 0) -> None:
         self.pid, self.descriptor = pty.fork()
         if self.pid == 0:
             os.environ.update(TERM="xterm-256color", COLORTERM="", LC_ALL="C.UTF-8", COLUMNS="120", LINES="40")
-            os.execv(sys.executable, [sys.executable, "-c", PROGRAM])
+            os.execv(sys.executable, [sys.executable, "-c", PROGRAM.format(blocks=blocks, words=words)])
         fcntl.ioctl(self.descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
 
     def read(self, seconds: float) -> bytes:
@@ -62,10 +73,14 @@ class Terminal:
         assert wanted in sent
         return sent
 
-    def press(self, key: bytes, wanted: bytes = b"") -> int:
+    def press(self, key: bytes, wanted: bytes = b"", quiet: float = QUIET) -> int:
         """Bytes that answer a key."""
         os.write(self.descriptor, key)
-        return len(self.settle(wanted))
+        return len(self.settle(wanted, quiet))
+
+    def mean(self, key: bytes, times: int) -> float:
+        """Bytes that answer a key, on average over several."""
+        return sum(self.press(key, quiet=0.12) for _ in range(times)) / times
 
     def close(self) -> None:
         os.kill(self.pid, signal.SIGKILL)
@@ -102,6 +117,26 @@ def test_what_is_sent_stays_within_the_budgets(terminal):
     assert 0 < terminal.press(b"5") <= 4096
     for _ in range(3):
         assert 0 < terminal.press(b"k") <= 512, "a step through the readings"
+
+
+def test_scrolling_by_single_steps_costs_a_kibibyte_a_key_at_most():
+    """The window moves by its height less two, so that most steps of the cursor redraw two lines."""
+    terminal = Terminal(blocks=30, words=16)
+    try:
+        terminal.settle(b"31 layers", quiet=1.0)
+        terminal.press(DOWN)
+        terminal.press(b"4")
+        for key in (b"j", b"k"):
+            assert 64 < terminal.mean(key, 30) <= 1024, "through the list of 31 layers"
+        terminal.press(b"2")
+        terminal.press(b"a")
+        terminal.press(b"\r", b" of 811", quiet=1.0)
+        terminal.press(b"5")
+        terminal.press(b"g")
+        for key in (b"j", b"k"):
+            assert 64 < terminal.mean(key, 40) <= 1024, "through the interpretations"
+    finally:
+        terminal.close()
 
 
 def test_the_terminal_is_restored_at_the_end(terminal):

@@ -22,6 +22,9 @@ PLAIN = Look()
 TALL = 30
 """Lines of a screen on which views need not be sparing."""
 
+OVERLAP = 2
+"""Lines that stay in sight when the cursor moves the window."""
+
 WHEEL = 3
 """Lines for a step of the mouse wheel."""
 
@@ -88,10 +91,20 @@ class Lines(Widget):
         return self._set_top(self.top + lines)
 
     def show(self, first: int, last: int | None = None) -> None:
-        """Move the window as little as needed to have lines `first` to `last` in sight, `first` above all."""
+        """Have lines `first` to `last` in sight, `first` above all.
+
+        A window that has to move moves by its height less `OVERLAP`, or as far as the lines are. Moved by one line,
+        it would be sent as a whole at every step of the cursor.
+        """
+        last = first if last is None else last
         height = max(self.size.height, 1)
-        top = max(self.top, (first if last is None else last) - height + 1)
-        self._set_top(min(top, first))
+        step = max(height - OVERLAP, 1)
+        top = self.top
+        if first < top:
+            top = min(top - step, first)
+        elif last >= top + height:
+            top += step
+        self._set_top(min(max(top, last - height + 1), first))
 
     def settle(self) -> None:
         """Put the window right after the number of lines or the size has changed, and say so."""
