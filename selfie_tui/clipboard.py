@@ -19,7 +19,7 @@ Runner = Callable[[list[str], bytes], bool]
 
 
 class Copied(NamedTuple):
-    """What became of a copy: `sequence` is to be written to the terminal, `message` is for the user."""
+    """The outcome of a copy: `sequence` is to be written to the terminal, `message` is for the user."""
 
     sequence: str
     message: str
@@ -31,8 +31,8 @@ def copy(
 ) -> Copied:
     """Copy `text`; what is too long for a terminal goes to the file `spill` instead.
 
-    `what` names the text. Inside tmux the server is asked first (`load-buffer -w`), since by default tmux
-    ignores OSC 52 from programs; the wrapped sequence is for servers that cannot be asked.
+    `what` names the text. Inside tmux the server gets it first (`load-buffer -w`), since by default tmux
+    ignores OSC 52 from programs; the wrapped sequence is for servers that do not answer.
     """
     variables = os.environ if environment is None else environment
     size = len(text.encode())
@@ -46,7 +46,7 @@ def copy(
         return Copied(wrapped_for_screen(osc52(text)), _sent(what, text, "through screen"))
     if variables.get("TERM", "").startswith(("tmux", "screen")):  # a tmux on the near side of an SSH connection
         return Copied(wrapped_for_tmux(osc52(text)), _sent(what, text, "tmux needs `set -g set-clipboard on`"))
-    return Copied(osc52(text), _sent(what, text, "if it does not arrive, your terminal does not take OSC 52"))
+    return Copied(osc52(text), _sent(what, text, "if it does not arrive, your terminal does not support OSC 52"))
 
 
 def osc52(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What the user set (`config.toml`) and what the program remembers between starts (`memory.json`)."""
+"""The user's settings (`config.toml`) and the program's memory between starts (`memory.json`)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Memory(msgspec.Struct, frozen=True):
-    """What one start leaves to the next."""
+    """What is kept from one start to the next."""
 
     theme: str | None = None
     draft: str | None = None
@@ -41,17 +41,17 @@ Kind = TypeVar("Kind", Config, Memory)
 
 
 def read_config(path: Path) -> tuple[Config, str]:
-    """The settings in a TOML file, and why they could not be read ("" when they could)."""
+    """The settings in a TOML file, and the problem of reading them ("" for none)."""
     return _read(path, Config, Config())
 
 
 def read_memory(path: Path) -> tuple[Memory, str]:
-    """What was remembered, and why it could not be read ("" when it could)."""
+    """The memory, and the problem of reading it ("" for none)."""
     return _read(path, Memory, Memory())
 
 
 def write_memory(path: Path, memory: Memory) -> None:
-    """Remember, by a rename, so that a killed process leaves the old file or the new one."""
+    """Write the memory, by a rename, so that a killed process leaves the old file or the new one."""
     make_private(path.parent)
     fresh = path.with_suffix(f".{os.getpid()}.tmp")
     try:

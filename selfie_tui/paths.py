@@ -1,4 +1,4 @@
-"""Where the program keeps what it keeps: the XDG directories, named in one place."""
+"""The program's files and folders, in the XDG directories."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def model_path() -> Path:
 
 
 def config_dir() -> Path:
-    """What the user writes: `config.toml` and `themes/`."""
+    """The folder of what the user writes: `config.toml` and `themes/`."""
     return platformdirs.user_config_path(NAME)
 
 
 def state_dir() -> Path:
-    """What the program remembers: the draft, recent models, sessions, the log."""
+    """The folder of what the program keeps: the draft, recent models, sessions, the log."""
     return platformdirs.user_state_path(NAME)
 
 
@@ -40,12 +40,12 @@ def sessions_dir() -> Path:
 
 
 def log_file() -> Path:
-    """What the program and its libraries have to say outside the screen."""
+    """The log of the program and of its libraries."""
     return state_dir() / "selfie-tui.log"
 
 
 def hub_cache_dir(environment: dict[str, str] | None = None) -> Path:
-    """The Hugging Face cache of models, found as its own library finds it, without importing it."""
+    """The Hugging Face cache of models, found as `huggingface_hub` finds it, without importing it."""
     import os
 
     variables = os.environ if environment is None else environment
@@ -58,6 +58,6 @@ def hub_cache_dir(environment: dict[str, str] | None = None) -> Path:
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder that is the user's alone, or make one that is there so."""
+    """Make a folder that only the user can read, or restrict an existing one."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.chmod(0o700)

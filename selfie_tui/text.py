@@ -7,7 +7,7 @@ cannot be seen (controls, formats, fillers) is written as a mark or as a Python 
 
 Right-to-left letters keep the order in which they were written: most terminals, and every multiplexer, draw cells in
 the order sent, and isolates are honoured by none. No bidirectional control passes, so text cannot reorder what is
-around it; a terminal that reorders letters by itself has to be told once, by the application (`CSI 8 l`).
+around it; a terminal that reorders letters by itself has to be switched once, by the application (`CSI 8 l`).
 
 `width`, `clip`, `pad` and `wrap` expect text that went through `visible` or `prose`.
 """
@@ -22,7 +22,7 @@ from unicodedata import category, east_asian_width
 from rich.cells import get_character_cell_size
 
 CARRIER = "◌"
-"""What a combining mark sits on when nothing before it can carry it."""
+"""The base of a combining mark when nothing before it can carry it."""
 
 _MARKS_PER_CELL = 3
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs", "Mc", "Me"})
@@ -38,7 +38,7 @@ _NAMED = {"\n": "↵", "\t": "⇥", "\x7f": "␡"} | {
 
 @lru_cache(maxsize=16384)
 def _shown(char: str) -> str:
-    """The glyph that stands for `char`: itself, a replacement, or "" for a mark that goes on the cell before it."""
+    """The glyph for `char`: itself, a replacement, or "" for a mark that goes on the cell before it."""
     if " " <= char <= "~":
         return char
     kind = category(char)
@@ -68,18 +68,18 @@ def _escape(char: str) -> str:
 
 def _rewritten(text: str, shown: Callable[[str], str]) -> str:
     glyphs: list[str] = []
-    room = 0
+    marks_left = 0
     for char in text:
         glyph = shown(char)
         if glyph == "":
-            if room == 0:
+            if marks_left == 0:
                 glyphs.append(CARRIER)
-                room = _MARKS_PER_CELL
+                marks_left = _MARKS_PER_CELL
             glyphs.append(char)
-            room -= 1
+            marks_left -= 1
         else:
             glyphs.append(glyph)
-            room = _MARKS_PER_CELL if glyph == char and char != " " else 0
+            marks_left = _MARKS_PER_CELL if glyph == char and char != " " else 0
     return "".join(glyphs)
 
 
@@ -122,8 +122,8 @@ def clip(text: str, cells: int, ellipsis: str = "…") -> str:
     """
     if width(text) <= cells:
         return text
-    room = cells - width(ellipsis)
-    return _head(text, room) + ellipsis if room >= 0 else _head(ellipsis, cells)
+    cells_left = cells - width(ellipsis)
+    return _head(text, cells_left) + ellipsis if cells_left >= 0 else _head(ellipsis, cells)
 
 
 def pad(text: str, cells: int) -> str:

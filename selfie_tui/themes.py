@@ -10,14 +10,14 @@ from textual.color import Color, ColorParseError
 from textual.theme import Theme
 
 HEAT_STEPS = 8
-"""In how many colours a relevancy is drawn, one for each of `▁▂▃▄▅▆▇█`."""
+"""The number of colours for a relevancy, one for each of `▁▂▃▄▅▆▇█`."""
 
 DEFAULT = "dusk"
 DEFAULT_ANSI = "ansi"
 
 
 class ThemeFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a theme file says; colours are `#rrggbb`, CSS names, or `ansi_red` and the like where `ansi` is true."""
+    """A theme file's content; colours are `#rrggbb`, CSS names, or `ansi_red` and the like where `ansi` is true."""
 
     name: str
     primary: str
@@ -45,7 +45,7 @@ class Loaded(NamedTuple):
 
 
 class ThemeError(ValueError):
-    """A theme file that cannot be used; the text says why."""
+    """A theme file that cannot be used, and why."""
 
 
 def shipped_dir() -> Path:
@@ -59,7 +59,7 @@ def load(path: Path) -> Theme:
     """The theme in one file.
 
     Raises:
-        ThemeError: the file cannot be read, is not TOML, misses a field, or names a colour that is none.
+        ThemeError: the file cannot be read, is not TOML, misses a field, or names an unknown colour.
     """
     try:
         described = msgspec.toml.decode(path.read_bytes(), type=ThemeFile)
@@ -101,7 +101,7 @@ def load_named(name: str, *folders: Path) -> Theme | None:
 
 
 def heat_of(theme: Theme) -> tuple[str, ...]:
-    """The colours of relevancy from 0 to 1; a theme that brings none of its own goes from its text to its accent."""
+    """The colours of relevancy from 0 to 1; a theme without any goes from its text to its accent."""
     own = tuple(theme.variables.get(f"heat-{step}", "") for step in range(1, HEAT_STEPS + 1))
     if all(own):
         return own
@@ -141,17 +141,17 @@ def _parsed(field: str, colour: str) -> Color:
     try:
         return Color.parse(colour)
     except ColorParseError as error:
-        raise ThemeError(f"{field}: {colour!r} is no colour") from error
+        raise ThemeError(f"{field}: invalid colour {colour!r}") from error
 
 
 def _spread(colours: list[Color]) -> tuple[str, ...]:
-    """`HEAT_STEPS` colours along the given ones; a terminal's own colours have nothing between them."""
-    places = [step * (len(colours) - 1) / (HEAT_STEPS - 1) for step in range(HEAT_STEPS)]
+    """`HEAT_STEPS` colours along these; of a terminal's own colours the nearest, as they cannot be mixed."""
+    positions = [step * (len(colours) - 1) / (HEAT_STEPS - 1) for step in range(HEAT_STEPS)]
     if any(colour.ansi is not None for colour in colours):
-        return tuple(colours[round(place)].hex for place in places)
-    return tuple(_between(colours, place).hex for place in places)
+        return tuple(colours[round(position)].hex for position in positions)
+    return tuple(_between(colours, position).hex for position in positions)
 
 
-def _between(colours: list[Color], place: float) -> Color:
-    left = min(int(place), len(colours) - 2)
-    return colours[left].blend(colours[left + 1], place - left)
+def _between(colours: list[Color], position: float) -> Color:
+    left = min(int(position), len(colours) - 2)
+    return colours[left].blend(colours[left + 1], position - left)

@@ -81,7 +81,7 @@ def test_a_users_theme_replaces_a_shipped_one_of_its_name(tmp_path: Path):
     [
         ("name = ", "bad.toml: "),
         ("", "missing required field `name`"),
-        (GOOD.replace("#ff0000", "reddish"), "primary: 'reddish' is no colour"),
+        (GOOD.replace("#ff0000", "reddish"), "primary: invalid colour 'reddish'"),
         (GOOD.replace('"#111111", ', ""), "heat: at least two colours"),
         (GOOD + 'colour = "red"\n', "unknown field `colour`"),
         (GOOD + "dark = 3\n", "dark"),

@@ -1,4 +1,4 @@
-"""Keys as they are typed: in their order, and alt as a key of its own."""
+"""Keys in the order in which they are typed, and alt with a digit as a key of its own."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ from selfie_tui.tui.widgets.field import Field
 
 
 class AltDigit(StrEnum):
-    """Alt with the digit of a pane."""
+    """Alt with the digit of a pane, as Textual names the key."""
 
     MODEL = "alt+1"
     PROMPT = "alt+2"
-    ASK = "alt+3"
+    SETTINGS = "alt+3"
     LAYERS = "alt+4"
     LOG = "alt+5"
 
 
-def take_alt_digits() -> None:
-    """Take escape and a digit for alt and that digit, which Textual takes for what a Mac types with it, such as `¢`."""
+def register_alt_digits() -> None:
+    """Read escape and a digit as alt and that digit; Textual reads what a Mac types with them, such as `¢`."""
     for key in AltDigit:
         _ansi_sequences.ANSI_SEQUENCES_KEYS[f"\x1b{key[-1]}"] = (key,)  # type: ignore[index]
 
 
 class KeyboardApp(Host, inherit_bindings=False):
-    """An app that does what a key is for before it looks at the next one."""
+    """An app that carries out each key before it looks at the next one."""
 
     async def on_event(self, event: events.Event) -> None:
-        """Do what a key is for before the next one is looked at.
+        """Carry out a key before the next one is looked at.
 
         Textual hands each key to the focused widget's queue and looks for a binding once it comes back unused, by when
         later letters of a burst (fast typing, a slow line, tmux) have overtaken it: backspace then deletes the wrong
-        letter, and letters typed after `i` are taken for commands.
+        letter, and letters typed after `i` run as commands.
         """
-        here = (
+        screen = (
             self._screen_in_order()
             if isinstance(event, (events.Key, events.Paste)) and not event.is_forwarded
             else None
         )
-        if here is not None:
-            if isinstance(event, events.Key) and await self._key(here, event):
+        if screen is not None:
+            if isinstance(event, events.Key) and await self._key(screen, event):
                 return
-            if isinstance(event, events.Paste) and isinstance(here.focused, Field):
-                here.focused.put(event.text)
+            if isinstance(event, events.Paste) and isinstance(screen.focused, Field):
+                screen.focused.put(event.text)
                 return
         await super().on_event(event)
 

@@ -8,7 +8,7 @@ import msgspec
 
 from selfie_tui import config, paths
 from selfie_tui.tui.app import SelfieApp
-from selfie_tui.tui.keyboard import take_alt_digits
+from selfie_tui.tui.keyboard import register_alt_digits
 from selfie_tui.tui.options import AppOptions
 from selfie_tui.tui.terminal.stderr_guard import StderrGuard
 
@@ -22,7 +22,7 @@ def run_app(options: AppOptions) -> int:
     sys.setswitchinterval(
         0.001
     )  # the engine's thread imports and computes: keys should not wait for the end of its turn
-    take_alt_digits()
+    register_alt_digits()
     with StderrGuard(paths.log_file()) as guard:
         options = msgspec.structs.replace(
             options,

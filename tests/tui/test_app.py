@@ -12,7 +12,7 @@ from textual.events import Key, Paste
 from selfie_tui.errors import SelfieError
 from selfie_tui.records import EMBED, Interpret, LoadModel, Notice, Tokenize
 from selfie_tui.tui.app import FIRST_PROMPT
-from selfie_tui.tui.keyboard import take_alt_digits
+from selfie_tui.tui.keyboard import register_alt_digits
 from selfie_tui.tui.pages.error import ErrorScreen
 from tests.tui.driving import log_text, run_to_end, running, text_of, toasts, until
 from tests.tui.fake_engine import FakeEngine
@@ -315,7 +315,7 @@ async def test_what_follows_a_name_that_was_taken_is_a_command():
 
 @pytest.mark.parametrize("digit", "12345")
 def test_escape_and_a_digit_as_terminals_send_alt_is_the_key_of_a_pane(digit):
-    take_alt_digits()
+    register_alt_digits()
     (key,) = XTermParser().feed(f"\x1b{digit}")
     assert (key.key, key.is_printable) == (f"alt+{digit}", False)
 

@@ -200,7 +200,7 @@ def test_each_model_is_offered_once_the_bundled_one_first():
         Offer("demo", "bundled"),
         Offer("gpt2", "cached"),
         Offer("x/y", "recent"),
-        Offer("/a/folder", "given"),
+        Offer("/a/folder", "named"),
         Offer("z", "cached"),
     )
 

@@ -1,1 +1,1 @@
-"""What opens above a view: help, an error, the model; each a page of lines."""
+"""Pages of lines above a view: help, an error, the model."""

@@ -1,4 +1,4 @@
-"""What went wrong in a job: the cause in one line, what to do, and the traceback for a report."""
+"""The page of a job's error: its cause in one line, the remedy, and the traceback to copy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class ErrorScreen(PageScreen):
     BINDINGS = bindings("error")
 
     def __init__(self, what: str, failure: JobFailed) -> None:
-        super().__init__(what, lambda room, look: error_lines(failure, room, look), classes="-bad")
+        super().__init__(what, lambda width, look: error_lines(failure, width, look), classes="-bad")
         self.failure = failure
 
     def copyable(self) -> tuple[str, str]:
@@ -26,12 +26,12 @@ class ErrorScreen(PageScreen):
         return f"{failure.cause}\n{failure.remedy}\n\n{failure.traceback}", "the traceback"
 
 
-def error_lines(failure: JobFailed, room: int, look: Look) -> list[Pieces]:
-    """Cause, remedy, and how to get at the rest; the traceback itself is for the clipboard."""
-    lines: list[Pieces] = [*flow([Piece(look.prose(failure.cause), "bad")], room), ()]
+def error_lines(failure: JobFailed, width: int, look: Look) -> list[Pieces]:
+    """Cause, remedy, and how to copy the traceback."""
+    lines: list[Pieces] = [*flow([Piece(look.prose(failure.cause), "bad")], width), ()]
     if failure.remedy:
-        lines += [*flow([Piece(look.prose(failure.remedy))], room), ()]
+        lines += [*flow([Piece(look.prose(failure.remedy))], width), ()]
     return [
         *lines,
-        *flow([Piece("Nothing you typed or read is lost. y copies the traceback for a report.", "dim")], room),
+        *flow([Piece("Nothing you typed or interpreted is lost. y copies the traceback for a report.", "dim")], width),
     ]

@@ -1,4 +1,4 @@
-"""The help page of what has the focus: how it is read, and every key that works there."""
+"""The help page of the focused widget: how to read it, and every key that works there."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ class HelpScreen(PageScreen):
 
     def __init__(self, scopes: Sequence[Scope], keymap: Mapping[str, str]) -> None:
         super().__init__(
-            f"Help · {sections()[scopes[0]].heading}", lambda room, look: help_lines(scopes, keymap, room, look)
+            f"Help · {sections()[scopes[0]].heading}", lambda width, look: help_lines(scopes, keymap, width, look)
         )
 
 
-def help_lines(scopes: Sequence[Scope], keymap: Mapping[str, str], room: int, look: Look) -> list[Pieces]:
-    """The keys of the first scope, how it is read, then the keys of the others and of everywhere."""
+def help_lines(scopes: Sequence[Scope], keymap: Mapping[str, str], width: int, look: Look) -> list[Pieces]:
+    """The keys of the first scope, how to read it, then the keys of the others and of everywhere."""
     own, *others = scopes
-    lines = _keys(own, keymap, room)
+    lines = _keys(own, keymap, width)
     for paragraph in TEXTS.get(own) or sections()[own].paragraphs:
-        lines += [*flow([Piece(paragraph)], room), ()]
+        lines += [*flow([Piece(paragraph)], width), ()]
     for scope in (*others, *EVERYWHERE):
-        lines += _keys(scope, keymap, room)
+        lines += _keys(scope, keymap, width)
     return lines[:-1]
 
 
-def _keys(scope: Scope, keymap: Mapping[str, str], room: int) -> list[Pieces]:
+def _keys(scope: Scope, keymap: Mapping[str, str], width: int) -> list[Pieces]:
     actions = by_scope(scope)
     if not actions:
         return []
     lines: list[Pieces] = [(Piece(sections()[scope].heading, "strong"),)]
     for action in actions:
         keys = text.pad("  " + " ".join(keys_of(action, keymap)), KEYS_CELLS)
-        told = flow([Piece(action.help)], max(room - KEYS_CELLS, 10))
-        lines.append((Piece(keys, "key"), *told[0]))
-        lines += [(Piece(" " * KEYS_CELLS), *more) for more in told[1:]]
+        help = flow([Piece(action.help)], max(width - KEYS_CELLS, 10))
+        lines.append((Piece(keys, "key"), *help[0]))
+        lines += [(Piece(" " * KEYS_CELLS), *more) for more in help[1:]]
     return [*lines, ()]

@@ -1,4 +1,4 @@
-"""What the help pages say: how each pane is read, and what a reading does not prove."""
+"""The paragraphs of the help pages: how to read each pane, and what an interpretation does not show."""
 
 from __future__ import annotations
 
@@ -6,70 +6,71 @@ from selfie_tui.tui.actions import Scope
 
 METHOD = (
     "Self-interpretation (SelfIE, Patchscopes): the hidden state of one token at one layer is written over the "
-    "placeholders of an interpretation prompt, and the model goes on writing; an encoder, such as BERT, fills in the "
-    "prompt's mask tokens instead. What it writes is a reading of that state."
+    "placeholders of an interpretation prompt, and the model continues that prompt; an encoder, such as BERT, fills "
+    "in the prompt's mask tokens instead. The generated text is the interpretation of that state."
 )
 
 RELEVANCY = (
-    "Relevancy of a generated token is r = |P_injected − P_none|, from 0 to 1: how much its probability changes "
-    "when the state is injected, against the same prompt and the same tokens without injection. ▁ is near 0, █ near "
-    "1. Tokens that would have come anyway stay low. The number behind a reading is the mean of its tokens, its "
-    "treatment effect."
+    "The relevancy of a generated token is r = |P_injected − P_none|, from 0 to 1: how much its probability changes "
+    "with the injection, against the same prompt and the same tokens without it. ▁ is near 0, █ near 1. Tokens that "
+    "the model would have generated anyway have a low relevancy. The number after an interpretation is the mean over "
+    "its tokens, its treatment effect."
 )
 
 CONTROL = (
-    "control is what the interpretation prompt says by itself, without any injection. + marks a reading that says "
-    "more than the control, = one that says the same and so tells nothing of the state. A random control injects a "
-    "random direction of the state's norm: fluent nonsense is what to expect, and a reading that looks like it is "
-    "worth as much."
+    "control is what the model generates from the interpretation prompt alone, without any injection. + marks an "
+    "interpretation that says more than the control, = one that says the same and is thus no evidence about the "
+    "state. A random control injects a random direction with the state's norm. Expect fluent nonsense from it; an "
+    "interpretation that looks like it is worth as much."
 )
 
 LIMITS = (
-    "What a reading does not prove: the model that reads knows facts of its own. On the bundled model the bare "
-    "embedding of “Eiffel” already reads “a tower in Paris”. A reading says what the model makes of the vector, not "
-    "what the vector alone contains. Stronger evidence is a cell whose early layers read nothing of the sort, and a "
-    "reading that survives other presets and injection layers, or that follows the vector under arithmetic or "
-    "patching. The bundled model lives in a toy world and was built to be readable; large models are noisier."
+    "What an interpretation does not show: the model that interprets has knowledge of its own. On the bundled model "
+    "the bare embedding of “Eiffel” is already interpreted as “a tower in Paris”. An interpretation is what the "
+    "model makes of the vector, not what the vector alone contains. Stronger evidence: a token whose early layers "
+    "show none of it, an interpretation that is the same with other presets and injection layers, or one that "
+    "changes as expected under vector arithmetic or patching. The bundled model lives in a toy world and was trained "
+    "to be interpretable; large models are noisier."
 )
 
 LENS = (
-    "Beside each layer stands the logit lens at the token cursor: the top token that the model's own head reads "
-    "there, a bar and a number for its probability. It follows the cursor at once and needs no run. embed is the "
-    "input of the first block, L0 the first block's output."
+    "Each layer shows the logit lens at the token cursor: the most probable token that the model's own output head "
+    "decodes from the state there, with its probability as a bar and a number. It follows the cursor at once and "
+    "needs no run. embed is the input of the first block, L0 the output of the first block."
 )
 
 MARKS = (
-    "● marks what the next run reads. Without any mark it reads what the cursor is on. Marked tokens times marked "
-    "layers is the number of readings."
+    "● marks what the next run interprets. Without marks it is what the cursor is on. The number of interpretations "
+    "is marked tokens times marked layers."
 )
 
 SETTINGS = (
-    "inject at: the layer where the state is written in. mode: replace writes it as it is; blend mixes it with what "
-    "was there; add adds it; replace-norm and add-norm bring it to the norm of what was there; unit gives it length "
-    "1. strength scales it (replace and replace-norm have none). to cuts a reading after a sentence or a line. "
-    "Tokens in [brackets] will be overwritten. e writes an interpretation prompt of your own, with _ as "
-    "placeholder. An encoder fills in each [MASK] that you write, from left to right, or else as many masks at the end "
-    "as the number of tokens says. An encoder-decoder's encoder reads what stands in [INST]…[/INST], its decoder goes "
-    "on with what comes after; placeholders may be in either."
+    "inject at: the layer at which the state is written. mode: replace writes it as it is; blend mixes it with the "
+    "state that was there; add adds it; replace-norm and add-norm scale it to the norm of the state that was there; "
+    "unit scales it to length 1. strength scales it further (replace and replace-norm have none). to cuts an "
+    "interpretation after a sentence or a line. Tokens in [brackets] will be overwritten. e edits an interpretation "
+    "prompt of your own, with _ as placeholder. An encoder fills in each [MASK] that you write, from left to right, "
+    "or else as many masks at the end as the number of tokens. The encoder of an encoder-decoder reads what is "
+    "between [INST] and [/INST], its decoder continues what comes after; placeholders may be in either."
 )
 
 STACKS = (
-    "A model with an encoder and a decoder, such as T5, has two stacks of layers: s goes from one to the other. Each "
-    "has tokens, marks and a lens of its own. Write [INST]what the encoder reads[/INST] what the decoder has written; "
+    "A model with an encoder and a decoder, such as T5, has two stacks of layers: s switches between them. Each has "
+    "its own tokens, marks and lens. Write [INST]text for the encoder[/INST] text that the decoder has generated; "
     "the decoder's first token is its start token."
 )
 
 MODELS = (
-    "enter loads the model under the cursor with the device and precision below. Any folder or hub id with a language "
-    "model can be typed: a decoder, an encoder-decoder or an encoder; what is not in the cache is downloaded. 8bit and "
-    "4bit need CUDA; all, offered where there are several GPUs, spreads a model over them. The verdict in the status "
-    "line is that of identities which are tried on every model at load, and m shows it in full: if the hooks are not "
-    "verified, do not trust the readings."
+    "enter loads the model under the cursor with the device and precision below. Any folder or hub id of a language "
+    "model can be typed: a decoder, an encoder-decoder or an encoder. What is not in the cache is downloaded. 8bit "
+    "and 4bit need CUDA; all, offered where there are several GPUs, spreads a model over them. The verdict in the "
+    "status line is the result of checks that run whenever a model is loaded, and m shows it in full: if the hooks "
+    "are not verified, do not trust the interpretations."
 )
 
 PROMPT = (
-    "The text whose hidden states are read. Every token is shown as it is, with its position: · is a space, a return "
-    "arrow a line break. ctrl+j puts a line break in; pasted text keeps its own."
+    "The text whose hidden states are read. Every token is shown with its position: · is a space, a return arrow a "
+    "line break. ctrl+j inserts a line break; pasted text keeps its own."
 )
 
 TEXTS: dict[Scope, tuple[str, ...]] = {

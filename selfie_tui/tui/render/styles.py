@@ -1,4 +1,4 @@
-"""How things look: a line is pieces of safe text with roles; a `Look` turns roles into styles, pieces into strips."""
+"""Styles: a line is pieces of safe text with roles; a `Look` turns roles into styles, and pieces into strips."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Role = Literal[
     "text", "dim", "strong", "accent", "key", "cursor", "rest", "slot", "good", "warn", "bad", "match",
     "heat1", "heat2", "heat3", "heat4", "heat5", "heat6", "heat7", "heat8",
 ]  # fmt: skip
-"""What a piece of text is: `cursor` where the keys go, `rest` an unfocused cursor, `slot` an overwritten token."""
+"""What a piece of text is: `cursor` in the focused widget, `rest` a cursor elsewhere, `slot` an overwritten token."""
 
 HEAT: tuple[Role, ...] = ("heat1", "heat2", "heat3", "heat4", "heat5", "heat6", "heat7", "heat8")
 
@@ -37,7 +37,7 @@ PLAIN_TERMINALS = ("linux", "vt100", "vt102", "vt220", "dumb")
 
 
 class Piece(NamedTuple):
-    """Text that went through `text.visible` or `text.prose`, or is our own, and what it is."""
+    """Text that went through `text.visible` or `text.prose`, or is our own, and its role."""
 
     text: str
     role: Role = "text"
@@ -66,27 +66,27 @@ def cells(pieces: Iterable[Piece]) -> int:
     return sum(text.width(piece.text) for piece in pieces)
 
 
-def clipped(pieces: Iterable[Piece], room: int) -> Pieces:
-    """The pieces if they fit into `room` cells, else as many as fit, the last one clipped."""
+def clipped(pieces: Iterable[Piece], width: int) -> Pieces:
+    """The pieces if they fit into `width` cells, else as many as fit, the last one clipped."""
     kept: list[Piece] = []
     for piece in pieces:
         size = text.width(piece.text)
-        if size > room:
-            kept.append(Piece(text.clip(piece.text, room), piece.role))
+        if size > width:
+            kept.append(Piece(text.clip(piece.text, width), piece.role))
             break
         kept.append(piece)
-        room -= size
+        width -= size
     return tuple(kept)
 
 
-def padded(pieces: Iterable[Piece], room: int) -> Pieces:
-    """The pieces in exactly `room` cells."""
-    kept = clipped(pieces, room)
-    return (*kept, Piece(" " * (room - cells(kept))))
+def padded(pieces: Iterable[Piece], width: int) -> Pieces:
+    """The pieces in exactly `width` cells."""
+    kept = clipped(pieces, width)
+    return (*kept, Piece(" " * (width - cells(kept))))
 
 
 class Look:
-    """Styles for roles, and the glyphs a terminal can show; `theme=None` is plain text for tests and prints."""
+    """Styles for roles, and the glyphs a terminal can show; `theme=None` is plain text, as for tests."""
 
     def __init__(self, theme: Theme | None = None, *, ascii: bool = False) -> None:
         self.ascii = ascii
@@ -104,15 +104,15 @@ class Look:
         """Our own text in the glyphs of this terminal; its width stays."""
         return own.translate(_ASCII) if self.ascii else own
 
-    def strip(self, pieces: Iterable[Piece], room: int, base: Style | None = None) -> Strip:
-        """A line of exactly `room` cells."""
+    def strip(self, pieces: Iterable[Piece], width: int, base: Style | None = None) -> Strip:
+        """A line of exactly `width` cells."""
         blank = base or Style.null()
         segments = [
             Segment(self.glyphs(piece.text), blank + self.styles.get(piece.role, Style.null()))
-            for piece in clipped(pieces, room)
+            for piece in clipped(pieces, width)
             if piece.text
         ]
-        return Strip(segments).adjust_cell_length(room, blank)
+        return Strip(segments).adjust_cell_length(width, blank)
 
 
 def _styles(theme: Theme) -> dict[Role, Style]:
@@ -126,7 +126,7 @@ def _styles(theme: Theme) -> dict[Role, Style]:
 
 
 def _roles_of_attributes(theme: Theme) -> dict[Role, Style]:
-    """Roles that stay apart when a terminal, or NO_COLOR, takes the colours away."""
+    """Styles of roles that stay distinct where a terminal, or NO_COLOR, removes the colours."""
     return {
         "dim": Style(dim=True),
         "strong": Style(bold=True),
@@ -175,7 +175,7 @@ def _block(foreground: Color, background: Color) -> Style:
 
 
 def plain_terminal(environment: Mapping[str, str]) -> bool:
-    """Whether a terminal cannot be trusted with more than ASCII: its kind, or a locale that is not UTF-8."""
+    """Whether a terminal may show ASCII only, by its kind or by a locale that is not UTF-8."""
     if environment.get("TERM", "") in PLAIN_TERMINALS:
         return True
     locale = environment.get("LC_ALL") or environment.get("LC_CTYPE") or environment.get("LANG") or ""

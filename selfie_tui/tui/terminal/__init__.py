@@ -1,1 +1,1 @@
-"""What stands between the app and the terminal: only changed cells out, stderr out of the way."""
+"""Between the app and the terminal: only changed cells are sent, and stderr goes to the log."""

@@ -37,7 +37,7 @@ _are_agreed = _AGREED.issuperset
 
 
 class ControlCharacters(Exception):  # noqa: N818 - not an error: such text is left to Textual's own path
-    """Text whose effect on the screen no grid of cells can tell: control characters, line separators, surrogates."""
+    """Text with effects that a grid of cells cannot predict: control characters, line separators, surrogates."""
 
 
 class UnknownUpdateError(Exception):
@@ -113,18 +113,18 @@ class Row:
     def _draw_clusters(self, x: int, text: str, inked: Pen, blank: Pen) -> int:
         """Draw any text; give the column after it."""
         for cluster, cells in clusters(text):
-            room = len(self.glyphs) - x
+            columns = len(self.glyphs) - x
             if not cells:
                 self._attach(x, cluster)
-            elif cells <= room:
+            elif cells <= columns:
                 self.glyphs[x : x + cells] = [cluster] + [""] * (cells - 1)
                 self.pens[x : x + cells] = [blank if cluster == " " else inked] * cells
                 x += cells
             else:
                 # Part of a wide glyph cannot be shown.
-                self.glyphs[x:] = [" "] * room
-                self.pens[x:] = [blank] * room
-                return x + room
+                self.glyphs[x:] = [" "] * columns
+                self.pens[x:] = [blank] * columns
+                return x + columns
         return x
 
     def _attach(self, x: int, cluster: str) -> None:
@@ -179,7 +179,7 @@ def pieces_of(update: CompositorUpdate) -> Iterator[tuple[int, int, Iterable[Seg
 
 @lru_cache(maxsize=2048)
 def clusters(text: str) -> tuple[tuple[str, int], ...]:
-    """Text cut into what a terminal may draw as one glyph, each with the cells it takes by Rich's count.
+    """Text cut into what a terminal may draw as one glyph, each with the cells it occupies by Rich's count.
 
     A cluster is a code point with what has no width after it, what a joiner joins to it, or two regional indicators.
     Raises `ControlCharacters`.

@@ -19,7 +19,7 @@ _WORTH_CLEARING = 64
 class Painter:
     """Collects the sequence for one update. It begins with the default rendition and the cursor anywhere.
 
-    `erases` says whether the terminal erases to the background in use (terminfo's bce), so that runs of spaces can be
+    `erases`: whether the terminal erases to the background in use (terminfo's bce), so that runs of spaces can be
     erased instead of drawn; to the default background every terminal does.
     """
 
@@ -32,7 +32,7 @@ class Painter:
         self._at: tuple[int, int] | None = None
 
     def finish(self, x: int, y: int) -> str:
-        """The whole sequence, which leaves the cursor at column `x` of line `y`; "" if nothing differed."""
+        """The complete sequence, which leaves the cursor at column `x` of line `y`; "" if nothing differed."""
         if not self._out:
             return ""
         self._take(DEFAULT)
@@ -161,7 +161,7 @@ class Painter:
         return [*ways, down + (_forward(x - from_x) if x >= from_x else "\b" * (from_x - x))]
 
     def _bridge(self, x: int, end: int, row: Row, pen: Pen, step: int) -> bool:
-        """Draw the unchanged cells up to column `end` if that is no dearer than `step` bytes; whether it was done."""
+        """Draw the unchanged cells up to column `end` if that costs at most `step` bytes; return whether it did."""
         held = self._held
         again: list[str] = []
         for column in range(x, end):

@@ -68,20 +68,20 @@ class Pens:
         self._of_style[id(style)] = (style, inked, blank)
         return inked, blank
 
-    def turn(self, held: Pen, wanted: Pen) -> tuple[str, Pen]:
-        """The shortest sequence after which all that `wanted` draws looks right, and the pen then held."""
-        if held is wanted:
+    def turn(self, held: Pen, target: Pen) -> tuple[str, Pen]:
+        """The shortest sequence after which all that `target` draws looks right, and the pen then held."""
+        if held is target:
             return "", held
-        known = self._turns.get((held, wanted))
+        known = self._turns.get((held, target))
         if known is None:
             if len(self._turns) >= _MOST_REMEMBERED:
                 self._turns.clear()
-            known = self._turns[held, wanted] = (
-                _turn_for_spaces(held, wanted)
-                if wanted.is_for_spaces
+            known = self._turns[held, target] = (
+                _turn_for_spaces(held, target)
+                if target.is_for_spaces
                 else (
-                    _sequence(held, wanted),
-                    wanted,
+                    _sequence(held, target),
+                    target,
                 )
             )
         return known
@@ -103,46 +103,46 @@ class Pens:
         )
 
 
-def _turn_for_spaces(held: Pen, wanted: Pen) -> tuple[str, Pen]:
-    if held.background == wanted.background and not held.link and not held.attributes & _SEEN_ON_A_SPACE:
+def _turn_for_spaces(held: Pen, target: Pen) -> tuple[str, Pen]:
+    if held.background == target.background and not held.link and not held.attributes & _SEEN_ON_A_SPACE:
         return "", held
-    kept = Pen(held.attributes & ~_SEEN_ON_A_SPACE, held.foreground, wanted.background, "")
-    plain = Pen(0, "39", wanted.background, "")
+    kept = Pen(held.attributes & ~_SEEN_ON_A_SPACE, held.foreground, target.background, "")
+    plain = Pen(0, "39", target.background, "")
     return min(((_sequence(held, pen), pen) for pen in (kept, plain)), key=lambda choice: len(choice[0]))
 
 
-def _sequence(held: Pen, wanted: Pen) -> str:
+def _sequence(held: Pen, target: Pen) -> str:
     """The shortest sequence between two complete pens."""
-    codes = min(_codes_from_reset(wanted), _codes_from(held, wanted), key=len)
-    rendition = f"\x1b[{codes}m" if held[:3] != wanted[:3] else ""
-    if held.link == wanted.link:
+    codes = min(_codes_from_reset(target), _codes_from(held, target), key=len)
+    rendition = f"\x1b[{codes}m" if held[:3] != target[:3] else ""
+    if held.link == target.link:
         return rendition
     # The identifier makes one link of all the pieces it is drawn in.
-    opened = f"id={crc32(wanted.link.encode(errors='replace')):x};{wanted.link}" if wanted.link else ";"
+    opened = f"id={crc32(target.link.encode(errors='replace')):x};{target.link}" if target.link else ";"
     return f"\x1b]8;{opened}\x1b\\{rendition}"
 
 
-def _codes_from_reset(wanted: Pen) -> str:
-    codes = _attribute_codes(wanted.attributes)
-    codes += [code for code in (wanted.foreground, wanted.background) if code not in ("39", "49", None)]
+def _codes_from_reset(target: Pen) -> str:
+    codes = _attribute_codes(target.attributes)
+    codes += [code for code in (target.foreground, target.background) if code not in ("39", "49", None)]
     return ";".join(["0", *codes]) if codes else ""
 
 
-def _codes_from(held: Pen, wanted: Pen) -> str:
-    if held.attributes != wanted.attributes and (held.attributes | wanted.attributes) & ~_SEPARABLE:
+def _codes_from(held: Pen, target: Pen) -> str:
+    if held.attributes != target.attributes and (held.attributes | target.attributes) & ~_SEPARABLE:
         # 24 ends both underlines, and 25 both ways of blinking.
-        return _codes_from_reset(wanted)
-    ended = held.attributes & ~wanted.attributes
-    begun = wanted.attributes & ~held.attributes
+        return _codes_from_reset(target)
+    ended = held.attributes & ~target.attributes
+    begun = target.attributes & ~held.attributes
     if ended & _BOLD_DIM:
         # 22 ends both bold and dim, so the one that stays begins again.
-        begun |= wanted.attributes & _BOLD_DIM
+        begun |= target.attributes & _BOLD_DIM
     codes = sorted({code for bit, code in _OFF_CODES.items() if ended & 1 << bit})
     codes += _attribute_codes(begun)
-    if wanted.foreground is not None and held.foreground != wanted.foreground:
-        codes.append(wanted.foreground)
-    if held.background != wanted.background:
-        codes.append(wanted.background)
+    if target.foreground is not None and held.foreground != target.foreground:
+        codes.append(target.foreground)
+    if held.background != target.background:
+        codes.append(target.background)
     return ";".join(codes)
 
 

@@ -27,7 +27,7 @@ _STANDARD = (1, 2)
 
 
 class StderrGuard:
-    """A context in which the terminal is for drawing alone. `problem` says in one line why nothing is logged, if so.
+    """A context in which the terminal is for drawing alone. `problem` is the reason, in one line, if nothing is logged.
 
     Descriptors that lead elsewhere (`2>file`) are left as they are; drawing then goes to standard output, or to
     `/dev/tty`. Without a terminal to read from and draw on the guard does nothing, and Textual draws as it would.

@@ -1,4 +1,4 @@
-"""An `App` that sends the terminal only the cells that changed, and draws as Textual does where it cannot tell them."""
+"""An `App` that sends the terminal only the cells that changed, and draws as Textual does where it cannot find them."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Wire:
         return bool(self._rows)
 
     def forget(self) -> None:
-        """Take nothing for known, so that all that is drawn from now on is sent."""
+        """Forget what the terminal shows, so that everything drawn from now on is sent."""
         self._rows = []
 
     def sequence(self, update: CompositorUpdate, cursor: tuple[int, int]) -> str:
@@ -108,7 +108,7 @@ class WireApp(App[ReturnType]):
         stock_display: bool = False,
     ) -> None:
         super().__init__(driver_class, css_path, watch_css, ansi_color)
-        self.driver_class = _telling_of_restarts(self.driver_class)
+        self.driver_class = _reporting_restarts(self.driver_class)
         self.stock_display = stock_display
         color_system = self.console._color_system or ColorSystem.TRUECOLOR
         self._wire = Wire(color_system, erases=erases_to_background(os.environ))
@@ -116,11 +116,11 @@ class WireApp(App[ReturnType]):
         self._wire_repainting: Timer | None = None
 
     def forget(self) -> None:
-        """Take nothing for known of what the terminal shows; what is drawn from now on is sent whole."""
+        """Forget what the terminal shows, so that everything drawn from now on is sent."""
         self._wire.forget()
 
     def repaint(self) -> None:
-        """Draw the whole screen anew, after other programs have written on it."""
+        """Redraw the screen, after other programs have written on it."""
         self.forget()
         if self._driver is not None and not self._driver.is_inline:
             self._driver.write(_SANE_STATE)
@@ -177,7 +177,7 @@ class WireApp(App[ReturnType]):
             log.debug("Drawn by Textual, for its control characters: %s", found)
             return None
         except Exception:
-            log.exception("Drawing only what changed failed; from here on the screen is drawn as Textual does.")
+            log.exception("Drawing only what changed failed; from now on the screen is drawn as Textual does.")
             self.stock_display = True
             self.call_later(self.refresh)
             return None
@@ -193,13 +193,13 @@ def erases_to_background(environ: Mapping[str, str]) -> bool:
     return term.startswith(_ERASING_TERMINALS) or (term.startswith("screen") and "TMUX" in environ)
 
 
-def _telling_of_restarts(base: type[Driver]) -> type[Driver]:
-    """The driver class, made to tell a `WireApp` whenever it enters application mode."""
+def _reporting_restarts(base: type[Driver]) -> type[Driver]:
+    """A subclass of a driver that notifies a `WireApp` whenever it enters application mode."""
 
-    class TellingDriver(base):  # type: ignore[misc, valid-type]
+    class ReportingDriver(base):  # type: ignore[misc, valid-type]
         def start_application_mode(self) -> None:
             super().start_application_mode()
             if isinstance(self._app, WireApp):
                 self._app._terminal_restarted()
 
-    return TellingDriver
+    return ReportingDriver

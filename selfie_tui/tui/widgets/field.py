@@ -1,4 +1,4 @@
-"""A text field whose every character is visible, newlines included, and which never blinks."""
+"""A text field in which every character is visible, newlines included, without a blinking cursor."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ class Field(Input, inherit_bindings=False):
         self.cursor_blink = False
 
     def shown(self) -> list[str]:
-        """What stands for each character of the value."""
+        """The glyphs of each character of the value."""
         ascii = self._look.ascii
         return [text.prose(character, ascii=ascii) for character in self.value]
 
     def render_line(self, y: int) -> Strip:
-        base, room = self.rich_style, self.size.width
+        base, width = self.rich_style, self.size.width
         if y != 0:
-            return Strip.blank(room, base)
+            return Strip.blank(width, base)
         pieces = self._pieces() if self.value or self.has_focus else [Piece(self.placeholder, "dim")]
         offset = round(self.scroll_offset.x)
-        line = self._look.strip(pieces, offset + room, base)
-        return line.crop(offset, offset + room).adjust_cell_length(room, base)
+        line = self._look.strip(pieces, offset + width, base)
+        return line.crop(offset, offset + width).adjust_cell_length(width, base)
 
     @property
     def _look(self) -> Look:
@@ -67,7 +67,7 @@ class Field(Input, inherit_bindings=False):
 
     @property
     def content_width(self) -> int:
-        """Cells of the whole text, and one for the cursor behind it."""
+        """Cells of the text, and one for the cursor after it."""
         return sum(map(text.width, self.shown())) + 1
 
     def _position_to_cell(self, position: int) -> int:
@@ -85,7 +85,7 @@ class Field(Input, inherit_bindings=False):
         self.scroll_to_region(Region(self._cursor_offset, 0, 1, 1), force=True, animate=False)
 
     def put(self, typed: str) -> None:
-        """Put what was typed or pasted where the cursor is, line breaks included."""
+        """Insert what was typed or pasted at the cursor, line breaks included."""
         self.replace(typed.replace("\r\n", "\n").replace("\r", "\n"), *self.selection)
 
     def _on_paste(self, event: events.Paste) -> None:
@@ -94,7 +94,7 @@ class Field(Input, inherit_bindings=False):
         event.prevent_default()
 
     def action_newline(self) -> None:
-        """Put a line break where the cursor is."""
+        """Insert a line break at the cursor."""
         self.replace("\n", *self.selection)
 
 

@@ -1,4 +1,4 @@
-"""The base of everything that is drawn line by line: a window on numbered lines, and one with a cursor in it.
+"""Base classes of widgets drawn line by line: a window on numbered lines, and one with a cursor.
 
 It keeps its own first line instead of being a `ScrollView`, whose every change of size lays out and sends the screen.
 """
@@ -57,11 +57,11 @@ class Lines(Widget):
     _fitted = 0
 
     def count(self) -> int:
-        """How many lines there are."""
+        """The number of lines."""
         return 0
 
     def pieces(self, index: int) -> Pieces:
-        """What stands in a line."""
+        """The content of a line."""
         raise NotImplementedError
 
     @property
@@ -107,7 +107,7 @@ class Lines(Widget):
         self._set_top(min(max(top, last - height + 1), first))
 
     def settle(self) -> None:
-        """Put the window right after the number of lines or the size has changed, and say so."""
+        """Adjust the window after the number of lines or the size has changed, and post `Scrolled`."""
         if not self._set_top(self.top):
             self.post_message(self.Scrolled(self))
 
@@ -120,7 +120,7 @@ class Lines(Widget):
             self.styles.height = height
 
     def extent(self) -> str:
-        """`3–22 of 40`, or nothing where all lines are in sight."""
+        """`3–22 of 40`, or "" where all lines are in sight."""
         count, height = self.count(), self.size.height
         return f"{self.top + 1}–{min(self.top + height, count)} of {count}" if count > height > 0 else ""
 
@@ -155,7 +155,7 @@ class Rows(Lines, can_focus=True):
 
     @property
     def cursor_role(self) -> Role:
-        """How the cursor's line is drawn: as the place where the keys go, or at rest."""
+        """The role of the cursor's line: of the focused widget, or of another."""
         return "cursor" if self.has_focus else "rest"
 
     def go(self, index: int) -> None:
