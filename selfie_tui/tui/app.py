@@ -202,10 +202,10 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
 
     def offer_models(self) -> None:
         """Fill the list of models."""
-        work = self.main.work
-        wanted = work.loading.name if work.loading else work.model.name if work.model else ""
+        state = self.main.state
+        current = state.loading.name if state.loading else state.model.name if state.model else ""
         cached = catalog.cached_models(paths.hub_cache_dir())
-        self.main.models.show_offers(catalog.offers(wanted, self.memory.recent, cached))
+        self.main.models.show_offers(catalog.offers(current, self.memory.recent, cached))
         self.main.models.show_gpus(catalog.gpus(visible=os.environ.get("CUDA_VISIBLE_DEVICES")))
 
     # Keys ---------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ class AltDigit(StrEnum):
 
     MODEL = "alt+1"
     PROMPT = "alt+2"
-    ASK = "alt+3"
+    SETTINGS = "alt+3"
     LAYERS = "alt+4"
     LOG = "alt+5"
 

@@ -3,4 +3,10 @@
 A view's actions are registered here, in the order of the views, before any widget asks for its bindings.
 """
 
-from selfie_tui.tui.views.interpret import actions as _interpret  # noqa: F401
+from __future__ import annotations
+
+from selfie_tui.tui.views.interpret.view import InterpretView
+from selfie_tui.tui.views.view import View
+
+VIEWS: tuple[type[View], ...] = (InterpretView,)
+"""The views, in the order of their tabs and function keys."""
