@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 from textual import events, on
-from textual.widget import Widget
 
-from selfie_tui.tui import views
 from selfie_tui.tui.actions import Scope, bindings
-from selfie_tui.tui.screens.source import SourceScreen
+from selfie_tui.tui.screens.views import ViewScreen
 from selfie_tui.tui.state import AppState, Changed
-from selfie_tui.tui.status import hint_line, key_of, model_pieces, model_state, tabs, under_way
-from selfie_tui.tui.views.view import View
+from selfie_tui.tui.status import hint_line, key_of, model_pieces, model_state, under_way
 from selfie_tui.tui.widgets.field import Field
 from selfie_tui.tui.widgets.layers import LayerList
 from selfie_tui.tui.widgets.models import ModelList
 
 
-class MainScreen(SourceScreen, inherit_bindings=False):
+class MainScreen(ViewScreen, inherit_bindings=False):
     """All of the program that is not a page above it."""
 
-    BINDINGS = bindings("main")
+    BINDINGS = bindings("main", "views")
     AUTO_FOCUS = "#prompt-text"
 
     def __init__(self, state: AppState, prompt: str, model: str, device: str, dtype: str) -> None:
-        first = views.VIEWS[0](state)
-        super().__init__(state, first, device, dtype)
-        self.opened: dict[str, View] = {first.NAME: first}
-        """The views that have been shown so far, by name."""
+        super().__init__(state, device, dtype)
         self._first_prompt, self._first_model = prompt, model
-        self._before: str = ""
-        self._focus: dict[str, Widget] = {}
 
     def on_mount(self) -> None:
         """Begin to load the model, and show what is not known yet."""
@@ -48,8 +40,6 @@ class MainScreen(SourceScreen, inherit_bindings=False):
     def show(self, changed: Changed) -> None:
         """Show what has changed in the frame and in every opened view; begin a run that waited for it."""
         super().show(changed)
-        for view in self.opened.values():
-            view.show(changed)
         if changed.model or changed.stack:
             self.update_hints()
         if changed.tokens:
@@ -77,50 +67,6 @@ class MainScreen(SourceScreen, inherit_bindings=False):
         """Write the keys of what has the focus now."""
         self.update_hints()
         self.update_status()
-
-    # Views -----------------------------------------------------------------------------------------------------------
-
-    def show_tabs(self) -> None:
-        """Write the tabs of the views into the view bar, and into the header where the bar is folded."""
-        names = [(view.LETTER, view.TITLE) for view in views.VIEWS]
-        here = (self.view.LETTER, self.view.TITLE)
-        self.view_bar.show_tabs(tabs(names, here))
-        self.status.show_tabs(tabs(names, here, folded=True))
-
-    async def action_view(self, name: str) -> None:
-        """Show a view, at the cell of the one before; the keys go where they went when it was left."""
-        if name == self.view.NAME:
-            return
-        if self.focused is not None:
-            self._focus[self.view.NAME] = self.focused
-        self.maximized = None
-        self._before, before = self.view.NAME, self.view
-        view = self.opened.get(name)
-        if view is None:
-            view = self.opened[name] = next(view for view in views.VIEWS if name == view.NAME)(self.state)
-            await self.switcher.add_content(view)
-        self.view = view
-        self.switcher.current = name
-        self.show_tabs()
-        self._focus_in(view, before)
-
-    def _focus_in(self, view: View, before: View) -> None:
-        for old in before.panes:
-            old.remove_class("-alone")
-        home = self._focus.get(view.NAME) or (view.panes[0].home if view.panes else self.tokens)
-        found = [pane for pane in self.panes if pane in home.ancestors]
-        pane = found[0] if found else None
-        if isinstance(home, Field) and home.has_class("-hidden"):
-            home = pane.home if pane is not None else self.tokens
-        if pane is not None:
-            self._bring(pane)
-        self.set_focus(home)
-        self.update_hints()
-
-    async def action_previous_view(self) -> None:
-        """Go back to the view before."""
-        if self._before:
-            await self.action_view(self._before)
 
     # Models ----------------------------------------------------------------------------------------------------------
 
@@ -193,8 +139,11 @@ class MainScreen(SourceScreen, inherit_bindings=False):
 
     # Text fields, search ---------------------------------------------------------------------------------------------
 
-    def action_submit(self) -> None:
-        """Accept what was typed: load the model of that name, or go on in the field's pane."""
+    async def action_submit(self) -> None:
+        """Accept what was typed: go there, load the model of that name, or go on in the field's pane."""
+        if self.focused is self.go_text:
+            await self.go(self.go_text.value) if self.go_text.value.strip() else self.leave_field()
+            return
         if self.focused is self.model_name:
             if not self.model_name.value.strip():
                 return
@@ -257,7 +206,9 @@ class MainScreen(SourceScreen, inherit_bindings=False):
 
     def action_back(self) -> None:
         """One level out: restore, end the search, leave the field, forget the waiting run, cancel the job."""
-        if self.maximized is not None:
+        if self.focused is self.go_text:
+            self.leave_field()
+        elif self.maximized is not None:
             self.maximized = None
         elif self.view.step_out():
             pass

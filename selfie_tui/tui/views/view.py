@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar, NamedTuple
 
 from textual.app import ComposeResult
 from textual.widget import Widget
 
 from selfie_tui.records import Event
-from selfie_tui.tui.actions import Action, Scope
+from selfie_tui.tui.actions import Action, Scope, Section
 from selfie_tui.tui.host import Host
 from selfie_tui.tui.state import AppState, Changed
 from selfie_tui.tui.widgets.field import Field
@@ -44,6 +44,7 @@ class View(Widget):
     FUNCTION_KEY: ClassVar[str]
     SCOPES: ClassVar[tuple[Scope, ...]] = ()
     ACTIONS: ClassVar[tuple[Action, ...]] = ()
+    SECTIONS: ClassVar[Mapping[Scope, Section]] = {}
     FRAME_PANES: ClassVar[frozenset[str]] = FRAME_PANES
     app: Host
 

@@ -15,7 +15,7 @@ from selfie_tui.modes import MODES
 from selfie_tui.records import EMBED, Event, Notice, layer_name
 from selfie_tui.settings import InterpretSettings
 from selfie_tui.tui.state import AppState, Changed
-from selfie_tui.tui.views.interpret.actions import ACTIONS
+from selfie_tui.tui.views.interpret.actions import ACTIONS, SECTIONS
 from selfie_tui.tui.views.interpret.log import Log
 from selfie_tui.tui.views.interpret.settings_line import PresetView, SettingsLine
 from selfie_tui.tui.views.view import Command, View
@@ -30,7 +30,7 @@ class InterpretView(View):
     """What the model says of the states that are injected into an interpretation prompt."""
 
     NAME, TITLE, LETTER, FUNCTION_KEY = "interpret", "Read", "R", "f2"
-    ACTIONS = ACTIONS
+    ACTIONS, SECTIONS = ACTIONS, SECTIONS
     DEFAULT_CSS = """
     InterpretView #settings-pane { height: auto; }
     InterpretView #log { height: 1fr; }
