@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 
@@ -152,6 +153,21 @@ async def test_a_cancelled_run_keeps_what_was_finished():
         (run,) = app.main.state.runs.values()
         assert run.state == "cancelled"
         assert 0 < len(run.interpretations) < 9
+
+
+async def test_the_header_keeps_the_outcome_of_the_last_run_until_the_next_one():
+    engine = FakeEngine()
+    async with running(engine) as (app, pilot):
+        await pilot.press("enter")
+        await run_to_end(app, pilot)
+        assert re.search(r"9 readings · \d+\.\d s$", text_of(app).splitlines()[0])
+        engine.step.clear()
+        await pilot.press("left", "enter")
+        await until(pilot, lambda: app.main.state.runs_now)
+        assert "readings" not in text_of(app).splitlines()[0]
+        await pilot.press("escape")
+        await run_to_end(app, pilot)
+        assert text_of(app).splitlines()[0].endswith("cancelled · 0 of 9")
 
 
 async def test_a_run_in_the_queue_is_cancelled_with_the_one_that_runs():

@@ -34,6 +34,33 @@ from tests.tui.fake_engine import FakeEngine
 SelfieApp(lambda: FakeEngine(), AppOptions(theme="dusk", ascii=False)).run()
 """
 
+TWO_VIEWS = (
+    """
+from typing import ClassVar
+from selfie_tui.tui import views
+from selfie_tui.tui.render.styles import Piece
+from selfie_tui.tui.views.view import View
+from selfie_tui.tui.widgets.lines import Rows
+from selfie_tui.tui.widgets.pane import Pane
+class Map(Rows):
+    def count(self):
+        return 24  # what the prompt, the settings and the words of a cell leave to a map at 120x40
+    def pieces(self, index):
+        words = ("Paris", "the", "a city", "iffel", "of", "Tower", "locatio", "in")
+        chosen = [words[hash((index, column)) % len(words)] for column in range(10)]
+        return tuple(Piece(f"{'▁▂▃▄▅▆▇█'[len(word) % 8]}{word:<8}") for word in chosen)
+class Second(View):
+    NAME, TITLE, LETTER, FUNCTION_KEY = "second", "Second", "D", "f3"
+    FRAME_PANES = frozenset({"prompt"})
+    def __init__(self, state):
+        super().__init__(state)
+        self.panes = (Pane(4, "Map", Map(), id="map"),)
+views.VIEWS = (*views.VIEWS, Second)
+views.register_views(views.VIEWS)
+"""
+    + PROGRAM
+)
+
 QUIET = 0.4
 """Seconds without a byte after which an answer is taken to be over."""
 
@@ -41,11 +68,11 @@ QUIET = 0.4
 class Terminal:
     """The program on a pseudo-terminal of 120 columns and 40 lines with 256 colours; counts what it sends."""
 
-    def __init__(self) -> None:
+    def __init__(self, program: str = PROGRAM) -> None:
         self.pid, self.descriptor = pty.fork()
         if self.pid == 0:
             os.environ.update(TERM="xterm-256color", COLORTERM="", LC_ALL="C.UTF-8", COLUMNS="120", LINES="40")
-            os.execv(sys.executable, [sys.executable, "-c", PROGRAM])
+            os.execv(sys.executable, [sys.executable, "-c", program])
         fcntl.ioctl(self.descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
 
     def read(self, seconds: float) -> bytes:
@@ -102,6 +129,18 @@ def test_what_is_sent_stays_within_the_budgets(terminal):
     assert 0 < terminal.press(b"5") <= 4096
     for _ in range(3):
         assert 0 < terminal.press(b"k") <= 512, "a step through the readings"
+
+
+def test_a_change_of_view_stays_within_its_budget_though_the_new_view_is_a_full_map():
+    terminal = Terminal(TWO_VIEWS)
+    try:
+        terminal.settle(b"reads 8")
+        terminal.press(DOWN)
+        for key in (b"D", b"\x7f", b"\x1b[13~", b"R"):
+            assert 0 < terminal.press(key) <= 6 * 1024
+        assert 0 < terminal.press(b":") <= 1024, "the line in which one types where to go"
+    finally:
+        terminal.close()
 
 
 def test_the_terminal_is_restored_at_the_end(terminal):

@@ -49,6 +49,14 @@ class ViewScreen(SourceScreen, inherit_bindings=False):
         """Show a view, at the cell of the one before; the keys go where they went when it was left."""
         if name == self.view.NAME:
             return
+        if name not in self.opened:
+            view = next(view for view in views.VIEWS if name == view.NAME)(self.state)
+            await self.switcher.add_content(view)
+            self.opened[name] = view
+        with self.app.batch_update():  # drawn once, where all is in its position
+            self._switch_to(self.opened[name])
+
+    def _switch_to(self, view: View) -> None:
         if self.focused is not None:
             self._focus[self.view.NAME] = self._focus_before_go or self.focused
         if self.focused is self.go_text:
@@ -57,12 +65,8 @@ class ViewScreen(SourceScreen, inherit_bindings=False):
         self._view_before = self.view.NAME
         for pane in self.view.panes:
             pane.remove_class("-alone")
-        if name not in self.opened:
-            view = next(view for view in views.VIEWS if name == view.NAME)(self.state)
-            await self.switcher.add_content(view)
-            self.opened[name] = view
-        self.view = self.opened[name]
-        self.switcher.current = name
+        self.view = view
+        self.switcher.current = view.NAME
         self.show_tabs()
         self._focus_in_view()
 
@@ -72,7 +76,10 @@ class ViewScreen(SourceScreen, inherit_bindings=False):
         if pane not in home.ancestors or home.has_class("-hidden"):
             home = pane.home
         self._bring(pane)
+        for other in (*self.panes, self.model_pane):
+            other.set_class(other is pane, "-active")  # now, not with the focus's event: borders are drawn once
         self.set_focus(home)
+        self.update_hints()
 
     async def action_previous_view(self) -> None:
         """Go back to the view before."""
@@ -148,4 +155,8 @@ class ViewScreen(SourceScreen, inherit_bindings=False):
 
     def load(self, name: str) -> None:
         """Load a model."""
+        raise NotImplementedError
+
+    def update_hints(self) -> None:
+        """Write the hint line."""
         raise NotImplementedError
