@@ -19,7 +19,7 @@ from selfie_tui.records import Event, ModelInfo, Severity
 from selfie_tui.results import sessions
 from selfie_tui.results.recorder import Recorder
 from selfie_tui.tui import catalog
-from selfie_tui.tui.actions import Scope, bindings, problems_of_keymap, usable_keymap
+from selfie_tui.tui.actions import Action, Scope, bindings, problems_of_keymap, usable_keymap
 from selfie_tui.tui.handlers import handle
 from selfie_tui.tui.keyboard import KeyboardApp
 from selfie_tui.tui.options import AppOptions
@@ -202,10 +202,10 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
 
     def offer_models(self) -> None:
         """Fill the list of models."""
-        work = self.main.work
-        wanted = work.loading.name if work.loading else work.model.name if work.model else ""
+        state = self.main.state
+        current = state.loading.name if state.loading else state.model.name if state.model else ""
         cached = catalog.cached_models(paths.hub_cache_dir())
-        self.main.models.show_offers(catalog.offers(wanted, self.memory.recent, cached))
+        self.main.models.show_offers(catalog.offers(current, self.memory.recent, cached))
         self.main.models.show_gpus(catalog.gpus(visible=os.environ.get("CUDA_VISIBLE_DEVICES")))
 
     # Keys ---------------------------------------------------------------------------------------------------------
@@ -234,6 +234,16 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
         if isinstance(self.screen, MainScreen):
             own: tuple[Scope, ...] = getattr(self.screen.focused, "SCOPES", ())
             self.push_screen(HelpScreen(own or ("list",), self.keymap))
+
+    async def carry_out(self, action: Action) -> None:
+        """Do an action where it belongs, whatever has the focus."""
+        from selfie_tui.tui.palette import target_of
+
+        target = target_of(action, self, self.main)
+        if target is None:
+            self.tell(f"“{action.title}” has nothing to work on here.", "information")
+        else:
+            await self.run_action(action.handler, target)
 
     def action_command_palette(self) -> None:
         """Everything by name."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from selfie_tui.records import ModelInfo, Severity
+from selfie_tui.tui.actions import Action
 from selfie_tui.tui.render.styles import Look
 from selfie_tui.tui.terminal.wire import WireApp
 
@@ -18,6 +19,10 @@ class Host(WireApp[None], inherit_bindings=False):
 
     def tell(self, message: str, severity: Severity) -> None:
         """Show a toast."""
+        raise NotImplementedError
+
+    async def carry_out(self, action: Action) -> None:
+        """Do an action where it belongs, whatever has the focus."""
         raise NotImplementedError
 
     def copy_text(self, copied: str, what: str) -> None:

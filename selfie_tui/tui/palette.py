@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
-from typing import NamedTuple, cast
+from typing import cast
 
-import msgspec
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 from textual.dom import DOMNode
@@ -15,26 +14,13 @@ from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Input
 
 from selfie_tui.kinds import stacks_of
-from selfie_tui.modes import MODES
-from selfie_tui.records import EMBED, layer_name
 from selfie_tui.tui.actions import EVERYWHERE, Action, all_actions, keys_of
 from selfie_tui.tui.host import Host
 from selfie_tui.tui.screens.main import MainScreen
+from selfie_tui.tui.views.view import Command
 
 WORDS_WEIGHT = 0.5
 """How much a match in a command's other words counts, against one in its name."""
-
-
-class Command(NamedTuple):
-    """Something to offer.
-
-    `name` is any safe text, `help` only our own, since the palette parses it as markup; `words` find it too.
-    """
-
-    name: str
-    help: str
-    run: Callable[[], object]
-    words: str = ""
 
 
 class Palette(CommandPalette):
@@ -80,9 +66,9 @@ def provider() -> type[Provider]:
 def commands(app: Host, main: MainScreen) -> Iterator[Command]:
     """The actions first, then every choice."""
     yield from action_commands(app, main)
-    yield from setting_commands(app, main)
+    yield from main.view.commands()
     prose = app.look.prose
-    for stack in stacks_of(main.work.model) if main.work.model and main.work.other_stack else ():
+    for stack in stacks_of(main.state.model) if main.state.model and main.state.other_stack else ():
         yield Command(f"Stack: {stack.name}", "the stack that is read", partial(main.turn_to, stack.name))
     for theme in sorted(app.available_themes):
         yield Command(f"Theme: {prose(theme)}", "colours", partial(setattr, app, "theme", theme))
@@ -93,27 +79,12 @@ def commands(app: Host, main: MainScreen) -> Iterator[Command]:
 def action_commands(app: Host, main: MainScreen) -> Iterator[Command]:
     """The actions of the palette that something on the screen can carry out."""
     for action in all_actions():
-        if not action.palette or (action.id == "stack.next" and not main.work.other_stack):
+        if not action.palette or (action.id == "stack.next" and not main.state.other_stack):
             continue
         target = target_of(action, app, main)
         if target is not None:
             name = f"{action.title}  [{' '.join(keys_of(action, app.keymap))}]"
             yield Command(name, action.help, partial(app.run_action, action.handler, target), action.palette)
-
-
-def setting_commands(app: Host, main: MainScreen) -> Iterator[Command]:
-    """Every preset, injection mode and injection layer."""
-    values, bounds = main.settings.values, main.settings.bounds
-    change = partial(msgspec.structs.replace, values)
-    look = app.look
-    for preset in bounds.presets:
-        name = f"Preset: {look.prose(preset.name)}"
-        yield Command(name, "the interpretation prompt", partial(main.ask, change(preset=preset)))
-    for mode in MODES.values():
-        yield Command(f"Mode: {mode.name}", look.glyphs(mode.formula), partial(main.ask, change(mode=mode.name)))
-    for layer in range(EMBED, bounds.blocks):
-        name = f"Inject at: {layer_name(layer)}"
-        yield Command(name, "the injection layer", partial(main.ask, change(injection_layer=layer)))
 
 
 def target_of(action: Action, app: Host, main: MainScreen) -> DOMNode | None:

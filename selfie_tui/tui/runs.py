@@ -28,7 +28,7 @@ class Run:
     seconds: float = 0.0
     control: Control | None = None
     growing: dict[int, str] = field(default_factory=dict)
-    readings: dict[int, Interpretation] = field(default_factory=dict)
+    interpretations: dict[int, Interpretation] = field(default_factory=dict)
     info: ModelInfo | None = None
 
     def cell(self, index: int) -> Cell:
@@ -44,26 +44,26 @@ class Run:
         shown = look.prose(token.text).strip() or look.visible(token.text) if token else ""
         return f"{layer_name(cell.layer)}{'·' if close else ' · '}{cell.position} {shown}".rstrip()
 
-    def said(self, index: int) -> str:
+    def text(self, index: int) -> str:
         """The text of a reading so far, or of the control; unsafe to print as is."""
         if index == CONTROL:
             return self.control.text if self.control else self.growing.get(index, "")
-        reading = self.readings.get(index)
+        reading = self.interpretations.get(index)
         return reading.text if reading else self.growing.get(index, "")
 
     def tokens(self, index: int) -> tuple[GeneratedToken, ...]:
         """The generated tokens of a finished reading or control; none while it grows."""
         if index == CONTROL:
             return self.control.tokens if self.control else ()
-        return self.readings[index].tokens if index in self.readings else ()
+        return self.interpretations[index].tokens if index in self.interpretations else ()
 
     def finished(self, index: int) -> bool:
         """Whether a reading will not change any more."""
-        return self.control is not None if index == CONTROL else index in self.readings
+        return self.control is not None if index == CONTROL else index in self.interpretations
 
-    def told(self) -> str:
+    def description(self) -> str:
         """How the run stands, in a few words."""
-        done, all = len(self.readings), len(self.request.cells)
+        done, all = len(self.interpretations), len(self.request.cells)
         if self.state == "finished":
             return f"{all} {_readings(all)} · {self.seconds:.1f} s"
         if self.state == "running":

@@ -1,13 +1,15 @@
-"""What the interface knows of the engine: the model, what is asked of it, and what came back; no widgets here."""
+"""What the interface knows: the model, the selection, what is asked of the engine, what came back; no widgets here."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
 
 from selfie_tui.kinds import stack_named, stacks_of
 from selfie_tui.records import (
     Cell,
+    CellFinished,
+    ControlFinished,
     Event,
     Interpret,
     JobCancelled,
@@ -19,16 +21,20 @@ from selfie_tui.records import (
     LoadModel,
     ModelInfo,
     ModelProgress,
+    ModelReady,
+    PartialTexts,
+    PresetTokens,
     PreviewPreset,
     Progress,
+    PromptTokens,
     ReadLens,
     StackInfo,
     Task,
-    Token,
     Tokenize,
 )
 from selfie_tui.settings import InterpretSettings
-from selfie_tui.tui.runs import Run
+from selfie_tui.tui.runs import CONTROL, Run
+from selfie_tui.tui.selection import Selection
 
 TASKS_KEPT = 64
 """How many tasks are remembered until they fail: a quick one may be dropped unanswered, and is then forgotten here."""
@@ -45,68 +51,102 @@ class Submits(Protocol):
     def cancel(self) -> None: ...
 
 
+class Changed(NamedTuple):
+    """What an event or a key has changed in the state."""
+
+    model: bool = False
+    """Another model is the current one."""
+    stack: bool = False
+    """Another stack of the model is read."""
+    tokens: bool = False
+    """The prompt has other tokens, or a note on them."""
+    selection: bool = False
+    """The cursor is elsewhere, or other cells are marked."""
+    lens: bool = False
+    """The lens at the cursor has been read."""
+    preset: bool = False
+    """The tokens of an interpretation prompt are known, or why it cannot be used."""
+    status: bool = False
+    """Something began, got on or ended."""
+    run: Run | None = None
+    """The run that changed."""
+    header: bool = False
+    """How that run stands has changed."""
+    indices: tuple[int, ...] = ()
+    """Its interpretations that changed, `CONTROL` for the control."""
+    ended: Task | None = None
+    """The task that ended."""
+    stale: bool = False
+    """What ended concerns a prompt, a stack or a model that is not the current one any more."""
+
+
+NOTHING = Changed()
+
+
 class AppState:
-    """Bookkeeping over a queue of jobs: which are under way, which runs they are, which lenses have been read."""
+    """One object that every view reads; engine events go in by `take`, and what they change comes out."""
 
     def __init__(self, jobs: Submits) -> None:
         self.jobs = jobs
         self.model: ModelInfo | None = None
         self.loading: LoadModel | None = None
         self.load_step: ModelProgress | None = None
+        self.prompt = ""
+        """The prompt as it is typed; `selection.prompt` is the one that the tokens are of."""
+        self.prompt_problem = ""
+        """Why the prompt has no tokens."""
+        self.selection = Selection()
+        self.preset_tokens: PresetTokens | None = None
         self.runs: dict[int, Run] = {}
         self.running: int | None = None
+        self.last_run: Run | None = None
+        """The interpretation that began last; how it ended stays on the screen until the next one begins."""
         self.cancelling = False
         self.progress: Progress | None = None
-        self.wanted = False
-        """A run was asked for and waits for the model, or for the tokens of the prompt."""
-        self.stack = ""
-        """The stack that is read, where the model has several; "" where it has one."""
+        self.pending_run = ""
+        """The view whose run waits for the model, or for the tokens of the prompt; "" where none does."""
         self._tasks: dict[int, Task] = {}
         self._lenses: dict[tuple[str, str, int], tuple[LensRow, ...]] = {}
 
-    # Asking ----------------------------------------------------------------------------------------------------------
+    # What is asked of the engine -------------------------------------------------------------------------------------
 
     def load(self, name: str, device: str, dtype: str) -> None:
         """Make another model the current one, when what runs is done."""
         self.loading, self.load_step = LoadModel(name, device, dtype), None
-        self._submit(self.loading)
+        self.submit(self.loading)
 
-    def tokenize(self, prompt: str) -> None:
-        """Ask for the tokens of a prompt, if there is a model to ask."""
+    def tokenize(self) -> None:
+        """Ask for the tokens of the prompt, if there is a model to ask."""
         if self.model is not None:
-            self._submit(Tokenize(prompt, self.stack))
+            self.submit(Tokenize(self.prompt, self.stack))
 
-    def preview(self, asked: InterpretSettings) -> None:
+    def preview(self, settings: InterpretSettings) -> None:
         """Ask which tokens of the interpretation prompt will be overwritten, and which ones filled in."""
         if self.model is not None:
-            self._submit(PreviewPreset(asked.preset, asked.max_new_tokens, asked.compat))
+            self.submit(PreviewPreset(settings.preset, settings.max_new_tokens, settings.compat))
 
-    def lens(self, prompt: str, position: int) -> tuple[LensRow, ...] | None:
-        """The lens at a position if it has been read; else it is asked for."""
+    def lens(self) -> tuple[LensRow, ...] | None:
+        """The lens at the cursor's position if it has been read; else it is asked for."""
+        prompt, position = self.selection.prompt, self.selection.position
         rows = self._lenses.get((self.stack, prompt, position))
         if rows is None and self.model is not None:
-            self._submit(ReadLens(prompt, position, stack=self.stack))
+            self.submit(ReadLens(prompt, position, stack=self.stack))
         return rows
 
-    def has_lens(self, prompt: str, position: int) -> bool:
-        """Whether the lens at a position has been read."""
-        return (self.stack, prompt, position) in self._lenses
+    def has_lens(self) -> bool:
+        """Whether the lens at the cursor's position has been read."""
+        return (self.stack, self.selection.prompt, self.selection.position) in self._lenses
 
-    def interpret(
-        self, asked: InterpretSettings, prompt: str, tokens: Sequence[Token], cells: tuple[Cell, ...]
-    ) -> Run | None:
-        """Submit a run; None when the same one is under way already."""
-        request = asked.request(prompt, cells, self.stack)
+    def interpret(self, settings: InterpretSettings, cells: tuple[Cell, ...]) -> Run | None:
+        """Submit a run over cells of the prompt; None when the same one is under way already."""
+        request = settings.request(self.selection.prompt, cells, self.stack)
         name = self.model.name if self.model else ""
-        if any(
-            run.request == request and run.model == name
-            for run in self.runs.values()
-            if run.state in ("waiting", "running")
-        ):
+        under_way = (run for run in self.runs.values() if run.state in ("waiting", "running"))
+        if any(run.request == request and run.model == name for run in under_way):
             return None
-        number = self._submit(Interpret(request))
-        read = {cell.position for cell in cells}
-        sources = {token.position: token for token in tokens if token.position in read}
+        number = self.submit(Interpret(request))
+        positions = {cell.position for cell in cells}
+        sources = {token.position: token for token in self.selection.tokens if token.position in positions}
         run = Run(number, name, request, sources, info=self.model)
         self.runs[number] = run
         return run
@@ -122,7 +162,8 @@ class AppState:
             run.state = "cancelled"
         return forgotten
 
-    def _submit(self, task: Task) -> int:
+    def submit(self, task: Task) -> int:
+        """Queue a task, and remember it until it ends; its job number."""
         number = self.jobs.submit(task)
         self._tasks[number] = task
         if len(self._tasks) > TASKS_KEPT:
@@ -130,43 +171,31 @@ class AppState:
             self._tasks.pop(oldest)
         return number
 
-    # Hearing ---------------------------------------------------------------------------------------------------------
+    # How things stand ------------------------------------------------------------------------------------------------
 
     @property
     def busy(self) -> bool:
         """Whether a long job is under way or waits."""
-        return (
-            self.running is not None
-            or self.loading is not None
-            or any(run.state == "waiting" for run in self.runs.values())
-        )
+        waits = any(run.state == "waiting" for run in self.runs.values())
+        return self.running is not None or self.loading is not None or waits
 
     @property
     def runs_now(self) -> bool:
         """Whether what is under way is an interpretation."""
         return self.running in self.runs
 
-    def task(self, event: Event) -> Task | None:
-        """The task that an event belongs to."""
-        return self._tasks.get(event.job)
-
-    def run(self, event: Event) -> Run | None:
-        """The run that an event belongs to."""
-        return self.runs.get(event.job)
-
-    def ready(self, model: ModelInfo) -> None:
-        """Another model is the current one: nothing that was read with the one before holds.
-
-        Its decoder is read where the decoder of the one before was; of a model with one stack, that one.
-        """
-        self.model = model
-        names = [stack.name for stack in stacks_of(model)]
-        self.stack = "" if len(names) == 1 else self.stack if self.stack in names else names[0]
-        self.loading = self.load_step = None
-        self._lenses.clear()
+    @property
+    def ready(self) -> bool:
+        """Whether there are a model and the tokens of the prompt as it is now."""
+        return self.model is not None and self.loading is None and self.selection.prompt == self.prompt
 
     @property
-    def layers(self) -> int:
+    def stack(self) -> str:
+        """The stack that is read, where the model has several; "" where it has one."""
+        return self.selection.stack
+
+    @property
+    def blocks(self) -> int:
         """Layers of the stack that is read."""
         return stack_named(self.model, self.stack).layers if self.model else 0
 
@@ -174,34 +203,151 @@ class AppState:
     def other_stack(self) -> StackInfo | None:
         """The stack after the one that is read, the first after the last; None where there is no other."""
         stacks = stacks_of(self.model) if self.model else ()
-        here = next((place for place, stack in enumerate(stacks) if stack.name == self.stack), 0)
+        here = next((index for index, stack in enumerate(stacks) if stack.name == self.stack), 0)
         return stacks[(here + 1) % len(stacks)] if len(stacks) > 1 else None
 
-    def keep_lens(self, event: LensRead) -> None:
-        """Keep a lens for the next time the cursor is there."""
+    def turn_to(self, stack: str) -> Changed:
+        """Read another stack of the model."""
+        if stack == self.stack or self.model is None:
+            return NOTHING
+        self.selection.turn_to(stack_named(self.model, stack).layers, stack)
+        return Changed(stack=True, tokens=True, selection=True, lens=True)
+
+    # What the engine tells -------------------------------------------------------------------------------------------
+
+    def take(self, event: Event) -> Changed:
+        """Take an event into the state; what it has changed. An event that concerns no one here changes nothing."""
+        reducer = REDUCERS.get(type(event))
+        return NOTHING if reducer is None else reducer(self, event)
+
+    def _started(self, event: JobStarted) -> Changed:
+        self.running, self.progress, self.cancelling = event.job, None, False
+        run = self.runs.get(event.job)
+        if run is not None:
+            run.state, self.last_run = "running", run
+        return Changed(status=True, run=run, header=True)
+
+    def _load_step(self, event: ModelProgress) -> Changed:
+        self.load_step = event
+        return Changed(status=True)
+
+    def _model_ready(self, event: ModelReady) -> Changed:
+        """Another model is the current one: nothing that was read with the one before holds.
+
+        Its decoder is read where the decoder of the one before was; of a model with one stack, that one.
+        """
+        self.model = event.model
+        names = [stack.name for stack in stacks_of(event.model)]
+        stack = "" if len(names) == 1 else self.stack if self.stack in names else names[0]
+        self.loading = self.load_step = None
+        self._lenses.clear()
+        self.selection.show_model(stack_named(event.model, stack).layers, stack)
+        return Changed(model=True, selection=True, lens=True, status=True)
+
+    def _prompt_tokens(self, event: PromptTokens) -> Changed:
+        if event.prompt != self.prompt or event.stack != self.stack:
+            return NOTHING
+        self.selection.show_tokens(event.prompt, event.tokens)
+        self.prompt_problem = ""
+        return Changed(tokens=True, selection=True, status=True)
+
+    def _preset_tokens(self, event: PresetTokens) -> Changed:
+        self.preset_tokens = event
+        return Changed(preset=True)
+
+    def _lens_read(self, event: LensRead) -> Changed:
         if len(self._lenses) >= LENS_KEPT:
             self._lenses.pop(next(iter(self._lenses)))
         self._lenses[event.stack, event.prompt, event.position] = event.rows
+        here = (self.stack, self.selection.prompt, self.selection.position)
+        return Changed(lens=(event.stack, event.prompt, event.position) == here)
 
-    def started(self, event: JobStarted) -> None:
-        """A long job left the queue."""
-        self.running, self.progress, self.cancelling = event.job, None, False
-        if run := self.run(event):
-            run.state = "running"
+    def _partial_texts(self, event: PartialTexts) -> Changed:
+        run = self.runs.get(event.job)
+        if run is None:
+            return NOTHING
+        run.growing.update(event.texts)
+        shown = tuple(index for index, text in event.texts if text.strip() and not run.finished(index))
+        return Changed(run=run, indices=shown)
 
-    def closed(self, event: JobFinished | JobCancelled | JobFailed) -> Task | None:
-        """A job is over; its task."""
+    def _progress(self, event: Progress) -> Changed:
+        self.progress = event
+        return Changed(status=True)
+
+    def _control_finished(self, event: ControlFinished) -> Changed:
+        run = self.runs.get(event.job)
+        if run is None or event.control.kind != "none":
+            return NOTHING
+        run.control = event.control
+        return Changed(run=run, indices=(CONTROL,))
+
+    def _cell_finished(self, event: CellFinished) -> Changed:
+        run = self.runs.get(event.job)
+        if run is None:
+            return NOTHING
+        run.interpretations[event.index] = event.interpretation
+        return Changed(run=run, indices=(event.index,))
+
+    def _ended(self, event: JobFinished | JobCancelled | JobFailed) -> Changed:
         task = self._tasks.pop(event.job, None)
+        if isinstance(event, JobFailed):
+            if self._is_stale(task):
+                return Changed(ended=task, stale=True)
+            self._take_failure(task, event)
+        elif isinstance(event, JobCancelled) and isinstance(task, LoadModel):
+            self.pending_run = ""
         if event.job == self.running:
             self.running, self.progress, self.cancelling = None, None, False
         if isinstance(task, LoadModel) and task is self.loading:
             self.loading = self.load_step = None
-        if run := self.run(event):
-            match event:
-                case JobFinished(seconds=seconds):
-                    run.state, run.seconds = "finished", seconds
-                case JobCancelled():
-                    run.state = "cancelled"
-                case JobFailed():
-                    run.state = "failed"
-        return task
+        run = self.runs.get(event.job)
+        if run is not None:
+            _end_run(run, event)
+        failed = isinstance(event, JobFailed)
+        return Changed(
+            status=True, run=run, header=True, ended=task,
+            tokens=failed and isinstance(task, Tokenize), preset=failed and isinstance(task, PreviewPreset),
+        )  # fmt: skip
+
+    def _is_stale(self, task: Task | None) -> bool:
+        """Whether a task asked of a prompt, a stack or a model that is another by now, and has been asked of again."""
+        return isinstance(task, (Tokenize, ReadLens)) and (task.prompt != self.prompt or task.stack != self.stack)
+
+    def _take_failure(self, task: Task | None, event: JobFailed) -> None:
+        problem = f"{event.cause} {event.remedy}"
+        match task:
+            case Tokenize():
+                self.selection.show_tokens("", ())
+                self.prompt_problem, self.pending_run = problem, ""
+            case PreviewPreset(preset=preset):
+                self.preset_tokens = PresetTokens(preset=preset, problem=problem)
+            case LoadModel():
+                self.pending_run = ""
+
+
+def _end_run(run: Run, event: JobFinished | JobCancelled | JobFailed) -> None:
+    match event:
+        case JobFinished(seconds=seconds):
+            run.state, run.seconds = "finished", seconds
+        case JobCancelled():
+            run.state = "cancelled"
+        case JobFailed():
+            run.state = "failed"
+
+
+REDUCERS: dict[type[Event], Callable[[AppState, Any], Changed]] = {
+    JobStarted: AppState._started,
+    ModelProgress: AppState._load_step,
+    ModelReady: AppState._model_ready,
+    PromptTokens: AppState._prompt_tokens,
+    PresetTokens: AppState._preset_tokens,
+    LensRead: AppState._lens_read,
+    PartialTexts: AppState._partial_texts,
+    Progress: AppState._progress,
+    ControlFinished: AppState._control_finished,
+    CellFinished: AppState._cell_finished,
+    JobFinished: AppState._ended,
+    JobCancelled: AppState._ended,
+    JobFailed: AppState._ended,
+}
+"""What is done with each kind of event that changes the state."""

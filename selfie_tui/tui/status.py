@@ -2,57 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from selfie_tui.kinds import layers_description
-from selfie_tui.records import VERIFIED, ModelInfo, Progress, PromptTokens
+from selfie_tui.records import VERIFIED, ModelInfo, Progress, layer_name
 from selfie_tui.tui.actions import EVERYWHERE, Scope, action_of, by_scope, hints, keys_of
-from selfie_tui.tui.render.styles import Piece, Pieces
+from selfie_tui.tui.render.styles import Look, Piece, Pieces, Role
+from selfie_tui.tui.runs import State
+from selfie_tui.tui.selection import Selection
 from selfie_tui.tui.state import AppState
 
 Prose = Callable[[str], str]
+
 Hints = list[tuple[str, str]]
 """Keys and the word for what they do."""
 
 KEPT = ("help", "quit")
 """Words of the hints that go last where a line is short."""
 
+ENDED: dict[State, Role] = {"finished": "dim", "cancelled": "warn", "failed": "bad"}
+"""How the outcome of a run is drawn."""
 
-def under_way(work: AppState, escape: str, prose: Prose) -> Pieces:
+
+def under_way(state: AppState, escape: str, prose: Prose) -> Pieces:
     """What runs, loads or waits, how far it is, and how to stop it with `escape`."""
-    if work.cancelling or work.runs_now:
-        return progress_pieces(work.progress, work.cancelling, escape)
-    if work.loading is not None:
-        return _loading(work, escape, prose)
-    if work.model is None:
+    if state.cancelling or state.runs_now:
+        return progress_pieces(state.progress, state.cancelling, escape)
+    if state.loading is not None:
+        return _loading(state, escape, prose)
+    if state.model is None:
         return (Piece("no model: choose one in pane 1", "warn"),)
-    return (Piece("reading the prompt…", "accent"),) if work.wanted else ()
+    return (Piece("reading the prompt…", "accent"),) if state.pending_run else outcome(state)
 
 
-def _loading(work: AppState, escape: str, prose: Prose) -> Pieces:
-    step, name = work.load_step, work.loading.name if work.loading else ""
+def outcome(state: AppState) -> Pieces:
+    """How the last run ended: `90 readings · 2.1 s`, `cancelled · 12 of 90`."""
+    run = state.last_run
+    if run is None or run.state not in ENDED:
+        return ()
+    return (Piece(run.description(), ENDED[run.state]),)
+
+
+def _loading(state: AppState, escape: str, prose: Prose) -> Pieces:
+    step, name = state.load_step, state.loading.name if state.loading else ""
     percent = f" {step.fraction:.0%}" if step and step.fraction is not None else ""
-    told = Piece(f"{prose(name)}: {prose(step.step) if step else 'loading'}{percent}", "accent")
-    if work.wanted:
+    description = Piece(f"{prose(name)}: {prose(step.step) if step else 'loading'}{percent}", "accent")
+    if state.pending_run:
         forgets = (Piece(escape, "key"), Piece(" forgets  ", "dim"))
-        return (Piece("will interpret when ready  ", "warn"), *forgets, told)
-    return (told, Piece("  "), Piece(escape, "key"), Piece(" cancels", "dim"))
+        return (Piece("will interpret when ready  ", "warn"), *forgets, description)
+    return (description, Piece("  "), Piece(escape, "key"), Piece(" cancels", "dim"))
 
 
-def model_state(work: AppState) -> tuple[str, str, str]:
+def model_state(state: AppState) -> tuple[str, str, str]:
     """The loaded model, the one being loaded, and how far that is."""
-    step = work.load_step
+    step = state.load_step
     percent = f"{step.fraction:.0%}" if step and step.fraction is not None else "loading"
-    return work.model.name if work.model else "", work.loading.name if work.loading else "", percent
+    return state.model.name if state.model else "", state.loading.name if state.loading else "", percent
 
 
-def note_on(event: PromptTokens) -> str:
+def prompt_note(state: AppState) -> str:
     """What is to be known of a prompt's tokens: that there are none, or how a decoder gets more than its first."""
-    if not event.tokens:
-        return "an empty prompt has no tokens"
-    if event.stack == "decoder" and "[/INST]" not in event.prompt:
+    if state.prompt_problem:
+        return state.prompt_problem
+    if not state.selection.tokens:
+        return "" if state.prompt else "an empty prompt has no tokens"
+    if state.stack == "decoder" and "[/INST]" not in state.selection.prompt and state.selection.prompt:
         return "write [INST]encoder's text[/INST] decoder's text"
     return ""
+
+
+def hand(selection: Selection, look: Look) -> Pieces:
+    """The cursor's cell and the number of marked cells: `L18 · 9 of   3 marked`."""
+    token = selection.token
+    if token is None or not selection.layers:
+        return ()
+    site = "" if selection.site == "resid" else f"{selection.site} "
+    shown = look.prose(token.text).strip() or look.visible(token.text)
+    cell = Piece(f"{site}{layer_name(selection.layer)} · {token.position} {shown}", "strong")
+    marks = selection.marks()
+    return (cell, Piece(f"   {marks:,} marked", "accent")) if marks else (cell,)
+
+
+def tabs(names: Sequence[tuple[str, str]], here: tuple[str, str], *, folded: bool = False) -> Pieces:
+    """The letters and titles of the views, the one that is shown between bars; `folded`, of the others the letter."""
+    pieces: list[Piece] = []
+    for letter, title in names:
+        current = (letter, title) == here
+        left, right = ("▌", "▐") if current else (("", "") if folded else (" ", " "))
+        name = f"{letter} {title}" if current or not folded else letter
+        gap = " " if folded and pieces else ""
+        pieces.append(Piece(f"{gap}{left}{name}{right}", "key" if current else "dim"))
+    return tuple(pieces)
 
 
 def hint_line(
@@ -82,19 +122,19 @@ def key_of(action_id: str, keymap: Mapping[str, str], which: int = 0) -> str:
 def model_pieces(model: ModelInfo | None, prose: Prose, key: str) -> tuple[Pieces, ...]:
     """Model, kind, device, precision and the verdict of the identities, from the fullest to the barest.
 
-    `key` is told where the verdict has more to it than fits a line.
+    `key` stands where the verdict has more to it than fits a line.
     """
     if model is None:
         return ((Piece("no model", "dim"),),)
     name = Piece(prose(model.title or model.name), "strong")
     kind = () if model.kind == "decoder" else (f" · {prose(layers_description(model))}", f" · {prose(model.kind)}")
-    place = f" · {prose(model.device)} · {prose(model.dtype)}"
+    device = f" · {prose(model.device)} · {prose(model.dtype)}"
     found = verdict(model, prose)
     end = (
         (Piece(" · ", "dim"), found) if found.role == "good" else (Piece(" · ", "dim"), Piece(f"{key} ", "key"), found)
     )
-    told = [f"{kind[0]}{place}", f"{kind[1]}{place}"] if kind else []
-    return (*((name, Piece(middle, "dim"), *end) for middle in (*told, place, "")), end[1:])
+    middles = [f"{kind[0]}{device}", f"{kind[1]}{device}"] if kind else []
+    return (*((name, Piece(middle, "dim"), *end) for middle in (*middles, device, "")), end[1:])
 
 
 def verdict(model: ModelInfo, prose: Prose) -> Piece:

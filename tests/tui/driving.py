@@ -63,10 +63,10 @@ def toasts(app: SelfieApp) -> list[str]:
 
 def log_text(app: SelfieApp) -> list[str]:
     """The lines of the log, whether in sight or not."""
-    log = app.main.log_view
+    log = app.main.view.log_view
     return ["".join(piece.text for piece in log.pieces(line)).rstrip() for line in range(len(log._lines))]
 
 
 async def run_to_end(app: SelfieApp, pilot: Pilot[None]) -> None:
     """Wait until nothing is under way any more."""
-    await until(pilot, lambda: not app.main.work.busy and not app.main.work.wanted)
+    await until(pilot, lambda: not app.main.state.busy and not app.main.state.pending_run)

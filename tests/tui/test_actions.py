@@ -122,7 +122,7 @@ async def test_the_palette_does_what_is_chosen():
         await pilot.press("ctrl+p", *"mentions")
         await until(pilot, lambda: "Preset: mentions" in text_of(app))
         await pilot.press("down", "enter")
-        await until(pilot, lambda: app.main.settings.values.preset.name == "mentions")
+        await until(pilot, lambda: app.main.view.settings.values.preset.name == "mentions")
         await pilot.press("ctrl+p", *"maximise")
         await until(pilot, lambda: "the whole screen" in text_of(app))
         await pilot.press("down", "enter")
@@ -184,11 +184,11 @@ async def test_a_keymap_changes_keys_hints_and_help():
     engine = FakeEngine()
     async with running(engine, config=config) as (app, pilot):
         await pilot.press("escape", "enter")
-        assert not app.main.work.runs
+        assert not app.main.state.runs
         await pilot.press("ctrl+g")
-        await until(pilot, lambda: app.main.work.runs)
+        await until(pilot, lambda: app.main.state.runs)
         await pilot.press("L")
-        assert app.main.log_view.has_focus
+        assert app.main.view.log_view.has_focus
         assert "ctrl+g interpret" in text_of(app)
 
 
@@ -197,7 +197,7 @@ async def test_a_wrong_keymap_is_reported_and_the_rest_of_it_used():
     async with running(config=config) as (app, pilot):
         assert any("“run.strat”" in toast for toast in toasts(app))
         await pilot.press("escape", "L")
-        assert app.main.log_view.has_focus
+        assert app.main.view.log_view.has_focus
 
 
 async def test_earlier_ids_in_a_keymap_go_on_working():
@@ -205,9 +205,9 @@ async def test_earlier_ids_in_a_keymap_go_on_working():
     async with running(config=config) as (app, pilot):
         assert not toasts(app)
         await pilot.press("escape", "S")
-        assert app.main.settings.has_focus
+        assert app.main.view.settings.has_focus
         await pilot.press("x")
-        assert app.main.settings.cursor == 1
+        assert app.main.view.settings.cursor == 1
 
 
 def test_every_setting_key_can_be_rebound_by_its_earlier_id_and_the_current_id_wins():
@@ -321,4 +321,4 @@ async def test_the_palette_sets_bars_below_from_another_pane():
         await pilot.press("escape", "1", "ctrl+p", *"bars below")
         await until(pilot, lambda: "Bars below  [b]" in text_of(app))
         await pilot.press("down", "enter")
-        await until(pilot, lambda: app.main.log_view.below)
+        await until(pilot, lambda: app.main.view.log_view.below)

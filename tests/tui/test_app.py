@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 
@@ -28,7 +29,7 @@ async def test_the_first_screen_shows_all_panes_the_prompt_and_the_last_token_un
             assert title in shown
         assert FIRST_PROMPT in shown
         assert "▌8 ·of▐" in shown
-        assert app.main.layer_list.read == (EMBED, *range(8))
+        assert app.main.state.selection.selected_layers == (EMBED, *range(8))
 
 
 async def test_before_the_model_is_there_the_screen_is_complete_and_says_what_it_waits_for():
@@ -60,7 +61,7 @@ async def test_a_request_made_while_the_model_loads_waits_and_runs_when_it_is_re
     engine = FakeEngine()
     engine.loaded.clear()
     async with running(engine, ready=False) as (app, pilot):
-        await until(pilot, lambda: app.main.work.load_step is not None)
+        await until(pilot, lambda: app.main.state.load_step is not None)
         await pilot.press("enter")
         await until(pilot, lambda: "will interpret when ready" in text_of(app))
         engine.loaded.set()
@@ -78,10 +79,10 @@ async def test_a_request_that_waits_for_the_model_is_forgotten_on_escape():
     engine = FakeEngine()
     engine.loaded.clear()
     async with running(engine, ready=False) as (app, pilot):
-        await until(pilot, lambda: app.main.work.load_step is not None)
+        await until(pilot, lambda: app.main.state.load_step is not None)
         await pilot.press("enter")
         await pilot.press("escape")
-        assert not app.main.work.wanted
+        assert not app.main.state.pending_run
         engine.loaded.set()
         await until(pilot, lambda: bool(app.main.tokens.tokens))
         await pilot.pause(0.1)
@@ -113,11 +114,11 @@ async def test_escape_goes_one_level_out_and_never_quits():
         main = app.main
         engine.step.clear()
         await pilot.press("enter")
-        await until(pilot, lambda: main.work.running is not None)
+        await until(pilot, lambda: main.state.running is not None)
         await pilot.press("5", "z")
         assert main.maximized is not None
         await pilot.press("slash", *"word", "enter")
-        assert main.log_view.query_text == "word"
+        assert main.view.log_view.query_text == "word"
         await pilot.press("i", "question_mark")
         assert main.prompt_text.has_focus
         assert main.prompt_text.value.endswith("?"), "in a text field a question mark is a question mark"
@@ -127,15 +128,15 @@ async def test_escape_goes_one_level_out_and_never_quits():
         assert app.screen is main
         await pilot.press("escape")
         assert main.maximized is None
-        assert main.log_view.query_text == "word"
+        assert main.view.log_view.query_text == "word"
         await pilot.press("escape")
-        assert main.log_view.query_text == ""
+        assert main.view.log_view.query_text == ""
         assert main.prompt_text.has_focus
         await pilot.press("escape")
         assert main.tokens.has_focus
-        assert main.work.running is not None
+        assert main.state.running is not None
         await pilot.press("escape")
-        await until(pilot, lambda: main.work.running is None)
+        await until(pilot, lambda: main.state.running is None)
         assert "cancelled" in log_text(app)[0]
         await pilot.press("escape", "escape")
         assert app.is_running
@@ -145,13 +146,28 @@ async def test_a_cancelled_run_keeps_what_was_finished():
     engine = FakeEngine(pause=0.5)
     async with running(engine) as (app, pilot):
         await pilot.press("enter")
-        await until(pilot, lambda: any(run.readings for run in app.main.work.runs.values()))
+        await until(pilot, lambda: any(run.interpretations for run in app.main.state.runs.values()))
         await pilot.press("escape")
         assert "cancelling" in text_of(app)
         await run_to_end(app, pilot)
-        (run,) = app.main.work.runs.values()
+        (run,) = app.main.state.runs.values()
         assert run.state == "cancelled"
-        assert 0 < len(run.readings) < 9
+        assert 0 < len(run.interpretations) < 9
+
+
+async def test_the_header_keeps_the_outcome_of_the_last_run_until_the_next_one():
+    engine = FakeEngine()
+    async with running(engine) as (app, pilot):
+        await pilot.press("enter")
+        await run_to_end(app, pilot)
+        assert re.search(r"9 readings · \d+\.\d s$", text_of(app).splitlines()[0])
+        engine.step.clear()
+        await pilot.press("left", "enter")
+        await until(pilot, lambda: app.main.state.runs_now)
+        assert "readings" not in text_of(app).splitlines()[0]
+        await pilot.press("escape")
+        await run_to_end(app, pilot)
+        assert text_of(app).splitlines()[0].endswith("cancelled · 0 of 9")
 
 
 async def test_a_run_in_the_queue_is_cancelled_with_the_one_that_runs():
@@ -159,12 +175,12 @@ async def test_a_run_in_the_queue_is_cancelled_with_the_one_that_runs():
     engine.step.clear()
     async with running(engine) as (app, pilot):
         await pilot.press("enter")
-        await until(pilot, lambda: app.main.work.running is not None)
+        await until(pilot, lambda: app.main.state.running is not None)
         await pilot.press("left", "enter")
-        assert [run.state for run in app.main.work.runs.values()] == ["running", "waiting"]
+        assert [run.state for run in app.main.state.runs.values()] == ["running", "waiting"]
         await pilot.press("escape")
         await run_to_end(app, pilot)
-        assert [run.state for run in app.main.work.runs.values()] == ["cancelled", "cancelled"]
+        assert [run.state for run in app.main.state.runs.values()] == ["cancelled", "cancelled"]
 
 
 async def test_the_same_request_is_not_queued_twice():
@@ -172,8 +188,8 @@ async def test_the_same_request_is_not_queued_twice():
     engine.step.clear()
     async with running(engine) as (app, pilot):
         await pilot.press("enter", "enter", "enter")
-        await until(pilot, lambda: app.main.work.running is not None)
-        assert len(app.main.work.runs) == 1
+        await until(pilot, lambda: app.main.state.running is not None)
+        assert len(app.main.state.runs) == 1
         assert any("already" in toast for toast in toasts(app))
 
 
@@ -221,7 +237,7 @@ async def test_a_model_is_loaded_by_typing_its_name_with_the_device_that_is_chos
     async with running(engine) as (app, pilot):
         await pilot.press("alt+1", "G", "up", "right")
         await pilot.press("o", *"a/b", "enter")
-        await until(pilot, lambda: app.main.work.model is not None and app.main.work.model.name == "a/b")
+        await until(pilot, lambda: app.main.state.model is not None and app.main.state.model.name == "a/b")
         assert LoadModel("a/b", device="cpu", dtype="auto") in engine.done
         await until(pilot, lambda: bool(app.main.layer_list.lens))
         assert "a/b" in text_of(app)
@@ -250,7 +266,7 @@ async def test_quitting_while_a_run_goes_on_takes_less_than_a_second():
     engine.step.clear()
     async with running(engine) as (app, pilot):
         await pilot.press("enter")
-        await until(pilot, lambda: app.main.work.running is not None)
+        await until(pilot, lambda: app.main.state.running is not None)
         began = time.monotonic()
         await pilot.press("q")
         await until(pilot, lambda: not app.is_running)
@@ -308,7 +324,7 @@ async def test_what_follows_a_name_that_was_taken_is_a_command():
     engine = FakeEngine()
     async with running(engine) as (app, pilot):
         await burst(app, pilot, "escape", "o", *"small", "enter", "2", "h")
-        await until(pilot, lambda: app.main.work.model is not None and app.main.work.model.name == "small")
+        await until(pilot, lambda: app.main.state.model is not None and app.main.state.model.name == "small")
         assert app.main.tokens.has_focus
         assert [task.name for task in engine.done if isinstance(task, LoadModel)] == ["demo", "small"]
 
@@ -324,7 +340,7 @@ async def test_a_letter_with_alt_as_terminals_send_it_is_no_letter_in_a_text_fie
     async with running(prompt="x") as (app, pilot):
         app.post_message(Key("alt+3", "3"))
         await pilot.pause(0.05)
-        assert app.main.settings.has_focus
+        assert app.main.view.settings.has_focus
         await pilot.press("i")
         app.post_message(Key("alt+x", "x"))
         await burst(app, pilot, "y")

@@ -14,7 +14,7 @@ from selfie_tui.tui.palette import commands
 from selfie_tui.tui.render.styles import Look, Piece, cells
 from selfie_tui.tui.status import model_pieces
 from selfie_tui.tui.views.interpret.settings_line import slot_pieces
-from selfie_tui.tui.widgets.bars import NAME, fitting
+from selfie_tui.tui.widgets.bars import fitting
 from tests.tui.driving import log_text, run_to_end, running, text_of, toasts, until
 from tests.tui.fake_engine import FakeEngine, encoder_decoder, info
 
@@ -33,7 +33,7 @@ def plain(pieces) -> str:
 async def press_and_wait(app, pilot, *keys):
     """Press keys after which the tokens and the lens of a stack are on their way."""
     await pilot.press(*keys)
-    await until(pilot, lambda: bool(app.main.tokens_of and app.main.layer_list.lens))
+    await until(pilot, lambda: bool(app.main.state.selection.prompt and app.main.layer_list.lens))
 
 
 # Which stack is read --------------------------------------------------------------------------------------------------
@@ -84,7 +84,7 @@ async def test_from_the_text_alt_s_turns_and_s_is_a_letter():
     async with running(encoder_decoder(), prompt=TURN) as (app, pilot):
         await press_and_wait(app, pilot, "s", "alt+s")
         assert app.main.prompt_text.value == TURN + "s"
-        assert app.main.work.stack == "decoder"
+        assert app.main.state.stack == "decoder"
         assert app.main.tokens.tokens[-1].text == " thes"
 
 
@@ -92,16 +92,16 @@ async def test_marks_come_back_with_their_stack_and_those_that_do_not_exist_are_
     async with running(encoder_decoder(6, 3), prompt=TURN) as (app, pilot):
         main = app.main
         await pilot.press("escape", "g", "space", "4", "a", "down", "space", "G", "space")
-        assert (main.tokens.marks, main.layer_list.read) == ({0}, (0, 5))
+        assert (main.tokens.marks, main.state.selection.selected_layers) == ({0}, (0, 5))
         await press_and_wait(app, pilot, "s")
-        assert (main.tokens.marks, main.layer_list.read) == (frozenset(), (0,))
+        assert (main.tokens.marks, main.state.selection.selected_layers) == (frozenset(), (0,))
         assert main.layer_list.cursor == 3
         await pilot.press("G", "space", "2", "G", "space")
         await press_and_wait(app, pilot, "s")
-        assert (main.tokens.marks, main.layer_list.read) == ({0}, (0, 5))
+        assert (main.tokens.marks, main.state.selection.selected_layers) == ({0}, (0, 5))
         assert main.layer_list.cursor == 6
         await press_and_wait(app, pilot, "s")
-        assert (main.tokens.marks, main.layer_list.read) == ({3}, (0, 2))
+        assert (main.tokens.marks, main.state.selection.selected_layers) == ({3}, (0, 2))
 
 
 async def test_a_run_that_is_asked_for_right_after_the_turn_waits_for_the_decoders_tokens():
@@ -112,7 +112,7 @@ async def test_a_run_that_is_asked_for_right_after_the_turn_waits_for_the_decode
         (request,) = requests(engine)
         assert request.stack == "decoder"
         assert {cell.position for cell in request.cells} == {3}
-        assert [token.text for token in app.main.work.runs.popitem()[1].sources.values()] == [" the"]
+        assert [token.text for token in app.main.state.runs.popitem()[1].sources.values()] == [" the"]
 
 
 async def test_a_decoder_that_has_written_nothing_says_how_it_gets_words():
@@ -139,13 +139,13 @@ async def test_another_model_of_two_stacks_stays_with_the_decoder_and_one_of_one
     async with running(engine, prompt=TURN) as (app, pilot):
         await press_and_wait(app, pilot, "escape", "s")
         await pilot.press("o", "ctrl+u", *"again", "enter")
-        await until(pilot, lambda: app.main.work.model.name == "again")
+        await until(pilot, lambda: app.main.state.model.name == "again")
         await press_and_wait(app, pilot)
-        assert app.main.work.stack == "decoder"
+        assert app.main.state.stack == "decoder"
         assert "0 <pad> 1 ·is" in text_of(app)
         engine.kind, engine.stacks = "decoder", ()
         await pilot.press("o", "ctrl+u", *"one", "enter")
-        await until(pilot, lambda: app.main.work.model.name == "one")
+        await until(pilot, lambda: app.main.state.model.name == "one")
         await press_and_wait(app, pilot)
         assert "4 Layers ─" in text_of(app)
         assert "Tokenize" in str(engine.done[-3:])
@@ -156,8 +156,8 @@ async def test_another_model_of_two_stacks_stays_with_the_decoder_and_one_of_one
         assert requests(engine)[-1].stack == ""
         engine.kind, engine.stacks = "encoder-decoder", BOTH
         await pilot.press("o", "ctrl+u", *"two", "enter")
-        await until(pilot, lambda: app.main.work.model.name == "two")
-        assert app.main.work.stack == "encoder"
+        await until(pilot, lambda: app.main.state.model.name == "two")
+        assert app.main.state.stack == "encoder"
 
 
 async def test_what_was_asked_of_a_stack_that_is_gone_neither_fails_nor_forgets_the_run_that_waits():
@@ -166,7 +166,7 @@ async def test_what_was_asked_of_a_stack_that_is_gone_neither_fails_nor_forgets_
         await press_and_wait(app, pilot, "escape", "s")
         engine.loaded.clear()
         await pilot.press("o", "ctrl+u", *"bert", "enter")
-        await until(pilot, lambda: app.main.work.load_step is not None)
+        await until(pilot, lambda: app.main.state.load_step is not None)
         engine.kind, engine.stacks = "encoder", ()
         await pilot.press("i", "x", "enter")
         await pilot.pause(0.15)
@@ -180,7 +180,7 @@ async def test_what_was_asked_of_a_stack_that_is_gone_neither_fails_nor_forgets_
 async def test_the_injection_layer_goes_up_to_the_last_of_the_larger_stack():
     async with running(encoder_decoder(3, 6)) as (app, pilot):
         await pilot.press("escape", "3", "right", "G")
-        assert app.main.settings.values.injection_layer == 5
+        assert app.main.view.settings.values.injection_layer == 5
 
 
 async def test_the_palette_offers_the_stacks_by_name_where_there_are_two():
@@ -202,7 +202,7 @@ async def test_the_masks_that_will_be_filled_are_shown_and_follow_the_number_tha
         await pilot.press("escape", "3", "right", "right", "right", "right", "down", "down")
         await until(pilot, lambda: "the message: [MASK]×10" in text_of(app))
         assert "mask tokens to fill in" in text_of(app)
-        assert PreviewPreset(app.main.settings.values.preset, 10) in engine.done
+        assert PreviewPreset(app.main.view.settings.values.preset, 10) in engine.done
         await pilot.press("e", "ctrl+u", *"_ is ", *"[MASK]", "enter", "2")
         await until(pilot, lambda: "[_] is [MASK]" in text_of(app))
         assert "fills 1 mask" in text_of(app)
@@ -271,7 +271,7 @@ def test_what_does_not_fit_is_left_out_in_the_order_of_its_worth_and_the_verdict
     ):
         assert plain(fitting(list(model_pieces(model, str, "m")), room)) == told
     for room in (120, 90, 70, 50, 20):
-        shown = fitting([(Piece(NAME), *version) for version in model_pieces(long, str, "m")], room)
+        shown = fitting([(Piece(" "), *version) for version in model_pieces(long, str, "m")], room)
         assert cells(shown) <= room
         assert room < 50 or "not verifiable: xxxxx" in plain(shown)
 

@@ -41,7 +41,9 @@ def run_of(texts: list[str], effects: list[float], *, layers=(3,), tokens: int =
     run = Run(1, "demo", request, {1: Token(1, 5, " prompt")}, state="finished")
     made = tuple(GeneratedToken(piece, 1, 0.9, effect) for piece, effect in zip(texts, effects, strict=True))
     for index, cell in enumerate(request.cells):
-        run.readings[index] = Interpretation(cell, Token(1, 5, " prompt"), "".join(texts).strip(), made, 1.0, 0.5)
+        run.interpretations[index] = Interpretation(
+            cell, Token(1, 5, " prompt"), "".join(texts).strip(), made, 1.0, 0.5
+        )
     run.control = Control("none", "nothing", (GeneratedToken(" nothing", 1, 0.9),))
     return run
 
@@ -162,7 +164,7 @@ def test_bars_below_stand_under_their_own_words():
 
 def test_a_reading_that_says_no_more_than_the_control_is_marked_and_has_no_heat():
     run = run_of([" nothing"], [0.9])
-    run.readings[0] = msgspec.structs.replace(run.readings[0], equals_control=True)
+    run.interpretations[0] = msgspec.structs.replace(run.interpretations[0], equals_control=True)
     (line,) = reading_lines(run, 0, Layout(80, 10, False, PLAIN))
     assert plain(line).endswith("=")
     assert not [piece for piece in line if "nothing" in piece.text and piece.role.startswith("heat")]
@@ -179,9 +181,9 @@ def test_blank_tokens_at_the_ends_are_left_out_with_their_bars():
 def test_a_reading_without_relevancy_has_no_bars():
     run = run_of([" Paris"], [0.0])
     reading = msgspec.structs.replace(
-        run.readings[0], tokens=(GeneratedToken(" Paris", 1, 0.9),), treatment_effect=None
+        run.interpretations[0], tokens=(GeneratedToken(" Paris", 1, 0.9),), treatment_effect=None
     )
-    run.readings[0] = reading
+    run.interpretations[0] = reading
     (line,) = lines_of(run, 80)
     assert not set(line) & set(BARS)
     assert line.endswith("+")

@@ -9,14 +9,14 @@ from tests.tui.fake_engine import FakeEngine
 async def several_runs(app, pilot, count):
     for number in range(count):
         await pilot.press("enter")
-        await until(pilot, lambda: not app.main.work.busy)
+        await until(pilot, lambda: not app.main.state.busy)
         if number < count - 1:
             await pilot.press("left")
 
 
 async def test_new_readings_are_followed_at_the_end_and_only_there():
     async with running(size=(120, 30)) as (app, pilot):
-        log = app.main.log_view
+        log = app.main.view.log_view
         await pilot.press("escape")
         await several_runs(app, pilot, 3)
         assert log.top + log.size.height >= len(log._lines)
@@ -37,7 +37,7 @@ async def test_a_finished_run_that_fits_is_shown_whole():
     async with running() as (app, pilot):
         await pilot.press("escape")
         await several_runs(app, pilot, 4)
-        log = app.main.log_view
+        log = app.main.view.log_view
         shown = log_text(app)[log.top : log.top + log.size.height]
         assert shown[-11:] == log_text(app)[-11:]
 
@@ -59,7 +59,7 @@ async def test_search_marks_and_goes_through_matches_around_the_end():
     async with running() as (app, pilot):
         await pilot.press("enter")
         await run_to_end(app, pilot)
-        log = app.main.log_view
+        log = app.main.view.log_view
         await pilot.press("slash", *"PARIS", "enter")
         assert log.has_focus
         assert "4 matching" in text_of(app)
@@ -70,7 +70,7 @@ async def test_search_marks_and_goes_through_matches_around_the_end():
         assert log.cursor == here - 1 if here > 7 else 10
         await pilot.press("escape")
         assert log.matches() == []
-        assert not app.main.search.display
+        assert not app.main.view.search_text.display
 
 
 async def test_the_filter_shows_only_matches_and_all_again():
@@ -124,7 +124,7 @@ async def test_every_pane_has_something_to_copy():
         await pilot.press("1", "y")
         assert app.copied == "demo"
         await pilot.press("3", "y")
-        assert app.copied == app.main.settings.values.preset.text
+        assert app.copied == app.main.view.settings.values.preset.text
         await pilot.press("4", "y")
         assert app.copied.splitlines()[-1] == "L7\t0.889\t of7"
 

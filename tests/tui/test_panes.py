@@ -67,7 +67,7 @@ async def test_a_marks_all_and_then_none():
         assert tokens.marks == frozenset(range(9))
         await pilot.press("a", "4", "a")
         assert tokens.marks == layers.marks == frozenset()
-        assert layers.read == (EMBED,)
+        assert app.main.state.selection.selected_layers == (EMBED,)
         assert "reads 8 of × 1 layer" in text_of(app)
 
 
@@ -123,13 +123,13 @@ async def test_settings_change_what_is_asked():
 async def test_settings_stop_at_their_ends():
     async with running() as (app, pilot):
         await pilot.press("escape", "3", "right", "G")
-        assert app.main.settings.values.injection_layer == 7
+        assert app.main.view.settings.values.injection_layer == 7
         await pilot.press("g", "up")
-        assert app.main.settings.values.injection_layer == EMBED
+        assert app.main.view.settings.values.injection_layer == EMBED
         await pilot.press("right", "right", "G", "down")
-        assert app.main.settings.values.strength == 0.0
+        assert app.main.view.settings.values.strength == 0.0
         await pilot.press("right", "G", "down")
-        assert app.main.settings.values.max_new_tokens == 1
+        assert app.main.view.settings.values.max_new_tokens == 1
 
 
 async def test_a_setting_says_what_it_does():
@@ -158,7 +158,7 @@ async def test_an_interpretation_prompt_of_ones_own_is_used_and_its_problem_show
         await pilot.press("enter", "enter")
         await run_to_end(app, pilot)
         assert asked(engine)[0].preset.text == "say _"
-        assert PRESETS[0] in app.main.settings.bounds.presets, "the shipped ones are still there"
+        assert PRESETS[0] in app.main.view.settings.bounds.presets, "the shipped ones are still there"
         assert PreviewPreset(asked(engine)[0].preset) in engine.done
 
 
@@ -168,8 +168,8 @@ async def test_a_model_with_fewer_layers_brings_settings_and_marks_inside():
         await pilot.press("escape", "3", "right", "G", "4", "G")
         engine.blocks = 2
         await pilot.press("o", *"small", "enter")
-        await until(pilot, lambda: app.main.layer_list.read == (EMBED, 0, 1))
-        assert app.main.settings.values.injection_layer == 1
+        await until(pilot, lambda: app.main.state.selection.selected_layers == (EMBED, 0, 1))
+        assert app.main.view.settings.values.injection_layer == 1
         assert app.main.layer_list.cursor == 0
         await until(pilot, lambda: len(app.main.layer_list.lens) == 3)
         await pilot.press("2", "enter")
@@ -188,7 +188,7 @@ async def test_settings_of_the_list_of_models_change_with_left_and_right():
 async def test_zoom_gives_a_pane_the_screen_and_takes_it_back():
     async with running() as (app, pilot):
         await pilot.press("escape", "5", "z")
-        assert app.main.log_view.size.width > 110
+        assert app.main.view.log_view.size.width > 110
         assert "3 Settings" not in text_of(app)
         await pilot.press("3")
         assert "3 Settings" in text_of(app)
@@ -204,4 +204,4 @@ async def test_clicks_go_where_they_point():
         await pilot.click("#tokens", offset=(2, 0))
         assert app.main.tokens.cursor == 0
         await pilot.click("#settings", offset=(15, 0))
-        assert app.main.settings.cursor == 1
+        assert app.main.view.settings.cursor == 1

@@ -42,6 +42,33 @@ class Varied(FakeEngine):
 SelfieApp(lambda: Varied(blocks={blocks}), AppOptions(theme="dusk", ascii=False)).run()
 """
 
+TWO_VIEWS = (
+    """
+from typing import ClassVar
+from selfie_tui.tui import views
+from selfie_tui.tui.render.styles import Piece
+from selfie_tui.tui.views.view import View
+from selfie_tui.tui.widgets.lines import Rows
+from selfie_tui.tui.widgets.pane import Pane
+class Map(Rows):
+    def count(self):
+        return 24  # what the prompt, the settings and the words of a cell leave to a map at 120x40
+    def pieces(self, index):
+        words = ("Paris", "the", "a city", "iffel", "of", "Tower", "locatio", "in")
+        chosen = [words[hash((index, column)) % len(words)] for column in range(10)]
+        return tuple(Piece(f"{'▁▂▃▄▅▆▇█'[len(word) % 8]}{word:<8}") for word in chosen)
+class Second(View):
+    NAME, TITLE, LETTER, FUNCTION_KEY = "second", "Second", "D", "f3"
+    FRAME_PANES = frozenset({"prompt"})
+    def __init__(self, state):
+        super().__init__(state)
+        self.panes = (Pane(4, "Map", Map(), id="map"),)
+views.VIEWS = (*views.VIEWS, Second)
+views.register_views(views.VIEWS)
+"""
+    + PROGRAM
+)
+
 QUIET = 0.4
 """Seconds without a byte after which an answer is taken to be over."""
 
@@ -52,11 +79,12 @@ class Terminal:
     The model has so many blocks; what it says of late layers has so many words that differ from cell to cell.
     """
 
-    def __init__(self, blocks: int = 8, words: int = 0) -> None:
+    def __init__(self, program: str = PROGRAM, *, blocks: int = 8, words: int = 0) -> None:
         self.pid, self.descriptor = pty.fork()
         if self.pid == 0:
             os.environ.update(TERM="xterm-256color", COLORTERM="", LC_ALL="C.UTF-8", COLUMNS="120", LINES="40")
-            os.execv(sys.executable, [sys.executable, "-c", PROGRAM.format(blocks=blocks, words=words)])
+            code = program.replace("{blocks}", str(blocks)).replace("{words}", str(words))
+            os.execv(sys.executable, [sys.executable, "-c", code])
         fcntl.ioctl(self.descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
 
     def read(self, seconds: float) -> bytes:
@@ -135,6 +163,18 @@ def test_scrolling_by_single_steps_costs_a_kibibyte_a_key_at_most():
         terminal.press(b"g")
         for key in (b"j", b"k"):
             assert 64 < terminal.mean(key, 40) <= 1024, "through the interpretations"
+    finally:
+        terminal.close()
+
+
+def test_a_change_of_view_stays_within_its_budget_though_the_new_view_is_a_full_map():
+    terminal = Terminal(TWO_VIEWS)
+    try:
+        terminal.settle(b"reads 8")
+        terminal.press(DOWN)
+        for key in (b"D", b"\x7f", b"\x1b[13~", b"R"):
+            assert 0 < terminal.press(key) <= 6 * 1024
+        assert 0 < terminal.press(b":") <= 1024, "the line in which one types where to go"
     finally:
         terminal.close()
 

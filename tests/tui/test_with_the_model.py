@@ -67,30 +67,30 @@ async def test_the_stacks_of_a_t5_are_read_and_the_masks_of_a_bert_are_filled(tm
     )
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await pilot.press("enter")
-        await until(pilot, lambda: len(app.main.work.runs) == 1, LOADING)
+        await until(pilot, lambda: len(app.main.state.runs) == 1, LOADING)
         await run_to_end(app, pilot)
         assert "encoder-decoder 4+4 layers · cpu · fp32 · verified" in text_of(app)
         assert "1 ·the 2 ·Eiffel▌3 ·Tower▐" in text_of(app)
         await pilot.press("s", "enter")
-        await until(pilot, lambda: len(app.main.work.runs) == 2)
+        await until(pilot, lambda: len(app.main.state.runs) == 2)
         await run_to_end(app, pilot)
         assert "0 <pad> 1 ·is 2 ·in▌3 ·the▐" in text_of(app)
         await until(pilot, lambda: len(app.main.layer_list.lens) == 5)
-        encoders, decoders = app.main.work.runs.values()
+        encoders, decoders = app.main.state.runs.values()
         assert [run.request.stack for run in (encoders, decoders)] == ["encoder", "decoder"]
         assert [cell.layer for cell in decoders.request.cells] == [EMBED, 0, 1, 2, 3]
-        assert {reading.token.text for reading in decoders.readings.values()} == {" the"}
-        assert len({reading.norm for run in (encoders, decoders) for reading in run.readings.values()}) == 10
+        assert {reading.token.text for reading in decoders.interpretations.values()} == {" the"}
+        assert len({reading.norm for run in (encoders, decoders) for reading in run.interpretations.values()}) == 10
 
         await pilot.press("i", "ctrl+u", *"the Tower", "escape", "o", *bert, "enter", "2", "enter")
-        await until(pilot, lambda: len(app.main.work.runs) == 3, LOADING)
+        await until(pilot, lambda: len(app.main.state.runs) == 3, LOADING)
         await run_to_end(app, pilot)
         await until(pilot, lambda: "the message: [MASK]×12" in text_of(app))
         assert "fills 12 masks" in text_of(app)
         assert "encoder 4 layers · cpu · fp32 · verified" in text_of(app)
-        filled = list(app.main.work.runs.values())[-1]
+        filled = list(app.main.state.runs.values())[-1]
         assert filled.request.stack == ""
-        assert {len(reading.tokens) for reading in filled.readings.values()} == {12}
+        assert {len(reading.tokens) for reading in filled.interpretations.values()} == {12}
         (file,) = (tmp_path / "kept" / "sessions").iterdir()
         began = [entry for entry in sessions.read(file) if isinstance(entry, RunBegan)]
         assert [(entry.info.kind, entry.info.verdict) for entry in began if entry.info] == [

@@ -1,70 +1,74 @@
-"""The one main screen: the wiring between what its panes post, what is asked of the engine, and what it tells."""
+"""The one main screen: what its keys do with the state, the frame's panes and the view that is shown."""
 
 from __future__ import annotations
 
 from textual import events, on
-from textual.widgets import Input
 
-from selfie_tui.kinds import most_layers
-from selfie_tui.records import Cell, ModelInfo
-from selfie_tui.settings import InterpretSettings
 from selfie_tui.tui.actions import Scope, bindings
-from selfie_tui.tui.screens.source import SourceScreen
-from selfie_tui.tui.state import AppState
+from selfie_tui.tui.screens.views import ViewScreen
+from selfie_tui.tui.state import AppState, Changed
 from selfie_tui.tui.status import hint_line, key_of, model_pieces, model_state, under_way
-from selfie_tui.tui.views.interpret.log import Log
-from selfie_tui.tui.views.interpret.settings_line import SettingsLine
 from selfie_tui.tui.widgets.field import Field
 from selfie_tui.tui.widgets.layers import LayerList
 from selfie_tui.tui.widgets.models import ModelList
 
 
-class MainScreen(SourceScreen, inherit_bindings=False):
+class MainScreen(ViewScreen, inherit_bindings=False):
     """All of the program that is not a page above it."""
 
-    BINDINGS = bindings("main")
+    BINDINGS = bindings("main", "views")
     AUTO_FOCUS = "#prompt-text"
 
-    def __init__(self, work: AppState, prompt: str, model: str, device: str, dtype: str) -> None:
-        super().__init__(work, device, dtype)
+    def __init__(self, state: AppState, prompt: str, model: str, device: str, dtype: str) -> None:
+        super().__init__(state, device, dtype)
         self._first_prompt, self._first_model = prompt, model
 
     def on_mount(self) -> None:
-        """Say what is not known yet, and look into the cache of models once the screen is drawn."""
+        """Begin to load the model, and show what is not known yet."""
+        super().on_mount()
         if self.app.look.ascii:
             self.add_class("-ascii")
         self.prompt_text.value = self._first_prompt
         self.tokens.show_note("tokens come with the model")
-        self.work.load(self._first_model, self.models.device, self.models.dtype)
-        self.tell_status()
-        self.tell_reads()
+        self.state.load(self._first_model, self.models.device, self.models.dtype)
+        self.show_tabs()
+        self.update_status()
+        self.update_selected()
 
-    # What the panes tell ------------------------------------------------------------------------------------------
+    # What has changed ------------------------------------------------------------------------------------------------
 
-    @on(SettingsLine.Moved)
-    def setting_moved(self) -> None:
-        """Say what the setting does."""
-        self.panes[2].tell_below(self.app.look.prose(self.settings.description()))
+    def show(self, changed: Changed) -> None:
+        """Show what has changed in the frame and in every opened view; begin a run that waited for it."""
+        super().show(changed)
+        if changed.model or changed.stack:
+            self.update_hints()
+        if changed.tokens:
+            self.run_if_ready()
+        if changed.status or changed.tokens:
+            self.update_status()
 
-    @on(SettingsLine.Changed)
-    def asked_changed(self, event: SettingsLine.Changed) -> None:
-        """Show the interpretation prompt that is asked with now."""
-        self.setting_moved()
-        self.preset_view.show_preset(event.settings.preset)
-        self.work.preview(event.settings)
+    def update_status(self) -> None:
+        """Write the header and the state of the models."""
+        state, prose = self.state, self.app.look.prose
+        leaving = isinstance(self.focused, Field)  # the first escape leaves the field
+        escape = " ".join([key_of("back", self.app.keymap)] * (2 if leaving else 1))
+        about = key_of("model.about", self.app.keymap)
+        self.status.show_status(model_pieces(state.model, prose, about), under_way(state, escape, prose))
+        self.models.show_state(*model_state(state))
 
-    @on(Input.Changed, "#preset-text")
-    def preset_typed(self, event: Input.Changed) -> None:
-        """Ask with what is typed."""
-        if event.value != self.settings.values.preset.text:
-            self.settings.choose_text(event.value)
+    def update_hints(self) -> None:
+        """Write the hint line for what has the focus."""
+        scopes: tuple[Scope, ...] = getattr(self.focused, "SCOPES", ())
+        other = self.state.other_stack
+        stack = other.name if other and self.pane_here in (self.prompt_pane, self.layers_pane) else ""
+        self.hints.show_hints(*hint_line(scopes, self.app.keymap, typing=isinstance(self.focused, Field), stack=stack))
 
-    @on(Input.Changed, "#search")
-    def search_typed(self, event: Input.Changed) -> None:
-        """Search while typing."""
-        self.log_view.search(event.value)
-        if event.value and self.log_view.matches() and self.log_view.cursor not in self.log_view.matches():
-            self.log_view.find(-1)
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """Write the keys of what has the focus now."""
+        self.update_hints()
+        self.update_status()
+
+    # Models ----------------------------------------------------------------------------------------------------------
 
     @on(ModelList.Chosen)
     def model_chosen(self, event: ModelList.Chosen) -> None:
@@ -76,58 +80,70 @@ class MainScreen(SourceScreen, inherit_bindings=False):
         """Type a name."""
         self.action_edit_model()
 
-    @on(Log.DetailsWanted)
-    def show_details(self, event: Log.DetailsWanted) -> None:
-        """Open the details of a reading."""
-        from selfie_tui.tui.views.interpret.details import DetailsScreen
-
-        self.app.push_screen(DetailsScreen(self.log_view, event.run, event.index, self.app.look))
-
-    # Saying how things stand --------------------------------------------------------------------------------------
-
-    def tell_status(self) -> None:
-        """Write the status line and the state of the models."""
-        work, prose = self.work, self.app.look.prose
-        leaving = isinstance(self.focused, Field)  # the first escape leaves the field
-        escape = " ".join([key_of("back", self.app.keymap)] * (2 if leaving else 1))
-        about = key_of("model.about", self.app.keymap)
-        self.status.tell(model_pieces(work.model, prose, about), under_way(work, escape, prose))
-        self.models.show_state(*model_state(work))
-
-    def tell_hints(self) -> None:
-        """Write the hint line for what has the focus."""
-        scopes: tuple[Scope, ...] = getattr(self.focused, "SCOPES", ())
-        other = self.work.other_stack
-        stack = other.name if other and self.pane_here.id in ("prompt", "layers") else ""
-        self.hints.tell(*hint_line(scopes, self.app.keymap, typing=isinstance(self.focused, Field), stack=stack))
-
-    # Actions ------------------------------------------------------------------------------------------------------
-
-    def show_model(self, model: ModelInfo) -> None:
-        """Another model is there: show the stack that is read of it, and what its kind does when it is asked."""
-        self.show_stacks()
-        self.settings.show_model(most_layers(model), model.kind)
-        self.work.preview(self.settings.values)
-        self.setting_moved()
-        self.tell_hints()
+    def load(self, name: str) -> None:
+        """Load a model with the device and precision that the list shows."""
+        self.state.load(name, self.models.device, self.models.dtype)
+        self.app.offer_models()
+        self.update_status()
 
     def action_about_model(self) -> None:
         """Open what there is to know of the model."""
-        if self.work.model is None:
+        if self.state.model is None:
             self.app.tell("No model is loaded yet.", "information")
             return
         from selfie_tui.tui.pages.about import AboutScreen
 
-        self.app.push_screen(AboutScreen(self.work.model))
+        self.app.push_screen(AboutScreen(self.state.model))
 
-    def load(self, name: str) -> None:
-        """Load a model with the device and precision that the list shows."""
-        self.work.load(name, self.models.device, self.models.dtype)
-        self.app.offer_models()
-        self.tell_status()
+    def turn_to(self, stack: str) -> None:
+        """Read another stack of the model."""
+        changed = self.state.turn_to(stack)
+        if changed.stack:
+            self.show(changed)
 
-    def action_submit(self) -> None:
-        """Take what was typed: load the model of that name, or go on in the field's pane."""
+    def action_next_stack(self) -> None:
+        """Read the other stack of a model that has two."""
+        other = self.state.other_stack
+        if other is not None:
+            self.turn_to(other.name)
+        elif self.state.model is not None:
+            self.app.tell("This model has one stack of layers, and it is shown.", "information")
+
+    # Runs ------------------------------------------------------------------------------------------------------------
+
+    def action_interpret(self) -> None:
+        """Run the job of the view, now or as soon as model and tokens are there."""
+        if not self.state.prompt:
+            self.app.tell("The prompt is empty: type what is to be read.", "warning")
+            self.edit(self.prompt_text)
+        elif self.state.model is None and self.state.loading is None:
+            self.app.tell("No model is loaded: choose one.", "warning")
+            self.enter_pane(self.model_pane)
+        elif problem := self.view.problem():
+            self.app.tell(problem, "error")
+        else:
+            self.state.pending_run = self.view.NAME
+            self.run_if_ready()
+        self.update_status()
+
+    def run_if_ready(self) -> None:
+        """Run the job that waits, if its model and its tokens are there."""
+        if self.state.pending_run and self.state.ready:
+            view, self.state.pending_run = self.opened[self.state.pending_run], ""
+            view.run_job()
+
+    def action_run_prompt(self) -> None:
+        """Run the view's job, and leave the text for its tokens."""
+        self.set_focus(self.tokens)
+        self.action_interpret()
+
+    # Text fields, search ---------------------------------------------------------------------------------------------
+
+    async def action_submit(self) -> None:
+        """Accept what was typed: go there, load the model of that name, or go on in the field's pane."""
+        if self.focused is self.go_text:
+            await self.go(self.go_text.value) if self.go_text.value.strip() else self.leave_field()
+            return
         if self.focused is self.model_name:
             if not self.model_name.value.strip():
                 return
@@ -138,73 +154,36 @@ class MainScreen(SourceScreen, inherit_bindings=False):
         """Go down from the text to the tokens."""
         self.set_focus(self.tokens)
 
-    def action_run_prompt(self) -> None:
-        """Interpret, and leave the text for its tokens."""
-        self.set_focus(self.tokens)
-        self.action_interpret()
-
-    def action_interpret(self) -> None:
-        """Read the marked cells, now or as soon as model and tokens are there."""
-        if not self.prompt_text.value:
-            self.app.tell("The prompt is empty: type what is to be read.", "warning")
-            self.edit(self.prompt_text)
-        elif self.work.model is None and self.work.loading is None:
-            self.app.tell("No model is loaded: choose one.", "warning")
-            self.enter_pane(self.panes[0])
-        elif self.preset_view.problem:
-            self.app.tell(f"This interpretation prompt cannot be used. {self.preset_view.problem}", "error")
-        else:
-            self.work.wanted = True
-            self.run_if_ready()
-        self.tell_status()
-
-    def run_if_ready(self) -> None:
-        """Submit the run that was asked for, if its model and its tokens are there."""
-        work = self.work
-        if (
-            not work.wanted
-            or work.model is None
-            or work.loading is not None
-            or self.tokens_of != self.prompt_text.value
-        ):
-            return
-        work.wanted = False
-        cells = tuple(Cell(layer, position) for position in self.tokens.read for layer in self.layer_list.read)
-        if not cells:
-            return
-        run = work.interpret(self.settings.values, self.tokens_of, self.tokens.tokens, cells)
-        if run is None:
-            self.app.tell("This is being interpreted already.", "information")
-        else:
-            self.log_view.begin(run)
-
-    def ask(self, asked: InterpretSettings) -> None:
-        """Ask this from now on."""
-        self.settings.choose(asked)
-
     def action_edit_prompt(self) -> None:
         """Edit the prompt."""
         self.edit(self.prompt_text)
 
     def action_edit_preset(self) -> None:
         """Edit the interpretation prompt."""
-        self.preset_text.value = self.settings.values.preset.text
-        self.edit(self.preset_text)
+        self._edit_if_any(self.view.preset_field(), "an interpretation prompt")
 
     def action_edit_model(self) -> None:
         """Type the name of a model."""
         self.edit(self.model_name)
 
     def action_search(self) -> None:
-        """Search the log."""
-        self.edit(self.search)
+        """Search in the view."""
+        self._edit_if_any(self.view.search_field(), "a search")
+
+    def _edit_if_any(self, field: Field | None, what: str) -> None:
+        if field is None:
+            self.app.tell(f"The view {self.view.TITLE} does not have {what}.", "information")
+        else:
+            self.edit(field)
 
     def action_find(self, direction: int) -> None:
-        """To another match."""
-        if not self.log_view.find(direction):
-            self.app.tell(
-                "No match." if self.log_view.query_text else "Nothing is searched for: / begins.", "information"
-            )
+        """Go to another match."""
+        if not self.view.find(direction):
+            field = self.view.search_field()
+            searched = field is not None and field.value
+            self.app.tell("No match." if searched else "Nothing is searched for: / begins.", "information")
+
+    # Copying ---------------------------------------------------------------------------------------------------------
 
     def action_copy(self) -> None:
         """Copy what the cursor is on."""
@@ -216,39 +195,30 @@ class MainScreen(SourceScreen, inherit_bindings=False):
 
     def _copyable(self, *, all: bool) -> tuple[str, str]:
         focused = self.focused
-        if isinstance(focused, Log):
-            return (focused.copyable_all(), "the interpretations") if all else (focused.copyable(), "the reading")
         if isinstance(focused, LayerList):
             return focused.copyable(), "the lens"
         if isinstance(focused, ModelList):
             return focused.copyable(), "the model's name"
-        if isinstance(focused, SettingsLine):
-            return focused.values.preset.text, "the interpretation prompt"
-        return self.prompt_text.value, "the prompt"
+        in_view = focused is not None and self.view in focused.ancestors
+        return (self.view.copyable(all=all) if in_view else None) or (self.prompt_text.value, "the prompt")
+
+    # Back ------------------------------------------------------------------------------------------------------------
 
     def action_back(self) -> None:
-        """One level out: minimise, end the search, leave the field, forget the waiting run, cancel the job."""
-        if self.maximized is not None:
+        """One level out: restore, end the search, leave the field, forget the waiting run, cancel the job."""
+        if self.focused is self.go_text:
+            self.leave_field()
+        elif self.maximized is not None:
             self.maximized = None
-        elif self.search.value:
-            self.search.value = ""
-            self.log_view.search("")
-            if self.focused is self.search:
-                self.leave_field()
-            self.search.add_class("-hidden")
+        elif self.view.step_out():
+            pass
         elif isinstance(self.focused, Field):
             self.leave_field()
-        elif self.work.wanted:
-            self.work.wanted = False
-        elif self.work.busy:
-            for run in self.work.cancel():
-                self.log_view.update_header(run)
-        self.tell_status()
-
-    # The screen ---------------------------------------------------------------------------------------------------
-
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """Write the keys of what has the focus now."""
-        self.tell_hints()
-        self.tell_status()
-        self.setting_moved()
+        elif self.pane_here not in self.panes:
+            self.enter_pane(self.panes[0])
+        elif self.state.pending_run:
+            self.state.pending_run = ""
+        elif self.state.busy:
+            for run in self.state.cancel():
+                self.show(Changed(run=run, header=True))
+        self.update_status()

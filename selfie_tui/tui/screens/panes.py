@@ -1,4 +1,4 @@
-"""The five panes, where they stand, and how one goes from one to another, whatever the size of the terminal."""
+"""The panes of the frame and of the view that is shown, and how one goes between them at any size of terminal."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
+from textual.widgets import ContentSwitcher
 
-from selfie_tui.tui.views.interpret.log import Log
-from selfie_tui.tui.views.interpret.settings_line import PresetView, SettingsLine
-from selfie_tui.tui.widgets.bars import HintLine, StatusLine
+from selfie_tui.tui.host import Host
+from selfie_tui.tui.state import AppState
+from selfie_tui.tui.views.view import View
+from selfie_tui.tui.widgets.bars import HintLine, StatusLine, ViewBar
 from selfie_tui.tui.widgets.field import Field, PromptField
 from selfie_tui.tui.widgets.layers import LayerList
 from selfie_tui.tui.widgets.lines import Lines
@@ -17,120 +19,161 @@ from selfie_tui.tui.widgets.models import ModelList
 from selfie_tui.tui.widgets.pane import Pane
 from selfie_tui.tui.widgets.tokens import TokenStrip
 
+SIDE = ("model", "layers")
+"""The panes of the left column, which share one position where the terminal is narrow."""
+
 
 class PaneScreen(Screen[None], inherit_bindings=False):
-    """A status line, five panes, a line of hints; where there is no room, panes share a place or stand alone."""
+    """Header, view bar, the frame's panes around those of a view, hints; on small terminals panes stand alone."""
 
-    def __init__(self, device: str, dtype: str) -> None:
+    app: Host
+
+    def __init__(self, state: AppState, view: View, device: str, dtype: str) -> None:
         super().__init__()
+        self.state = state
+        self.view = view
         self._narrow, self._stack = False, ""
         self.status = StatusLine(id="status")
+        self.view_bar = ViewBar(id="view-bar")
         self.hints = HintLine(id="hints")
+        self.go_text = Field(
+            placeholder=": 12 · L5 · L5,12 · 0-7 · a view, model, preset or action", id="go-text", classes="-hidden"
+        )
         self.models = ModelList(device, dtype, id="models")
         self.model_name = Field(placeholder="hub id or folder", id="model-name", classes="-hidden")
         self.prompt_text = PromptField(placeholder="type a prompt", id="prompt-text")
-        self.tokens = TokenStrip(id="tokens")
-        self.settings = SettingsLine(id="settings")
-        self.preset_text = Field(
-            placeholder="interpretation prompt, with _ as placeholder", id="preset-text", classes="-hidden"
+        self.tokens = TokenStrip(state.selection, id="tokens")
+        self.layer_list = LayerList(state.selection, id="layer-list")
+        self.model_pane = Pane(1, "Model", self.models, self.model_name, id="model")
+        self.prompt_pane = Pane(
+            2, "Prompt", self.tokens, id="prompt", above=(self.prompt_text,), classes="-described -alone -active"
         )
-        self.preset_view = PresetView(id="preset")
-        self.layer_list = LayerList(id="layer-list")
-        self.log_view = Log(id="readings")
-        self.search = Field(placeholder="search", id="search", classes="-hidden")
-        self.panes = (
-            Pane(1, "Model", self.models, self.model_name, id="model"),
-            Pane(2, "Prompt", self.tokens, id="prompt", above=(self.prompt_text,), classes="-told -alone -active"),
-            Pane(3, "Settings", self.settings, self.preset_text, self.preset_view, id="ask", classes="-told"),
-            Pane(4, "Layers", self.layer_list, id="layers", classes="-front"),
-            Pane(5, "Interpretations", self.log_view, self.search, id="log", classes="-beside"),
-        )
+        self.layers_pane = Pane(4, "Layers", self.layer_list, id="layers", classes="-front")
+        self.switcher = ContentSwitcher(view, id="views", initial=view.id)
+        self._mark_beside()
 
     def compose(self) -> ComposeResult:
-        model, prompt, ask, layers, log = self.panes
         yield self.status
+        yield self.view_bar
         with Horizontal(id="body"):
-            yield Vertical(model, layers, id="left")
-            yield Vertical(prompt, ask, log, id="right", classes="-alone")
+            yield Vertical(self.model_pane, self.layers_pane, id="left")
+            yield Vertical(self.prompt_pane, self.switcher, id="right", classes="-alone")
         yield self.hints
+        yield self.go_text
+
+    @property
+    def panes(self) -> tuple[Pane, ...]:
+        """The panes in sight in the view that is shown, in the order of their digits."""
+        frame = (self.model_pane, self.prompt_pane, self.layers_pane)
+        shown = (*(pane for pane in frame if pane.id in self.view.FRAME_PANES), *self.view.panes)
+        return tuple(sorted(shown, key=lambda pane: pane.digit))
+
+    @property
+    def pane_here(self) -> Pane:
+        """The pane with the focus; the prompt's, or the view's first, where none has it."""
+        inside = () if self.focused is None else self.focused.ancestors
+        panes = (*self.panes, self.model_pane)
+        home = self.prompt_pane if self.prompt_pane in panes else panes[0]
+        return next((pane for pane in panes if pane in inside), home)
+
+    # Going from pane to pane -----------------------------------------------------------------------------------------
 
     def enter_pane(self, pane: Pane) -> None:
-        """Bring a pane to the front where panes share a place, and focus it."""
+        """Bring a pane to the front where panes share a position, and focus it."""
         if self.maximized is not None and self.maximized is not pane:
             self.maximized = pane
         self._bring(pane)
-        if pane.id == "prompt" and not self.tokens.tokens:
+        if pane is self.prompt_pane and not self.tokens.tokens:
             self.edit(self.prompt_text)
         else:
             self.set_focus(pane.home)
 
     def _bring(self, pane: Pane) -> None:
-        for other in self.panes:
+        for other in (self.model_pane, self.prompt_pane, self.layers_pane, *self.view.panes):
             other.set_class(other is pane, "-alone")
-        self.panes[4].set_class(pane.id == "prompt", "-beside")
-        for column in self.query("#left, #right"):
-            column.set_class(pane.parent is column, "-alone")
-        if pane.id in ("model", "layers"):
-            self.panes[0].set_class(pane.id == "model", "-front")
-            self.panes[3].set_class(pane.id == "layers", "-front")
+        self._mark_beside()
+        left = pane.id in SIDE
+        self.query_one("#left").set_class(left, "-alone")
+        self.query_one("#right").set_class(not left, "-alone")
+        self._show_left(sheet=left)
+        if left:
+            self.model_pane.set_class(pane is self.model_pane, "-front")
+            self.layers_pane.set_class(pane is self.layers_pane, "-front")
+
+    def _mark_beside(self) -> None:
+        """Let the view's results stand under the prompt where the terminal is too small for more."""
+        for pane in self.view.panes:
+            pane.set_class(pane is self.view.beside and self.prompt_pane.has_class("-alone"), "-beside")
+
+    def _show_left(self, *, sheet: bool) -> None:
+        """Show of the left column what the view keeps in sight; as a sheet over it, the pane that was gone to."""
+        kept = self.view.FRAME_PANES
+        left = self.query_one("#left")
+        left.set_class(not kept & {*SIDE} and not sheet, "-unused")
+        left.set_class(not kept & {*SIDE} and sheet, "-sheet")
+        self.prompt_pane.set_class("prompt" not in kept, "-unused")
 
     def action_next_pane(self, step: int) -> None:
         """To the pane after or before the one with the focus."""
-        here = self.panes.index(self.pane_here)
-        self.enter_pane(self.panes[(here + step) % len(self.panes)])
+        panes = self.panes
+        here = panes.index(self.pane_here) if self.pane_here in panes else 0
+        self.enter_pane(panes[(here + step) % len(panes)])
 
-    @property
-    def pane_here(self) -> Pane:
-        """The pane with the focus; the prompt's where there is none."""
-        inside = () if self.focused is None else self.focused.ancestors
-        return next((pane for pane in self.panes if pane in inside), self.panes[1])
+    def action_pane(self, digit: int) -> None:
+        """Go to a pane; pane 1, the models, is there in every view."""
+        pane = next((pane for pane in (*self.panes, self.model_pane) if pane.digit == digit), None)
+        if pane is not None:
+            self.enter_pane(pane)
 
     def action_zoom(self) -> None:
-        """Maximise the pane with the focus, or give it its place again."""
+        """Maximise the pane with the focus, or restore it."""
         self.maximized = None if self.maximized is not None else self.pane_here
+
+    # Text fields -----------------------------------------------------------------------------------------------------
 
     def edit(self, field: Field) -> None:
         """Show a field and put the cursor into it."""
-        pane = next(pane for pane in self.panes if field in pane.children)
-        if self.maximized is not None and self.maximized is not pane:
-            self.maximized = pane
-        self._bring(pane)
+        pane = self._pane_of(field)
+        if pane is not None:
+            if self.maximized is not None and self.maximized is not pane:
+                self.maximized = pane
+            self._bring(pane)
         field.remove_class("-hidden")
         self.set_focus(field)
 
     def leave_field(self) -> None:
         """Leave a text field for its pane; the ones that only exist for typing go away."""
         field = self.focused
-        pane = next((pane for pane in self.panes if field in pane.children), None)
+        pane = self._pane_of(field) if isinstance(field, Field) else None
         if pane is not None:
             self.set_focus(pane.home)
         if isinstance(field, Field) and field is not self.prompt_text:
             field.add_class("-hidden")
 
-    def action_pane(self, digit: int) -> None:
-        """Go to a pane; the Prompt's place for keys is its tokens, or its text as long as there are none."""
-        self.enter_pane(self.panes[digit - 1])
+    def _pane_of(self, field: Field) -> Pane | None:
+        return next((pane for pane in (*self.panes, self.model_pane) if field in pane.children), None)
+
+    # Titles ----------------------------------------------------------------------------------------------------------
 
     def on_resize(self, event: events.Resize) -> None:
-        """Say in the titles which panes share a place."""
+        """Put into the titles which panes share a position."""
         self._narrow = 60 <= event.size.width < 100
         self._retitle()
 
     def name_stack(self, stack: str) -> None:
-        """Say in the titles which stack of the model is read, "" where there is one."""
+        """Put into the titles which stack of the model is read, "" where there is one."""
         self._stack = stack
         self._retitle()
 
     def _retitle(self) -> None:
-        model, prompt, _, layers, _ = self.panes
-        told = f" · {self._stack}" if self._stack else ""
-        model.heading = "Model·4 Layers" if self._narrow else "Model"
-        prompt.heading = f"Prompt{told}"
-        layers.heading = f"{self._stack[:3] or 'Layers'}·1 Model" if self._narrow else f"Layers{told}"
-        for pane in (model, prompt, layers):
+        detail = f" · {self._stack}" if self._stack else ""
+        self.model_pane.heading = "Model·4 Layers" if self._narrow else "Model"
+        self.prompt_pane.heading = f"Prompt{detail}"
+        self.layers_pane.heading = f"{self._stack[:3] or 'Layers'}·1 Model" if self._narrow else f"Layers{detail}"
+        for pane in (self.model_pane, self.prompt_pane, self.layers_pane):
             pane.retitle()
 
     def look_changed(self) -> None:
         """Draw everything again in another theme."""
-        for view in self.query(Lines):
-            view.refresh()
+        for lines in self.query(Lines):
+            lines.refresh()

@@ -6,11 +6,13 @@ from textual import on
 from textual.timer import Timer
 from textual.widgets import Input
 
-from selfie_tui.tui.host import Host
 from selfie_tui.tui.render.styles import Look
 from selfie_tui.tui.screens.panes import PaneScreen
-from selfie_tui.tui.state import AppState
-from selfie_tui.tui.widgets.layers import LayerList
+from selfie_tui.tui.selection import Selection
+from selfie_tui.tui.state import AppState, Changed
+from selfie_tui.tui.status import hand, prompt_note
+from selfie_tui.tui.views.view import View
+from selfie_tui.tui.widgets.messages import SelectionChanged
 from selfie_tui.tui.widgets.tokens import TokenStrip
 
 TYPING_PAUSE = 0.08
@@ -24,81 +26,69 @@ DRAFT_PAUSE = 0.5
 
 
 class SourceScreen(PaneScreen, inherit_bindings=False):
-    """The panes, of which those for prompt and layers work together."""
+    """The frame's own panes, which show the state's selection and change it."""
 
-    app: Host
-
-    def __init__(self, work: AppState, device: str, dtype: str) -> None:
-        super().__init__(device, dtype)
-        self.work = work
-        self.tokens_of = ""
-        """The prompt whose tokens are shown, "" while those of another stack or model are on their way."""
+    def __init__(self, state: AppState, view: View, device: str, dtype: str) -> None:
+        super().__init__(state, view, device, dtype)
         self._typing: Timer | None = None
         self._drafting: Timer | None = None
         self._stale: Timer | None = None
 
-    def show_stacks(self) -> None:
-        """Show the layers of the stack that is read of another model, and ask for the prompt's tokens there."""
-        self.layer_list.show_layers(self.work.layers, self.work.stack)
-        self.tokens.forget_stacks(self.work.stack)
-        self._ask_anew()
+    def on_mount(self) -> None:
+        """Let the state have the prompt with every key."""
+        self.watch(self.prompt_text, "value", self._prompt_typed, init=False)
 
-    def turn_to(self, stack: str) -> None:
-        """Read another stack of the model."""
-        if stack != self.work.stack:
-            self.work.stack = stack
-            self.layer_list.turn_to(self.work.layers, stack)
-            self.tokens.turn_to(stack)
-            self._ask_anew()
-            self.tell_hints()
+    def _prompt_typed(self, prompt: str) -> None:
+        self.state.prompt = prompt
 
-    def _ask_anew(self) -> None:
-        self.name_stack(self.work.stack)
-        self.tokens_of = ""
-        self.tokenize()
-        self.tell_reads()
+    def show_source(self, changed: Changed) -> None:
+        """Show in the frame's panes what has changed of what is read."""
+        if changed.model or changed.stack:
+            self.name_stack(self.state.stack)
+            self.layer_list.show_layers()
+            self.tokenize()
+        if changed.tokens:
+            self.tokens.show_tokens()
+            self.tokens.show_note(prompt_note(self.state))
+        if changed.selection:
+            self.tokens.show_selection()
+            self.layer_list.show_selection()
+            self.update_selected()
+        if changed.lens or changed.selection:
+            self.show_lens()
 
-    def action_next_stack(self) -> None:
-        """Read the other stack of a model that has two."""
-        other = self.work.other_stack
-        if other is not None:
-            self.turn_to(other.name)
-        elif self.work.model is not None:
-            self.app.tell("This model has one stack of layers, and it is shown.", "information")
-
-    def tell_hints(self) -> None:
-        """Write the hint line."""
+    # Typing ----------------------------------------------------------------------------------------------------------
 
     @on(Input.Changed, "#prompt-text")
     def prompt_changed(self) -> None:
         """Ask for the new tokens when the typing pauses, and save the draft when it pauses longer."""
-        if self._typing is not None:
-            self._typing.stop()
-        if self._drafting is not None:
-            self._drafting.stop()
+        for timer in (self._typing, self._drafting):
+            if timer is not None:
+                timer.stop()
         self._typing = self.set_timer(TYPING_PAUSE, self.tokenize)
         self._drafting = self.set_timer(DRAFT_PAUSE, self.save_draft)
 
     def tokenize(self) -> None:
         """Ask for the prompt's tokens, if they are others than those that are shown."""
-        prompt = self.prompt_text.value
-        if not prompt or prompt != self.tokens_of:
-            self.work.tokenize(prompt)
+        if not self.state.prompt or self.state.prompt != self.state.selection.prompt:
+            self.state.tokenize()
 
     def save_draft(self) -> None:
         """Keep the prompt for the next start."""
         self.app.remember(draft=self.prompt_text.value)
 
-    @on(TokenStrip.Moved)
-    def token_moved(self) -> None:
-        """Let the lens follow the token cursor."""
-        self.tell_reads()
-        self.show_lens()
+    @on(TokenStrip.Above)
+    def to_text(self) -> None:
+        """Go up from the tokens to the text."""
+        self.set_focus(self.prompt_text)
+
+    # The lens --------------------------------------------------------------------------------------------------------
 
     def show_lens(self) -> None:
         """Show the lens at the token cursor, now or when it has been read."""
-        if self.tokens.tokens and self.tokens_of:
-            rows = self.work.lens(self.tokens_of, self.tokens.cursor)
+        selection = self.state.selection
+        if selection.tokens and selection.prompt:
+            rows = self.state.lens()
             if rows is not None:
                 self.layer_list.show_lens(rows)
             elif self._stale is None:
@@ -107,36 +97,36 @@ class SourceScreen(PaneScreen, inherit_bindings=False):
     def blank_stale_lens(self) -> None:
         """Take away a lens of another token when the cursor's own is not there in time."""
         self._stale = None
-        if self.tokens.tokens and not self.work.has_lens(self.tokens_of, self.tokens.cursor):
+        if self.state.selection.tokens and not self.state.has_lens():
             self.layer_list.show_lens(())
 
-    @on(TokenStrip.Above)
-    def to_text(self) -> None:
-        """Go up from the tokens to the text."""
-        self.set_focus(self.prompt_text)
+    # What is selected ------------------------------------------------------------------------------------------------
 
-    @on(LayerList.Marked)
-    def layers_marked(self) -> None:
-        """Say how much would be read."""
-        self.tell_reads()
+    @on(SelectionChanged)
+    def selection_changed(self) -> None:
+        """Let all that is on the screen follow the cursor and the marks."""
+        self.show(Changed(selection=True))
 
-    @on(LayerList.TokenStep)
-    def token_step(self, event: LayerList.TokenStep) -> None:
-        """Move the token cursor from the layers."""
-        self.tokens.action_step(event.step)
+    def show(self, changed: Changed) -> None:
+        """Show what has changed."""
+        self.show_source(changed)
 
-    def tell_reads(self) -> None:
-        """Say on the prompt's border what a run would read."""
-        self.panes[1].tell_below(reads(self.tokens, self.layer_list, self.app.look))
+    def update_selected(self) -> None:
+        """Write on the prompt's border what a run would read, and the cursor's cell into the view bar."""
+        selection, look = self.state.selection, self.app.look
+        self.prompt_pane.update_subtitle(selected(selection, look))
+        self.view_bar.show_hand(hand(selection, look))
 
 
-def reads(tokens: TokenStrip, layers: LayerList, look: Look) -> str:
-    """What a run would read: `reads 8 of × 9 layers`, or `… decoder layers` where there are two stacks."""
-    positions, read = tokens.read, layers.read
-    if not positions or not read:
+def selected(selection: Selection, look: Look) -> str:
+    """What a run would read: `reads 8 of × 9 layers`, `… decoder layers` of two stacks, or `reads 7 marked cells`."""
+    if selection.marked_cells:
+        return f"reads {len(selection.marked_cells)} marked cells"
+    positions, layers = selection.positions, selection.selected_layers
+    if not positions or not layers:
         return ""
-    token = tokens.tokens[positions[0]].text
+    token = selection.tokens[positions[0]].text
     one = f"{positions[0]} {look.prose(token).strip() or look.visible(token)}"
     what = one if len(positions) == 1 else f"{len(positions)} tokens"
-    whose = f"{layers.stack} " if layers.stack else ""
-    return f"reads {what} × {len(read)} {whose}layer{'' if len(read) == 1 else 's'}"
+    whose = f"{selection.stack} " if selection.stack else ""
+    return f"reads {what} × {len(layers)} {whose}layer{'' if len(layers) == 1 else 's'}"

@@ -85,11 +85,11 @@ class Painter:
                     break
                 pen = next_pen
             if glyph == " ":
-                end = _end_of_spaces(x, row, differs)
-                if erasure := self._erasure(x, end, row, differs):
+                end, erased = _end_of_spaces(x, row, differs), _end_of_blank(x, row, differs)
+                if erasure := self._erasure(x, erased, row, differs):
                     self._out += *drawn, erasure
                     self._at = x, y
-                    return width if erasure == "\x1b[K" else end
+                    return width if erasure == "\x1b[K" else erased
                 drawn.append(" " * (end - x))
                 x = end
                 continue
@@ -199,6 +199,15 @@ def _end_of_glyph(x: int, row: Row) -> int:
     while x < len(row.glyphs) and row.glyphs[x] == "":
         x += 1
     return x
+
+
+def _end_of_blank(x: int, row: Row, differs: bytearray) -> int:
+    """The column after the last space to be drawn in the run of spaces of one pen from `x` on, whatever is between."""
+    glyphs, pens = row.glyphs, row.pens
+    pen, end = pens[x], x
+    while end < len(glyphs) and glyphs[end] == " " and pens[end] == pen:
+        end += 1
+    return differs.rfind(1, x, end) + 1
 
 
 def _end_of_spaces(x: int, row: Row, differs: bytearray) -> int:

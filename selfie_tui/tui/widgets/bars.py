@@ -1,11 +1,10 @@
-"""The two single lines of the screen: how things stand, above, and what the keys do, below."""
+"""The single lines of the screen: how things stand, the views and the hand, and at the foot what the keys do."""
 
 from __future__ import annotations
 
 from selfie_tui.tui.render.styles import Piece, Pieces, cells, clipped
-from selfie_tui.tui.widgets.lines import Lines
+from selfie_tui.tui.widgets.lines import TALL, Lines
 
-NAME = " selfie "
 GAP = 2
 """Least cells between the left and the right."""
 
@@ -14,9 +13,10 @@ LEAST = 20
 
 
 class StatusLine(Lines):
-    """The model on the left; on the right, what is running, how long still, and how to stop it.
+    """The header: the model on the left; on the right, what is running and how to stop it, or how the last run ended.
 
-    The left is given in several versions, the fullest first; the first one that fits is shown.
+    The left is given in several versions, the fullest first; the first one that fits is shown. On a low screen the
+    view bar is folded into it.
     """
 
     DEFAULT_CSS = "StatusLine { height: 1; }"
@@ -25,34 +25,71 @@ class StatusLine(Lines):
         super().__init__(id=id)
         self.left: tuple[Pieces, ...] = ()
         self.right: Pieces = ()
+        self.tabs: Pieces = ()
 
-    def tell(self, left: tuple[Pieces, ...], right: Pieces) -> None:
+    def show_status(self, left: tuple[Pieces, ...], right: Pieces) -> None:
         """Show this, if it is something else."""
         if (left, right) != (self.left, self.right):
             self.left, self.right = left, right
+            self.refresh()
+
+    def show_tabs(self, tabs: Pieces) -> None:
+        """Show these letters of views where the view bar is folded."""
+        self.tabs = tabs
+        self.refresh()
+
+    def count(self) -> int:
+        return 1
+
+    def pieces(self, index: int) -> Pieces:
+        width = self.size.width
+        right = clipped(self.right, width - 1)
+        folded = (Piece("  "), *self.tabs) if self.app.size.height < TALL else ()
+        free = width - cells(right) - cells(folded) - (GAP + 1 if right else 1)
+        left = (*fitting([(Piece(" "), *version) for version in self.left], free), *folded)
+        gap = " " * (width - cells(left) - cells(right) - (1 if right else 0))
+        return (*left, Piece(gap), *right)
+
+
+class ViewBar(Lines):
+    """The tabs of the views on the left, the hand on the right: the shared cursor's cell, and how many are marked."""
+
+    DEFAULT_CSS = "ViewBar { height: 1; }"
+
+    def __init__(self, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.tabs: Pieces = ()
+        self.hand: Pieces = ()
+
+    def show_tabs(self, tabs: Pieces) -> None:
+        """Show these tabs."""
+        self.tabs = tabs
+        self.refresh()
+
+    def show_hand(self, hand: Pieces) -> None:
+        """Show this cell, if it is another."""
+        if hand != self.hand:
+            self.hand = hand
             self.refresh()
 
     def count(self) -> int:
         return 1
 
     def pieces(self, index: int) -> Pieces:
-        room = self.size.width
-        right = clipped(self.right, room - len(NAME))
-        free = room - cells(right) - (GAP + 1 if right else 1)
-        left = fitting([(Piece(NAME, "key"), *version) for version in self.left], free)
-        gap = " " * (room - cells(left) - cells(right) - (1 if right else 0))
-        return (*left, Piece(gap), *right)
+        left = clipped((Piece(" "), *self.tabs), self.size.width)
+        right = clipped(self.hand, max(self.size.width - cells(left) - GAP - 1, 0))
+        return (*left, Piece(" " * max(self.size.width - cells(left) - cells(right) - 1, 0)), *right)
 
 
-def fitting(versions: list[Pieces], room: int) -> Pieces:
+def fitting(versions: list[Pieces], width: int) -> Pieces:
     """The first version that fits; else the first whose last piece is not clipped below `LEAST`; else the last."""
     for version in versions:
-        if cells(version) <= room:
+        if cells(version) <= width:
             return version
     for version in versions:
-        if cells(version[:-1]) + LEAST <= room:
-            return clipped(version, room)
-    return clipped(versions[-1], room) if versions else ()
+        if cells(version[:-1]) + LEAST <= width:
+            return clipped(version, width)
+    return clipped(versions[-1], width) if versions else ()
 
 
 class HintLine(Lines):
@@ -65,7 +102,7 @@ class HintLine(Lines):
         self.left: list[tuple[str, str]] = []
         self.right: list[tuple[str, str]] = []
 
-    def tell(self, left: list[tuple[str, str]], right: list[tuple[str, str]]) -> None:
+    def show_hints(self, left: list[tuple[str, str]], right: list[tuple[str, str]]) -> None:
         """Show these keys, if they are others."""
         if (left, right) != (self.left, self.right):
             self.left, self.right = left, right

@@ -11,7 +11,7 @@ from selfie_tui.tui.widgets.lines import Lines, look_of
 
 
 class Pane(Vertical):
-    """One of the five; `home` is the widget that a jump to the pane focuses."""
+    """One of the frame's or of a view's; `home` is the widget that a jump to the pane focuses."""
 
     ALLOW_MAXIMIZE = True
 
@@ -29,25 +29,25 @@ class Pane(Vertical):
         self.digit = digit
         self.heading = title
         self.home = home
-        self._below = ""
+        self._subtitle = ""
         self.retitle()
 
     def retitle(self, detail: str = "") -> None:
         """Write the title; `detail` went through `text.visible` or `text.prose`."""
         self.border_title = Content(look_of(self).glyphs(f"{self.digit} {self.heading}{detail}"))
 
-    def tell_below(self, below: str) -> None:
-        """Write on the lower border, if it is something else; `below` is safe text."""
-        if below != self._below:
-            self._below = below
-            self.border_subtitle = Content(look_of(self).glyphs(below)) if below else None
+    def update_subtitle(self, subtitle: str) -> None:
+        """Write on the lower border, if it is something else; `subtitle` is safe text."""
+        if subtitle != self._subtitle:
+            self._subtitle = subtitle
+            self.border_subtitle = Content(look_of(self).glyphs(subtitle)) if subtitle else None
 
     @on(Lines.Scrolled)
-    def tell_extent(self, event: Lines.Scrolled) -> None:
+    def show_extent(self, event: Lines.Scrolled) -> None:
         """Say which lines are in sight, where the pane has something to scroll."""
         event.stop()
-        if event.view is self.home and not self.has_class("-told"):
-            self.tell_below(event.view.extent())
+        if event.view is self.home and not self.has_class("-described"):
+            self.update_subtitle(event.view.extent())
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Show that the keys go here."""

@@ -12,7 +12,9 @@ from selfie_tui import text
 from selfie_tui.records import Token
 from selfie_tui.tui.actions import Scope, bindings
 from selfie_tui.tui.render.styles import Look, Piece, Pieces, Role
+from selfie_tui.tui.selection import Selection
 from selfie_tui.tui.widgets.lines import Lines
+from selfie_tui.tui.widgets.messages import SelectionChanged
 
 MARK = "●"
 SPACES = "·~"
@@ -29,15 +31,15 @@ class Chip(NamedTuple):
     token: str
 
 
-def chips(tokens: Sequence[Token], room: int, look: Look) -> list[Chip]:
-    """Tokens in lines of `room` cells, one free column before each and after the last of a line."""
+def chips(tokens: Sequence[Token], width: int, look: Look) -> list[Chip]:
+    """Tokens in lines of `width` cells, one free column before each and after the last of a line."""
     placed: list[Chip] = []
     line, column = 0, 1
     for token in tokens:
         position = str(token.position)
-        shown = text.clip(look.visible(token.text), max(room - len(position) - 3, 1))
+        shown = text.clip(look.visible(token.text), max(width - len(position) - 3, 1))
         cells = len(position) + 1 + text.width(shown)
-        if column > 1 and column + cells + 1 > room:
+        if column > 1 and column + cells + 1 > width:
             line, column = line + 1, 1
         placed.append(Chip(line, column, cells, position, shown))
         column += cells + 1
@@ -45,62 +47,57 @@ def chips(tokens: Sequence[Token], room: int, look: Look) -> list[Chip]:
 
 
 class TokenStrip(Lines, can_focus=True):
-    """The tokens of the prompt; `read` says which of them a run would read."""
+    """The tokens of the prompt, with the shared cursor and marks on them."""
 
     SCOPES: ClassVar[tuple[Scope, ...]] = ("tokens", "marks", "list")
     BINDINGS = bindings("tokens", "marks", "list")
 
-    class Moved(Message):
-        """The token cursor is on another token, or marks have changed."""
-
     class Above(Message):
         """The user went up from the first line."""
 
-    def __init__(self, id: str | None = None) -> None:
+    def __init__(self, selection: Selection, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.tokens: tuple[Token, ...] = ()
-        self.cursor = 0
-        self.marks: frozenset[int] = frozenset()
+        self.selection = selection
         self.note = ""
-        self.stack = ""
-        self._left: dict[str, tuple[tuple[Token, ...], int, frozenset[int]]] = {}
+        self._drawn: tuple[int, frozenset[int]] = (0, frozenset())
         self._chips: list[Chip] = []
 
-    def show_tokens(self, tokens: tuple[Token, ...]) -> None:
-        """Show a prompt's tokens; the cursor stays where it is if all before it is the same, else goes to the last."""
-        before, self.tokens = self.tokens, tokens
-        at_end = self.cursor >= len(before) - 1
-        same = tokens[: self.cursor + 1] == before[: self.cursor + 1]
-        self.cursor = len(tokens) - 1 if at_end or not same else self.cursor
-        self.marks = frozenset(mark for mark in self.marks if tokens[mark : mark + 1] == before[mark : mark + 1] != ())
+    @property
+    def tokens(self) -> tuple[Token, ...]:
+        """The tokens that are shown."""
+        return self.selection.tokens
+
+    @property
+    def cursor(self) -> int:
+        """The position of the token under the cursor."""
+        return self.selection.position
+
+    @property
+    def marks(self) -> frozenset[int]:
+        """The marked positions: those of the free marks where there are such."""
+        free = self.selection.marked_cells
+        return frozenset(cell.position for cell in free) if free else self.selection.marked_positions
+
+    def show_tokens(self) -> None:
+        """Show the tokens of the selection as they are now."""
         self.note = ""
         self._lay_out()
-        self.post_message(self.Moved())
 
-    def turn_to(self, stack: str) -> None:
-        """Go back to the tokens, the cursor and the marks with which a stack was left; none where it is new.
-
-        They stand until the tokens of the prompt as it is now are shown.
-        """
-        self._left[self.stack] = (self.tokens, self.cursor, self.marks)
-        self.tokens, self.cursor, self.marks = self._left.get(stack, ((), 0, frozenset()))
-        self.stack, self.note = stack, ""
-        self._lay_out()
-
-    def forget_stacks(self, stack: str) -> None:
-        """Another model is there, of which this stack is read."""
-        self.stack, self._left = stack, {}
+    def show_selection(self) -> None:
+        """Show the cursor and the marks of the selection as they are now; only lines that change are drawn again."""
+        before, marked = self._drawn
+        self._drawn = (self.cursor, self.marks)
+        changed = marked ^ self.marks | ({before, self.cursor} if before != self.cursor else set())
+        for line in {self._chips[index].line for index in changed if index < len(self._chips)}:
+            self.redraw(line)
+        if before != self.cursor and self._chips:
+            self.show(self._chips[self.cursor].line)
 
     def show_note(self, note: str) -> None:
         """Say behind the tokens, or in place of them, what is to be known of them."""
         if note != self.note:
             self.note = note
             self.refresh()
-
-    @property
-    def read(self) -> tuple[int, ...]:
-        """The positions a run would read: the marked ones, or the cursor's."""
-        return tuple(sorted(self.marks)) or ((self.cursor,) if self.tokens else ())
 
     def count(self) -> int:
         return self._chips[-1].line + 1 if self._chips else 1
@@ -110,10 +107,10 @@ class TokenStrip(Lines, can_focus=True):
             return (Piece(f" {self.note}", "dim"),) if index == 0 else ()
         last = self.note if index == self.count() - 1 else ""
         line: list[Piece] = []
-        for place, chip in enumerate(self._chips):
+        for position, chip in enumerate(self._chips):
             if chip.line == index:
-                line += self._edge(place, place - 1)
-                line += self._chip(place, chip)
+                line += self._edge(position, position - 1)
+                line += self._chip(position, chip)
         line += self._edge(len(self._chips), self._last_of(index))
         return (*line, Piece(f" {last}", "dim"))
 
@@ -131,27 +128,26 @@ class TokenStrip(Lines, can_focus=True):
         return "cursor" if self.has_focus else "rest"
 
     def _last_of(self, line: int) -> int:
-        return max((place for place, chip in enumerate(self._chips) if chip.line == line), default=-1)
+        return max((position for position, chip in enumerate(self._chips) if chip.line == line), default=-1)
 
-    def _chip(self, place: int, chip: Chip) -> list[Piece]:
-        marked = place in self.marks
+    def _chip(self, position: int, chip: Chip) -> list[Piece]:
+        marked = position in self.marks
         gap = MARK if marked else " "
-        if place == self.cursor:
+        if position == self.cursor:
             return [Piece(f"{chip.position}{gap}{chip.token}", self._cursor_role)]
         if marked:
             return [Piece(f"{chip.position}{gap}{chip.token}", "accent")]
         lead = len(chip.token) - len(chip.token.lstrip(SPACES))
         return [Piece(chip.position + gap + chip.token[:lead], "dim"), Piece(chip.token[lead:])]
 
-    def go(self, place: int) -> None:
-        """Put the token cursor on a token."""
-        place = max(0, min(place, len(self.tokens) - 1))
-        if place == self.cursor or not self.tokens:
-            return
-        before, self.cursor = self.cursor, place
-        self._redraw_tokens(before, place)
-        self.show(self._chips[place].line)
-        self.post_message(self.Moved())
+    def go(self, position: int) -> None:
+        """Put the cursor on a token."""
+        if self.selection.move(position=position):
+            self._changed()
+
+    def _changed(self) -> None:
+        self.show_selection()
+        self.post_message(SelectionChanged())
 
     def action_step(self, step: int) -> None:
         """To the token before or after."""
@@ -164,9 +160,9 @@ class TokenStrip(Lines, can_focus=True):
                 self.post_message(self.Above())
             return
         here = self._chips[self.cursor]
-        line = [place for place, chip in enumerate(self._chips) if chip.line == here.line + step]
+        line = [position for position, chip in enumerate(self._chips) if chip.line == here.line + step]
         if line:
-            self.go(min(line, key=lambda place: abs(self._chips[place].column - here.column)))
+            self.go(min(line, key=lambda position: abs(self._chips[position].column - here.column)))
 
     def action_move(self, step: int) -> None:
         """A line up or down."""
@@ -188,35 +184,28 @@ class TokenStrip(Lines, can_focus=True):
 
     def action_mark(self) -> None:
         """Mark the token under the cursor, or take its mark away."""
-        if self.tokens:
-            self.marks ^= {self.cursor}
-            self._redraw_tokens(self.cursor)
-            self.post_message(self.Moved())
+        self.selection.toggle_position()
+        self._changed()
 
     def action_mark_all(self) -> None:
         """Mark all tokens, or none when all are marked."""
-        every = frozenset(range(len(self.tokens)))
-        self.marks = frozenset() if self.marks == every else every
-        self.refresh()
-        self.post_message(self.Moved())
+        self.selection.toggle_positions()
+        self._changed()
 
     def on_click(self, event: events.Click) -> None:
         """Put the cursor on the token under the mouse."""
-        for place, chip in enumerate(self._chips):
+        for position, chip in enumerate(self._chips):
             if chip.line == self.top + event.y and chip.column <= event.x < chip.column + chip.cells:
-                self.go(place)
+                self.go(position)
 
     def _on_resize(self, event: events.Resize) -> None:
         self._lay_out()
 
     def _lay_out(self) -> None:
         self._chips = chips(self.tokens, max(self.size.width, 1), self.look)
+        self._drawn = (self.cursor, self.marks)
         self.fit(4)
         self.refresh()
         self.settle()
         if self._chips:
             self.show(self._chips[self.cursor].line)
-
-    def _redraw_tokens(self, *places: int) -> None:
-        for place in places:
-            self.redraw(self._chips[place].line)

@@ -1,1 +1,3 @@
-"""The view of interpretations: settings above, the log below."""
+"""The view of interpretations: settings above, the log below. Its actions are registered before a widget binds them."""
+
+from selfie_tui.tui.views.interpret import actions as _actions  # noqa: F401

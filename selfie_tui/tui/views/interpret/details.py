@@ -50,11 +50,11 @@ def details_lines(run: Run, index: int, room: int, look: Look) -> list[Pieces]:
     lines = _of_request(run, room, look)
     if index == HEADER:
         return lines
-    lines += [(), *flow([Piece(look.prose(run.said(index)) or "nothing", "strong")], room), ()]
-    reading = run.readings.get(index)
+    lines += [(), *flow([Piece(look.prose(run.text(index)) or "nothing", "strong")], room), ()]
+    reading = run.interpretations.get(index)
     if reading is not None:
         lines += flow([Piece(_of_reading(run, index), "dim")], room)
-        lines += [*flow([Piece("without injection: ", "dim"), Piece(look.prose(run.said(CONTROL)))], room), ()]
+        lines += [*flow([Piece("without injection: ", "dim"), Piece(look.prose(run.text(CONTROL)))], room), ()]
         if reading.random is not None:
             lines += [*flow([Piece("random direction: ", "dim"), Piece(look.prose(reading.random.text))], room), ()]
     return lines + token_lines(run.tokens(index), room, look)
@@ -85,7 +85,7 @@ def _of_request(run: Run, room: int, look: Look) -> list[Pieces]:
     request = run.request
     asked = (
         f"{look.prose(run.model)} · {look.prose(request.preset.name)} · at {layer_name(request.injection_layer)} · "
-        f"{request.mode} · strength {request.strength:g} · {request.max_new_tokens} tokens · {run.told()}"
+        f"{request.mode} · strength {request.strength:g} · {request.max_new_tokens} tokens · {run.description()}"
     )
     lines = flow([Piece(asked, "dim")], room)
     if run.info is not None:
@@ -96,7 +96,7 @@ def _of_request(run: Run, room: int, look: Look) -> list[Pieces]:
 
 
 def _of_reading(run: Run, index: int) -> str:
-    reading = run.readings[index]
+    reading = run.interpretations[index]
     effect = reading.treatment_effect
     parts = [f"norm of the state {reading.norm:.2f}"]
     if effect is not None:

@@ -45,7 +45,7 @@ class Entry:
             return self.notice
         if self.index == HEADER:
             return look.prose(plain_header(self.run))
-        return f"{self.run.label(self.index, look)} {look.prose(self.run.said(self.index))}"
+        return f"{self.run.label(self.index, look)} {look.prose(self.run.text(self.index))}"
 
     def plain(self, look: Look) -> str:
         """The entry as a line of text, for the clipboard."""

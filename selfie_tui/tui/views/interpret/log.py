@@ -165,7 +165,7 @@ class Log(Rows):
         run = self.shown[-1].run
         if run is None or run.state != "running":
             return 0
-        begun = len(run.readings.keys() | run.growing.keys() - {CONTROL})
+        begun = len(run.interpretations.keys() | run.growing.keys() - {CONTROL})
         return len(run.request.cells) - begun
 
     def _is_shown(self, entry: Entry) -> bool:

@@ -66,7 +66,7 @@ def label_cells(run: Run, room: int, look: Look) -> int:
 def header_line(run: Run, layout: Layout) -> Pieces:
     """The line above a run: what is asked, of which text, and how far it is."""
     request, look = run.request, layout.look
-    told = run.told()
+    told = run.description()
     asked = f"{look.prose(request.preset.name)} at {layer_name(request.injection_layer)}, {request.mode}"
     if request.strength != 1.0:
         asked += f" ×{request.strength:g}"
@@ -86,13 +86,13 @@ def reading_lines(run: Run, index: int, layout: Layout) -> list[Pieces]:
     label = run.label(index, layout.look, close=layout.close)
     tokens = without_blank_ends(run.tokens(index))
     plain = _is_plain(run, index)
-    texts = [layout.look.prose(token.text) for token in tokens] or [layout.look.prose(run.said(index).strip())]
+    texts = [layout.look.prose(token.text) for token in tokens] or [layout.look.prose(run.text(index).strip())]
     roles = [_role(token, plain) for token in tokens] or ["dim" if plain else "text"]
     relevancies = [token.relevancy for token in tokens if token.relevancy is not None] if index != CONTROL else []
     body = _body(texts, roles, relevancies, run.request.max_new_tokens, layout._replace(room=layout.body))
     lines = [_framed(label, body[0], _tail_pieces(run, index), layout)]
     lines += [_framed("", line, (), layout) for line in body[1:]]
-    reading = run.readings.get(index)
+    reading = run.interpretations.get(index)
     if reading is not None and reading.random is not None:
         lines += _random_lines(reading.random, layout)
     return lines
@@ -106,10 +106,10 @@ def without_blank_ends(tokens: tuple[GeneratedToken, ...]) -> tuple[GeneratedTok
 
 def plain_line(run: Run, index: int, look: Look) -> str:
     """A reading as tab-separated text: its cell, its text, its treatment effect, `+` or `=`."""
-    said = " ".join(run.said(index).split())
+    said = " ".join(run.text(index).split())
     if index == CONTROL:
         return f"control\t{said}"
-    reading = run.readings.get(index)
+    reading = run.interpretations.get(index)
     effect = "" if reading is None or reading.treatment_effect is None else f"{reading.treatment_effect:.3f}"
     mark = "" if reading is None else SAYS_NO_MORE if reading.equals_control else SAYS_MORE
     return f"{run.label(index, look)}\t{said}\t{effect}\t{mark}"
@@ -146,7 +146,7 @@ def highlighted(line: Pieces, query: str) -> Pieces:
 
 def _is_plain(run: Run, index: int) -> bool:
     """Whether a reading is drawn without heat: the control, and what says no more than it."""
-    return index == CONTROL or (index in run.readings and run.readings[index].equals_control)
+    return index == CONTROL or (index in run.interpretations and run.interpretations[index].equals_control)
 
 
 def _role(token: GeneratedToken, plain: bool) -> Role:
@@ -206,7 +206,7 @@ def _framed(label: str, body: Pieces, tail: Pieces, layout: Layout) -> Pieces:
 
 def _tail_pieces(run: Run, index: int) -> Pieces:
     """The treatment effect, and whether the reading says more than the control."""
-    reading = run.readings.get(index)
+    reading = run.interpretations.get(index)
     if reading is None:
         return ()
     effect = reading.treatment_effect

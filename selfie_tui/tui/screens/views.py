@@ -1,0 +1,162 @@
+"""How one goes from view to view, and by `:` to a cell, marks, a view, a model, a preset or an action."""
+
+from __future__ import annotations
+
+from textual.binding import BindingsMap
+from textual.widget import Widget
+
+from selfie_tui.errors import RequestError
+from selfie_tui.tui import views
+from selfie_tui.tui.actions import all_actions, bindings
+from selfie_tui.tui.go_to import Destination, marked, matching, parse_destination
+from selfie_tui.tui.screens.source import SourceScreen
+from selfie_tui.tui.state import AppState, Changed
+from selfie_tui.tui.status import tabs
+from selfie_tui.tui.views.view import View
+from selfie_tui.tui.widgets.field import Field
+
+
+class ViewScreen(SourceScreen, inherit_bindings=False):
+    """The frame with its views, each of which is made when it is first shown."""
+
+    BINDINGS = bindings("main", "views")
+
+    def __init__(self, state: AppState, device: str, dtype: str) -> None:
+        first = views.VIEWS[0](state)
+        super().__init__(state, first, device, dtype)
+        self._bindings = BindingsMap(bindings("main", "views"))
+        self.opened: dict[str, View] = {first.NAME: first}
+        """The views that have been shown so far, by name."""
+        self._view_before = ""
+        self._focus: dict[str, Widget] = {}
+        self._focus_before_go: Widget | None = None
+
+    def show(self, changed: Changed) -> None:
+        super().show(changed)
+        for view in self.opened.values():
+            view.show(changed)
+
+    def show_tabs(self) -> None:
+        """Write the tabs of the views into the view bar, and into the header where the bar is folded."""
+        names = [(view.LETTER, view.TITLE) for view in views.VIEWS]
+        here = (self.view.LETTER, self.view.TITLE)
+        self.view_bar.show_tabs(tabs(names, here))
+        self.status.show_tabs(tabs(names, here, folded=True))
+
+    # From view to view -----------------------------------------------------------------------------------------------
+
+    async def action_view(self, name: str) -> None:
+        """Show a view, at the cell of the one before; the keys go where they went when it was left."""
+        if name == self.view.NAME:
+            return
+        if name not in self.opened:
+            view = next(view for view in views.VIEWS if name == view.NAME)(self.state)
+            await self.switcher.add_content(view)
+            self.opened[name] = view
+        with self.app.batch_update():  # drawn once, where all is in its position
+            self._switch_to(self.opened[name])
+
+    def _switch_to(self, view: View) -> None:
+        if self.focused is not None:
+            self._focus[self.view.NAME] = self._focus_before_go or self.focused
+        if self.focused is self.go_text:
+            self.leave_field()
+        self.maximized = None
+        self._view_before = self.view.NAME
+        for pane in self.view.panes:
+            pane.remove_class("-alone")
+        self.view = view
+        self.switcher.current = view.NAME
+        self.show_tabs()
+        self._focus_in_view()
+
+    def _focus_in_view(self) -> None:
+        home = self._focus.get(self.view.NAME) or self.view.panes[0].home
+        pane = next((pane for pane in self.panes if pane in home.ancestors), self.view.panes[0])
+        if pane not in home.ancestors or home.has_class("-hidden"):
+            home = pane.home
+        self._bring(pane)
+        for other in (*self.panes, self.model_pane):
+            other.set_class(other is pane, "-active")  # now, not with the focus's event: borders are drawn once
+        self.set_focus(home)
+        self.update_hints()
+
+    async def action_previous_view(self) -> None:
+        """Go back to the view before."""
+        if self._view_before:
+            await self.action_view(self._view_before)
+
+    # By name or number -----------------------------------------------------------------------------------------------
+
+    def action_go_to(self) -> None:
+        """Open the line in which one types where to go."""
+        self._focus_before_go = self.focused
+        self.go_text.value = ""
+        self.hints.add_class("-hidden")
+        self.edit(self.go_text)
+
+    def leave_field(self) -> None:
+        if self.focused is not self.go_text:
+            super().leave_field()
+            return
+        self.go_text.add_class("-hidden")
+        self.hints.remove_class("-hidden")
+        before, self._focus_before_go = self._focus_before_go, None
+        hidden = isinstance(before, Field) and before.has_class("-hidden")
+        self.set_focus(self.pane_here.home if before is None or hidden else before)
+
+    async def go(self, typed: str) -> None:
+        """Go to what was typed; the line stays open where that cannot be done."""
+        layers_in_focus = self._focus_before_go is self.layer_list
+        try:
+            destination = parse_destination(typed)
+            if destination.name:
+                await self._go_to_name(destination.name)
+            else:
+                self._go_to_cells(destination, layers=layers_in_focus)
+                self.leave_field()
+        except RequestError as error:
+            self.app.tell(f"{error.cause} {error.remedy}", "warning")
+
+    def _go_to_cells(self, destination: Destination, *, layers: bool) -> None:
+        selection = self.state.selection
+        positions = tuple(range(len(selection.tokens)))
+        if destination.marks:
+            if layers or "l" in destination.marks.lower().replace("all", ""):
+                selection.mark(layers=marked(destination.marks, selection.layers, "layer"))
+            else:
+                selection.mark(positions=marked(destination.marks, positions, "token"))
+        else:
+            if destination.position is not None:
+                marked(str(destination.position), positions, "token")
+            if destination.layer is not None and destination.layer not in selection.layers:
+                raise RequestError(f"Layer {destination.layer} is out of range.", f"There are {self.state.blocks}.")
+            selection.move(position=destination.position, layer=destination.layer)
+        self.show(Changed(selection=True))
+
+    async def _go_to_name(self, name: str) -> None:
+        """Do what a name stands for: of the views, presets, models and actions, the first kind that knows it."""
+        titles = {title: view.NAME for view in views.VIEWS for title in (view.TITLE, view.NAME)}
+        offers = tuple(offer.name for offer in self.models.offers)
+        actions = {title: action for action in all_actions() for title in (action.id, action.title) if action.palette}
+        if view := matching(name, tuple(titles)):
+            self.leave_field()
+            await self.action_view(titles[view])
+        elif self.view.choose(name):
+            self.leave_field()
+        elif model := matching(name, offers):
+            self.leave_field()
+            self.load(model)
+        elif found := matching(name, tuple(actions)):
+            self.leave_field()
+            await self.app.carry_out(actions[found])
+        else:
+            raise RequestError(f"Unknown view, preset, model or action “{name}”.", "The palette lists them: ctrl+p.")
+
+    def load(self, name: str) -> None:
+        """Load a model."""
+        raise NotImplementedError
+
+    def update_hints(self) -> None:
+        """Write the hint line."""
+        raise NotImplementedError

@@ -1,0 +1,169 @@
+"""The cursor and the marks that all views share: one cell of a prompt's residual stream, and the cells to interpret."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from selfie_tui.records import EMBED, Cell, Token
+
+
+class _Left(NamedTuple):
+    """How a stack was left."""
+
+    tokens: tuple[Token, ...]
+    position: int
+    layer: int
+    marked_positions: frozenset[int]
+    marked_layers: frozenset[int]
+    marked_cells: frozenset[Cell]
+
+
+class Selection:
+    """Where the cursor is, and which cells are marked, in the stack of the model that is read.
+
+    The cursor is `prompt`, `stack`, `site`, `layer` and `position`. Marks are positions times layers; where they are
+    not such a product, `marked_cells` has them and the other two stand back.
+    """
+
+    def __init__(self) -> None:
+        self.prompt = ""
+        """The prompt that `tokens` are of; "" while those of another stack or model are on their way."""
+        self.stack = ""
+        """The stack that is read, where the model has several; "" where it has one."""
+        self.site = "resid"
+        self.tokens: tuple[Token, ...] = ()
+        self.position = 0
+        self.layers: tuple[int, ...] = ()
+        self.layer = EMBED
+        self.marked_positions: frozenset[int] = frozenset()
+        self.marked_layers: frozenset[int] = frozenset()
+        self.marked_cells: frozenset[Cell] = frozenset()
+        self._left: dict[str, _Left] = {}
+
+    # What is selected ------------------------------------------------------------------------------------------------
+
+    @property
+    def token(self) -> Token | None:
+        """The token under the cursor; None where there are no tokens."""
+        return self.tokens[self.position] if self.position < len(self.tokens) else None
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """The marked positions, or the cursor's."""
+        return tuple(sorted(self.marked_positions)) or ((self.position,) if self.tokens else ())
+
+    @property
+    def selected_layers(self) -> tuple[int, ...]:
+        """The marked layers, or the cursor's."""
+        marked = tuple(layer for layer in self.layers if layer in self.marked_layers)
+        return marked or ((self.layer,) if self.layers else ())
+
+    def cells(self) -> tuple[Cell, ...]:
+        """The cells that a run interprets: the free marks, or positions times layers, position by position."""
+        if self.marked_cells:
+            return tuple(sorted(self.marked_cells, key=lambda cell: (cell.position, cell.layer)))
+        return tuple(Cell(layer, position) for position in self.positions for layer in self.selected_layers)
+
+    def marks(self) -> int:
+        """The number of marked cells; 0 where only the cursor's cell, or its column of marked layers, is selected."""
+        if self.marked_cells:
+            return len(self.marked_cells)
+        return len(self.marked_positions) * len(self.selected_layers)
+
+    # Moving and marking ----------------------------------------------------------------------------------------------
+
+    def move(self, *, position: int | None = None, layer: int | None = None) -> bool:
+        """Put the cursor on a position, a layer or both, as near as there is one; True when it moved."""
+        before = (self.position, self.layer)
+        if position is not None and self.tokens:
+            self.position = max(0, min(position, len(self.tokens) - 1))
+        if layer is not None and self.layers:
+            self.layer = max(EMBED, min(layer, self.layers[-1]))
+        return (self.position, self.layer) != before
+
+    def toggle_position(self) -> None:
+        """Mark the position under the cursor, or take its mark away."""
+        if self.tokens:
+            self.mark(positions=self.marked_positions ^ {self.position})
+
+    def toggle_layer(self) -> None:
+        """Mark the layer under the cursor, or take its mark away."""
+        if self.layers:
+            self.mark(layers=self.marked_layers ^ {self.layer})
+
+    def toggle_positions(self) -> None:
+        """Mark all positions, or none where all are marked."""
+        every = frozenset(range(len(self.tokens)))
+        self.mark(positions=frozenset() if self.marked_positions == every else every)
+
+    def toggle_layers(self) -> None:
+        """Mark all layers, or none where all are marked."""
+        every = frozenset(self.layers)
+        self.mark(layers=frozenset() if self.marked_layers == every else every)
+
+    def mark(self, *, positions: Iterable[int] | None = None, layers: Iterable[int] | None = None) -> None:
+        """Mark these positions or layers and no others, as far as there are such; free marks are given up."""
+        if positions is not None:
+            self.marked_positions = frozenset(positions) & frozenset(range(len(self.tokens)))
+        if layers is not None:
+            self.marked_layers = frozenset(layers) & frozenset(self.layers)
+        self.marked_cells = frozenset()
+
+    def mark_cells(self, cells: Iterable[Cell]) -> None:
+        """Mark these cells and no others: as positions times layers where they are such a product."""
+        marked = frozenset(
+            cell for cell in cells if cell.layer in self.layers and 0 <= cell.position < len(self.tokens)
+        )
+        positions = frozenset(cell.position for cell in marked)
+        layers = frozenset(cell.layer for cell in marked)
+        if len(marked) == len(positions) * len(layers):
+            self.mark(positions=positions, layers=layers or self.layers)
+        else:
+            self.marked_cells = marked
+
+    # Other tokens, stacks, models ------------------------------------------------------------------------------------
+
+    def show_tokens(self, prompt: str, tokens: tuple[Token, ...]) -> None:
+        """Take a prompt's tokens.
+
+        The cursor stays where it is if all up to it is the same, else it goes to the last token; marks stay on tokens
+        that are the same.
+        """
+        before, self.tokens, self.prompt = self.tokens, tokens, prompt
+        at_end = self.position >= len(before) - 1
+        same = tokens[: self.position + 1] == before[: self.position + 1]
+        self.position = max(len(tokens) - 1, 0) if at_end or not same else self.position
+        kept = frozenset(
+            position for position in range(min(len(before), len(tokens))) if tokens[position] == before[position]
+        )
+        self.marked_positions &= kept
+        self.marked_cells = frozenset(cell for cell in self.marked_cells if cell.position in kept)
+
+    def show_model(self, blocks: int, stack: str) -> None:
+        """Take the layers of another model's stack: all marked, unless they are as many as before."""
+        layers = (EMBED, *range(blocks))
+        if layers != self.layers:
+            self.layers, self.marked_layers, self.layer = layers, frozenset(layers), EMBED
+            self.marked_cells = frozenset()
+        self.stack, self.prompt = stack, ""
+        self._left = {}
+
+    def turn_to(self, blocks: int, stack: str) -> None:
+        """Go to another stack of the same model, with the cursor and the marks that it was left with.
+
+        At first it has the layers of the stack before, as far as its own go, and all of them where all were marked.
+        Its tokens of then stand until those of the prompt as it is now are there.
+        """
+        layers = (EMBED, *range(blocks))
+        all_marked = self.marked_layers == frozenset(self.layers)
+        marked = frozenset(layers) if all_marked else self.marked_layers & frozenset(layers)
+        self._left[self.stack] = _Left(
+            self.tokens, self.position, self.layer, self.marked_positions, self.marked_layers, self.marked_cells
+        )
+        new = _Left((), 0, min(self.layer, blocks - 1), frozenset(), marked, frozenset())
+        left = self._left.get(stack, new)
+        self.stack, self.layers, self.prompt = stack, layers, ""
+        self.tokens, self.position, self.layer = left.tokens, left.position, left.layer
+        self.marked_positions, self.marked_layers = left.marked_positions, left.marked_layers
+        self.marked_cells = left.marked_cells

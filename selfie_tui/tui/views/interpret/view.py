@@ -1,0 +1,187 @@
+"""Interpretations of hidden states: the settings of a run above, all runs of the session below."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING
+
+import msgspec
+from textual import on
+from textual.widgets import Input
+
+from selfie_tui.kinds import most_layers
+from selfie_tui.modes import MODES
+from selfie_tui.records import EMBED, Event, Notice, layer_name
+from selfie_tui.settings import InterpretSettings
+from selfie_tui.tui.state import AppState, Changed
+from selfie_tui.tui.views.interpret.actions import ACTIONS, SECTIONS
+from selfie_tui.tui.views.interpret.log import Log
+from selfie_tui.tui.views.interpret.settings_line import PresetView, SettingsLine
+from selfie_tui.tui.views.view import Command, View
+from selfie_tui.tui.widgets.field import Field
+from selfie_tui.tui.widgets.pane import Pane
+
+if TYPE_CHECKING:
+    from selfie_tui.tui.runs import Run
+
+
+class InterpretView(View):
+    """What the model says of the states that are injected into an interpretation prompt."""
+
+    NAME, TITLE, LETTER, FUNCTION_KEY = "interpret", "Read", "R", "f2"
+    ACTIONS, SECTIONS = ACTIONS, SECTIONS
+    DEFAULT_CSS = """
+    InterpretView #settings-pane { height: auto; }
+    InterpretView #log { height: 1fr; }
+    """
+
+    def __init__(self, state: AppState) -> None:
+        super().__init__(state)
+        self.settings = SettingsLine(id="settings")
+        self.preset_text = Field(
+            placeholder="interpretation prompt, with _ as placeholder", id="preset-text", classes="-hidden"
+        )
+        self.preset_view = PresetView(id="preset")
+        self.log_view = Log(id="interpretations")
+        self.search_text = Field(placeholder="search", id="search", classes="-hidden")
+        self.settings_pane = Pane(
+            3, "Settings", self.settings, self.preset_text, self.preset_view, id="settings-pane", classes="-described"
+        )
+        self.log_pane = Pane(5, "Interpretations", self.log_view, self.search_text, id="log")
+        self.panes = (self.settings_pane, self.log_pane)
+
+    # What has changed ------------------------------------------------------------------------------------------------
+
+    def take(self, event: Event) -> None:
+        if isinstance(event, Notice) and event.severity != "information":
+            self.log_view.notice(event.text, event.severity)
+
+    def show(self, changed: Changed) -> None:
+        if changed.model and self.state.model is not None:
+            self.settings.show_model(most_layers(self.state.model), self.state.model.kind)
+            self.state.preview(self.settings.values)
+            self.describe_setting()
+        if changed.preset and self.state.preset_tokens is not None:
+            self.preset_view.show_tokens(self.state.preset_tokens)
+        if changed.run is not None:
+            self._show_run(changed.run, changed)
+
+    def _show_run(self, run: Run, changed: Changed) -> None:
+        if changed.header:
+            self.log_view.update_header(run)
+        for index in changed.indices:
+            self.log_view.update(run, index)
+
+    # Settings --------------------------------------------------------------------------------------------------------
+
+    @on(SettingsLine.Moved)
+    def describe_setting(self) -> None:
+        """Describe the setting under the cursor on the pane's border."""
+        self.settings_pane.update_subtitle(self.app.look.prose(self.settings.description()))
+
+    @on(SettingsLine.Changed)
+    def settings_changed(self, event: SettingsLine.Changed) -> None:
+        """Show the interpretation prompt of the settings as they are now."""
+        self.describe_setting()
+        self.preset_view.show_preset(event.settings.preset)
+        self.state.preview(event.settings)
+
+    @on(Input.Changed, "#preset-text")
+    def preset_typed(self, event: Input.Changed) -> None:
+        """Use the interpretation prompt as it is typed."""
+        if event.value != self.settings.values.preset.text:
+            self.settings.choose_text(event.value)
+
+    def preset_field(self) -> Field:
+        self.preset_text.value = self.settings.values.preset.text
+        return self.preset_text
+
+    def on_descendant_focus(self) -> None:
+        """Describe the setting where the keys go to the settings."""
+        self.describe_setting()
+
+    def on_descendant_blur(self) -> None:
+        """Describe the settings as a whole where the keys go elsewhere."""
+        self.describe_setting()
+
+    # Runs ------------------------------------------------------------------------------------------------------------
+
+    def problem(self) -> str:
+        problem = self.preset_view.problem
+        return f"This interpretation prompt cannot be used. {problem}" if problem else ""
+
+    def run_job(self) -> None:
+        cells = self.state.selection.cells()
+        if not cells:
+            return
+        run = self.state.interpret(self.settings.values, cells)
+        if run is None:
+            self.app.tell("These cells are being interpreted already.", "information")
+        else:
+            self.log_view.begin(run)
+
+    @on(Log.DetailsWanted)
+    def show_details(self, event: Log.DetailsWanted) -> None:
+        """Open the details of an interpretation."""
+        from selfie_tui.tui.views.interpret.details import DetailsScreen  # not needed for the first paint
+
+        self.app.push_screen(DetailsScreen(self.log_view, event.run, event.index, self.app.look))
+
+    # Search ----------------------------------------------------------------------------------------------------------
+
+    def search_field(self) -> Field:
+        return self.search_text
+
+    @on(Input.Changed, "#search")
+    def search_typed(self, event: Input.Changed) -> None:
+        """Search while typing."""
+        self.log_view.search(event.value)
+        matches = self.log_view.matches()
+        if matches and self.log_view.cursor not in matches:
+            self.log_view.find(-1)
+
+    def find(self, direction: int) -> bool:
+        return self.log_view.find(direction)
+
+    def step_out(self) -> bool:
+        if not self.search_text.value:
+            return False
+        self.search_text.value = ""
+        self.log_view.search("")
+        if self.search_text.has_focus:
+            self.screen.set_focus(self.log_view)
+        self.search_text.add_class("-hidden")
+        return True
+
+    # Copying and choosing --------------------------------------------------------------------------------------------
+
+    def copyable(self, *, all: bool) -> tuple[str, str] | None:
+        if self.log_view.has_focus:
+            if all:
+                return self.log_view.copyable_all(), "the interpretations"
+            return self.log_view.copyable(), "the interpretation"
+        return (self.settings.values.preset.text, "the interpretation prompt") if self.settings.has_focus else None
+
+    def change(self, settings: InterpretSettings) -> None:
+        """Use these settings from now on."""
+        self.settings.choose(settings)
+
+    def choose(self, name: str) -> bool:
+        preset = next((preset for preset in self.settings.bounds.presets if preset.name == name), None)
+        if preset is not None:
+            self.change(msgspec.structs.replace(self.settings.values, preset=preset))
+        return preset is not None
+
+    def commands(self) -> Iterator[Command]:
+        look, bounds = self.app.look, self.settings.bounds
+        changed = partial(msgspec.structs.replace, self.settings.values)
+        for preset in bounds.presets:
+            run = partial(self.change, changed(preset=preset))
+            yield Command(f"Preset: {look.prose(preset.name)}", "the interpretation prompt", run)
+        for mode in MODES.values():
+            run = partial(self.change, changed(mode=mode.name))
+            yield Command(f"Mode: {mode.name}", look.glyphs(mode.formula), run)
+        for layer in range(EMBED, bounds.blocks):
+            run = partial(self.change, changed(injection_layer=layer))
+            yield Command(f"Inject at: {layer_name(layer)}", "the injection layer", run)

@@ -1,0 +1,103 @@
+"""What a view is: the panes of one way to look at a model, between a state that it reads and keys that it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import ClassVar, NamedTuple
+
+from textual.app import ComposeResult
+from textual.widget import Widget
+
+from selfie_tui.records import Event
+from selfie_tui.tui.actions import Action, Scope, Section
+from selfie_tui.tui.host import Host
+from selfie_tui.tui.state import AppState, Changed
+from selfie_tui.tui.widgets.field import Field
+from selfie_tui.tui.widgets.pane import Pane
+
+FRAME_PANES = frozenset({"model", "prompt", "layers"})
+
+
+class Command(NamedTuple):
+    """Something that the palette offers.
+
+    `name` is any safe text, `help` only our own, since the palette parses it as markup; `words` find it too.
+    """
+
+    name: str
+    help: str
+    run: Callable[[], object]
+    words: str = ""
+
+
+class View(Widget):
+    """One way to look at a model; a package under `views`, and an entry in `VIEWS`.
+
+    `LETTER` shows it from outside text fields, `FUNCTION_KEY` from anywhere. Of the frame's panes it keeps
+    `FRAME_PANES` in sight; its own are `panes`, the first of which has the keys at first.
+    """
+
+    DEFAULT_CSS = "View { height: 1fr; layout: vertical; }"
+    NAME: ClassVar[str]
+    TITLE: ClassVar[str]
+    LETTER: ClassVar[str]
+    FUNCTION_KEY: ClassVar[str]
+    SCOPES: ClassVar[tuple[Scope, ...]] = ()
+    ACTIONS: ClassVar[tuple[Action, ...]] = ()
+    SECTIONS: ClassVar[Mapping[Scope, Section]] = {}
+    FRAME_PANES: ClassVar[frozenset[str]] = FRAME_PANES
+    app: Host
+
+    def __init__(self, state: AppState) -> None:
+        super().__init__(id=self.NAME)
+        self.state = state
+        self.panes: tuple[Pane, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        yield from self.panes
+
+    @property
+    def beside(self) -> Pane | None:
+        """The pane that stays in sight under the prompt where the screen is too small for more."""
+        return self.panes[-1] if self.panes else None
+
+    def take(self, event: Event) -> None:
+        """Take an event of the engine, after the state has taken it."""
+
+    def show(self, changed: Changed) -> None:
+        """Show what has changed in the state."""
+
+    def copyable(self, *, all: bool) -> tuple[str, str] | None:
+        """What is copied with the focus in this view, and what that is called: the cursor's own, or all there is."""
+        return None
+
+    def problem(self) -> str:
+        """Why the view's job cannot be run with the present settings; "" where it can."""
+        return ""
+
+    def run_job(self) -> None:
+        """Run the view's job over the selected cells; called once the model and the tokens of the prompt are there."""
+
+    def search_field(self) -> Field | None:
+        """The field of the view's search; None where there is nothing to search."""
+        return None
+
+    def find(self, direction: int) -> bool:
+        """Go to the next match in a direction; False where there is none."""
+        return False
+
+    def step_out(self) -> bool:
+        """Go one level out inside the view, as from a search; False where it is at its outermost."""
+        return False
+
+    def preset_field(self) -> Field | None:
+        """The field of the interpretation prompt, with its text in it; None where the view has none."""
+        return None
+
+    def commands(self) -> Iterable[Command]:
+        """What the palette offers in this view beside its actions."""
+        return ()
+
+    def choose(self, name: str) -> bool:
+        """Choose a preset, or what else the view knows by name; False where it does not know it."""
+        return False

@@ -1,0 +1,130 @@
+"""What is typed after `:` is where one goes."""
+
+from __future__ import annotations
+
+import pytest
+
+from selfie_tui.errors import RequestError
+from selfie_tui.records import EMBED
+from selfie_tui.tui.go_to import Destination, marked, matching, parse_destination
+from tests.tui.driving import running, text_of, toasts, until
+
+LAYERS = (EMBED, *range(8))
+
+
+@pytest.mark.parametrize(
+    ("typed", "destination"),
+    [
+        ("12", Destination(position=12)),
+        ("L5", Destination(layer=5)),
+        ("l5", Destination(layer=5)),
+        ("embed", Destination(layer=EMBED)),
+        ("L5,12", Destination(12, 5)),
+        ("embed, 3", Destination(3, EMBED)),
+        ("0-7", Destination(marks="0-7")),
+        ("1,3,9-", Destination(marks="1,3,9-")),
+        ("embed,0-3", Destination(marks="embed,0-3")),
+        ("L0-L3", Destination(marks="L0-L3")),
+        ("all", Destination(marks="all")),
+        ("mentions", Destination(name="mentions")),
+        ("gpt2", Destination(name="gpt2")),
+        ("org/model-7b", Destination(name="org/model-7b")),
+        ("", Destination(name="")),
+    ],
+)
+def test_numbers_are_cells_lists_are_marks_and_all_else_is_a_name(typed, destination):
+    assert parse_destination(typed) == destination
+
+
+def test_marks_stand_for_the_numbers_there_are_and_an_open_end_goes_to_the_last():
+    assert marked("1,3,6-", tuple(range(9)), "token") == (1, 3, 6, 7, 8)
+    assert marked("embed,L2-L3", LAYERS, "layer") == (EMBED, 2, 3)
+    assert marked("all", LAYERS, "layer") == LAYERS
+    for wrong in ("9", "3-12", "7-3"):
+        with pytest.raises(RequestError):
+            marked(wrong, tuple(range(9)), "token")
+    with pytest.raises(RequestError, match="known yet"):
+        marked("0-3", (), "token")
+
+
+def test_a_name_is_meant_by_its_beginning_where_only_one_begins_so():
+    known = ("Read", "mentions", "message", "Mentions of")
+    assert matching("read", known) == "Read"
+    assert matching("mess", known) == "message"
+    assert matching("mentions", known) == "mentions"
+    assert matching("me", known) is None
+    assert matching("x", known) is None
+
+
+async def typed(pilot, text: str) -> None:
+    await pilot.press("colon", *text, "enter")
+
+
+async def test_a_cell_is_gone_to_from_any_pane_which_keeps_the_focus():
+    async with running() as (app, pilot):
+        selection = app.main.state.selection
+        await pilot.press("escape", "5")
+        await typed(pilot, "L5,2")
+        assert (selection.layer, selection.position) == (5, 2)
+        assert app.main.view.log_view.has_focus
+        assert "▌2 ·Tower▐" in text_of(app)
+        assert app.main.layer_list.cursor == 6
+        await typed(pilot, "7")
+        await typed(pilot, "embed")
+        assert (selection.layer, selection.position) == (EMBED, 7)
+
+
+async def test_marks_are_those_of_the_axis_in_focus():
+    async with running() as (app, pilot):
+        selection = app.main.state.selection
+        await pilot.press("escape")
+        await typed(pilot, "1,7-")
+        assert selection.positions == (1, 7, 8)
+        await pilot.press("4")
+        await typed(pilot, "0-2")
+        assert selection.selected_layers == (0, 1, 2)
+        assert selection.positions == (1, 7, 8)
+        assert "reads 3 tokens × 3 layers" in text_of(app)
+        assert text_of(app).splitlines()[1].endswith("9 marked")
+        await pilot.press("2")
+        await typed(pilot, "L4-")
+        assert selection.selected_layers == (4, 5, 6, 7)
+
+
+async def test_views_presets_models_and_actions_are_done_by_name():
+    async with running() as (app, pilot):
+        await pilot.press("escape")
+        await typed(pilot, "mentions")
+        assert app.main.view.settings.values.preset.name == "mentions"
+        await typed(pilot, "bars below")
+        assert app.main.view.log_view.below
+        await typed(pilot, "read")
+        assert app.main.view.NAME == "interpret"
+        await typed(pilot, "demo")
+        await until(pilot, lambda: app.main.state.loading is None and app.main.state.selection.prompt)
+
+
+async def test_what_cannot_be_gone_to_is_refused_and_the_line_stays_open():
+    async with running() as (app, pilot):
+        await pilot.press("escape")
+        await typed(pilot, "L12")
+        assert app.main.go_text.has_focus
+        assert "out of range" in toasts(app)[-1]
+        await pilot.press("ctrl+u", *"nonesuch", "enter")
+        assert "“nonesuch”" in toasts(app)[-1]
+        await pilot.press("escape")
+        assert app.main.tokens.has_focus
+        assert app.main.state.selection.position == 8
+        assert "? help" in text_of(app).splitlines()[-1]
+
+
+async def test_the_line_opens_in_place_of_the_hints_and_nothing_else_moves():
+    async with running(size=(80, 24)) as (app, pilot):
+        await pilot.press("escape")
+        before = text_of(app).splitlines()
+        await pilot.press("colon")
+        assert text_of(app).splitlines()[1:4] == before[1:4]
+        assert len(text_of(app).splitlines()) == 24
+        assert "a view, model" in text_of(app).splitlines()[-1]
+        await pilot.press("enter")
+        assert text_of(app).splitlines()[-1] == before[-1]

@@ -1,0 +1,223 @@
+"""The state without any screen: one cursor, one set of marks, and what events change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from selfie_tui.presets import PRESETS
+from selfie_tui.records import (
+    EMBED,
+    Cell,
+    Interpret,
+    JobCancelled,
+    JobFailed,
+    JobFinished,
+    JobStarted,
+    LensRead,
+    LensRow,
+    LensToken,
+    LoadModel,
+    ModelReady,
+    PartialTexts,
+    PresetTokens,
+    PromptTokens,
+    ReadLens,
+    StackInfo,
+    Task,
+    Tokenize,
+)
+from selfie_tui.settings import InterpretSettings
+from selfie_tui.tui.render.styles import Look
+from selfie_tui.tui.runs import CONTROL
+from selfie_tui.tui.screens.source import selected
+from selfie_tui.tui.selection import Selection
+from selfie_tui.tui.state import NOTHING, AppState, Changed
+from selfie_tui.tui.status import hand, outcome
+from tests.tui.fake_engine import info, words
+
+PROMPT = "one two three four"
+
+
+@dataclass
+class Submitted:
+    """Jobs that are never done."""
+
+    tasks: list[Task] = field(default_factory=list)
+    cancelled: bool = False
+
+    def submit(self, task: Task) -> int:
+        self.tasks.append(task)
+        return len(self.tasks)
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+def ready(blocks: int = 4, stacks: tuple[StackInfo, ...] = ()) -> AppState:
+    """A state with a model and the tokens of a prompt."""
+    state = AppState(Submitted())
+    state.prompt = PROMPT
+    state.take(ModelReady(model=info("demo", blocks, stacks=stacks)))
+    state.take(PromptTokens(prompt=PROMPT, tokens=words(PROMPT), stack=state.stack))
+    return state
+
+
+def shown(pieces) -> str:
+    return "".join(piece.text for piece in pieces)
+
+
+# Cursor and marks -----------------------------------------------------------------------------------------------------
+
+
+def test_the_first_cell_is_the_last_token_and_all_layers_are_selected():
+    selection = ready().selection
+    assert (selection.position, selection.layer, selection.site) == (3, EMBED, "resid")
+    assert selection.cells() == tuple(Cell(layer, 3) for layer in (EMBED, 0, 1, 2, 3))
+    assert selection.marks() == 0
+
+
+def test_the_cursor_stays_among_the_cells_there_are():
+    selection = ready().selection
+    assert selection.move(position=99, layer=99) is True
+    assert (selection.position, selection.layer) == (3, 3)
+    assert selection.move(position=-5, layer=-5) is True
+    assert (selection.position, selection.layer) == (0, EMBED)
+    assert selection.move(position=0) is False
+    empty = Selection()
+    assert empty.move(position=3, layer=3) is False
+    assert empty.cells() == ()
+
+
+@given(st.sets(st.builds(Cell, st.integers(EMBED, 3), st.integers(0, 3)), min_size=1))
+def test_marked_cells_are_the_cells_that_are_selected_whether_a_product_or_not(cells):
+    selection = ready().selection
+    selection.mark_cells(cells)
+    assert set(selection.cells()) == cells
+    assert selection.marks() == len(cells)
+    product = len(cells) == len({cell.layer for cell in cells}) * len({cell.position for cell in cells})
+    assert bool(selection.marked_cells) == (not product)
+
+
+def test_free_marks_are_named_in_the_prompts_border_and_given_up_for_a_mark_of_a_token():
+    selection = ready().selection
+    selection.mark_cells({Cell(0, 0), Cell(1, 1), Cell(2, 1)})
+    assert selected(selection, Look()) == "reads 3 marked cells"
+    assert shown(hand(selection, Look())) == "embed · 3 four   3 marked"
+    selection.toggle_position()
+    assert selection.marked_cells == frozenset()
+    assert {cell.position for cell in selection.cells()} == {3}
+
+
+def test_free_marks_leave_with_their_tokens():
+    state = ready()
+    state.selection.mark_cells({Cell(0, 0), Cell(1, 1), Cell(2, 3)})
+    state.prompt = "one two other four"
+    state.take(PromptTokens(prompt=state.prompt, tokens=words(state.prompt)))
+    assert state.selection.marked_cells == {Cell(0, 0), Cell(1, 1), Cell(2, 3)}
+    state.prompt = "one two"
+    state.take(PromptTokens(prompt=state.prompt, tokens=words(state.prompt)))
+    assert state.selection.marked_cells == {Cell(0, 0), Cell(1, 1)}
+
+
+def test_the_hand_names_a_site_that_is_not_the_residual_stream():
+    selection = ready().selection
+    selection.site = "attn"
+    selection.move(layer=2, position=1)
+    assert shown(hand(selection, Look())) == "attn L2 · 1 two"
+
+
+# Events ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_model_changes_layers_and_lens_and_a_prompt_of_before_changes_nothing():
+    state = ready()
+    changed = state.take(ModelReady(model=info("other", 2)))
+    assert changed.model
+    assert changed.selection
+    assert state.selection.layers == (EMBED, 0, 1)
+    assert not state.ready, "its tokens are on their way"
+    assert state.take(PromptTokens(prompt="another prompt", tokens=())) is NOTHING
+    assert state.take(PromptTokens(prompt=PROMPT, tokens=words(PROMPT), stack="encoder")) is NOTHING
+    assert state.take(PromptTokens(prompt=PROMPT, tokens=words(PROMPT))).tokens
+    assert state.ready
+
+
+def test_a_lens_is_asked_for_once_and_changes_what_is_shown_only_at_the_cursor():
+    state = ready()
+    assert state.lens() is None
+    assert state.jobs.tasks[-1] == ReadLens(PROMPT, 3)
+    rows = (LensRow(Cell(0, 3), (LensToken("x", 0.5),), 1.0, 0),)
+    assert state.take(LensRead(prompt=PROMPT, position=3, rows=rows)) == Changed(lens=True)
+    assert state.lens() == rows
+    assert len(state.jobs.tasks) == 1
+    assert state.take(LensRead(prompt=PROMPT, position=1, rows=rows)) == Changed(lens=False)
+
+
+def test_a_run_goes_from_waiting_to_its_outcome_which_stays_until_the_next_begins():
+    state = ready()
+    run = state.interpret(InterpretSettings(), state.selection.cells())
+    assert state.interpret(InterpretSettings(), state.selection.cells()) is None, "the same is under way"
+    assert outcome(state) == ()
+    task = Interpret(run.request)
+    assert state.take(JobStarted(job=run.number, task=task)) == Changed(status=True, run=run, header=True)
+    assert state.runs_now
+    assert state.take(PartialTexts(job=run.number, texts=((CONTROL, "a"), (0, " "), (1, "b")))).indices == (CONTROL, 1)
+    ended = state.take(JobFinished(job=run.number, seconds=2.125))
+    assert (ended.run, ended.ended, state.running) == (run, task, None)
+    assert shown(outcome(state)) == "5 readings · 2.1 s"
+    second = state.interpret(InterpretSettings(max_new_tokens=3), state.selection.cells())
+    assert shown(outcome(state)) == "5 readings · 2.1 s"
+    state.take(JobStarted(job=second.number, task=Interpret(second.request)))
+    assert outcome(state) == ()
+    state.take(JobCancelled(job=second.number))
+    assert shown(outcome(state)) == "cancelled · 0 of 5"
+
+
+def test_a_failure_is_the_problem_of_what_was_asked():
+    state = ready()
+    state.pending_run = "interpret"
+    state.tokenize()
+    changed = state.take(JobFailed(job=len(state.jobs.tasks), cause="No.", remedy="Try."))
+    assert changed.tokens
+    assert (state.prompt_problem, state.pending_run, state.selection.tokens) == ("No. Try.", "", ())
+    state.preview(InterpretSettings())
+    assert state.take(JobFailed(job=len(state.jobs.tasks), cause="No.", remedy="Try.")).preset
+    assert state.preset_tokens == PresetTokens(preset=PRESETS[0], problem="No. Try.")
+
+
+def test_a_failure_of_what_was_asked_of_a_prompt_of_before_is_stale():
+    state = ready()
+    state.tokenize()
+    state.prompt = "another"
+    changed = state.take(JobFailed(job=len(state.jobs.tasks), cause="No.", remedy="Try."))
+    assert changed.stale
+    assert isinstance(changed.ended, Tokenize)
+    assert state.selection.tokens == words(PROMPT)
+
+
+def test_cancelling_forgets_the_runs_that_wait_and_a_load_that_waits():
+    state = ready()
+    run = state.interpret(InterpretSettings(), state.selection.cells())
+    state.take(JobStarted(job=run.number, task=Interpret(run.request)))
+    state.load("other", "auto", "auto")
+    waiting = state.interpret(InterpretSettings(max_new_tokens=3), state.selection.cells())
+    assert state.busy
+    assert state.cancel() == [waiting]
+    assert (state.cancelling, state.loading, waiting.state, state.jobs.cancelled) == (True, None, "cancelled", True)
+    assert isinstance(state.jobs.tasks[-2], LoadModel)
+
+
+def test_another_stack_has_tokens_cursor_and_marks_of_its_own():
+    both = (StackInfo("encoder", 4), StackInfo("decoder", 2))
+    state = ready(stacks=both)
+    assert state.stack == "encoder"
+    state.selection.move(position=1, layer=3)
+    state.selection.toggle_position()
+    assert state.turn_to("decoder").stack
+    assert (state.selection.tokens, state.selection.layer, state.ready) == ((), 1, False)
+    assert state.turn_to("decoder") is NOTHING
+    state.turn_to("encoder")
+    assert (state.selection.position, state.selection.layer, state.selection.marked_positions) == (1, 3, {1})
