@@ -6,12 +6,13 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from transformers import ByT5Tokenizer, CanineTokenizer, CTRLTokenizer, PerceiverTokenizer, PreTrainedTokenizerBase
+from transformers import ByT5Tokenizer, CTRLTokenizer, PerceiverTokenizer, PreTrainedTokenizerBase
 
 from selfie_tui.engine.prompts.placeholders import build_prompt
 from selfie_tui.engine.prompts.target import target_tokens
@@ -24,6 +25,7 @@ from tests.engine.tokenizers_zoo import (
     PAD,
     WITH_UNKNOWN,
     WithoutOffsets,
+    canine,
     tokenizer_of,
 )
 from tests.engine.zoo import build
@@ -236,11 +238,11 @@ def test_byt5_overwrites_the_placeholders_bytes(before: str, after: str, placeho
     assert prompt.positions == tuple(position + step for position in first for step in range(len(placeholder.encode())))
 
 
-@pytest.mark.parametrize(("tokenizer", "unit"), [(CanineTokenizer(), "characters"), (PerceiverTokenizer(), "bytes")])
+@pytest.mark.parametrize(("make", "unit"), [(canine, "characters"), (PerceiverTokenizer, "bytes")])
 def test_tokenizers_of_single_characters_and_bytes_overwrite_what_stands_alone(
-    tokenizer: PreTrainedTokenizerBase, unit: str
+    make: Callable[[], PreTrainedTokenizerBase], unit: str
 ) -> None:
-    prompt = build_prompt(tokenizer, Preset("drawn", "é é snak_e _"))
+    prompt = build_prompt(make(), Preset("drawn", "é é snak_e _"))
     assert [prompt.tokens[position] for position in prompt.positions] == ["_"]
     before = "é é snak_e ".encode() if unit == "bytes" else "é é snak_e "
     assert prompt.positions == (len(before) + 1,)  # one special token in front
