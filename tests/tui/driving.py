@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
+import pytest
+from textual._compositor import Compositor
 from textual.pilot import Pilot
 from textual.strip import Strip
 
@@ -18,6 +20,17 @@ SECONDS = 8.0
 """How long a test waits for what must come before it fails."""
 
 
+@contextmanager
+def drawn_when_looked_at() -> Iterator[None]:
+    """Have no screen drawn for a terminal that is not there: that is half of all the time these tests take.
+
+    `strips`, and so all that looks at the screen, draws all of it, as does the end of each test that ran.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Compositor, "render_update", lambda self, **options: self._dirty_regions.clear())
+        yield
+
+
 @asynccontextmanager
 async def running(
     engine: FakeEngine | None = None, size: tuple[int, int] = (120, 40), *, ready: bool = True, **options: Any
@@ -25,15 +38,18 @@ async def running(
     """The app on a terminal of a size; with `ready`, once the model's tokens and lens are shown."""
     engine = engine or FakeEngine()
     app = SelfieApp(lambda: engine, AppOptions(**{"theme": "dusk", "ascii": False, **options}))
-    async with app.run_test(size=size, notifications=True) as pilot:
-        if ready:
-            await until(pilot, lambda: bool(app.main.tokens.tokens and app.main.layer_list.lens))
-            await pilot.pause()
-        try:
-            yield app, pilot
-        finally:
-            engine.loaded.set()
-            engine.step.set()
+    with drawn_when_looked_at():
+        async with app.run_test(size=size, notifications=True) as pilot:
+            if ready:
+                await until(pilot, lambda: bool(app.main.tokens.tokens and app.main.layer_list.lens))
+                await pilot.pause()
+            try:
+                yield app, pilot
+                if app.is_running:
+                    strips(app)
+            finally:
+                engine.loaded.set()
+                engine.step.set()
 
 
 async def until(pilot: Pilot[None], true: Callable[[], object], seconds: float = SECONDS) -> None:
