@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -57,7 +58,7 @@ async def until(pilot: Pilot[None], true: Callable[[], object], seconds: float =
     limit = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < limit, f"waited in vain; the screen:\n{text_of(pilot.app)}"
-        await pilot.pause(0.01)
+        await asyncio.sleep(0.005)
     await pilot.pause()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import random
@@ -63,7 +64,7 @@ async def settle(pilot: Pilot[None]) -> None:
     quiet = 0
     while quiet < 4:
         before = len(written)
-        await pilot.pause(0.02)
+        await (asyncio.sleep(0.02) if quiet else pilot.pause(0.02))
         quiet = quiet + 1 if len(written) == before else 0
 
 
