@@ -6,10 +6,11 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from textual._compositor import Compositor
+from textual.notifications import Notification, Notifications
 from textual.pilot import Pilot
 from textual.strip import Strip
 
@@ -39,6 +40,7 @@ async def running(
     """The app on a terminal of a size; with `ready`, once the model's tokens and lens are shown."""
     engine = engine or FakeEngine()
     app = SelfieApp(lambda: engine, AppOptions(**{"theme": "dusk", "ascii": False, **options}))
+    app._notifications = AllNotifications()
     with drawn_when_looked_at():
         async with app.run_test(size=size, notifications=True) as pilot:
             if ready:
@@ -73,9 +75,22 @@ def text_of(app: Any) -> str:
     return "\n".join(strip.text.rstrip() for strip in strips(app))
 
 
+class AllNotifications(Notifications):
+    """Textual's, which forget a toast once its time is over, with the texts of all so far."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[str] = []
+
+    def add(self, notification: Notification) -> Self:
+        self.messages.append(notification.message)
+        return super().add(notification)
+
+
 def toasts(app: SelfieApp) -> list[str]:
-    """The toasts so far, the oldest first."""
-    return [notification.message for notification in app._notifications]
+    """The toasts so far, the oldest first; of an app that `running` has not made, those in sight."""
+    kept = app._notifications
+    return kept.messages if isinstance(kept, AllNotifications) else [notification.message for notification in kept]
 
 
 def log_text(app: SelfieApp) -> list[str]:
