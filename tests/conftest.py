@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from selfie_tui.engine.model import Model
 
 # Models this small gain nothing by a second thread, and threads wait for each other where the machine is busy. torch
-# reads this when it is imported, in this process and in those that tests start.
-os.environ["OMP_NUM_THREADS"] = "1"
+# and tokenizers read these when they are imported, in this process and in those that tests start.
+os.environ["OMP_NUM_THREADS"] = os.environ["RAYON_NUM_THREADS"] = "1"
+
+# Imports make a million objects, which stay: looking through them again and again is a quarter of the time they take.
+gc.disable()
 
 # An example takes as long as the machine's other work lets it.
 settings.register_profile("any duration", deadline=None)
@@ -41,7 +44,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Take what the imported libraries hold, a million objects that stay, out of every later collection."""
+    """Take what the imported libraries hold out of every later collection."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish() -> None:
+    """Look once for what no longer lives; pytest would look through all that does five times."""
     gc.collect()
     gc.freeze()
 

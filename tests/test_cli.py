@@ -103,15 +103,15 @@ def test_json_lines_hold_the_request_the_control_and_every_cell(run: Callable[..
     assert (control["index"], control["value"]["kind"]) == (-1, "none")
     *cells, ended = cells
     assert (ended["type"], ended["ending"]) == ("RunEnded", "finished")
-    asked = [(cell["layer"], cell["position"]) for cell in first["task"]["request"]["cells"]]
-    given = [(c["value"]["cell"]["layer"], c["value"]["cell"]["position"]) for c in cells]
-    assert asked == given == [(layer, position) for position in (2, 9) for layer in (-1, 5, 6, 7)]
+    requested = [(cell["layer"], cell["position"]) for cell in first["task"]["request"]["cells"]]
+    finished = [(c["value"]["cell"]["layer"], c["value"]["cell"]["position"]) for c in cells]
+    assert requested == finished == [(layer, position) for position in (2, 9) for layer in (-1, 5, 6, 7)]
     for cell in cells:
-        reading = cell["value"]
-        assert reading["random"]["kind"] == "random"
-        effects = [abs(token["effect"]) for token in reading["tokens"]]
-        assert reading["treatment_effect"] == pytest.approx(sum(effects) / len(effects))
-        assert "".join(token["text"] for token in reading["tokens"]).strip() == reading["text"]
+        interpretation = cell["value"]
+        assert interpretation["random"]["kind"] == "random"
+        effects = [abs(token["effect"]) for token in interpretation["tokens"]]
+        assert interpretation["treatment_effect"] == pytest.approx(sum(effects) / len(effects))
+        assert "".join(token["text"] for token in interpretation["tokens"]).strip() == interpretation["text"]
 
 
 def test_the_prompt_can_come_from_stdin(run: Callable[..., Done]) -> None:
@@ -170,12 +170,12 @@ def test_json_lines_say_which_stack_was_read_and_whether_the_published_positions
 ) -> None:
     small("seq2seq", "t5").save_pretrained(tmp_path)
     mask_tokenizer().save_pretrained(tmp_path)
-    given = ["[INST]the Eiffel Tower[/INST] is in", "--model", str(tmp_path)]
-    first, _, *cells = lines_of(run, *given, "--stack", "decoder", "--tokens", "all")
+    arguments = ["[INST]the Eiffel Tower[/INST] is in", "--model", str(tmp_path)]
+    first, _, *cells = lines_of(run, *arguments, "--stack", "decoder", "--tokens", "all")
     assert (first["info"]["kind"], first["task"]["request"]["stack"]) == ("encoder-decoder", "decoder")
     assert first["info"]["proof"] == "verified"
     assert [cell["value"]["token"]["text"] for cell in cells[::5]] == ["<pad>", " is", " in"]
-    first, _, cell = lines_of(run, *given, "--layers", "-1")
+    first, _, cell = lines_of(run, *arguments, "--layers", "-1")
     assert first["task"]["request"]["stack"] == "encoder"
     assert cell["value"]["token"]["text"] == " Tower"
     for options, compat in (([], False), (["--compat"], True)):

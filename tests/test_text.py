@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from functools import cache
-from itertools import pairwise
+from itertools import groupby, pairwise
 from unicodedata import category
 
 import pyte
@@ -35,8 +35,21 @@ def terminal_width(text: str) -> int:
 
 
 @cache
+def code_points() -> tuple[str, ...]:
+    """Every code point that means something; of runs that mean nothing, a million in all, the ends and every 64th.
+
+    Those are surrogates, private, or not assigned, and are shown by their category alone.
+    """
+    chosen: list[str] = []
+    for kind, run in groupby(map(chr, range(0x110000)), category):
+        chars = list(run)
+        chosen += [*chars[::64], chars[-1]] if kind in ("Cs", "Co", "Cn") else chars
+    return tuple(chosen)
+
+
+@cache
 def every_code_point(show) -> dict[str, str]:
-    return {char: show(char) for char in map(chr, range(0x110000))}
+    return {char: show(char) for char in code_points()}
 
 
 @showings

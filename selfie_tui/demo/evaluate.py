@@ -146,17 +146,20 @@ def completes(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, cuts: Sequence[str], answers: Sequence[str]
 ) -> list[bool]:
     """Whether greedy decoding gives each answer after its cut sentence."""
-    found: list[bool] = []
-    for start in range(0, len(cuts), 256):
-        some = answers[start:][:256]
-        texts = [f"{cut} {answer}" for cut, answer in zip(cuts[start:][:256], some, strict=True)]
-        lengths = [len(tokenizer(f" {answer}", add_special_tokens=False).input_ids) for answer in some]
-        batch = tokenizer(texts, return_tensors="pt", padding=True, padding_side="left")
+    found = [False] * len(cuts)
+    texts = [f"{cut} {answer}" for cut, answer in zip(cuts, answers, strict=True)]
+    # Sentences of like length are decoded together, so that little is padding.
+    order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
+    for start in range(0, len(order), 256):
+        chosen = order[start : start + 256]
+        lengths = [len(tokenizer(f" {answers[index]}", add_special_tokens=False).input_ids) for index in chosen]
+        batch = tokenizer([texts[index] for index in chosen], return_tensors="pt", padding=True, padding_side="left")
         longest = max(lengths)
         with torch.inference_mode():
             logits = model(**batch, logits_to_keep=longest + 1).logits
         guesses = logits[:, :-1].argmax(-1) == batch.input_ids[:, -longest:]
-        found += [bool(guess[-length:].all()) for guess, length in zip(guesses, lengths, strict=True)]
+        for index, guess, length in zip(chosen, guesses, lengths, strict=True):
+            found[index] = bool(guess[-length:].all())
     return found
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import ByT5Tokenizer, CanineTokenizer
+from transformers import ByT5Tokenizer, PreTrainedTokenizerBase
 
 from selfie_tui.engine.prompts.placeholders import encode_source, token_texts
 from selfie_tui.errors import PromptError
 from selfie_tui.text import visible
-from tests.engine.tokenizers_zoo import BYTES, LOSSLESS, WITH_UNKNOWN, tokenizer_of
+from tests.engine.tokenizers_zoo import BYTES, LOSSLESS, WITH_UNKNOWN, canine, tokenizer_of
 
 ASCII = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=30)
 ANY = st.text(min_size=1, max_size=20)
@@ -101,13 +103,13 @@ def test_a_continuation_has_no_space_after_its_word_and_keeps_its_mark_alone() -
 
 
 def test_characters_are_their_own_text_without_offsets_too() -> None:
-    tokenizer = CanineTokenizer()
+    tokenizer = canine()
     assert token_texts(tokenizer, tokenizer("a 日", add_special_tokens=False)["input_ids"]) == ("a", " ", "日")
 
 
-@pytest.mark.parametrize("tokenizer", [tokenizer_of("gpt2"), tokenizer_of("bert"), CanineTokenizer()])
-def test_an_id_beyond_the_vocabulary_is_named_and_not_an_error(tokenizer) -> None:
-    assert token_texts(tokenizer, [5_000_000]) == ("<unused 5000000>",)
+@pytest.mark.parametrize("make", [lambda: tokenizer_of("gpt2"), lambda: tokenizer_of("bert"), canine])
+def test_an_id_beyond_the_vocabulary_is_named_and_not_an_error(make: Callable[[], PreTrainedTokenizerBase]) -> None:
+    assert token_texts(make(), [5_000_000]) == ("<unused 5000000>",)
 
 
 @pytest.mark.parametrize("kind", [*LOSSLESS, *WITH_UNKNOWN])

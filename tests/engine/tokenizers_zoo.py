@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import cache
+from functools import cache, wraps
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import PreTrainedTokenizerFast, PythonBackend
+from transformers import CanineTokenizer, PreTrainedTokenizerFast, PythonBackend
 
 CORPUS = [
     "[INST]_ _ _ _ _ [/INST] Sure, I will summarize the message: the message is of Paris and of London, x",
@@ -19,6 +19,18 @@ BOS, EOS, UNK, PAD = "<s>", "</s>", "<unk>", "<pad>"
 SPECIAL = [UNK, BOS, EOS, PAD, "<|im_start|>", "<|im_end|>"]
 BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
 SPLIT = Regex(r"(?i:'s|'t|'re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+
+
+def trained_once(train: Callable[[], Tokenizer]) -> Callable[[], Tokenizer]:
+    """A maker that trains at its first call, and of which each call gives a tokenizer of its own."""
+    state = cache(lambda: train().to_str())
+    return wraps(train)(lambda: Tokenizer.from_str(state()))
+
+
+@cache
+def canine() -> CanineTokenizer:
+    """A tokenizer of single characters, which takes a second to list them all."""
+    return CanineTokenizer()
 
 
 def _bos(tokenizer: Tokenizer) -> processors.PostProcessor:
@@ -44,27 +56,32 @@ def _byte_level(
     return tokenizer
 
 
+@trained_once
 def gpt2() -> Tokenizer:
     """Byte-level, no space before the text, spaces trimmed from the offsets."""
     return _byte_level(pre_tokenizers.ByteLevel(add_prefix_space=False), trim_offsets=True)
 
 
+@trained_once
 def gpt2_prefixed() -> Tokenizer:
     """Byte-level with a space put before the text."""
     return _byte_level(pre_tokenizers.ByteLevel(add_prefix_space=True), trim_offsets=False)
 
 
+@trained_once
 def llama3() -> Tokenizer:
     """Byte-level behind a splitting expression of its own, in which punctuation runs stay together."""
     steps = [pre_tokenizers.Split(SPLIT, "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
     return _byte_level(pre_tokenizers.Sequence(steps), trim_offsets=False)
 
 
+@trained_once
 def superword() -> Tokenizer:
     """Byte-level without any splitting: tokens run over spaces, and one may hold two placeholders."""
     return _byte_level(pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False), trim_offsets=True)
 
 
+@trained_once
 def normalising() -> Tokenizer:
     """Byte-level behind normalisers that shorten, lengthen and shift the text."""
     steps = [
@@ -91,6 +108,7 @@ def _with_plain_bytes(tokenizer: Tokenizer) -> Tokenizer:
     return Tokenizer.from_str(json.dumps(state))
 
 
+@trained_once
 def llama2() -> Tokenizer:
     """SentencePiece BPE as Llama 2 has it: the space before the text comes from a normaliser, bytes as a fallback."""
     tokenizer, trainer = _bpe_with_bytes()
@@ -105,6 +123,7 @@ def llama2() -> Tokenizer:
     return _with_plain_bytes(tokenizer)
 
 
+@trained_once
 def gemma() -> Tokenizer:
     """SentencePiece BPE without a space before the text, bytes as a fallback."""
     tokenizer, trainer = _bpe_with_bytes()
@@ -116,6 +135,7 @@ def gemma() -> Tokenizer:
     return _with_plain_bytes(tokenizer)
 
 
+@trained_once
 def mistral() -> Tokenizer:
     """Metaspace BPE with a space before the text's first word only, bytes as a fallback."""
     tokenizer, trainer = _bpe_with_bytes()
@@ -128,6 +148,7 @@ def mistral() -> Tokenizer:
     return _with_plain_bytes(tokenizer)
 
 
+@trained_once
 def unigram() -> Tokenizer:
     """SentencePiece unigram as T5 has it: NFKC, unknown text fused into one token, EOS at the end."""
     tokenizer = Tokenizer(models.Unigram())
@@ -142,6 +163,7 @@ def unigram() -> Tokenizer:
     return tokenizer
 
 
+@trained_once
 def bert() -> Tokenizer:
     """WordPiece with accents stripped and case folded, CLS and SEP around."""
     tokenizer = Tokenizer(models.WordPiece(unk_token=UNK))

@@ -1,20 +1,16 @@
-"""The bundled model in float32, opened once, and the same model in the library's hands."""
+"""The bundled model in the library's hands."""
 
 from __future__ import annotations
 
 import pytest
-import torch
 
-from selfie_tui.engine.loading.load import load
 from selfie_tui.engine.model import Model
 from selfie_tui.library.facade import ModelAgnosticSelfie
 
-torch.set_num_threads(1)
-
 
 @pytest.fixture(scope="session")
-def model() -> Model:
-    return load("demo", device="cpu", dtype="fp32")
+def model(demo: Model) -> Model:
+    return demo
 
 
 @pytest.fixture

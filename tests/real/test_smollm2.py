@@ -18,7 +18,7 @@ from selfie_tui.records import EMBED, Cell, CellFinished, ControlFinished, Reque
 from selfie_tui.tui.app import SelfieApp
 from selfie_tui.tui.options import AppOptions
 from tests.engine.reference import decoded, interpreted, run, state_at
-from tests.tui.driving import log_text, run_to_end, text_of, until
+from tests.tui.driving import drawn_when_looked_at, log_text, run_to_end, text_of, until
 
 pytestmark = pytest.mark.real
 
@@ -108,22 +108,33 @@ def test_the_lens_of_its_last_layer_is_its_logits(smollm2: Model) -> None:
     torch.testing.assert_close(lens, logits, atol=1e-4, rtol=1e-5)
 
 
-async def test_the_app_opens_it_and_every_layer_is_reached_on_a_large_and_a_small_screen(smollm2_file: Path) -> None:
+async def test_the_app_opens_it_and_every_layer_is_reached_on_a_large_and_a_small_screen(
+    smollm2_file: Path, smollm2: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+
+    def load(name: str, **options: object) -> Model:
+        opened.append(name)
+        return smollm2
+
+    monkeypatch.setattr("selfie_tui.engine.service.load", load)
     app = SelfieApp(default_engine, AppOptions(theme="dusk", ascii=False, model=str(smollm2_file), prompt=PROMPT))
-    async with app.run_test(size=(120, 40), notifications=True) as pilot:
-        await until(pilot, lambda: len(app.main.layer_list.lens) == LAYERS + 1, LOADING)
-        assert "fp32 · verified" in text_of(app)
-        for size in ((120, 40), (80, 24)):
-            await pilot.resize_terminal(*size)
-            await pilot.press("alt+4", "g")
-            seen: set[str] = set()
-            for _ in range(LAYERS + 1):
-                await pilot.pause()
-                seen |= set(re.findall(r"(?<!\w)(?:embed|L\d+)(?!\w)", text_of(app)))
-                await pilot.press("j")
-            assert {"embed", *(f"L{layer}" for layer in range(LAYERS))} <= seen, size
-            assert re.search(r"L29\b.*Paris", text_of(app)), text_of(app)
-        await pilot.press("a", "space", "enter")
-        await run_to_end(app, pilot)
-        assert any("L29" in line for line in log_text(app)), log_text(app)
-        assert not any("L28" in line for line in log_text(app)), "the mark of the cursor's layer alone"
+    with drawn_when_looked_at():
+        async with app.run_test(size=(120, 40), notifications=True) as pilot:
+            await until(pilot, lambda: len(app.main.layer_list.lens) == LAYERS + 1, LOADING)
+            assert "fp32 · verified" in text_of(app)
+            for size in ((120, 40), (80, 24)):
+                await pilot.resize_terminal(*size)
+                await pilot.press("alt+4", "g")
+                seen: set[str] = set()
+                for _ in range(LAYERS + 1):
+                    await pilot.pause()
+                    seen |= set(re.findall(r"(?<!\w)(?:embed|L\d+)(?!\w)", text_of(app)))
+                    await pilot.press("j")
+                assert {"embed", *(f"L{layer}" for layer in range(LAYERS))} <= seen, size
+                assert re.search(r"L29\b.*Paris", text_of(app)), text_of(app)
+            await pilot.press("a", "space", "enter")
+            await run_to_end(app, pilot)
+            assert any("L29" in line for line in log_text(app)), log_text(app)
+            assert not any("L28" in line for line in log_text(app)), "the mark of the cursor's layer alone"
+    assert opened == [str(smollm2_file)]

@@ -48,7 +48,7 @@ EARLY = "the word of"
 
 @dataclass
 class FakeEngine:
-    """Answers at once, unless told to wait: `loaded` holds back the model, `step` the next step of a run."""
+    """Answers at once, unless held back: `loaded` holds back the model, `step` the next step of a run."""
 
     blocks: int = BLOCKS
     late: str = LATE
@@ -132,10 +132,10 @@ class FakeEngine:
         for index, cell in enumerate(request.cells):
             wait(self.step, cancelled)
             time.sleep(self.pause)
-            yield CellFinished(index=index, interpretation=self._reading(cell, source, request))
+            yield CellFinished(index=index, interpretation=self._interpretation(cell, source, request))
             yield Progress(cells_done=index + 1, cells=cells, steps_done=index * 3, steps=cells * 3, seconds_left=1.0)
 
-    def _reading(self, cell: Cell, source: tuple[Token, ...], request: Request) -> Interpretation:
+    def _interpretation(self, cell: Cell, source: tuple[Token, ...], request: Request) -> Interpretation:
         text = CONTROL_TEXT if cell.layer == EMBED else EARLY if cell.layer < 4 else self.late
         tokens = generated(text, 0.0 if cell.layer == EMBED else 0.9)
         random = Control("random", "Picasso, painter", generated("Picasso, painter", None), cell)

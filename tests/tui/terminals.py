@@ -1,8 +1,8 @@
 """A terminal to look at: pyte's screen, taught what it lacks of what Textual and any modern terminal take for granted.
 
-pyte places code points one by one and drops the rest of a text after one it does not know; terminals place clusters.
+pyte puts code points one by one and drops the rest of a text after one it does not know; terminals put clusters.
 Where the tables of widths differ, Rich's counts, since both ways of drawing are laid out by it. pyte leaves half of a
-wide glyph standing when the other half is overwritten, and erases only cells that were drawn before. It has no place
+wide glyph standing when the other half is overwritten, and erases only cells that were drawn before. It has no field
 for dim, conceal, overline and the like, nor for links: `Char.blink` holds the set of those here.
 """
 

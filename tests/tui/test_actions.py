@@ -195,7 +195,7 @@ async def test_a_keymap_changes_keys_hints_and_help():
 async def test_a_wrong_keymap_is_reported_and_the_rest_of_it_used():
     config = Config(keymap={"run.strat": "x", "pane.log": "L"})
     async with running(config=config) as (app, pilot):
-        assert any("“run.strat”" in toast for toast in toasts(app))
+        await until(pilot, lambda: any("“run.strat”" in toast for toast in toasts(app)))
         await pilot.press("escape", "L")
         assert app.main.view.log_view.has_focus
 

@@ -190,7 +190,7 @@ async def test_the_same_request_is_not_queued_twice():
         await pilot.press("enter", "enter", "enter")
         await until(pilot, lambda: app.main.state.running is not None)
         assert len(app.main.state.runs) == 1
-        assert any("already" in toast for toast in toasts(app))
+        await until(pilot, lambda: any("already" in toast for toast in toasts(app)))
 
 
 async def test_an_error_in_a_run_is_told_with_its_remedy_and_closes_with_escape():
@@ -256,7 +256,7 @@ async def test_an_empty_prompt_is_asked_for_instead_of_run():
     engine = FakeEngine()
     async with running(engine) as (app, pilot):
         await pilot.press("ctrl+u", "enter")
-        assert any("empty" in toast for toast in toasts(app))
+        await until(pilot, lambda: any("empty" in toast for toast in toasts(app)))
         assert app.main.prompt_text.has_focus
         assert not any(isinstance(task, Interpret) for task in engine.done)
 
@@ -279,7 +279,7 @@ async def test_ctrl_c_quits_when_pressed_twice_and_only_then():
     async with running() as (app, pilot):
         await pilot.press("ctrl+c")
         assert app.is_running
-        assert any("once more" in toast for toast in toasts(app))
+        await until(pilot, lambda: any("once more" in toast for toast in toasts(app)))
         await pilot.press("ctrl+c")
         await until(pilot, lambda: not app.is_running)
 

@@ -92,7 +92,7 @@ async def test_a_disk_that_refuses_does_not_stop_the_program(tmp_path: Path):
     async with running(state_dir=tmp_path / "file" / "state") as (app, pilot):
         await pilot.press("enter")
         await run_to_end(app, pilot)
-        assert any("no longer saved" in toast for toast in toasts(app))
+        await until(pilot, lambda: any("no longer saved" in toast for toast in toasts(app)))
         assert "Paris" in text_of(app)
 
 

@@ -152,7 +152,7 @@ async def test_another_model_of_two_stacks_stays_with_the_decoder_and_one_of_one
         assert [task.stack for task in engine.done if isinstance(task, Tokenize)][-1] == ""
         await pilot.press("2", "s", "enter")
         await run_to_end(app, pilot)
-        assert any("one stack" in toast for toast in toasts(app))
+        await until(pilot, lambda: any("one stack" in toast for toast in toasts(app)))
         assert requests(engine)[-1].stack == ""
         engine.kind, engine.stacks = "encoder-decoder", BOTH
         await pilot.press("o", "ctrl+u", *"two", "enter")

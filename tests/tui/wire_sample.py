@@ -110,7 +110,7 @@ class SampleApp(WireApp[None]):
     """
     BINDINGS: ClassVar = [
         ("m", "ask", "Ask"),
-        ("n", "tell", "Tell"),
+        ("n", "note", "Note"),
         ("t", "other_theme", "Theme"),
         ("ctrl+l", "repaint", "Repaint"),
         ("d", "disappear", "Hide"),
@@ -122,7 +122,7 @@ class SampleApp(WireApp[None]):
         super().__init__(driver_class, stock_display=stock_display)
         self.animation_level = "none"
         self._seed = seed
-        self._said = 0
+        self._notes = 0
 
     def compose(self) -> ComposeResult:
         with Horizontal():
@@ -148,9 +148,9 @@ class SampleApp(WireApp[None]):
     def action_ask(self) -> None:
         self.push_screen(Question())
 
-    def action_tell(self) -> None:
-        self._said += 1
-        self.notify(f"told {self._said} 漢字 times", title="PreparedText", timeout=600)
+    def action_note(self) -> None:
+        self._notes += 1
+        self.notify(f"note {self._notes} 漢字", title="Note", timeout=600)
 
     def action_other_theme(self) -> None:
         self.theme = "nord" if self.theme != "nord" else "textual-light"
