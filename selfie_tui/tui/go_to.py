@@ -34,23 +34,36 @@ def parse_destination(text: str) -> Destination:
 
 
 def marked(marks: str, numbers: tuple[int, ...], what: str) -> tuple[int, ...]:
-    """The numbers that marks stand for, of the `numbers` there are; `9-` goes up to the last one.
+    """The numbers that marks stand for, of the `numbers` there are, in their order; `9-` goes up to the last one.
 
     Raises:
-        RequestError: for marks that cannot be read, or a number that is out of range.
+        RequestError: for marks that are not a list of `what`s, or a number that is not among `numbers`.
     """
     if not numbers:
         raise RequestError(f"No {what}s are known yet.", "They come with the model.")
-    lowest, count = numbers[0], numbers[-1] + 1
-    parts = (
-        part + str(count - 1) if part.endswith("-") else part for part in marks.lower().replace(" ", "").split(",")
-    )
-    found = parse(
-        ",".join(part.replace("l", "") if part != "all" else part for part in parts if part), count, what, lowest
-    )
-    if not set(found) <= set(numbers):
-        raise RequestError(f"“{marks}” is out of range.", f"There are {what}s up to {count - 1}.")
-    return found
+    lowest, last = numbers[0], numbers[-1]
+    try:
+        return parse(",".join(_closed(marks, last)), last + 1, what, lowest)
+    except RequestError as error:
+        raise RequestError(f"Invalid {what} “{marks.strip()}”: {_extent(numbers, what)}.", error.remedy) from error
+
+
+def _closed(marks: str, last: int) -> list[str]:
+    """The parts of marks without the L of layers, an open end closed by the last number."""
+    parts = [part for part in marks.lower().replace(" ", "").split(",") if part]
+    return [f"{part}{last}" if part.endswith("-") else part for part in (_without_l(part) for part in parts)]
+
+
+def _without_l(part: str) -> str:
+    return part if part == "all" else part.replace("l", "")
+
+
+def _extent(numbers: tuple[int, ...], what: str) -> str:
+    """`this model has embed and L0 to L7`, `this prompt has tokens 0 to 8`."""
+    first, last = numbers[0], numbers[-1]
+    if what == "layer":
+        return f"this model has embed and L0 to L{last}" if first == EMBED else f"this model has L{first} to L{last}"
+    return f"this prompt has {what}s {first} to {last}" if last > first else f"this prompt has {what} {first} only"
 
 
 def matching(name: str, known: tuple[str, ...]) -> str | None:
