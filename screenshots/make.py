@@ -20,9 +20,9 @@ async def first_reading() -> str:
     """The app after one key, as SVG."""
     app = SelfieApp()
     async with app.run_test(size=(110, 30)) as pilot:
-        await until(lambda: app.main.work.model is not None)
+        await until(lambda: app.main.state.model is not None)
         await pilot.press("enter")
-        await until(lambda: app.jobs.state == "idle" and len(app.main.work.runs) > 0)
+        await until(lambda: app.jobs.state == "idle" and len(app.main.state.runs) > 0)
         await pilot.pause(0.5)
         return app.export_screenshot(title="selfie-tui")
 

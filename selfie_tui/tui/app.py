@@ -104,14 +104,14 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
             self.register_theme(theme)
         problems = [*self._notes, *problems_of_keymap(self.options.config.keymap), *loaded.problems]
         if problems:
-            self.tell("\n".join(problems), "warning")
+            self.toast("\n".join(problems), "warning")
 
     def on_unmount(self) -> None:
-        """However the program ends, the job thread is told."""
+        """Stop the job thread, however the program ends."""
         self.jobs.close()
 
     async def action_quit(self) -> None:
-        """Leave: what runs is told to stop and nobody waits for it."""
+        """Leave: what runs is cancelled, and nobody waits for it."""
         self.jobs.close()
         self.remember(draft=self.main.prompt_text.value)
         self.session.close()
@@ -122,14 +122,14 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
         self.post_message(EngineEvent(event))
 
     def on_engine_event(self, message: EngineEvent) -> None:
-        """Let the main screen hear it, whatever is open above it."""
+        """Let the main screen handle it, whatever is open above it."""
         handle(self.main, message.event)
 
     # Look ---------------------------------------------------------------------------------------------------------
 
-    def _choose_theme(self, wanted: str | None) -> None:
+    def _choose_theme(self, chosen: str | None) -> None:
         plain = self.no_color or self.console.color_system in (None, "standard")
-        name = wanted or (themes.DEFAULT_ANSI if plain else themes.DEFAULT)
+        name = chosen or (themes.DEFAULT_ANSI if plain else themes.DEFAULT)
         theme = themes.load_named(name, *self._theme_folders)
         if theme is not None:
             self.register_theme(theme)
@@ -151,24 +151,24 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
         """The next of our own themes."""
         own = sorted(name for name, theme in self.available_themes.items() if "heat-1" in theme.variables)
         self.theme = own[(own.index(self.theme) + 1) % len(own)] if self.theme in own else own[0]
-        self.tell(f"Theme: {self.theme}", "information")
+        self.toast(f"Theme: {self.theme}", "information")
 
-    # Telling ------------------------------------------------------------------------------------------------------
+    # Toasts -------------------------------------------------------------------------------------------------------
 
-    def tell(self, message: str, severity: Severity) -> None:
+    def toast(self, message: str, severity: Severity) -> None:
         """A toast; any text is safe here."""
         self.notify(self.look.prose(self.look.glyphs(message)).replace("↵", "\n"), severity=severity, markup=False)
 
     def copy_text(self, copied: str, what: str) -> None:
         """Copy to the clipboard of the user's terminal, and say what became of it."""
         if not copied:
-            self.tell("There is nothing to copy here.", "information")
+            self.toast("There is nothing to copy here.", "information")
             return
         self.copied = copied
         done = clipboard.copy(copied, what, (self._keep or paths.state_dir()) / "clipboard.txt")
         if done.sequence and self._driver is not None:
             self._driver.write(done.sequence)
-        self.tell(done.message, "information" if done.ok else "warning")
+        self.toast(done.message, "information" if done.ok else "warning")
 
     def copy_to_clipboard(self, text: str) -> None:
         self.copy_text(text, "the selection")
@@ -176,7 +176,7 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
     # Keeping ------------------------------------------------------------------------------------------------------
 
     def remember(self, **changes: Any) -> None:
-        """Keep something for the next start; a disk that refuses is told of once."""
+        """Keep something for the next start; a disk that refuses is reported once."""
         memory = msgspec.structs.replace(self.memory, **changes)
         if memory == self.memory or self._keep is None:
             return
@@ -187,7 +187,7 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
             problem = f"Drafts are not kept: {self._keep}: {error.strerror}"
             if problem not in self._notes:
                 self._notes.append(problem)
-                self.tell(problem, "warning")
+                self.toast(problem, "warning")
 
     def model_ready(self, model: ModelInfo) -> None:
         """Remember a model that could be loaded."""
@@ -221,7 +221,7 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
             self.run_worker(self.action_quit())
         else:
             self._interrupted = now
-            self.tell("ctrl+c once more quits.", "information")
+            self.toast("ctrl+c once more quits.", "information")
 
     def action_repaint(self) -> None:
         """Draw the whole screen anew."""
@@ -241,7 +241,7 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
 
         target = target_of(action, self, self.main)
         if target is None:
-            self.tell(f"“{action.title}” has nothing to work on here.", "information")
+            self.toast(f"“{action.title}” has nothing to work on here.", "information")
         else:
             await self.run_action(action.handler, target)
 

@@ -37,12 +37,12 @@ def _model_ready(screen: MainScreen, event: ModelReady, changed: Changed) -> Non
 
 
 def _notice(screen: MainScreen, event: Notice, changed: Changed) -> None:
-    screen.app.tell(event.text, event.severity)
+    screen.app.toast(event.text, event.severity)
 
 
 def _cancelled(screen: MainScreen, event: JobCancelled, changed: Changed) -> None:
     if isinstance(changed.ended, LoadModel):
-        screen.app.tell(f"Loading {changed.ended.name} was cancelled.", "information")
+        screen.app.toast(f"Loading {changed.ended.name} was cancelled.", "information")
     _ended(screen, event, changed)
 
 
@@ -57,7 +57,7 @@ def _failed(screen: MainScreen, event: JobFailed, changed: Changed) -> None:
         case Interpret():
             _show_error(screen, "The interpretation stopped", event)
         case _:
-            screen.app.tell(f"{event.cause} {event.remedy}", "warning")
+            screen.app.toast(f"{event.cause} {event.remedy}", "warning")
     _ended(screen, event, changed)
 
 

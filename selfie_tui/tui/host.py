@@ -17,7 +17,7 @@ class Host(WireApp[None], inherit_bindings=False):
     look: Look
     keymap: Mapping[str, str]
 
-    def tell(self, message: str, severity: Severity) -> None:
+    def toast(self, message: str, severity: Severity) -> None:
         """Show a toast."""
         raise NotImplementedError
 

@@ -1,4 +1,4 @@
-"""A run as the interface knows it: a request, and its readings as they come."""
+"""A run as the interface knows it: a request, and its interpretations as they come."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from selfie_tui.tui.render.styles import Look
 State = Literal["waiting", "running", "finished", "cancelled", "failed"]
 
 CONTROL = -1
-"""The place of the no-injection control among a run's readings, as in `records.Growing`."""
+"""The index of the no-injection control among a run's interpretations, as in `records.PartialTexts`."""
 
 
 @dataclass
@@ -32,11 +32,11 @@ class Run:
     info: ModelInfo | None = None
 
     def cell(self, index: int) -> Cell:
-        """The cell of a reading."""
+        """The cell of an interpretation."""
         return self.request.cells[index]
 
     def label(self, index: int, look: Look, *, close: bool = False) -> str:
-        """`L5 · 8 of`: the cell of a reading, in words, or `L5·8 of` when `close`; `control` for the control."""
+        """`L5 · 8 of`: the cell of an interpretation, or `L5·8 of` when `close`; `control` for the control."""
         if index == CONTROL:
             return "control"
         cell = self.cell(index)
@@ -45,20 +45,20 @@ class Run:
         return f"{layer_name(cell.layer)}{'·' if close else ' · '}{cell.position} {shown}".rstrip()
 
     def text(self, index: int) -> str:
-        """The text of a reading so far, or of the control; unsafe to print as is."""
+        """The text of an interpretation so far, or of the control; unsafe to print as is."""
         if index == CONTROL:
             return self.control.text if self.control else self.growing.get(index, "")
-        reading = self.interpretations.get(index)
-        return reading.text if reading else self.growing.get(index, "")
+        interpretation = self.interpretations.get(index)
+        return interpretation.text if interpretation else self.growing.get(index, "")
 
     def tokens(self, index: int) -> tuple[GeneratedToken, ...]:
-        """The generated tokens of a finished reading or control; none while it grows."""
+        """The generated tokens of a finished interpretation or control; none while it grows."""
         if index == CONTROL:
             return self.control.tokens if self.control else ()
         return self.interpretations[index].tokens if index in self.interpretations else ()
 
     def finished(self, index: int) -> bool:
-        """Whether a reading will not change any more."""
+        """Whether an interpretation will not change any more."""
         return self.control is not None if index == CONTROL else index in self.interpretations
 
     def description(self) -> str:

@@ -213,7 +213,7 @@ class AppState:
         self.selection.turn_to(stack_named(self.model, stack).layers, stack)
         return Changed(stack=True, tokens=True, selection=True, lens=True)
 
-    # What the engine tells -------------------------------------------------------------------------------------------
+    # Events of the engine -------------------------------------------------------------------------------------------
 
     def take(self, event: Event) -> Changed:
         """Take an event into the state; what it has changed. An event that concerns no one here changes nothing."""

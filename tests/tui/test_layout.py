@@ -17,13 +17,13 @@ from selfie_tui.tui.render.flow import flow, flow_parts
 from selfie_tui.tui.render.styles import Look, Piece, cells, clipped, heat, level, padded, share
 from selfie_tui.tui.runs import CONTROL, Run
 from selfie_tui.tui.status import clock
-from selfie_tui.tui.views.interpret.reading_lines import (
+from selfie_tui.tui.views.interpret.interpretation_lines import (
     Layout,
     folded,
     header_line,
     highlighted,
+    interpretation_lines,
     label_cells,
-    reading_lines,
 )
 from selfie_tui.tui.views.interpret.settings_line import slot_pieces
 from selfie_tui.tui.widgets.tokens import chips
@@ -49,7 +49,9 @@ def run_of(texts: list[str], effects: list[float], *, layers=(3,), tokens: int =
 
 
 def lines_of(run: Run, room: int, *, below: bool = False, look: Look = PLAIN) -> list[str]:
-    return [plain(line) for line in reading_lines(run, 0, Layout(room, label_cells(run, room, look), below, look))]
+    return [
+        plain(line) for line in interpretation_lines(run, 0, Layout(room, label_cells(run, room, look), below, look))
+    ]
 
 
 # Flow -----------------------------------------------------------------------------------------------------------------
@@ -165,7 +167,7 @@ def test_bars_below_stand_under_their_own_words():
 def test_a_reading_that_says_no_more_than_the_control_is_marked_and_has_no_heat():
     run = run_of([" nothing"], [0.9])
     run.interpretations[0] = msgspec.structs.replace(run.interpretations[0], equals_control=True)
-    (line,) = reading_lines(run, 0, Layout(80, 10, False, PLAIN))
+    (line,) = interpretation_lines(run, 0, Layout(80, 10, False, PLAIN))
     assert plain(line).endswith("=")
     assert not [piece for piece in line if "nothing" in piece.text and piece.role.startswith("heat")]
 
@@ -210,7 +212,7 @@ def test_a_header_fits_its_room_whatever_the_prompt_is(prompt, room):
 def test_the_control_is_called_control_and_has_no_bars():
     run = run_of([" a"], [0.5])
     assert run.label(CONTROL, PLAIN) == "control"
-    (line,) = reading_lines(run, CONTROL, Layout(80, 10, False, PLAIN))
+    (line,) = interpretation_lines(run, CONTROL, Layout(80, 10, False, PLAIN))
     assert plain(line).split() == ["control", "nothing"]
 
 

@@ -89,7 +89,7 @@ class MainScreen(ViewScreen, inherit_bindings=False):
     def action_about_model(self) -> None:
         """Open what there is to know of the model."""
         if self.state.model is None:
-            self.app.tell("No model is loaded yet.", "information")
+            self.app.toast("No model is loaded yet.", "information")
             return
         from selfie_tui.tui.pages.about import AboutScreen
 
@@ -107,20 +107,20 @@ class MainScreen(ViewScreen, inherit_bindings=False):
         if other is not None:
             self.turn_to(other.name)
         elif self.state.model is not None:
-            self.app.tell("This model has one stack of layers, and it is shown.", "information")
+            self.app.toast("This model has one stack of layers, and it is shown.", "information")
 
     # Runs ------------------------------------------------------------------------------------------------------------
 
     def action_interpret(self) -> None:
         """Run the job of the view, now or as soon as model and tokens are there."""
         if not self.state.prompt:
-            self.app.tell("The prompt is empty: type what is to be read.", "warning")
+            self.app.toast("The prompt is empty: type what is to be read.", "warning")
             self.edit(self.prompt_text)
         elif self.state.model is None and self.state.loading is None:
-            self.app.tell("No model is loaded: choose one.", "warning")
+            self.app.toast("No model is loaded: choose one.", "warning")
             self.enter_pane(self.model_pane)
         elif problem := self.view.problem():
-            self.app.tell(problem, "error")
+            self.app.toast(problem, "error")
         else:
             self.state.pending_run = self.view.NAME
             self.run_if_ready()
@@ -172,7 +172,7 @@ class MainScreen(ViewScreen, inherit_bindings=False):
 
     def _edit_if_any(self, field: Field | None, what: str) -> None:
         if field is None:
-            self.app.tell(f"The view {self.view.TITLE} does not have {what}.", "information")
+            self.app.toast(f"The view {self.view.TITLE} does not have {what}.", "information")
         else:
             self.edit(field)
 
@@ -181,7 +181,7 @@ class MainScreen(ViewScreen, inherit_bindings=False):
         if not self.view.find(direction):
             field = self.view.search_field()
             searched = field is not None and field.value
-            self.app.tell("No match." if searched else "Nothing is searched for: / begins.", "information")
+            self.app.toast("No match." if searched else "Nothing is searched for: / begins.", "information")
 
     # Copying ---------------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from textual.widgets import ContentSwitcher
 from selfie_tui.tui.host import Host
 from selfie_tui.tui.state import AppState
 from selfie_tui.tui.views.view import View
-from selfie_tui.tui.widgets.bars import HintLine, StatusLine, ViewBar
+from selfie_tui.tui.widgets.bars import Colon, HintLine, StatusLine, ViewBar
 from selfie_tui.tui.widgets.field import Field, PromptField
 from selfie_tui.tui.widgets.layers import LayerList
 from selfie_tui.tui.widgets.lines import Lines
@@ -36,9 +36,7 @@ class PaneScreen(Screen[None], inherit_bindings=False):
         self.status = StatusLine(id="status")
         self.view_bar = ViewBar(id="view-bar")
         self.hints = HintLine(id="hints")
-        self.go_text = Field(
-            placeholder=": 12 · L5 · L5,12 · 0-7 · a view, model, preset or action", id="go-text", classes="-hidden"
-        )
+        self.go_text = Field(placeholder="12 · L5 · L5,12 · 0-7 · a view, model, preset or action", id="go-text")
         self.models = ModelList(device, dtype, id="models")
         self.model_name = Field(placeholder="hub id or folder", id="model-name", classes="-hidden")
         self.prompt_text = PromptField(placeholder="type a prompt", id="prompt-text")
@@ -59,7 +57,9 @@ class PaneScreen(Screen[None], inherit_bindings=False):
             yield Vertical(self.model_pane, self.layers_pane, id="left")
             yield Vertical(self.prompt_pane, self.switcher, id="right", classes="-alone")
         yield self.hints
-        yield self.go_text
+        with Horizontal(id="go-line", classes="-hidden"):
+            yield Colon()
+            yield self.go_text
 
     @property
     def panes(self) -> tuple[Pane, ...]:

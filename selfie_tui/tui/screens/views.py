@@ -92,18 +92,22 @@ class ViewScreen(SourceScreen, inherit_bindings=False):
         """Open the line in which one types where to go."""
         self._focus_before_go = self.focused
         self.go_text.value = ""
-        self.hints.add_class("-hidden")
+        self._show_go_line(True)
         self.edit(self.go_text)
 
     def leave_field(self) -> None:
         if self.focused is not self.go_text:
             super().leave_field()
             return
-        self.go_text.add_class("-hidden")
-        self.hints.remove_class("-hidden")
+        self._show_go_line(False)
         before, self._focus_before_go = self._focus_before_go, None
         hidden = isinstance(before, Field) and before.has_class("-hidden")
         self.set_focus(self.pane_here.home if before is None or hidden else before)
+
+    def _show_go_line(self, shown: bool) -> None:
+        """Show the line in place of the hints, or the hints again."""
+        self.query_one("#go-line").set_class(not shown, "-hidden")
+        self.hints.set_class(shown, "-hidden")
 
     async def go(self, typed: str) -> None:
         """Go to what was typed; the line stays open where that cannot be done."""
@@ -116,7 +120,7 @@ class ViewScreen(SourceScreen, inherit_bindings=False):
                 self._go_to_cells(destination, layers=layers_in_focus)
                 self.leave_field()
         except RequestError as error:
-            self.app.tell(f"{error.cause} {error.remedy}", "warning")
+            self.app.toast(f"{error.cause} {error.remedy}", "warning")
 
     def _go_to_cells(self, destination: Destination, *, layers: bool) -> None:
         selection = self.state.selection

@@ -92,6 +92,18 @@ def fitting(versions: list[Pieces], width: int) -> Pieces:
     return clipped(versions[-1], width) if versions else ()
 
 
+class Colon(Lines):
+    """The colon before the line in which one types where to go."""
+
+    DEFAULT_CSS = "Colon { width: 2; height: 1; }"
+
+    def count(self) -> int:
+        return 1
+
+    def pieces(self, index: int) -> Pieces:
+        return (Piece(" :", "key"),)
+
+
 class HintLine(Lines):
     """Keys of the focused widget and of everywhere, as many as fit; at the right edge those that are kept longest."""
 

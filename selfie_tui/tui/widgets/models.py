@@ -122,8 +122,8 @@ class ModelList(Rows):
         elif row.kind == "model" and row.name == self.current:
             note = "loaded"
         mark = {self.current: "●", self.coming: "○"}.get(row.name, " ") if row.kind == "model" else "…"
-        room = self.size.width - 4 - len(note)
-        name = text.pad(self.look.prose(row.name), max(room, 4))
+        width = self.size.width - 4 - len(note)
+        name = text.pad(self.look.prose(row.name), max(width, 4))
         return (
             Piece(f"{mark} ", "good"),
             Piece(name, "dim" if row.kind == "other" else "text"),

@@ -94,7 +94,7 @@ class TokenStrip(Lines, can_focus=True):
             self.show(self._chips[self.cursor].line)
 
     def show_note(self, note: str) -> None:
-        """Say behind the tokens, or in place of them, what is to be known of them."""
+        """Show a note behind the tokens, or instead of them."""
         if note != self.note:
             self.note = note
             self.refresh()

@@ -1,4 +1,4 @@
-"""A reading token by token: what was written, how probable it was, and what the injection changed."""
+"""An interpretation token by token: what was written, how probable it was, and what the injection changed."""
 
 from __future__ import annotations
 
@@ -27,44 +27,47 @@ class DetailsScreen(PageScreen):
     BINDINGS = bindings("details")
 
     def __init__(self, log: Log, run: Run, index: int, look: Look) -> None:
-        super().__init__(_title(run, index, look), lambda room, look: details_lines(run, index, room, look))
+        super().__init__(_title(run, index, look), lambda width, look: details_lines(run, index, width, look))
         self.log_view, self.run, self.index = log, run, index
 
     def action_step(self, step: int) -> None:
-        """The reading before or after, in the same run."""
-        place = self.log_view.reading_at(self.run, CONTROL - 1 if self.index == HEADER else self.index, step)
-        if place is None and self.index == HEADER and step > 0:
-            place = CONTROL
-        if place is not None:
-            self.index = place
-            self.retitle(_title(self.run, place, self.app.look))
-            self.page.show_page(lambda room, look: details_lines(self.run, place, room, look))
+        """The interpretation before or after, in the same run."""
+        neighbour = self.log_view.neighbour_of(self.run, CONTROL - 1 if self.index == HEADER else self.index, step)
+        if neighbour is None and self.index == HEADER and step > 0:
+            neighbour = CONTROL
+        if neighbour is not None:
+            self.index = neighbour
+            self.retitle(_title(self.run, neighbour, self.app.look))
+            self.page.show_page(lambda width, look: details_lines(self.run, neighbour, width, look))
 
 
 def _title(run: Run, index: int, look: Look) -> str:
     return "The run" if index == HEADER else run.label(index, look)
 
 
-def details_lines(run: Run, index: int, room: int, look: Look) -> list[Pieces]:
-    """What a page says of an entry: of the run, and of the reading or control."""
-    lines = _of_request(run, room, look)
+def details_lines(run: Run, index: int, width: int, look: Look) -> list[Pieces]:
+    """What a page says of an entry: of the run, and of the interpretation or control."""
+    lines = _of_request(run, width, look)
     if index == HEADER:
         return lines
-    lines += [(), *flow([Piece(look.prose(run.text(index)) or "nothing", "strong")], room), ()]
-    reading = run.interpretations.get(index)
-    if reading is not None:
-        lines += flow([Piece(_of_reading(run, index), "dim")], room)
-        lines += [*flow([Piece("without injection: ", "dim"), Piece(look.prose(run.text(CONTROL)))], room), ()]
-        if reading.random is not None:
-            lines += [*flow([Piece("random direction: ", "dim"), Piece(look.prose(reading.random.text))], room), ()]
-    return lines + token_lines(run.tokens(index), room, look)
+    lines += [(), *flow([Piece(look.prose(run.text(index)) or "nothing", "strong")], width), ()]
+    interpretation = run.interpretations.get(index)
+    if interpretation is not None:
+        lines += flow([Piece(_of_interpretation(run, index), "dim")], width)
+        lines += [*flow([Piece("without injection: ", "dim"), Piece(look.prose(run.text(CONTROL)))], width), ()]
+        if interpretation.random is not None:
+            lines += [
+                *flow([Piece("random direction: ", "dim"), Piece(look.prose(interpretation.random.text))], width),
+                (),
+            ]
+    return lines + token_lines(run.tokens(index), width, look)
 
 
-def token_lines(tokens: tuple[GeneratedToken, ...], room: int, look: Look) -> list[Pieces]:
+def token_lines(tokens: tuple[GeneratedToken, ...], width: int, look: Look) -> list[Pieces]:
     """One line for each generated token: its text, P with injection, and the signed effect with a bar for its size."""
     if not tokens:
         return []
-    widest = min(max(text.width(look.visible(token.text)) for token in tokens), max(room - 24 - LENGTH, 8), 40)
+    widest = min(max(text.width(look.visible(token.text)) for token in tokens), max(width - 24 - LENGTH, 8), 40)
     widest = max(widest, 5)
     head = f"{'':3}  {text.pad('token', widest)}  {'P':>6}  {'effect':>7}"
     return [(Piece(head, "dim"),), *(_token_line(number, token, widest, look) for number, token in enumerate(tokens))]
@@ -81,25 +84,25 @@ def _token_line(number: int, token: GeneratedToken, widest: int, look: Look) -> 
     return (*start, Piece(f"  {token.effect:+7.3f}  ", role), Piece(full + (bar(size) if not full else ""), role))
 
 
-def _of_request(run: Run, room: int, look: Look) -> list[Pieces]:
+def _of_request(run: Run, width: int, look: Look) -> list[Pieces]:
     request = run.request
-    asked = (
+    settings = (
         f"{look.prose(run.model)} · {look.prose(request.preset.name)} · at {layer_name(request.injection_layer)} · "
         f"{request.mode} · strength {request.strength:g} · {request.max_new_tokens} tokens · {run.description()}"
     )
-    lines = flow([Piece(asked, "dim")], room)
+    lines = flow([Piece(settings, "dim")], width)
     if run.info is not None:
-        lines += flow([Piece("the hooks: ", "dim"), verdict(run.info, look.prose)], room)
+        lines += flow([Piece("the hooks: ", "dim"), verdict(run.info, look.prose)], width)
     source = f"read from the {request.stack}: " if request.stack else "read from: "
-    lines += flow([Piece(source, "dim"), Piece(look.prose(request.prompt))], room)
-    return lines + flow([Piece("read with: ", "dim"), Piece(look.prose(request.preset.text))], room)
+    lines += flow([Piece(source, "dim"), Piece(look.prose(request.prompt))], width)
+    return lines + flow([Piece("read with: ", "dim"), Piece(look.prose(request.preset.text))], width)
 
 
-def _of_reading(run: Run, index: int) -> str:
-    reading = run.interpretations[index]
-    effect = reading.treatment_effect
-    parts = [f"norm of the state {reading.norm:.2f}"]
+def _of_interpretation(run: Run, index: int) -> str:
+    interpretation = run.interpretations[index]
+    effect = interpretation.treatment_effect
+    parts = [f"norm of the state {interpretation.norm:.2f}"]
     if effect is not None:
         parts.append(f"treatment effect {effect:.3f} (mean relevancy)")
-    parts.append("says no more than the control" if reading.equals_control else "says more than the control")
+    parts.append("says no more than the control" if interpretation.equals_control else "says more than the control")
     return " · ".join(parts)

@@ -1,4 +1,4 @@
-"""What stands in the log, one by one: a run's header, its control, its readings, and notices between them."""
+"""What stands in the log, one by one: a run's header, its control, its interpretations, and notices between them."""
 
 from __future__ import annotations
 
@@ -8,20 +8,26 @@ from selfie_tui.records import Severity
 from selfie_tui.tui.render.flow import flow
 from selfie_tui.tui.render.styles import Look, Piece, Pieces, Role
 from selfie_tui.tui.runs import Run
-from selfie_tui.tui.views.interpret.reading_lines import Layout, header_line, plain_header, plain_line, reading_lines
+from selfie_tui.tui.views.interpret.interpretation_lines import (
+    Layout,
+    header_line,
+    interpretation_lines,
+    plain_header,
+    plain_line,
+)
 
 HEADER = -2
-"""The place of a run's header among its entries."""
+"""The index of a run's header among its entries."""
 
 LABEL_CELLS = 12
-"""Cells of a label where no run has said how wide its own are."""
+"""Cells of a label where the width of a run's own is not known."""
 
 ROLES: dict[Severity, Role] = {"error": "bad", "warning": "warn", "information": "dim"}
 
 
 @dataclass(eq=False)
 class Entry:
-    """A reading, a control, a header or, where `run` is None, a notice; and the lines it takes from line `start` on."""
+    """An interpretation, a control, a header or, where `run` is None, a notice; its lines begin at line `start`."""
 
     run: Run | None
     index: int
@@ -33,11 +39,11 @@ class Entry:
     def lay_out(self, layout: Layout) -> None:
         """Make the lines anew."""
         if self.run is None:
-            self.lines = flow([Piece(f"! {layout.look.prose(self.notice)}", ROLES[self.severity])], layout.room)
+            self.lines = flow([Piece(f"! {layout.look.prose(self.notice)}", ROLES[self.severity])], layout.width)
         elif self.index == HEADER:
             self.lines = [header_line(self.run, layout)]
         else:
-            self.lines = reading_lines(self.run, self.index, layout)
+            self.lines = interpretation_lines(self.run, self.index, layout)
 
     def searched(self, look: Look) -> str:
         """The text that a search looks through, as it is shown."""

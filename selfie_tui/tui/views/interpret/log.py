@@ -13,7 +13,7 @@ from selfie_tui.tui.render.flow import flow
 from selfie_tui.tui.render.styles import Piece, Pieces
 from selfie_tui.tui.runs import CONTROL, Run
 from selfie_tui.tui.views.interpret.entries import HEADER, LABEL_CELLS, Entry
-from selfie_tui.tui.views.interpret.reading_lines import Layout, folded, highlighted, label_cells
+from selfie_tui.tui.views.interpret.interpretation_lines import Layout, folded, highlighted, label_cells
 from selfie_tui.tui.widgets.lines import Rows
 
 WELCOME = (
@@ -32,7 +32,7 @@ class Log(Rows):
     BINDINGS = bindings("log")
 
     class DetailsWanted(Message):
-        """The user wants to see a reading token by token."""
+        """The user wants to see an interpretation token by token."""
 
         def __init__(self, run: Run, index: int) -> None:
             super().__init__()
@@ -56,7 +56,7 @@ class Log(Rows):
 
     def begin(self, run: Run) -> None:
         """Show a new run, at the top of the window if it does not fit below what is there."""
-        self._labels[run.number] = label_cells(run, self._room, self.look)
+        self._labels[run.number] = label_cells(run, self._width, self.look)
         entry = Entry(run, HEADER)
         self._insert(entry, len(self.entries))
         expected = len(run.request.cells) + 1
@@ -65,10 +65,10 @@ class Log(Rows):
             self._set_top(entry.start)
 
     def update(self, run: Run, index: int) -> None:
-        """Show a reading as it is now; its entry is made when it first has something to say."""
+        """Show an interpretation as it is now; its entry is made when it first has something to say."""
         entry = self._find(run, index)
         if entry is None:
-            self._insert(Entry(run, index), self._place_for(run, index))
+            self._insert(Entry(run, index), self._number_for(run, index))
         else:
             self._lay_out_again(entry)
 
@@ -79,7 +79,7 @@ class Log(Rows):
             self._lay_out_again(entry)
 
     def notice(self, text: str, severity: Severity) -> None:
-        """Keep a notice among the readings."""
+        """Keep a notice among the interpretations."""
         self._insert(Entry(None, HEADER, text, severity), len(self.entries))
 
     # Lines -----------------------------------------------------------------------------------------------------------
@@ -106,12 +106,12 @@ class Log(Rows):
         return matches + shown
 
     @property
-    def _room(self) -> int:
+    def _width(self) -> int:
         return max(self.size.width - 1, 20)
 
     def _lay_out(self, entry: Entry) -> None:
         labels = self._labels.get(entry.run.number, LABEL_CELLS) if entry.run else LABEL_CELLS
-        entry.lay_out(Layout(self._room, labels, self.below, self.look))
+        entry.lay_out(Layout(self._width, labels, self.below, self.look))
 
     def _lay_out_again(self, entry: Entry) -> None:
         before = entry.lines
@@ -125,10 +125,10 @@ class Log(Rows):
         else:
             self._arrange(entry.start)
 
-    def _insert(self, entry: Entry, place: int) -> None:
+    def _insert(self, entry: Entry, number: int) -> None:
         first = not self.entries
-        at_end = place == len(self.entries)
-        self.entries.insert(place, entry)
+        at_end = number == len(self.entries)
+        self.entries.insert(number, entry)
         self._lay_out(entry)
         if at_end and not first and not (self.only_matches and self.query_text):
             entry.start = len(self._lines)
@@ -136,7 +136,7 @@ class Log(Rows):
             self._lines += [(entry, line) for line in range(len(entry.lines))]
             self._grown(entry.start, len(entry.lines))
         else:
-            self._arrange(0 if first else self.entries[max(place - 1, 0)].start)
+            self._arrange(0 if first else self.entries[max(number - 1, 0)].start)
 
     def _arrange(self, changed: int = 0) -> None:
         """Put all lines in order again; those from `changed` on are drawn again."""
@@ -174,18 +174,18 @@ class Log(Rows):
     def _find(self, run: Run, index: int) -> Entry | None:
         return next((entry for entry in reversed(self.entries) if entry.run is run and entry.index == index), None)
 
-    def _place_for(self, run: Run, index: int) -> int:
+    def _number_for(self, run: Run, index: int) -> int:
         """Behind the last entry of the run with a smaller index."""
-        for place in range(len(self.entries) - 1, -1, -1):
-            entry = self.entries[place]
+        for number in range(len(self.entries) - 1, -1, -1):
+            entry = self.entries[number]
             if entry.run is run and entry.index <= index:
-                return place + 1
+                return number + 1
         return len(self.entries)
 
     def _on_resize(self, event: events.Resize) -> None:
-        self._welcome = [line for told in WELCOME for line in flow([Piece(told, "dim")], self._room)]
+        self._welcome = [line for paragraph in WELCOME for line in flow([Piece(paragraph, "dim")], self._width)]
         runs = {entry.run.number: entry.run for entry in self.entries if entry.run is not None}
-        self._labels = {number: label_cells(run, self._room, self.look) for number, run in runs.items()}
+        self._labels = {number: label_cells(run, self._width, self.look) for number, run in runs.items()}
         self._again()
 
     def _again(self) -> None:
@@ -206,9 +206,9 @@ class Log(Rows):
         index = max(0, min(index, len(self.shown) - 1))
         before, self.cursor = self.cursor, index
         self._follow = index == len(self.shown) - 1
-        for place in (before, index):
-            if place < len(self.shown):
-                entry = self.shown[place]
+        for number in (before, index):
+            if number < len(self.shown):
+                entry = self.shown[number]
                 self.redraw(entry.start, entry.start + len(entry.lines) - 1)
         self._show_cursor()
 
@@ -220,8 +220,8 @@ class Log(Rows):
     def action_page(self, direction: int) -> None:
         """Half a window up or down."""
         if self.shown:
-            wanted = self.shown[self.cursor].start + direction * max(self.size.height // 2, 1)
-            line = max(0, min(wanted, len(self._lines) - 1))
+            line = self.shown[self.cursor].start + direction * max(self.size.height // 2, 1)
+            line = max(0, min(line, len(self._lines) - 1))
             self.go(self.shown.index(self._lines[line][0]))
 
     def action_last(self) -> None:
@@ -257,8 +257,8 @@ class Log(Rows):
         self._show_cursor()
 
     def matches(self) -> list[int]:
-        """The places of the entries that match."""
-        return [place for place, entry in enumerate(self.shown) if self._matches(entry)] if self.query_text else []
+        """The numbers, among those that are shown, of the entries that match."""
+        return [number for number, entry in enumerate(self.shown) if self._matches(entry)] if self.query_text else []
 
     def find(self, direction: int) -> bool:
         """To the next match in a direction, around the end if need be; False when there is none."""
@@ -266,9 +266,9 @@ class Log(Rows):
         if not matches:
             return False
         if direction > 0:
-            self.go(next((place for place in matches if place > self.cursor), matches[0]))
+            self.go(next((number for number in matches if number > self.cursor), matches[0]))
         else:
-            self.go(next((place for place in reversed(matches) if place < self.cursor), matches[-1]))
+            self.go(next((number for number in reversed(matches) if number < self.cursor), matches[-1]))
         return True
 
     def action_filter(self) -> None:
@@ -294,8 +294,8 @@ class Log(Rows):
         """All entries that are shown, as lines of text."""
         return "\n".join(entry.plain(self.look) for entry in self.shown)
 
-    def reading_at(self, run: Run, index: int, step: int) -> int | None:
-        """The place of the reading before or after one in its run, the control first."""
-        places = sorted(entry.index for entry in self.entries if entry.run is run and entry.index >= CONTROL)
-        there = places.index(index) + step if index in places else -1
-        return places[there] if 0 <= there < len(places) else None
+    def neighbour_of(self, run: Run, index: int, step: int) -> int | None:
+        """The index of the interpretation before or after one in its run, the control first."""
+        numbers = sorted(entry.index for entry in self.entries if entry.run is run and entry.index >= CONTROL)
+        there = numbers.index(index) + step if index in numbers else -1
+        return numbers[there] if 0 <= there < len(numbers) else None

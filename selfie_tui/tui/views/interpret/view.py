@@ -117,7 +117,7 @@ class InterpretView(View):
             return
         run = self.state.interpret(self.settings.values, cells)
         if run is None:
-            self.app.tell("These cells are being interpreted already.", "information")
+            self.app.toast("These cells are being interpreted already.", "information")
         else:
             self.log_view.begin(run)
 

@@ -1,4 +1,4 @@
-"""A run as the log shows it: its readings as they come, and each of them laid out in lines."""
+"""A run as the log shows it: its interpretations as they come, and each of them laid out in lines."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROLES_OF_STATES: dict[State, Role] = {
 TAIL_CELLS = 6
 LEAST_LABEL, MOST_LABEL = 8, 22
 ROOMY = 64
-"""Cells of a line from which on there is room to space things out."""
+"""Cells of a line from which on things are spaced out."""
 
 MOST_BARS_BEHIND = 20
 TEXT_COLUMN = 40
@@ -34,15 +34,15 @@ SAYS_MORE, SAYS_NO_MORE = "+", "="
 class Layout(NamedTuple):
     """How lines are laid out: cells in a line, cells of the labels, bars below the text or behind it."""
 
-    room: int
+    width: int
     label: int
     below: bool
     look: Look
 
     @property
     def close(self) -> bool:
-        """Whether room is short, and what stands between things is left out."""
-        return self.room < ROOMY
+        """Whether the line is narrow, and what stands between things is left out."""
+        return self.width < ROOMY
 
     @property
     def gap(self) -> int:
@@ -51,83 +51,87 @@ class Layout(NamedTuple):
 
     @property
     def body(self) -> int:
-        """Cells for the text of a reading and its bars."""
-        return max(self.room - self.label - self.gap - TAIL_CELLS, 8)
+        """Cells for the text of an interpretation and its bars."""
+        return max(self.width - self.label - self.gap - TAIL_CELLS, 8)
 
 
-def label_cells(run: Run, room: int, look: Look) -> int:
-    """How wide the labels of a run are: as its widest, within bounds that leave room for the text."""
-    most = min(MOST_LABEL, max(LEAST_LABEL, room // 4))
+def label_cells(run: Run, width: int, look: Look) -> int:
+    """How wide the labels of a run are: as its widest, within bounds that leave cells for the text."""
+    most = min(MOST_LABEL, max(LEAST_LABEL, width // 4))
     by_length = {(len(layer_name(cell.layer)), cell.position): index for index, cell in enumerate(run.request.cells)}
-    widest = max((text.width(run.label(index, look, close=room < ROOMY)) for index in by_length.values()), default=0)
+    widest = max((text.width(run.label(index, look, close=width < ROOMY)) for index in by_length.values()), default=0)
     return max(LEAST_LABEL, min(widest, most))
 
 
 def header_line(run: Run, layout: Layout) -> Pieces:
-    """The line above a run: what is asked, of which text, and how far it is."""
+    """The line above a run: its settings, its prompt, and how far it is."""
     request, look = run.request, layout.look
-    told = run.description()
-    asked = f"{look.prose(request.preset.name)} at {layer_name(request.injection_layer)}, {request.mode}"
+    description = run.description()
+    settings = f"{look.prose(request.preset.name)} at {layer_name(request.injection_layer)}, {request.mode}"
     if request.strength != 1.0:
-        asked += f" ×{request.strength:g}"
+        settings += f" ×{request.strength:g}"
     if request.stack:
-        asked = f"{request.stack} · {asked}"
+        settings = f"{request.stack} · {settings}"
     prompt = look.prose(request.prompt)
-    room = layout.room - text.width(asked) - text.width(told) - 8
-    quoted = f"“{_tail(prompt, room - 2)}”" if room >= 8 else ""
+    width = layout.width - text.width(settings) - text.width(description) - 8
+    quoted = f"“{_tail(prompt, width - 2)}”" if width >= 8 else ""
     role = ROLES_OF_STATES[run.state]
-    left = (Piece("── ", "dim"), Piece(asked, "strong"), Piece(f"  {quoted} ", "dim"))
-    fill = layout.room - cells(left) - text.width(told) - 1
-    return (*left, Piece("─" * max(fill, 0), "dim"), Piece(f" {told}", role))
+    left = (Piece("── ", "dim"), Piece(settings, "strong"), Piece(f"  {quoted} ", "dim"))
+    fill = layout.width - cells(left) - text.width(description) - 1
+    return (*left, Piece("─" * max(fill, 0), "dim"), Piece(f" {description}", role))
 
 
-def reading_lines(run: Run, index: int, layout: Layout) -> list[Pieces]:
-    """The lines of a reading: its cell, its text by token, a bar for each token's relevancy, and what it is worth."""
+def interpretation_lines(run: Run, index: int, layout: Layout) -> list[Pieces]:
+    """The lines of an interpretation: its cell, its text by token with bars for relevancy, and what it is worth."""
     label = run.label(index, layout.look, close=layout.close)
     tokens = without_blank_ends(run.tokens(index))
     plain = _is_plain(run, index)
     texts = [layout.look.prose(token.text) for token in tokens] or [layout.look.prose(run.text(index).strip())]
     roles = [_role(token, plain) for token in tokens] or ["dim" if plain else "text"]
     relevancies = [token.relevancy for token in tokens if token.relevancy is not None] if index != CONTROL else []
-    body = _body(texts, roles, relevancies, run.request.max_new_tokens, layout._replace(room=layout.body))
+    body = _body(texts, roles, relevancies, run.request.max_new_tokens, layout._replace(width=layout.body))
     lines = [_framed(label, body[0], _tail_pieces(run, index), layout)]
     lines += [_framed("", line, (), layout) for line in body[1:]]
-    reading = run.interpretations.get(index)
-    if reading is not None and reading.random is not None:
-        lines += _random_lines(reading.random, layout)
+    interpretation = run.interpretations.get(index)
+    if interpretation is not None and interpretation.random is not None:
+        lines += _random_lines(interpretation.random, layout)
     return lines
 
 
 def without_blank_ends(tokens: tuple[GeneratedToken, ...]) -> tuple[GeneratedToken, ...]:
     """Tokens from the first to the last that is more than white space."""
-    written = [place for place, token in enumerate(tokens) if token.text.strip()]
+    written = [index for index, token in enumerate(tokens) if token.text.strip()]
     return tokens[written[0] : written[-1] + 1] if written else ()
 
 
 def plain_line(run: Run, index: int, look: Look) -> str:
-    """A reading as tab-separated text: its cell, its text, its treatment effect, `+` or `=`."""
-    said = " ".join(run.text(index).split())
+    """An interpretation as tab-separated text: its cell, its text, its treatment effect, `+` or `=`."""
+    shown = " ".join(run.text(index).split())
     if index == CONTROL:
-        return f"control\t{said}"
-    reading = run.interpretations.get(index)
-    effect = "" if reading is None or reading.treatment_effect is None else f"{reading.treatment_effect:.3f}"
-    mark = "" if reading is None else SAYS_NO_MORE if reading.equals_control else SAYS_MORE
-    return f"{run.label(index, look)}\t{said}\t{effect}\t{mark}"
+        return f"control\t{shown}"
+    interpretation = run.interpretations.get(index)
+    effect = (
+        ""
+        if interpretation is None or interpretation.treatment_effect is None
+        else f"{interpretation.treatment_effect:.3f}"
+    )
+    mark = "" if interpretation is None else SAYS_NO_MORE if interpretation.equals_control else SAYS_MORE
+    return f"{run.label(index, look)}\t{shown}\t{effect}\t{mark}"
 
 
 def plain_header(run: Run) -> str:
     """A run's request as one line of text."""
     request = run.request
-    asked = (
+    settings = (
         f"{request.preset.name} at {layer_name(request.injection_layer)}, {request.mode}, strength {request.strength:g}"
     )
     verdict = f" ({run.info.verdict})" if run.info else ""
     stack = f"{request.stack} · " if request.stack else ""
-    return f"# {run.model}{verdict} · {stack}{asked} · {request.prompt!r}"
+    return f"# {run.model}{verdict} · {stack}{settings} · {request.prompt!r}"
 
 
 def folded(shown: str) -> str:
-    """The text in lower case, character by character, so that places in it are places in the text."""
+    """The text in lower case, character by character, so that offsets in it are offsets in the text."""
     return "".join(lower if len(lower := character.lower()) == 1 else character for character in shown)
 
 
@@ -145,7 +149,7 @@ def highlighted(line: Pieces, query: str) -> Pieces:
 
 
 def _is_plain(run: Run, index: int) -> bool:
-    """Whether a reading is drawn without heat: the control, and what says no more than it."""
+    """Whether an interpretation is drawn without heat: the control, and what says no more than it."""
     return index == CONTROL or (index in run.interpretations and run.interpretations[index].equals_control)
 
 
@@ -155,25 +159,25 @@ def _role(token: GeneratedToken, plain: bool) -> Role:
     return "text" if token.relevancy is None else heat(token.relevancy)
 
 
-def _tail(shown: str, room: int) -> str:
+def _tail(shown: str, width: int) -> str:
     """The end of a text, which is where its last token is."""
-    if text.width(shown) <= room:
+    if text.width(shown) <= width:
         return shown
     kept = shown
-    while kept and text.width(kept) > room - 1:
-        kept = kept[max(1, text.width(kept) - room) :]
+    while kept and text.width(kept) > width - 1:
+        kept = kept[max(1, text.width(kept) - width) :]
     return f"…{kept}"
 
 
 def _body(texts: list[str], roles: Sequence[Role], relevancies: list[float], most: int, layout: Layout) -> list[Pieces]:
-    """The text of a reading and its bars, in lines of `layout.room`."""
-    lines = flow_parts(texts, layout.room)
+    """The text of an interpretation and its bars, in lines of `layout.width`."""
+    lines = flow_parts(texts, layout.width)
     if not relevancies:
         return [_text(line, roles) for line in lines]
-    column = min(layout.room - min(most, MOST_BARS_BEHIND), TEXT_COLUMN)
+    column = min(layout.width - min(most, MOST_BARS_BEHIND), TEXT_COLUMN)
     first = _text(lines[0], roles)
     behind = tuple(Piece(bar(value), heat(value)) for value in relevancies)
-    if not layout.below and len(lines) == 1 and cells(first) + 1 + len(behind) <= layout.room:
+    if not layout.below and len(lines) == 1 and cells(first) + 1 + len(behind) <= layout.width:
         return [(*padded(first, max(column, cells(first) + 1)), *behind)]
     drawn: list[Pieces] = []
     for line in lines:
@@ -205,13 +209,13 @@ def _framed(label: str, body: Pieces, tail: Pieces, layout: Layout) -> Pieces:
 
 
 def _tail_pieces(run: Run, index: int) -> Pieces:
-    """The treatment effect, and whether the reading says more than the control."""
-    reading = run.interpretations.get(index)
-    if reading is None:
+    """The treatment effect, and whether the interpretation says more than the control."""
+    interpretation = run.interpretations.get(index)
+    if interpretation is None:
         return ()
-    effect = reading.treatment_effect
+    effect = interpretation.treatment_effect
     number = Piece("    " if effect is None else f" {share(effect)}", "dim" if effect is None else heat(effect))
-    mark = Piece(f" {SAYS_NO_MORE}", "dim") if reading.equals_control else Piece(f" {SAYS_MORE}", "good")
+    mark = Piece(f" {SAYS_NO_MORE}", "dim") if interpretation.equals_control else Piece(f" {SAYS_MORE}", "good")
     return number, mark
 
 
