@@ -28,7 +28,14 @@ settings.register_profile("any duration", deadline=None)
 settings.load_profile("any duration")
 
 
-LONGEST = ("test_wire.py", "test_shipped_model.py", "test_screen_text.py", "test_cli.py", "test_app.py")
+LONGEST = (
+    "test_wire.py",
+    "test_smollm2.py",
+    "test_shipped_model.py",
+    "test_screen_text.py",
+    "test_cli.py",
+    "test_app.py",
+)
 """Files that take longest: begun first, so that no worker is left alone with one at the end."""
 
 
