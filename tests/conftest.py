@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
 
 from tests.real.package import INSTALL, PACKAGE, installed_file
 
@@ -23,12 +22,24 @@ os.environ["OMP_NUM_THREADS"] = os.environ["RAYON_NUM_THREADS"] = "1"
 # Imports make a million objects, which stay: looking through them again and again is a quarter of the time they take.
 gc.disable()
 
-# An example takes as long as the machine's other work lets it.
-settings.register_profile("any duration", deadline=None)
-settings.load_profile("any duration")
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let an example take as long as the machine makes it; the process that only hands out tests runs none."""
+    if "PYTEST_XDIST_WORKER" in os.environ or not config.getoption("numprocesses", None):
+        from hypothesis import settings
+
+        settings.register_profile("any duration", deadline=None)
+        settings.load_profile("any duration")
 
 
-LONGEST = ("test_wire.py", "test_shipped_model.py", "test_screen_text.py", "test_cli.py", "test_app.py")
+LONGEST = (
+    "test_wire.py",
+    "test_smollm2.py",
+    "test_shipped_model.py",
+    "test_screen_text.py",
+    "test_cli.py",
+    "test_app.py",
+)
 """Files that take longest: begun first, so that no worker is left alone with one at the end."""
 
 

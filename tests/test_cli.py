@@ -184,7 +184,7 @@ def test_json_lines_say_which_stack_was_read_and_whether_the_published_positions
 
 
 def test_ctrl_c_ends_a_long_run_at_once_and_keeps_what_was_finished() -> None:
-    arguments = [PROGRAM, "interpret", " ".join([EIFFEL] * 12), "--tokens", "all", "--max-new-tokens", "400"]
+    arguments = [PROGRAM, "interpret", " ".join([EIFFEL] * 3), "--tokens", "all", "--max-new-tokens", "400"]
     arguments += ["--template", "_ _ of the", "--json"]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr

@@ -138,8 +138,10 @@ def decoded(model: Model, request: Request, vector: torch.Tensor | None) -> Answ
     found, none = [], []
     for _ in range(len(target.masks) or request.max_new_tokens):
         without = next_probabilities(model, target, written)
-        with writing(model, request, target, vector):
-            row = next_probabilities(model, target, written)
+        row = without
+        if vector is not None:
+            with writing(model, request, target, vector):
+                row = next_probabilities(model, target, written)
         token = int(row.argmax())
         if token in model.end_tokens:
             break
@@ -150,22 +152,22 @@ def decoded(model: Model, request: Request, vector: torch.Tensor | None) -> Answ
 
 
 @contextmanager
-def writing(model: Model, request: Request, target: TargetPrompt, vector: torch.Tensor | None) -> Iterator[None]:
+def writing(model: Model, request: Request, target: TargetPrompt, vector: torch.Tensor) -> Iterator[None]:
     """While open, every forward gets the vector at the placeholders of its stacks."""
 
     def writer(positions: tuple[int, ...]) -> Write:
         def write(hidden: torch.Tensor) -> None:
             for position in positions:
                 there = hidden[0, position]
-                new = injected(there.flatten().clone(), vector, request.mode, request.strength)  # type: ignore[arg-type]
+                new = injected(there.flatten().clone(), vector, request.mode, request.strength)
                 hidden[0, position] = new.reshape(there.shape)
 
         return write
 
     with ExitStack() as open_hooks:
-        if vector is not None and target.positions:
+        if target.positions:
             open_hooks.enter_context(at_layer(model, request.injection_layer, writer(target.positions)))
-        if vector is not None and target.prefix and target.prefix.positions:
+        if target.prefix and target.prefix.positions:
             hook = at_layer(model, request.injection_layer, writer(target.prefix.positions), "decoder")
             open_hooks.enter_context(hook)
         yield
