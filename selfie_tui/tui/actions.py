@@ -68,7 +68,7 @@ FRAME: tuple[Action, ...] = (
            palette="text source"),
     Action("edit.preset", "Edit the interpretation prompt", "write an interpretation prompt", "e", "main",
            "edit_preset", palette="preset template"),
-    Action("edit.model", "Open a model by name", "type a hub id or a folder", "o", "main", "edit_model",
+    Action("edit.model", "Open a model by name", "type a hub id, a folder or a GGUF file", "o", "main", "edit_model",
            palette="load hub folder"),
     Action("model.about", "About the model", "the loaded model, and the checks of its hooks in full", "m", "main",
            "about_model", palette="verdict verified checks"),

@@ -117,6 +117,17 @@ async def test_y_copies_the_reading_and_shift_y_all_of_them():
         assert lines[1] == "control\tthe message is empty"
 
 
+async def test_settings_other_than_the_defaults_stand_in_a_runs_header_in_its_details_and_in_what_is_copied():
+    async with running() as (app, pilot):
+        await pilot.press("escape", "3", *["right"] * 5, "down", *["right"] * 2, "up", "up", "2", "enter")
+        await run_to_end(app, pilot)
+        assert "summarize at embed, replace, to line, temp 0.2" in log_text(app)[0]
+        await pilot.press("5", "g", "enter")
+        await until(pilot, lambda: "temp 0.2" in text_of(app) and "to line" in text_of(app).split("strength")[1])
+        await pilot.press("escape", "Y")
+        assert "strength 1, to line, temp 0.2" in app.copied.splitlines()[0]
+
+
 async def test_every_pane_has_something_to_copy():
     async with running() as (app, pilot):
         await pilot.press("escape", "y")

@@ -110,10 +110,10 @@ class PageScreen(ModalScreen[None], inherit_bindings=False):
         """Write the keys on the border."""
         self.set_class(self.app.look.ascii, "-ascii")
         self.retitle(self._title)
-        self.tell_keys()
+        self.show_keys()
 
     @on(Lines.Scrolled)
-    def tell_keys(self) -> None:
+    def show_keys(self) -> None:
         """Write the keys on the border, and which lines are in sight where there are more."""
         keys = [f"{key} {word}" for key, word in hints(self.SCOPES, self.app.keymap)]
         extent = self.page.extent()

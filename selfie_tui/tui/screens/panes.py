@@ -38,7 +38,7 @@ class PaneScreen(Screen[None], inherit_bindings=False):
         self.hints = HintLine(id="hints")
         self.go_text = Field(placeholder="12 · L5 · L5,12 · 0-7 · a view, model, preset or action", id="go-text")
         self.models = ModelList(device, dtype, id="models")
-        self.model_name = Field(placeholder="hub id or folder", id="model-name", classes="-hidden")
+        self.model_name = Field(placeholder="hub id, folder or .gguf file", id="model-name", classes="-hidden")
         self.prompt_text = PromptField(placeholder="type a prompt", id="prompt-text")
         self.tokens = TokenStrip(state.selection, id="tokens")
         self.layer_list = LayerList(state.selection, id="layer-list")

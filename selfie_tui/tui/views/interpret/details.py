@@ -7,6 +7,7 @@ from typing import ClassVar
 from selfie_tui import text
 from selfie_tui.glyphs import bar
 from selfie_tui.records import GeneratedToken, layer_name
+from selfie_tui.settings import differences
 from selfie_tui.tui.actions import Scope, bindings
 from selfie_tui.tui.pages.page import PageScreen
 from selfie_tui.tui.render.flow import flow
@@ -90,6 +91,7 @@ def _of_request(run: Run, width: int, look: Look) -> list[Pieces]:
         f"{look.prose(run.model)} · {look.prose(request.preset.name)} · at {layer_name(request.injection_layer)} · "
         f"{request.mode} · strength {request.strength:g} · {request.max_new_tokens} tokens · {run.description()}"
     )
+    settings = " · ".join([settings, *(look.prose(other) for other in differences(request))])
     lines = flow([Piece(settings, "dim")], width)
     if run.info is not None:
         lines += flow([Piece("the hooks: ", "dim"), verdict(run.info, look.prose)], width)

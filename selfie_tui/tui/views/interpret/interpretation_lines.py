@@ -8,6 +8,7 @@ from typing import NamedTuple
 from selfie_tui import text
 from selfie_tui.glyphs import bar
 from selfie_tui.records import Control, GeneratedToken, layer_name
+from selfie_tui.settings import differences
 from selfie_tui.tui.render.flow import Part, flow_parts, joined
 from selfie_tui.tui.render.styles import Look, Piece, Pieces, Role, cells, heat, padded, share
 from selfie_tui.tui.runs import CONTROL, Run, State
@@ -72,6 +73,7 @@ def header_line(run: Run, layout: Layout) -> Pieces:
         settings += f" ×{request.strength:g}"
     if request.stack:
         settings = f"{request.stack} · {settings}"
+    settings = ", ".join([settings, *(look.prose(other) for other in differences(request))])
     prompt = look.prose(request.prompt)
     width = layout.width - text.width(settings) - text.width(description) - 8
     quoted = f"“{_tail(prompt, width - 2)}”" if width >= 8 else ""
@@ -125,6 +127,7 @@ def plain_header(run: Run) -> str:
     settings = (
         f"{request.preset.name} at {layer_name(request.injection_layer)}, {request.mode}, strength {request.strength:g}"
     )
+    settings = ", ".join([settings, *differences(request)])
     verdict = f" ({run.info.verdict})" if run.info else ""
     stack = f"{request.stack} · " if request.stack else ""
     return f"# {run.model}{verdict} · {stack}{settings} · {request.prompt!r}"
