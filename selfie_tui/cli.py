@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import gc
 import os
-import pkgutil
 import sys
 import threading
 from collections.abc import Sequence
@@ -92,12 +91,12 @@ def add_commands(top: argparse.ArgumentParser) -> None:
     What stands behind the call, as far as the end of the line, is the command's help.
     """
     subparsers = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=CommandParser)
-    for found in pkgutil.iter_modules(commands.__path__):
-        with Path(commands.__path__[0], f"{found.name}.py").open(encoding="utf-8") as source:
+    for found in sorted(Path(commands.__path__[0]).glob("*.py")):
+        with found.open(encoding="utf-8") as source:
             call, _, help = source.readline().strip().strip('"').rstrip(".").partition(": ")
-        if call == f"`selfie-tui {found.name}`":
-            command = subparsers.add_parser(found.name, help=help, allow_abbrev=False)
-            command.module = f"{commands.__name__}.{found.name}"
+        if call == f"`selfie-tui {found.stem}`":
+            command = subparsers.add_parser(found.stem, help=help, allow_abbrev=False)
+            command.module = f"{commands.__name__}.{found.stem}"
 
 
 def parser() -> argparse.ArgumentParser:

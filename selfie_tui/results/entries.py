@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
 from typing import Any, Literal
 
@@ -73,6 +72,8 @@ def versions() -> dict[str, str]:
 
 def package_version(package: str) -> str:
     """The installed version of a package, or that it is missing."""
+    from importlib.metadata import PackageNotFoundError, version  # not needed for the first paint
+
     try:
         return version(package)
     except PackageNotFoundError:
