@@ -1,4 +1,4 @@
-"""Every nnsight block of the project, each tiny: read residual states, and run a prompt with vectors written into it.
+"""Every nnsight trace of the project, each tiny: read residual states, and run a prompt with vectors written into it.
 
 The body of a `with model.trace(...)` block is captured as source and interleaved with the real forward; modules must be
 touched in forward order, and only values passed to `nnsight.save` come back. Looping over `tracer.iter[n]` selects the

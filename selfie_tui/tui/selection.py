@@ -8,7 +8,7 @@ from typing import NamedTuple
 from selfie_tui.records import EMBED, Cell, Token
 
 
-class _Left(NamedTuple):
+class _Saved(NamedTuple):
     """How a stack was left."""
 
     tokens: tuple[Token, ...]
@@ -23,7 +23,7 @@ class Selection:
     """Where the cursor is, and which cells are marked, in the stack of the model that is read.
 
     The cursor is `prompt`, `stack`, `site`, `layer` and `position`. Marks are positions times layers; where they are
-    not such a product, `marked_cells` has them and the other two stand back.
+    not such a product, `marked_cells` (free marks) has them and the other two stand back.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class Selection:
         self.marked_positions: frozenset[int] = frozenset()
         self.marked_layers: frozenset[int] = frozenset()
         self.marked_cells: frozenset[Cell] = frozenset()
-        self._left: dict[str, _Left] = {}
+        self._left: dict[str, _Saved] = {}
 
     # What is selected ------------------------------------------------------------------------------------------------
 
@@ -92,12 +92,12 @@ class Selection:
         if self.layers:
             self.mark(layers=self.marked_layers ^ {self.layer})
 
-    def toggle_positions(self) -> None:
+    def toggle_all_positions(self) -> None:
         """Mark all positions, or none where all are marked."""
         every = frozenset(range(len(self.tokens)))
         self.mark(positions=frozenset() if self.marked_positions == every else every)
 
-    def toggle_layers(self) -> None:
+    def toggle_all_layers(self) -> None:
         """Mark all layers, or none where all are marked."""
         every = frozenset(self.layers)
         self.mark(layers=frozenset() if self.marked_layers == every else every)
@@ -111,7 +111,10 @@ class Selection:
         self.marked_cells = frozenset()
 
     def mark_cells(self, cells: Iterable[Cell]) -> None:
-        """Mark these cells and no others: as positions times layers where they are such a product."""
+        """Mark these cells and no others: as positions times layers where they are such a product.
+
+        No cells are no marked positions, and all layers.
+        """
         marked = frozenset(
             cell for cell in cells if cell.layer in self.layers and 0 <= cell.position < len(self.tokens)
         )
@@ -158,10 +161,10 @@ class Selection:
         layers = (EMBED, *range(blocks))
         all_marked = self.marked_layers == frozenset(self.layers)
         marked = frozenset(layers) if all_marked else self.marked_layers & frozenset(layers)
-        self._left[self.stack] = _Left(
+        self._left[self.stack] = _Saved(
             self.tokens, self.position, self.layer, self.marked_positions, self.marked_layers, self.marked_cells
         )
-        new = _Left((), 0, min(self.layer, blocks - 1), frozenset(), marked, frozenset())
+        new = _Saved((), 0, min(self.layer, blocks - 1), frozenset(), marked, frozenset())
         left = self._left.get(stack, new)
         self.stack, self.layers, self.prompt = stack, layers, ""
         self.tokens, self.position, self.layer = left.tokens, left.position, left.layer

@@ -37,7 +37,7 @@ from selfie_tui.tui.runs import CONTROL, Run
 from selfie_tui.tui.selection import Selection
 
 TASKS_KEPT = 64
-"""How many tasks are remembered until they fail: a quick one may be dropped unanswered, and is then forgotten here."""
+"""How many tasks are remembered; above it the oldest quick one is forgotten."""
 
 LENS_KEPT = 4096
 """How many positions' lenses are kept."""
@@ -100,10 +100,10 @@ class AppState:
         self.runs: dict[int, Run] = {}
         self.running: int | None = None
         self.last_run: Run | None = None
-        """The interpretation that began last; how it ended stays on the screen until the next one begins."""
+        """The run that began last; how it ended stays on the screen until the next one begins."""
         self.cancelling = False
         self.progress: Progress | None = None
-        self.pending_run = ""
+        self.pending_view = ""
         """The view whose run waits for the model, or for the tokens of the prompt; "" where none does."""
         self._tasks: dict[int, Task] = {}
         self._lenses: dict[tuple[str, str, int], tuple[LensRow, ...]] = {}
@@ -160,15 +160,19 @@ class AppState:
         forgotten = [run for run in self.runs.values() if run.state == "waiting"]
         for run in forgotten:
             run.state = "cancelled"
+            self._tasks.pop(run.number, None)
         return forgotten
 
     def submit(self, task: Task) -> int:
-        """Queue a task, and remember it until it ends; its job number."""
+        """Queue a task and return its job number.
+
+        A long one is remembered until it ends; a quick one, which no event ends, until it fails or is forgotten.
+        """
         number = self.jobs.submit(task)
         self._tasks[number] = task
         if len(self._tasks) > TASKS_KEPT:
-            oldest = next((old for old, kept in self._tasks.items() if kept.quick), number)
-            self._tasks.pop(oldest)
+            oldest = next((old for old, kept in self._tasks.items() if kept.quick), None)
+            self._tasks.pop(oldest or 0, None)
         return number
 
     # How things stand ------------------------------------------------------------------------------------------------
@@ -181,7 +185,7 @@ class AppState:
 
     @property
     def runs_now(self) -> bool:
-        """Whether what is under way is an interpretation."""
+        """Whether what is under way is a run."""
         return self.running in self.runs
 
     @property
@@ -295,7 +299,7 @@ class AppState:
                 return Changed(ended=task, stale=True)
             self._take_failure(task, event)
         elif isinstance(event, JobCancelled) and isinstance(task, LoadModel):
-            self.pending_run = ""
+            self.pending_view = ""
         if event.job == self.running:
             self.running, self.progress, self.cancelling = None, None, False
         if isinstance(task, LoadModel) and task is self.loading:
@@ -318,11 +322,11 @@ class AppState:
         match task:
             case Tokenize():
                 self.selection.show_tokens("", ())
-                self.prompt_problem, self.pending_run = problem, ""
+                self.prompt_problem, self.pending_view = problem, ""
             case PreviewPreset(preset=preset):
                 self.preset_tokens = PresetTokens(preset=preset, problem=problem)
             case LoadModel():
-                self.pending_run = ""
+                self.pending_view = ""
 
 
 def _end_run(run: Run, event: JobFinished | JobCancelled | JobFailed) -> None:

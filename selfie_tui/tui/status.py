@@ -32,7 +32,7 @@ def under_way(state: AppState, escape: str, prose: Prose) -> Pieces:
         return _loading(state, escape, prose)
     if state.model is None:
         return (Piece("no model: choose one in pane 1", "warn"),)
-    return (Piece("reading the prompt…", "accent"),) if state.pending_run else outcome(state)
+    return (Piece("reading the prompt…", "accent"),) if state.pending_view else outcome(state)
 
 
 def outcome(state: AppState) -> Pieces:
@@ -47,7 +47,7 @@ def _loading(state: AppState, escape: str, prose: Prose) -> Pieces:
     step, name = state.load_step, state.loading.name if state.loading else ""
     percent = f" {step.fraction:.0%}" if step and step.fraction is not None else ""
     description = Piece(f"{prose(name)}: {prose(step.step) if step else 'loading'}{percent}", "accent")
-    if state.pending_run:
+    if state.pending_view:
         forgets = (Piece(escape, "key"), Piece(" forgets  ", "dim"))
         return (Piece("will interpret when ready  ", "warn"), *forgets, description)
     return (description, Piece("  "), Piece(escape, "key"), Piece(" cancels", "dim"))

@@ -101,4 +101,4 @@ def log_text(app: SelfieApp) -> list[str]:
 
 async def run_to_end(app: SelfieApp, pilot: Pilot[None]) -> None:
     """Wait until nothing is under way any more."""
-    await until(pilot, lambda: not app.main.state.busy and not app.main.state.pending_run)
+    await until(pilot, lambda: not app.main.state.busy and not app.main.state.pending_view)

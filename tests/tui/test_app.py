@@ -82,7 +82,7 @@ async def test_a_request_that_waits_for_the_model_is_forgotten_on_escape():
         await until(pilot, lambda: app.main.state.load_step is not None)
         await pilot.press("enter")
         await pilot.press("escape")
-        assert not app.main.state.pending_run
+        assert not app.main.state.pending_view
         engine.loaded.set()
         await until(pilot, lambda: bool(app.main.tokens.tokens))
         await pilot.pause(0.1)

@@ -178,11 +178,11 @@ def test_a_run_goes_from_waiting_to_its_outcome_which_stays_until_the_next_begin
 
 def test_a_failure_is_the_problem_of_what_was_asked():
     state = ready()
-    state.pending_run = "interpret"
+    state.pending_view = "interpret"
     state.tokenize()
     changed = state.take(JobFailed(job=len(state.jobs.tasks), cause="No.", remedy="Try."))
     assert changed.tokens
-    assert (state.prompt_problem, state.pending_run, state.selection.tokens) == ("No. Try.", "", ())
+    assert (state.prompt_problem, state.pending_view, state.selection.tokens) == ("No. Try.", "", ())
     state.preview(InterpretSettings())
     assert state.take(JobFailed(job=len(state.jobs.tasks), cause="No.", remedy="Try.")).preset
     assert state.preset_tokens == PresetTokens(preset=PRESETS[0], problem="No. Try.")
@@ -221,3 +221,13 @@ def test_another_stack_has_tokens_cursor_and_marks_of_its_own():
     assert state.turn_to("decoder") is NOTHING
     state.turn_to("encoder")
     assert (state.selection.position, state.selection.layer, state.selection.marked_positions) == (1, 3, {1})
+
+
+def test_runs_that_were_cancelled_while_they_waited_are_forgotten_and_the_next_task_is_not():
+    state = ready()
+    for layer in range(4):
+        for strength in range(20):
+            state.interpret(InterpretSettings(strength=float(strength)), (Cell(layer, 0),))
+    assert len(state.cancel()) == 80
+    number = state.submit(LoadModel("other"))
+    assert state.take(JobFailed(job=number, cause="x", remedy="y")).ended == LoadModel("other")

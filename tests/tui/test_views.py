@@ -192,7 +192,7 @@ async def test_enter_runs_the_job_of_the_view_it_was_pressed_in():
     async with running(engine, ready=False) as (app, pilot):
         await pilot.press("f3")
         await pilot.press("ctrl+r", "f2")
-        assert app.main.state.pending_run == "dummy"
+        assert app.main.state.pending_view == "dummy"
         engine.loaded.set()
         await until(pilot, lambda: app.main.opened["dummy"].jobs == 1)
         assert not any(isinstance(task, Interpret) for task in engine.done)

@@ -116,7 +116,7 @@ class Chain:
 
     @property
     def rank(self) -> tuple[bool, int, int]:
-        """Chains that span more of the forward come first; of those that span as much, the last."""
+        """Chains of more than one block come first; then those that span more of the forward, then the last."""
         start, end = self.span
         return (len(self.blocks) > 1, end - start, end)
 

@@ -61,7 +61,10 @@ class StepperBase:
 
 @dataclass
 class RecomputeBase(StepperBase):
-    """A batch whose texts are run from their beginning at every step; `rows` are the ids that each has so far."""
+    """A batch whose texts are run from their beginning at every step.
+
+    `rows` are the ids of each row: those generated, or an encoder's whole text with its masks.
+    """
 
     rows: list[list[int]] = field(default_factory=list)
 

@@ -11,7 +11,7 @@ run decodes the prompt with nothing injected too, and a cell with the same text 
 facts of its own: the bare embedding of "Eiffel" already reads as a tower in Paris, so that a text says what the model
 makes of a vector, not what the vector alone holds. A single greedy text says nothing of its certainty, and a layer far
 from the injection layer is written into a stream of another scale. Stronger evidence is a text that early layers of the
-same cell do not give, and that survives other prompts and injection layers.
+same token do not give, and that survives other prompts and injection layers.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ def interpret(model: Model, request: Request, cancelled: Callable[[], bool] = ne
     """Run a request: `Progress` at every decoding step, `PartialTexts`, then `ControlFinished` and `CellFinished`.
 
     Raises:
-        SelfieError: before any forward, if the model cannot fulfil the request.
+        SelfieError: before any forward, if the model cannot fulfil the request; after one, for a state that is not
+            finite, or if the device has no memory for a single cell.
         Cancelled: within one decoding step after `cancelled` gives true; cells already yielded stay valid.
     """
     prepared = prepare(model, request)
@@ -95,7 +96,7 @@ def interpret_vectors(
         Cancelled: as `interpret`.
     """
     plan = plan_run(model, request, vectors, target, cancelled)
-    run = Run(plan, tokens, cancelled, lacks_control=control)
+    run = Run(plan, tokens, cancelled, control_pending=control)
     for event in in_batches(range(len(request.cells)), plan.batch_size, run.batch, model.device):
         if isinstance(event, Halved):
             text = f"Out of memory with {event.size} cells at once: going on with {event.next_size}."
@@ -132,7 +133,7 @@ class Run:
     plan: Plan
     tokens: Sequence[Token]
     cancelled: Callable[[], bool]
-    lacks_control: bool
+    control_pending: bool
     """Whether the control is still to be decoded."""
     control: Control | None = None
     cells_done: int = 0
@@ -144,7 +145,7 @@ class Run:
 
     def batch(self, cells: Sequence[int]) -> Iterator[Event]:
         """Decode some of the request's cells together, with the control if it is still to be decoded."""
-        batch = self.plan.batch(cells, with_control=self.lacks_control)
+        batch = self.plan.batch(cells, with_control=self.control_pending)
         try:
             for _ in self.plan.decode(batch, self.cancelled):
                 yield from self.updates(batch)
@@ -198,7 +199,7 @@ class Run:
     def control_finished(self, batch: Batch) -> ControlFinished:
         """The control's record, kept for the cells that are compared with it."""
         assert batch.control_row is not None
-        self.control, self.lacks_control = self.answers.control("none", batch.control_row), False
+        self.control, self.control_pending = self.answers.control("none", batch.control_row), False
         return ControlFinished(control=self.control)
 
     def cell_finished(

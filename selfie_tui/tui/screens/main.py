@@ -122,14 +122,14 @@ class MainScreen(ViewScreen, inherit_bindings=False):
         elif problem := self.view.problem():
             self.app.toast(problem, "error")
         else:
-            self.state.pending_run = self.view.NAME
+            self.state.pending_view = self.view.NAME
             self.run_if_ready()
         self.update_status()
 
     def run_if_ready(self) -> None:
         """Run the job that waits, if its model and its tokens are there."""
-        if self.state.pending_run and self.state.ready:
-            view, self.state.pending_run = self.opened[self.state.pending_run], ""
+        if self.state.pending_view and self.state.ready:
+            view, self.state.pending_view = self.opened[self.state.pending_view], ""
             view.run_job()
 
     def action_run_prompt(self) -> None:
@@ -216,8 +216,8 @@ class MainScreen(ViewScreen, inherit_bindings=False):
             self.leave_field()
         elif self.pane_here not in self.panes:
             self.enter_pane(self.panes[0])
-        elif self.state.pending_run:
-            self.state.pending_run = ""
+        elif self.state.pending_view:
+            self.state.pending_view = ""
         elif self.state.busy:
             for run in self.state.cancel():
                 self.show(Changed(run=run, header=True))

@@ -95,7 +95,7 @@ class PaneScreen(Screen[None], inherit_bindings=False):
         left = pane.id in SIDE
         self.query_one("#left").set_class(left, "-alone")
         self.query_one("#right").set_class(not left, "-alone")
-        self._show_left(sheet=left)
+        self._show_frame(sheet=left)
         if left:
             self.model_pane.set_class(pane is self.model_pane, "-front")
             self.layers_pane.set_class(pane is self.layers_pane, "-front")
@@ -105,8 +105,8 @@ class PaneScreen(Screen[None], inherit_bindings=False):
         for pane in self.view.panes:
             pane.set_class(pane is self.view.beside and self.prompt_pane.has_class("-alone"), "-beside")
 
-    def _show_left(self, *, sheet: bool) -> None:
-        """Show of the left column what the view keeps in sight; as a sheet over it, the pane that was gone to."""
+    def _show_frame(self, *, sheet: bool) -> None:
+        """Hide the frame's panes that the view does not keep; show the left column as a sheet for a pane of it."""
         kept = self.view.FRAME_PANES
         left = self.query_one("#left")
         left.set_class(not kept & {*SIDE} and not sheet, "-unused")

@@ -115,7 +115,7 @@ class LayerList(Rows):
 
     def action_mark_all(self) -> None:
         """Mark all layers, or none when all are marked."""
-        self.selection.toggle_layers()
+        self.selection.toggle_all_layers()
         self._changed()
 
     def action_token(self, step: int) -> None:

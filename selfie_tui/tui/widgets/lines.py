@@ -1,6 +1,7 @@
 """Base classes of widgets drawn line by line: a window on numbered lines, and one with a cursor.
 
-It keeps its own first line instead of being a `ScrollView`, whose every change of size lays out and sends the screen.
+`Lines` keeps its own first line instead of being a `ScrollView`, whose every change of size lays out and sends the
+screen.
 """
 
 from __future__ import annotations

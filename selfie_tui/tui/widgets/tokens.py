@@ -189,7 +189,7 @@ class TokenStrip(Lines, can_focus=True):
 
     def action_mark_all(self) -> None:
         """Mark all tokens, or none when all are marked."""
-        self.selection.toggle_positions()
+        self.selection.toggle_all_positions()
         self._changed()
 
     def on_click(self, event: events.Click) -> None:
