@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from selfie_tui.errors import RequestError
@@ -58,3 +59,30 @@ def parse_mode(name: str) -> str:
         RequestError: if it is the name of no mode.
     """
     return mode_named(name).name
+
+
+def parse_number(text: str, what: str, least: float = -math.inf) -> float:
+    """A finite number of `least` or more.
+
+    Raises:
+        RequestError: naming `what` is invalid.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value) or value < least:
+        bound = "" if least == -math.inf else f" of {least:g} or more"
+        raise RequestError(f"Invalid {what} “{text}”.", f"Use a finite number{bound}.")
+    return value
+
+
+def parse_integer(text: str, what: str, least: int) -> int:
+    """A whole number of `least` or more.
+
+    Raises:
+        RequestError: naming `what` is invalid.
+    """
+    if not text.strip().isdecimal() or int(text) < least:
+        raise RequestError(f"Invalid {what} “{text}”.", f"Use a whole number of {least} or more.")
+    return int(text)

@@ -6,7 +6,6 @@ explained. The library's keywords and the README are compared with it by a test.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -15,7 +14,7 @@ import msgspec
 from selfie_tui.errors import RequestError
 from selfie_tui.kinds import MASK, masks_filled
 from selfie_tui.modes import MODES
-from selfie_tui.parse import parse_layers, parse_mode
+from selfie_tui.parse import parse_integer, parse_layers, parse_mode, parse_number
 from selfie_tui.presets import PRESETS, preset_called
 from selfie_tui.records import EMBED, Cell, Preset, Request, RunSettings, layer_name
 
@@ -126,22 +125,22 @@ def parse_layer(text: str, bounds: Bounds) -> int:
 
 def parse_strength(text: str, bounds: Bounds) -> float:
     """A finite number."""
-    return _number(text, "strength", low=-math.inf)
+    return parse_number(text, "strength")
 
 
 def parse_temperature(text: str, bounds: Bounds) -> float:
     """A finite number that is not negative."""
-    return _number(text, "temperature", low=0.0)
+    return parse_number(text, "temperature", least=0.0)
 
 
 def parse_tokens(text: str, bounds: Bounds) -> int:
     """A number of tokens, at least one."""
-    return _integer(text, "number of tokens", low=1)
+    return parse_integer(text, "number of tokens", least=1)
 
 
 def parse_seed(text: str, bounds: Bounds) -> int:
     """A seed, 0 or more."""
-    return _integer(text, "seed", low=0)
+    return parse_integer(text, "seed", least=0)
 
 
 def parse_stop(text: str, bounds: Bounds) -> tuple[str, ...]:
@@ -167,23 +166,6 @@ def stop_text(stop: tuple[str, ...]) -> str:
 def switch_text(on: bool) -> str:
     """`on` or `off`."""
     return "on" if on else "off"
-
-
-def _number(text: str, what: str, low: float) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value) or value < low:
-        least = "" if low == -math.inf else f" of {low:g} or more"
-        raise RequestError(f"Invalid {what} “{text}”.", f"Use a finite number{least}.")
-    return value
-
-
-def _integer(text: str, what: str, low: int) -> int:
-    if not text.strip().isdecimal() or int(text) < low:
-        raise RequestError(f"Invalid {what} “{text}”.", f"Use a whole number of {low} or more.")
-    return int(text)
 
 
 def _along(values: Sequence[Any], value: object, steps: int) -> Any:
@@ -227,6 +209,11 @@ def _about_stop(settings: InterpretSettings, bounds: Bounds) -> str:
 
 def _always(words: str) -> Callable[[InterpretSettings, Bounds], str]:
     return lambda settings, bounds: words
+
+
+def _switch(field: str, option: str, before: str, help: str, about: str = "") -> Setting:
+    """A setting that is on or off; `about` is what it does where the option turns it off."""
+    return Setting(field, option, help, parse_switch, switch_text, _step_switch, _always(about or help), before=before)
 
 
 SETTINGS: tuple[Setting, ...] = (
@@ -295,15 +282,12 @@ SETTINGS: tuple[Setting, ...] = (
         before="to",
         metavar="WHERE",
     ),
-    Setting(
+    _switch(
         "random_control",
         "--random-control",
+        "random",
         "also decode a random direction of each cell's norm",
-        parse_switch,
-        switch_text,
-        _step_switch,
-        _always("also decode a random direction for each cell"),
-        before="random",
+        "also decode a random direction for each cell",
     ),
     Setting(
         "temperature",
@@ -327,25 +311,19 @@ SETTINGS: tuple[Setting, ...] = (
         before="seed",
         metavar="N",
     ),
-    Setting(
+    _switch(
         "relevancy",
         "--no-relevancy",
+        "relevancy",
         "leave relevancy out (faster)",
-        parse_switch,
-        switch_text,
-        _step_switch,
-        _always("compare each token with the same text without injection"),
-        before="relevancy",
+        "compare each token with the same text without injection",
     ),
-    Setting(
+    _switch(
         "compat",
         "--compat",
+        "compat",
         "overwrite the positions that published code does",
-        parse_switch,
-        switch_text,
-        _step_switch,
-        _always("overwrite the positions that SelfIE's published code does"),
-        before="compat",
+        "overwrite the positions that SelfIE's published code does",
     ),
 )
 """All of them, in the order of the pane."""

@@ -11,12 +11,10 @@ class Task(Record, tag=True, kw_only=True, frozen=True):
     """Base of all tasks.
 
     A task whose class is `quick` need not wait for a running job, and replaces one of its own type and `origin` that
-    still waits: only the newest matters. `origin` names who asks, so that two panes do not drop each other's. A task
-    whose class `makes_a_run` has results that are kept: the recorder writes them to the session.
+    still waits: only the newest matters. `origin` names who asks, so that two panes do not drop each other's.
     """
 
     quick: ClassVar[bool] = False
-    makes_a_run: ClassVar[bool] = False
     origin: str = ""
 
 
@@ -61,9 +59,8 @@ class ReadLens(Task, frozen=True):
 class Interpret(Task, frozen=True):
     """Run a self-interpretation."""
 
-    makes_a_run: ClassVar[bool] = True
     request: Request
 
 
 RunTask = Interpret
-"""Tasks that make a run, as they are read back from a session."""
+"""Tasks that make a run: their results are kept, and read back from a session."""

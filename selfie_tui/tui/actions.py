@@ -301,34 +301,3 @@ def _is_typed(action: Action, name: str, keymap: Mapping[str, str] | None) -> bo
 def _key_name(key: str) -> str:
     *modifiers, name = key.split("+") if len(key) > 1 else [key]
     return "+".join([*modifiers, name if len(name) == 1 else _NAMES.get(name) or format_key(name).lower()])
-
-
-# A user's keymap -----------------------------------------------------------------------------------------------------
-
-_RENAMED_SCOPES = {"ask": "settings"}
-_RENAMED = {"pane.ask": "pane.settings"}
-
-
-def current_id(id: str) -> str:
-    """The id of an action, from that id or from an earlier one that keymaps may still use."""
-    scope, dot, name = id.partition(".")
-    return _RENAMED.get(id) or _RENAMED_SCOPES.get(scope, scope) + dot + name
-
-
-def usable_keymap(keymap: Mapping[str, str]) -> dict[str, str]:
-    """The entries of a user's keymap that can be used, by their current ids, which win over earlier ones."""
-    entries = sorted(keymap.items(), key=lambda entry: current_id(entry[0]) == entry[0])
-    return {current_id(id): keys for id, keys in entries if current_id(id) in _actions and keys.strip()}
-
-
-def problems_of_keymap(keymap: Mapping[str, str]) -> list[str]:
-    """What is wrong with a user's keymap, one line each: an unknown action, or one without a key."""
-    unknown = [
-        f"keymap: unknown action “{id}”; the README's key table has every id"
-        for id in keymap
-        if current_id(id) not in _actions
-    ]
-    empty = [
-        f"keymap: “{id}” has no key" for id, keys in keymap.items() if current_id(id) in _actions and not keys.strip()
-    ]
-    return unknown + empty

@@ -19,9 +19,10 @@ from selfie_tui.records import Event, ModelInfo, Severity
 from selfie_tui.results import sessions
 from selfie_tui.results.recorder import Recorder
 from selfie_tui.tui import catalog
-from selfie_tui.tui.actions import Action, Scope, bindings, problems_of_keymap, usable_keymap
+from selfie_tui.tui.actions import Action, Scope, bindings
 from selfie_tui.tui.handlers import handle
 from selfie_tui.tui.keyboard import KeyboardApp
+from selfie_tui.tui.keymap import problems_of_keymap, usable_keymap
 from selfie_tui.tui.options import AppOptions
 from selfie_tui.tui.render.styles import Look, plain_terminal
 from selfie_tui.tui.screens.main import MainScreen

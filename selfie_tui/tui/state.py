@@ -107,6 +107,8 @@ class AppState:
         """The view whose run waits for the model, or for the tokens of the prompt; "" where none does."""
         self._tasks: dict[int, Task] = {}
         self._lenses: dict[tuple[str, str, int], tuple[LensRow, ...]] = {}
+        self._lens_asked: ReadLens | None = None
+        """The lens that is on its way: the one that was asked for last, as it replaces those that wait."""
 
     # What is asked of the engine -------------------------------------------------------------------------------------
 
@@ -126,16 +128,21 @@ class AppState:
             self.submit(PreviewPreset(settings.preset, settings.max_new_tokens, settings.compat))
 
     def lens(self) -> tuple[LensRow, ...] | None:
-        """The lens at the cursor's position if it has been read; else it is asked for."""
-        prompt, position = self.selection.prompt, self.selection.position
-        rows = self._lenses.get((self.stack, prompt, position))
-        if rows is None and self.model is not None:
-            self.submit(ReadLens(prompt, position, stack=self.stack))
+        """The lens at the cursor's position if it has been read; else it is asked for, once."""
+        task = ReadLens(self.selection.prompt, self.selection.position, stack=self.stack)
+        rows = self._lenses.get(_lens_key(task))
+        if rows is None and self.model is not None and task != self._lens_asked:
+            self._lens_asked = task
+            self.submit(task)
         return rows
 
     def has_lens(self) -> bool:
         """Whether the lens at the cursor's position has been read."""
-        return (self.stack, self.selection.prompt, self.selection.position) in self._lenses
+        return self._lens_here in self._lenses
+
+    @property
+    def _lens_here(self) -> tuple[str, str, int]:
+        return self.stack, self.selection.prompt, self.selection.position
 
     def interpret(self, settings: InterpretSettings, cells: tuple[Cell, ...]) -> Run | None:
         """Submit a run over cells of the prompt; None when the same one is under way already."""
@@ -172,7 +179,8 @@ class AppState:
         self._tasks[number] = task
         if len(self._tasks) > TASKS_KEPT:
             oldest = next((old for old, kept in self._tasks.items() if kept.quick), None)
-            self._tasks.pop(oldest or 0, None)
+            if oldest is not None:
+                del self._tasks[oldest]
         return number
 
     # How things stand ------------------------------------------------------------------------------------------------
@@ -245,6 +253,7 @@ class AppState:
         stack = "" if len(names) == 1 else self.stack if self.stack in names else names[0]
         self.loading = self.load_step = None
         self._lenses.clear()
+        self._lens_asked = None
         self.selection.show_model(stack_named(event.model, stack).layers, stack)
         return Changed(model=True, selection=True, lens=True, status=True)
 
@@ -262,9 +271,10 @@ class AppState:
     def _lens_read(self, event: LensRead) -> Changed:
         if len(self._lenses) >= LENS_KEPT:
             self._lenses.pop(next(iter(self._lenses)))
-        self._lenses[event.stack, event.prompt, event.position] = event.rows
-        here = (self.stack, self.selection.prompt, self.selection.position)
-        return Changed(lens=(event.stack, event.prompt, event.position) == here)
+        self._lenses[_lens_key(event)] = event.rows
+        if self._lens_asked is not None and _lens_key(self._lens_asked) == _lens_key(event):
+            self._lens_asked = None
+        return Changed(lens=_lens_key(event) == self._lens_here)
 
     def _partial_texts(self, event: PartialTexts) -> Changed:
         run = self.runs.get(event.job)
@@ -294,6 +304,8 @@ class AppState:
 
     def _ended(self, event: JobFinished | JobCancelled | JobFailed) -> Changed:
         task = self._tasks.pop(event.job, None)
+        if task == self._lens_asked:
+            self._lens_asked = None
         if isinstance(event, JobFailed):
             if self._is_stale(task):
                 return Changed(ended=task, stale=True)
@@ -327,6 +339,10 @@ class AppState:
                 self.preset_tokens = PresetTokens(preset=preset, problem=problem)
             case LoadModel():
                 self.pending_view = ""
+
+
+def _lens_key(lens: ReadLens | LensRead) -> tuple[str, str, int]:
+    return lens.stack, lens.prompt, lens.position
 
 
 def _end_run(run: Run, event: JobFinished | JobCancelled | JobFailed) -> None:

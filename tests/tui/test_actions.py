@@ -24,13 +24,12 @@ from selfie_tui.tui.actions import (
     hints,
     key_table,
     keys_of,
-    problems_of_keymap,
     register,
     sections,
-    usable_keymap,
     view_action,
 )
 from selfie_tui.tui.app import SelfieApp
+from selfie_tui.tui.keymap import problems_of_keymap, usable_keymap
 from selfie_tui.tui.pages.error import ErrorScreen
 from selfie_tui.tui.pages.help import help_lines
 from selfie_tui.tui.pages.page import Page

@@ -46,13 +46,13 @@ async def test_s_turns_tokens_layers_lens_and_runs_to_the_decoder_and_back():
         assert "2 Prompt · encoder" in shown
         assert "4 Layers · encoder" in shown
         assert "▌2 ·Tower▐" in shown
-        assert "reads 2 Tower × 7 encoder layers" in shown
+        assert "reads this token × 7 encoder layers" in shown
         await press_and_wait(app, pilot, "escape", "s")
         shown = text_of(app)
         assert "2 Prompt · decoder" in shown
         assert "4 Layers · decoder" in shown
         assert "0 <pad> 1 ·is" in shown
-        assert "reads 3 the × 5 decoder layers" in shown
+        assert "reads this token × 5 decoder layers" in shown
         assert "·the3" in shown, "the lens is the decoder's"
         await pilot.press("enter")
         await run_to_end(app, pilot)

@@ -73,6 +73,9 @@ async def test_a_marks_all_and_then_none():
         await pilot.press("a", "4", "a")
         assert tokens.marks == layers.marks == frozenset()
         assert app.main.state.selection.selected_layers == (EMBED,)
+        assert "reads this token × 1 layer" in text_of(app)
+        assert "embed · 8 of" in text_of(app)
+        await pilot.press("2", "space")
         assert "reads 8 of × 1 layer" in text_of(app)
 
 

@@ -231,3 +231,24 @@ def test_runs_that_were_cancelled_while_they_waited_are_forgotten_and_the_next_t
     assert len(state.cancel()) == 80
     number = state.submit(LoadModel("other"))
     assert state.take(JobFailed(job=number, cause="x", remedy="y")).ended == LoadModel("other")
+
+
+def test_a_lens_is_asked_for_once_while_it_is_on_its_way_and_again_after_it_failed_or_another_was_asked_for():
+    state = ready()
+    lenses = [0]
+
+    def asked(position: int) -> int:
+        """How many times the lens at a position has been asked for since the last look."""
+        state.selection.move(position=position)
+        assert state.lens() is None
+        before, lenses[0] = lenses[0], sum(isinstance(task, ReadLens) for task in state.jobs.tasks)
+        return lenses[0] - before
+
+    assert (asked(0), asked(0), asked(1), asked(1), asked(0)) == (1, 0, 1, 0, 1)
+    state.take(JobFailed(job=len(state.jobs.tasks), cause="x", remedy="y"))
+    assert (asked(0), asked(0)) == (1, 0)
+    state.take(LensRead(prompt=PROMPT, position=0, rows=()))
+    assert state.has_lens()
+    state.take(ModelReady(model=info("other", 4)))
+    state.take(PromptTokens(prompt=PROMPT, tokens=words(PROMPT), stack=state.stack))
+    assert (asked(0), asked(0)) == (1, 0)

@@ -128,7 +128,7 @@ RIGHT, LEFT, DOWN = b"\x1b[C", b"\x1b[D", b"\x1b[B"
 
 def test_what_is_sent_stays_within_the_budgets(terminal):
     """Budgets of the interface at 120x40: what is felt over a slow line is bytes."""
-    assert len(terminal.settle(b"reads 8")) <= 30 * 1024, "from the start to a settled screen"
+    assert len(terminal.settle(b"reads this token")) <= 30 * 1024, "from the start to a settled screen"
     assert terminal.press(b"", b"") == 0
     assert len(terminal.settle(quiet=1.5)) == 0, "nothing is sent while nothing happens"
     assert 0 < terminal.press(DOWN) <= 4096, "from the text to the tokens"
@@ -170,7 +170,7 @@ def test_scrolling_by_single_steps_costs_a_kibibyte_a_key_at_most():
 def test_a_change_of_view_stays_within_its_budget_though_the_new_view_is_a_full_map():
     terminal = Terminal(TWO_VIEWS)
     try:
-        terminal.settle(b"reads 8")
+        terminal.settle(b"reads this token")
         terminal.press(DOWN)
         for key in (b"D", b"\x7f", b"\x1b[13~", b"R"):
             assert 0 < terminal.press(key) <= 6 * 1024
@@ -180,7 +180,7 @@ def test_a_change_of_view_stays_within_its_budget_though_the_new_view_is_a_full_
 
 
 def test_the_terminal_is_restored_at_the_end(terminal):
-    terminal.settle(b"reads 8")
+    terminal.settle(b"reads this token")
     os.write(terminal.descriptor, b"\x11")
     sent = b""
     while True:

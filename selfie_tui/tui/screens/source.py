@@ -119,7 +119,10 @@ class SourceScreen(PaneScreen, inherit_bindings=False):
 
 
 def selected(selection: Selection, look: Look) -> str:
-    """What a run would read: `reads 8 of × 9 layers`, `… decoder layers` of two stacks, or `reads 7 marked cells`."""
+    """What a run would read: `reads this token × 9 layers`, `reads 7 marked cells`; of two stacks with its name.
+
+    The token under the cursor goes without its name, which the hand has: each step of the cursor would send it again.
+    """
     if selection.marked_cells:
         return f"reads {len(selection.marked_cells)} marked cells"
     positions, layers = selection.positions, selection.selected_layers
@@ -127,6 +130,6 @@ def selected(selection: Selection, look: Look) -> str:
         return ""
     token = selection.tokens[positions[0]].text
     one = f"{positions[0]} {look.prose(token).strip() or look.visible(token)}"
-    what = one if len(positions) == 1 else f"{len(positions)} tokens"
+    what = f"{len(positions)} tokens" if len(positions) > 1 else one if selection.marked_positions else "this token"
     whose = f"{selection.stack} " if selection.stack else ""
     return f"reads {what} × {len(layers)} {whose}layer{'' if len(layers) == 1 else 's'}"

@@ -6,6 +6,7 @@ from textual.binding import BindingsMap
 from textual.widget import Widget
 
 from selfie_tui.errors import RequestError
+from selfie_tui.records import layer_name
 from selfie_tui.tui import views
 from selfie_tui.tui.actions import all_actions, bindings
 from selfie_tui.tui.go_to import Destination, marked, matching, parse_destination
@@ -133,8 +134,8 @@ class ViewScreen(SourceScreen, inherit_bindings=False):
         else:
             if destination.position is not None:
                 marked(str(destination.position), positions, "token")
-            if destination.layer is not None and destination.layer not in selection.layers:
-                raise RequestError(f"Layer {destination.layer} is out of range.", f"There are {self.state.blocks}.")
+            if destination.layer is not None:
+                marked(layer_name(destination.layer), selection.layers, "layer")
             selection.move(position=destination.position, layer=destination.layer)
         self.show(Changed(selection=True))
 

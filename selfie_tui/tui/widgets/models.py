@@ -17,7 +17,7 @@ ALL_GPUS = "all"
 """The device that is all GPUs together; offered where there is more than one."""
 
 DTYPES = ("auto", "bfloat16", "float16", "float32", "8bit", "4bit")
-OTHER = "another: hub id, folder, .gguf"
+OTHER = "another: hub id or path"
 
 
 class Row(NamedTuple):
