@@ -39,4 +39,4 @@ def problems_of_keymap(keymap: Mapping[str, str]) -> list[str]:
     empty = [
         f"keymap: “{id}” has no key" for id, keys in keymap.items() if current_id(id) in known and not keys.strip()
     ]
-    return unknown + [f"keymap: “{id}” has no key" for id in empty]
+    return unknown + empty

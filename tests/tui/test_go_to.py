@@ -109,7 +109,7 @@ async def test_what_cannot_be_gone_to_is_refused_and_the_line_stays_open():
         await pilot.press("escape")
         await typed(pilot, "L12")
         assert app.main.go_text.has_focus
-        assert "out of range" in toasts(app)[-1]
+        assert "Invalid layer “L12”" in toasts(app)[-1]
         await pilot.press("ctrl+u", *"nonesuch", "enter")
         assert "“nonesuch”" in toasts(app)[-1]
         await pilot.press("escape")
