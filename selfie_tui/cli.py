@@ -11,9 +11,9 @@ import threading
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from selfie_tui import ENGINE_THREAD, __version__, commands
+from selfie_tui import ENGINE_THREAD, __version__, commands, streams
 from selfie_tui.commands.model_options import EXIT_CODES, add_model
 
 ENGINE_GRACE = 0.5
@@ -32,6 +32,7 @@ def run() -> None:
     """
     # Libraries make a million objects that stay: at Python's own pace the collector takes a quarter of the start.
     gc.set_threshold(*COLLECTIONS)
+    streams.make_usable()
     code = main()
     engines = [thread for thread in threading.enumerate() if thread.name == ENGINE_THREAD]
     for thread in engines:
@@ -73,7 +74,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
 
 
-class CommandParser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
+    """A grammar whose refusals show what was typed without the control characters in it."""
+
+    def error(self, message: str) -> NoReturn:
+        from selfie_tui.text import prose  # not needed where nothing is wrong
+
+        super().error(prose(message))
+
+
+class CommandParser(Parser):
     """The grammar of a command, which its module fills in when it is needed: `--help` and `--version` import none."""
 
     module = ""
@@ -101,7 +111,7 @@ def add_commands(top: argparse.ArgumentParser) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """The whole grammar of the command line."""
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="selfie-tui",
         description="Read a language model's hidden states aloud, in a terminal.",
         epilog=f"Without a command the app opens. {EXIT_CODES}",

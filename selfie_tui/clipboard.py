@@ -9,6 +9,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from selfie_tui.paths import make_private
+from selfie_tui.text import pasteable
+
 LIMIT = 74_994
 """The longest text, in bytes, that is sent: with base64 it is the 100 kB at which common terminals stop listening."""
 
@@ -29,12 +32,13 @@ class Copied(NamedTuple):
 def copy(
     text: str, what: str, spill: Path, environment: Mapping[str, str] | None = None, run: Runner | None = None
 ) -> Copied:
-    """Copy `text`; what is too long for a terminal goes to the file `spill` instead.
+    """Copy `text`, control characters in it written out; what is too long for a terminal goes to the file `spill`.
 
     `what` names the text. Inside tmux the server gets it first (`load-buffer -w`), since by default tmux
     ignores OSC 52 from programs; the wrapped sequence is for servers that do not answer.
     """
     variables = os.environ if environment is None else environment
+    text = pasteable(text)
     size = len(text.encode())
     if size > LIMIT:
         return _spilled(text, what, size, spill)
@@ -72,7 +76,8 @@ def _sent(what: str, text: str, hint: str) -> str:
 
 def _spilled(text: str, what: str, size: int, spill: Path) -> Copied:
     try:
-        spill.parent.mkdir(parents=True, exist_ok=True)
+        make_private(spill.parent)
+        spill.touch(mode=0o600)
         spill.write_text(text, encoding="utf-8")
     except OSError as error:
         return Copied(

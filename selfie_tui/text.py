@@ -110,6 +110,19 @@ def prose(text: str, *, ascii: bool = False) -> str:
     return _rewritten(text, _shown_in_ascii if ascii else _shown_in_prose)
 
 
+def pasteable(text: str) -> str:
+    """Text that can be pasted anywhere: control characters but newline and tab, and lone surrogates, are written out.
+
+    An escape sequence would act on the terminal that it is pasted into; all other characters stay as they are.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char in "\n\t" or category(char) not in ("Cc", "Cs") else _NAMED.get(char) or _escape(char)
+        for char in text
+    )
+
+
 def width(text: str) -> int:
     """Cells that `text` occupies."""
     return len(text) if _plain(text) else sum(map(get_character_cell_size, text))

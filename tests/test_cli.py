@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -207,6 +208,74 @@ def test_a_closed_pipe_ends_the_command_without_a_traceback() -> None:
         f"'{PROGRAM}' interpret '{EIFFEL}' --json | head -c 10", shell=True, capture_output=True, text=True, timeout=120
     )
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("closed", ["<&-", "2>&-", "<&- 2>&-", "<&- >&- 2>&-"])
+def test_streams_that_the_shell_has_closed_cost_nothing_but_themselves(closed: str, tmp_path: Path) -> None:
+    out = "" if ">&- 2" in closed else f"> '{tmp_path}/out'"
+    command = f"'{PROGRAM}' interpret '{EIFFEL}' --layers 7 --no-session {out} {closed}"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", done.stderr if "2>" not in closed else "")
+    if out:
+        written = (tmp_path / "out").read_text().splitlines()
+        assert [line.split()[0] for line in written] == ["control", "L7"]
+
+
+def test_a_closed_standard_input_is_an_empty_prompt() -> None:
+    done = subprocess.run(f"'{PROGRAM}' interpret - <&-", shell=True, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr.strip()) == (
+        2,
+        "The prompt is empty. Give the text whose hidden states you want to read.",
+    )
+
+
+def test_standard_input_that_is_not_utf_8_is_refused_with_its_first_bad_byte() -> None:
+    done = subprocess.run([PROGRAM, "interpret", "-"], input=b"caf\xe9", capture_output=True, timeout=120)
+    assert done.returncode == 2
+    assert done.stderr.decode().startswith("Standard input is not UTF-8: byte 3 is 0xe9.")
+
+
+def test_an_output_of_ascii_gets_escapes_where_it_lacks_a_character() -> None:
+    done = subprocess.run(
+        [PROGRAM, "interpret", EIFFEL, "--layers", "7", "--no-session"],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"Paris" in done.stdout
+    assert (done.stdout + done.stderr).isascii()
+    assert b"\\u258" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["doctor", "/tmp/x\x1b]0;title\x07"],
+        ["interpret", "a", "--no\x1b[31m"],
+        ["\x1b[2J"],
+        ["interpret", "a", "--model", "./\x9b2J"],
+    ],
+)
+def test_refusals_show_control_characters_and_do_not_send_them(
+    arguments: list[str], run: Callable[..., Done], capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        done = run(*arguments)
+        shown = done.stdout + done.stderr
+    except SystemExit:
+        shown = "".join(capsys.readouterr())
+    assert shown.replace("\n", "").isprintable()
+    assert "␛" in shown or "\\x" in shown
+
+
+def test_the_doctor_shows_folders_without_the_control_characters_of_their_names(
+    run: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/tmp/\x1b[31mred")
+    done = run("doctor")
+    assert "␛[31mred" in done.stdout
+    assert done.stdout.replace("\n", "").isprintable()
 
 
 def test_the_doctor_verifies_the_bundled_model(run: Callable[..., Done]) -> None:

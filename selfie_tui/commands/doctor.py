@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import sys
 
 from selfie_tui import __version__, paths
+from selfie_tui.commands.client import narrate
 from selfie_tui.cores import usable_cores
 from selfie_tui.errors import SelfieError
 from selfie_tui.results.entries import package_version
+from selfie_tui.text import prose
 
 PACKAGES = (
     "textual",
@@ -69,7 +70,7 @@ def model(name: str) -> int:
     try:
         opened = load(name, report=Steps())
     except SelfieError as error:
-        print(error, file=sys.stderr)
+        narrate(str(error))
         return 3
     info = opened.info()
     row("model", f"{info.name} ({info.family}, {info.parameters / 1e6:.1f} M parameters)")
@@ -83,7 +84,7 @@ def model(name: str) -> int:
     row("revision", info.revision)
     row("verdict", info.verdict)
     for notice in opened.notices:
-        print(notice, file=sys.stderr)
+        narrate(notice)
     return 0
 
 
@@ -95,10 +96,10 @@ class Steps:
 
     def __call__(self, step: str, fraction: float | None) -> None:
         if step != self.last:
-            print(f"… {step}", file=sys.stderr)
+            narrate(f"… {step}")
         self.last = step
 
 
 def row(name: str, value: str) -> None:
     """One aligned line."""
-    print(f"{name:16}{value}")
+    print(f"{name:16}{prose(value)}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -42,6 +41,7 @@ from selfie_tui.records import (
     layer_name,
 )
 from selfie_tui.settings import CUSTOM, SETTINGS, Bounds, InterpretSettings, parse_settings
+from selfie_tui.streams import read_prompt
 from selfie_tui.text import clip, pad, prose, visible
 
 TOKEN_WIDTH = 14
@@ -80,7 +80,7 @@ def interpret(client: Client, arguments: argparse.Namespace) -> int:
     """Load, tokenize, run and print; the exit code. What is wrong whatever the model is refused before it is loaded."""
     try:
         chosen_settings(arguments, Bounds())
-        prompt = sys.stdin.read().rstrip("\n") if arguments.prompt == "-" else arguments.prompt
+        prompt = read_prompt() if arguments.prompt == "-" else arguments.prompt
         if not prompt.strip():
             raise RequestError("The prompt is empty.", "Give the text whose hidden states you want to read.")
     except SelfieError as error:

@@ -183,6 +183,17 @@ def test_what_is_too_long_for_a_terminal_goes_to_a_file_that_is_named(tmp_path: 
     assert (tmp_path / "new" / "c.txt").read_text() == long
 
 
+def test_what_is_copied_cannot_act_on_the_terminal_it_is_pasted_into(tmp_path: Path):
+    done = clipboard.copy("a\x1b[31m\x9b2J\x7f\ud800\n\té\u202e", "it", tmp_path / "c.txt", {"TERM": "xterm"})
+    copied = base64.b64decode(done.sequence.removeprefix("\x1b]52;c;").removesuffix("\x07")).decode()
+    assert copied == "a␛[31m\\x9b2J␡\\ud800\n\té\u202e"
+
+
+def test_the_file_of_a_long_copy_is_the_users_alone(tmp_path: Path):
+    clipboard.copy("x" * (clipboard.LIMIT + 1), "it", tmp_path / "new" / "c.txt", {})
+    assert (tmp_path / "new" / "c.txt").stat().st_mode & 0o777 == 0o600
+
+
 # Models ---------------------------------------------------------------------------------------------------------------
 
 
