@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
+from selfie_tui.ascii_json import decode_json, encode_ascii
 from selfie_tui.paths import make_private
 
 RECENT = 8
@@ -56,7 +57,7 @@ def write_memory(path: Path, memory: Memory) -> None:
     fresh = path.with_suffix(f".{os.getpid()}.tmp")
     try:
         fresh.touch(mode=0o600)
-        fresh.write_bytes(msgspec.json.encode(memory))
+        fresh.write_bytes(encode_ascii(memory))
         fresh.replace(path)
     finally:
         with contextlib.suppress(FileNotFoundError):
@@ -70,8 +71,9 @@ def _read(path: Path, kind: type[Kind], missing: Kind) -> tuple[Kind, str]:
         return missing, ""
     except OSError as error:
         return missing, f"{path}: {error.strerror}"
-    decode = msgspec.toml.decode if path.suffix == ".toml" else msgspec.json.decode
     try:
-        return decode(content, type=kind), ""
+        if path.suffix == ".toml":
+            return msgspec.toml.decode(content, type=kind), ""
+        return decode_json(content, kind), ""
     except (msgspec.MsgspecError, ValueError) as error:
         return missing, f"{path}: {error}"

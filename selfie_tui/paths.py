@@ -24,6 +24,11 @@ def state_dir() -> Path:
     return platformdirs.user_state_path(NAME)
 
 
+def cache_dir() -> Path:
+    """The folder of what can be made again at any time: indexes of sessions."""
+    return platformdirs.user_cache_path(NAME)
+
+
 def config_file() -> Path:
     """The user's settings and key bindings."""
     return config_dir() / "config.toml"
@@ -37,6 +42,11 @@ def user_themes_dir() -> Path:
 def sessions_dir() -> Path:
     """One JSON-lines file for each session."""
     return state_dir() / "sessions"
+
+
+def history_dir() -> Path:
+    """One index for each session file, made from it; holds texts as the sessions do."""
+    return cache_dir() / "history"
 
 
 def log_file() -> Path:

@@ -80,7 +80,7 @@ def _one_thread_again() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def _folders_of_their_own(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Sessions, drafts and settings of the tests, and of the processes that they start, are not the user's."""
-    for name in ("XDG_STATE_HOME", "XDG_CONFIG_HOME"):
+    for name in ("XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
         os.environ[name] = str(tmp_path_factory.mktemp(name))
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from selfie_tui.config import Memory, read_memory, write_memory
 from selfie_tui.presets import PRESETS
 from selfie_tui.records import (
     CONTROL,
@@ -155,3 +156,30 @@ def test_a_session_file_of_version_0_1_still_opens():
     assert sum(each.equals_control for each in found) == 0
     assert all(each.random is not None and 0 < each.treatment_effect < 1 for each in found)
     assert [decode(encode(entry)) for entry in entries[1:]] == entries[1:]
+
+
+def test_a_full_disk_leaves_no_half_line_is_said_once_and_closing_raises_nothing(tmp_path, monkeypatch):
+    path = tmp_path / "s.jsonl"
+    session = written(path, ENTRIES[:1])
+    written_before = path.read_bytes()
+    write, room = os.write, [20]
+
+    def into_little_room(file: int, data: bytes) -> int:
+        if not room[0]:
+            raise OSError(28, "No space left on device")
+        count, room[0] = write(file, data[: room[0]]), 0
+        return count
+
+    monkeypatch.setattr(os, "write", into_little_room)
+    assert session.append(ENTRIES[1]) == f"The session is no longer saved: {path}: No space left on device"
+    monkeypatch.undo()
+    assert session.append(ENTRIES[2]) == ""
+    session.close()
+    assert path.read_bytes() == written_before
+
+
+def test_a_draft_with_half_a_surrogate_pair_is_kept(tmp_path):
+    memory = Memory(draft="half of \ud83d a pair")
+    write_memory(tmp_path / "memory.json", memory)
+    assert read_memory(tmp_path / "memory.json") == (memory, "")
+    assert stat.S_IMODE((tmp_path / "memory.json").stat().st_mode) == 0o600

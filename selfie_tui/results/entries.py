@@ -15,6 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 from selfie_tui import __version__
+from selfie_tui.ascii_json import decode_json, encode_ascii
 from selfie_tui.records import CONTROL, Control, Interpret, Interpretation, Kept, ModelInfo, Request, RunTask
 
 SCHEMA = 2
@@ -29,7 +30,8 @@ class RunBegan(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """A run: its number in the session, its model by name, when it began, and its task.
 
     `info` is what the model said of itself: device, number format, revision and verdict. `versions` are those of the
-    program, of Python and of the packages that compute. Files of older versions may lack both.
+    program, of Python and of the packages that compute. Files of older versions may lack both. `resumes` is the run, as
+    `run_id` writes it, whose results this one begins with.
     """
 
     schema: int = SCHEMA
@@ -39,6 +41,7 @@ class RunBegan(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     task: RunTask
     info: ModelInfo | None = None
     versions: dict[str, str] = {}
+    resumes: str = ""
 
     @property
     def request(self) -> Request:
@@ -55,10 +58,11 @@ class Result(msgspec.Struct, frozen=True, tag=True):
 
 
 class RunEnded(msgspec.Struct, frozen=True, tag=True):
-    """How a run ended."""
+    """How a run ended, and of one that failed the cause in one line."""
 
     run: int
     ending: Ending
+    problem: str = ""
 
 
 Entry = RunBegan | Result | RunEnded
@@ -86,8 +90,8 @@ def timestamp() -> str:
 
 
 def encode(entry: Entry) -> bytes:
-    """An entry as a line of JSON, without the line's end."""
-    return msgspec.json.encode(entry)
+    """An entry as a line of JSON in printable ASCII, without the line's end (see `ascii_json`)."""
+    return encode_ascii(entry)
 
 
 def decode(line: bytes) -> Entry:
@@ -96,12 +100,12 @@ def decode(line: bytes) -> Entry:
     Raises:
         msgspec.DecodeError: for a line that is not an entry.
     """
-    head = msgspec.json.decode(line, type=_Head)
+    head = decode_json(line, _Head)
     if head.schema < SCHEMA and head.type in _OLD:
         kind, upgrade = _OLD[head.type]
-        entry: Entry = upgrade(msgspec.json.decode(line, type=kind))
+        entry: Entry = upgrade(decode_json(line, kind))
         return entry
-    return msgspec.json.decode(line, type=Entry)  # type: ignore[no-any-return]
+    return decode_json(line, Entry)  # type: ignore[arg-type]
 
 
 class _Head(msgspec.Struct):

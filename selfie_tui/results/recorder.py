@@ -71,7 +71,7 @@ class Recorder:
         return [
             *self._beginning(event.job, job),
             *([Result(event.job, *result)] if result is not None else []),
-            *([RunEnded(event.job, ending)] if ending is not None else []),
+            *([RunEnded(event.job, ending, getattr(event, "cause", ""))] if ending is not None else []),
         ]
 
     def _beginning(self, number: int, job: _Job) -> list[Entry]:

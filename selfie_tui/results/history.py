@@ -1,0 +1,150 @@
+"""All runs that were kept: listed, read back, searched and deleted, without a model.
+
+Session files are the truth; what is listed comes from their indexes (see `index`), results are read by their offset
+when they are needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from selfie_tui import paths
+from selfie_tui.records import CONTROL
+from selfie_tui.results.entries import Entry, Result, RunBegan, decode
+from selfie_tui.results.index import Index, indexed
+from selfie_tui.results.locks import is_held
+from selfie_tui.results.stored import StoredRun, fold
+
+TEXTS = 3
+"""Texts that are shown of a run in which something was found."""
+
+
+class History(NamedTuple):
+    """The runs there are, newest first, and what kept others from being read, one line a file."""
+
+    runs: list[StoredRun]
+    problems: list[str]
+
+
+class Found(NamedTuple):
+    """A run in which a text was found: in how many of its interpretations, and the first of those.
+
+    A run whose prompt, interpretation prompt or model has the text is found with no interpretation.
+    """
+
+    run: StoredRun
+    matches: int
+    texts: tuple[str, ...]
+
+
+def history(folder: Path, cache: Path | None = None) -> History:
+    """The runs in the session files of a folder; `cache` is where indexes are kept, the user's own by default.
+
+    A run that another one resumes is left out once that one has all of its results.
+    """
+    found = History([], [])
+    for path in session_files(folder):
+        try:
+            index = indexed(path, paths.history_dir() if cache is None else cache)
+        except OSError as error:
+            found.problems.append(f"{path}: {error.strerror}")
+            continue
+        found.runs.extend(ended(path, index))
+        if index.unreadable:
+            found.problems.append(f"{path}: {index.unreadable} lines cannot be read")
+    found.runs.sort(key=lambda run: (run.began.began, run.path.name, run.start), reverse=True)
+    return History(without_resumed(found.runs), found.problems)
+
+
+def stored_runs(folder: Path, cache: Path | None = None) -> list[StoredRun]:
+    """The runs in the session files of a folder, newest first, as `history` finds them."""
+    return history(folder, cache).runs
+
+
+def session_files(folder: Path) -> list[Path]:
+    """The session files of a folder, which need not exist."""
+    return sorted(path for path in folder.glob("*.jsonl") if path.is_file())
+
+
+def ended(path: Path, index: Index) -> list[StoredRun]:
+    """The runs of a file, those without an end being killed or, the last of a file in use, running."""
+    runs = [msgspec.structs.replace(run, path=path, ending=run.ending or "killed") for run in index.runs]
+    if runs and not index.runs[-1].ending and is_held(path):
+        runs[-1] = msgspec.structs.replace(runs[-1], ending="running")
+    return runs
+
+
+def without_resumed(runs: list[StoredRun]) -> list[StoredRun]:
+    """The runs without those whose results all stand in another one, which resumes them."""
+    resumed = {run.began.resumes: run.done for run in runs if run.began.resumes}
+    return [run for run in runs if resumed.get(run.id, -1) < run.done]
+
+
+def read_run(stored: StoredRun) -> Iterator[Entry]:
+    """The entries of a run, one after the other as they are asked for: its beginning, its results, its end.
+
+    Raises:
+        OSError: the file cannot be read any more.
+        msgspec.DecodeError: it has been changed since the run was listed.
+    """
+    offsets = [stored.start, stored.control_at, *stored.result_offsets, stored.end]
+    return entries_at(stored.path, [offset for offset in offsets if offset >= 0])
+
+
+def read_began(stored: StoredRun) -> RunBegan:
+    """The beginning of a run with all of its request's cells; raises as `read_run`."""
+    began = next(entries_at(stored.path, [stored.start]))
+    assert isinstance(began, RunBegan)
+    return began
+
+
+def entries_at(path: Path, offsets: Iterable[int]) -> Iterator[Entry]:
+    """The entries whose lines begin at the offsets of a file, in their order; raises as `read_run`."""
+    with path.open("rb") as file:
+        for offset in offsets:
+            file.seek(offset)
+            yield decode(file.readline())
+
+
+def search(runs: Iterable[StoredRun], text: str) -> Iterator[Found]:
+    """The runs that have a text, whatever its case, in their interpretations, prompts or model, in the order given."""
+    needle = fold(text)
+    for run in runs:
+        matches = matching_lines(run.folded, needle)
+        if matches or needle in description(run):
+            yield Found(run, len(matches), texts_at(run, matches[:TEXTS]))
+
+
+def description(run: StoredRun) -> str:
+    """What is searched of a run besides its texts."""
+    preset = run.began.request.preset
+    return fold("\n".join((run.began.model, run.began.request.prompt, preset.name, preset.text)))
+
+
+def matching_lines(lines: str, needle: str) -> list[int]:
+    """The numbers, from 0, of the lines that have a text."""
+    found: list[int] = []
+    number = last = 0
+    while needle and (at := lines.find(needle, last)) >= 0:
+        number += lines.count("\n", last, at)
+        found.append(number)
+        end = lines.find("\n", at)
+        if end < 0:
+            break
+        last = end + 1
+        number += 1
+    return found
+
+
+def texts_at(run: StoredRun, numbers: list[int]) -> tuple[str, ...]:
+    """The texts of a run's interpretations by their number, as they were written; none from a file that is gone."""
+    offsets = run.result_offsets
+    try:
+        entries = list(entries_at(run.path, [offsets[number] for number in numbers]))
+    except (OSError, msgspec.DecodeError):
+        return ()
+    return tuple(entry.value.text for entry in entries if isinstance(entry, Result) and entry.index != CONTROL)
