@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
-from selfie_tui.kinds import stack_named, stacks_of
+import msgspec
+
+from selfie_tui.kinds import most_layers, stack_named, stacks_of
 from selfie_tui.records import (
     Cell,
     CellFinished,
@@ -32,9 +34,12 @@ from selfie_tui.records import (
     Task,
     Tokenize,
 )
-from selfie_tui.settings import InterpretSettings
+from selfie_tui.settings import Bounds, InterpretSettings
+from selfie_tui.tui.changes import NOTHING, Changed
 from selfie_tui.tui.runs import CONTROL, Run
 from selfie_tui.tui.selection import Selection
+
+__all__ = ["NOTHING", "AppState", "Changed", "Submits"]
 
 TASKS_KEPT = 64
 """How many tasks are remembered; above it the oldest quick one is forgotten."""
@@ -51,38 +56,6 @@ class Submits(Protocol):
     def cancel(self) -> None: ...
 
 
-class Changed(NamedTuple):
-    """What an event or a key has changed in the state."""
-
-    model: bool = False
-    """Another model is the current one."""
-    stack: bool = False
-    """Another stack of the model is read."""
-    tokens: bool = False
-    """The prompt has other tokens, or a note on them."""
-    selection: bool = False
-    """The cursor is elsewhere, or other cells are marked."""
-    lens: bool = False
-    """The lens at the cursor has been read."""
-    preset: bool = False
-    """The tokens of an interpretation prompt are known, or why it cannot be used."""
-    status: bool = False
-    """Something began, got on or ended."""
-    run: Run | None = None
-    """The run that changed."""
-    header: bool = False
-    """How that run stands has changed."""
-    indices: tuple[int, ...] = ()
-    """Its interpretations that changed, `CONTROL` for the control."""
-    ended: Task | None = None
-    """The task that ended."""
-    stale: bool = False
-    """What ended concerns a prompt, a stack or a model that is not the current one any more."""
-
-
-NOTHING = Changed()
-
-
 class AppState:
     """One object that every view reads; engine events go in by `take`, and what they change comes out."""
 
@@ -96,6 +69,10 @@ class AppState:
         self.prompt_problem = ""
         """Why the prompt has no tokens."""
         self.selection = Selection()
+        self.settings = InterpretSettings()
+        """What the next run is to be like, in every view."""
+        self.bounds = Bounds()
+        """What can be chosen for the settings."""
         self.preset_tokens: PresetTokens | None = None
         self.runs: dict[int, Run] = {}
         self.running: int | None = None
@@ -122,8 +99,19 @@ class AppState:
         if self.model is not None:
             self.submit(Tokenize(self.prompt, self.stack))
 
-    def preview(self, settings: InterpretSettings) -> None:
+    def choose(self, settings: InterpretSettings) -> Changed:
+        """Take other settings for the next run; a preset that is new is one that can be chosen from now on."""
+        if settings.preset not in self.bounds.presets:
+            others = tuple(preset for preset in self.bounds.presets if preset.name != settings.preset.name)
+            self.bounds = self.bounds._replace(presets=(*others, settings.preset))
+        if settings == self.settings:
+            return NOTHING
+        self.settings = settings
+        return Changed(settings=True)
+
+    def preview(self) -> None:
         """Ask which tokens of the interpretation prompt will be overwritten, and which ones filled in."""
+        settings = self.settings
         if self.model is not None:
             self.submit(PreviewPreset(settings.preset, settings.max_new_tokens, settings.compat))
 
@@ -144,9 +132,9 @@ class AppState:
     def _lens_here(self) -> tuple[str, str, int]:
         return self.stack, self.selection.prompt, self.selection.position
 
-    def interpret(self, settings: InterpretSettings, cells: tuple[Cell, ...]) -> Run | None:
-        """Submit a run over cells of the prompt; None when the same one is under way already."""
-        request = settings.request(self.selection.prompt, cells, self.stack)
+    def interpret(self, cells: tuple[Cell, ...]) -> Run | None:
+        """Submit a run over cells of the prompt, with the settings; None when the same one is under way already."""
+        request = self.settings.request(self.selection.prompt, cells, self.stack)
         name = self.model.name if self.model else ""
         under_way = (run for run in self.runs.values() if run.state in ("waiting", "running"))
         if any(run.request == request and run.model == name for run in under_way):
@@ -246,7 +234,8 @@ class AppState:
     def _model_ready(self, event: ModelReady) -> Changed:
         """Another model is the current one: nothing that was read with the one before holds.
 
-        Its decoder is read where the decoder of the one before was; of a model with one stack, that one.
+        Its decoder is read where the decoder of the one before was; of a model with one stack, that one. The injection
+        layer of the settings stays inside it.
         """
         self.model = event.model
         names = [stack.name for stack in stacks_of(event.model)]
@@ -255,7 +244,10 @@ class AppState:
         self._lenses.clear()
         self._lens_asked = None
         self.selection.show_model(stack_named(event.model, stack).layers, stack)
-        return Changed(model=True, selection=True, lens=True, status=True)
+        self.bounds = self.bounds._replace(blocks=most_layers(event.model), kind=event.model.kind)
+        layer = min(self.settings.injection_layer, self.bounds.blocks - 1)
+        self.choose(msgspec.structs.replace(self.settings, injection_layer=layer))
+        return Changed(model=True, selection=True, lens=True, settings=True, status=True)
 
     def _prompt_tokens(self, event: PromptTokens) -> Changed:
         if event.prompt != self.prompt or event.stack != self.stack:

@@ -22,6 +22,7 @@ from selfie_tui.records import (
     LoadModel,
     ModelReady,
     PartialTexts,
+    Preset,
     PresetTokens,
     PromptTokens,
     ReadLens,
@@ -158,8 +159,8 @@ def test_a_lens_is_asked_for_once_and_changes_what_is_shown_only_at_the_cursor()
 
 def test_a_run_goes_from_waiting_to_its_outcome_which_stays_until_the_next_begins():
     state = ready()
-    run = state.interpret(InterpretSettings(), state.selection.cells())
-    assert state.interpret(InterpretSettings(), state.selection.cells()) is None, "the same is under way"
+    run = state.interpret(state.selection.cells())
+    assert state.interpret(state.selection.cells()) is None, "the same is under way"
     assert outcome(state) == ()
     task = Interpret(run.request)
     assert state.take(JobStarted(job=run.number, task=task)) == Changed(status=True, run=run, header=True)
@@ -168,7 +169,8 @@ def test_a_run_goes_from_waiting_to_its_outcome_which_stays_until_the_next_begin
     ended = state.take(JobFinished(job=run.number, seconds=2.125))
     assert (ended.run, ended.ended, state.running) == (run, task, None)
     assert shown(outcome(state)) == "5 readings · 2.1 s"
-    second = state.interpret(InterpretSettings(max_new_tokens=3), state.selection.cells())
+    state.choose(InterpretSettings(max_new_tokens=3))
+    second = state.interpret(state.selection.cells())
     assert shown(outcome(state)) == "5 readings · 2.1 s"
     state.take(JobStarted(job=second.number, task=Interpret(second.request)))
     assert outcome(state) == ()
@@ -183,7 +185,7 @@ def test_a_failure_is_the_problem_of_what_was_asked():
     changed = state.take(JobFailed(job=len(state.jobs.tasks), cause="No.", remedy="Try."))
     assert changed.tokens
     assert (state.prompt_problem, state.pending_view, state.selection.tokens) == ("No. Try.", "", ())
-    state.preview(InterpretSettings())
+    state.preview()
     assert state.take(JobFailed(job=len(state.jobs.tasks), cause="No.", remedy="Try.")).preset
     assert state.preset_tokens == PresetTokens(preset=PRESETS[0], problem="No. Try.")
 
@@ -200,10 +202,11 @@ def test_a_failure_of_what_was_asked_of_a_prompt_of_before_is_stale():
 
 def test_cancelling_forgets_the_runs_that_wait_and_a_load_that_waits():
     state = ready()
-    run = state.interpret(InterpretSettings(), state.selection.cells())
+    run = state.interpret(state.selection.cells())
     state.take(JobStarted(job=run.number, task=Interpret(run.request)))
     state.load("other", "auto", "auto")
-    waiting = state.interpret(InterpretSettings(max_new_tokens=3), state.selection.cells())
+    state.choose(InterpretSettings(max_new_tokens=3))
+    waiting = state.interpret(state.selection.cells())
     assert state.busy
     assert state.cancel() == [waiting]
     assert (state.cancelling, state.loading, waiting.state, state.jobs.cancelled) == (True, None, "cancelled", True)
@@ -227,7 +230,8 @@ def test_runs_that_were_cancelled_while_they_waited_are_forgotten_and_the_next_t
     state = ready()
     for layer in range(4):
         for strength in range(20):
-            state.interpret(InterpretSettings(strength=float(strength)), (Cell(layer, 0),))
+            state.choose(InterpretSettings(strength=float(strength)))
+            state.interpret((Cell(layer, 0),))
     assert len(state.cancel()) == 80
     number = state.submit(LoadModel("other"))
     assert state.take(JobFailed(job=number, cause="x", remedy="y")).ended == LoadModel("other")
@@ -252,3 +256,13 @@ def test_a_lens_is_asked_for_once_while_it_is_on_its_way_and_again_after_it_fail
     state.take(ModelReady(model=info("other", 4)))
     state.take(PromptTokens(prompt=PROMPT, tokens=words(PROMPT), stack=state.stack))
     assert (asked(0), asked(0)) == (1, 0)
+
+
+def test_settings_are_the_states_own_a_new_preset_joins_those_to_choose_from_and_a_smaller_model_clamps_the_layer():
+    state = ready(blocks=8)
+    own = Preset("custom", "say _")
+    assert state.choose(InterpretSettings(preset=own, injection_layer=7)) == Changed(settings=True)
+    assert state.choose(state.settings) is NOTHING
+    assert state.bounds.presets == (*PRESETS, own)
+    assert state.take(ModelReady(model=info("other", 2))).settings
+    assert (state.settings.injection_layer, state.bounds.blocks, state.settings.preset) == (1, 2, own)

@@ -12,7 +12,7 @@ from selfie_tui.tui.selection import Selection
 from selfie_tui.tui.state import AppState, Changed
 from selfie_tui.tui.status import hand, prompt_note
 from selfie_tui.tui.views.view import View
-from selfie_tui.tui.widgets.messages import SelectionChanged
+from selfie_tui.tui.widgets.messages import SelectionChanged, SettingsChanged
 from selfie_tui.tui.widgets.tokens import TokenStrip
 
 TYPING_PAUSE = 0.08
@@ -56,6 +56,8 @@ class SourceScreen(PaneScreen, inherit_bindings=False):
             self.update_selected()
         if changed.lens or changed.selection:
             self.show_lens()
+        if changed.settings:
+            self.state.preview()
 
     # Typing ----------------------------------------------------------------------------------------------------------
 
@@ -106,6 +108,11 @@ class SourceScreen(PaneScreen, inherit_bindings=False):
     def selection_changed(self) -> None:
         """Let all that is on the screen follow the cursor and the marks."""
         self.show(Changed(selection=True))
+
+    @on(SettingsChanged)
+    def settings_changed(self) -> None:
+        """Let all that is on the screen follow the settings."""
+        self.show(Changed(settings=True))
 
     def show(self, changed: Changed) -> None:
         """Show what has changed."""

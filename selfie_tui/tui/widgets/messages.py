@@ -7,3 +7,7 @@ from textual.message import Message
 
 class SelectionChanged(Message):
     """The user moved the shared cursor, or marked other cells; the state has it already."""
+
+
+class SettingsChanged(Message):
+    """The user changed the settings of the next run; the state has them already."""

@@ -16,7 +16,9 @@ from selfie_tui.settings import CUSTOM, SETTINGS, Bounds, InterpretSettings
 from selfie_tui.tui.actions import Scope, bindings
 from selfie_tui.tui.render.flow import flow
 from selfie_tui.tui.render.styles import Look, Piece, Pieces, cells
+from selfie_tui.tui.state import AppState
 from selfie_tui.tui.widgets.lines import TALL, Lines
+from selfie_tui.tui.widgets.messages import SettingsChanged
 
 MORE = "…"
 """Stands where there are settings outside the line."""
@@ -32,17 +34,9 @@ class SettingsLine(Lines, can_focus=True):
     class Moved(Message):
         """The cursor is on another setting."""
 
-    class Changed(Message):
-        """The settings are others now."""
-
-        def __init__(self, settings: InterpretSettings) -> None:
-            super().__init__()
-            self.settings = settings
-
-    def __init__(self, id: str | None = None) -> None:
+    def __init__(self, state: AppState, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.values = InterpretSettings()
-        self.bounds = Bounds()
+        self.state = state
         self.cursor = 0
         self._first = 0
         """The first setting that is drawn."""
@@ -52,20 +46,28 @@ class SettingsLine(Lines, can_focus=True):
     def on_mount(self) -> None:
         self._lay_out()
 
-    def show_model(self, blocks: int, kind: str) -> None:
-        """Keep the injection layer inside a model of so many blocks, and speak of what its kind does."""
-        self.bounds = self.bounds._replace(blocks=blocks, kind=kind)
-        self.choose(msgspec.structs.replace(self.values, injection_layer=min(self.values.injection_layer, blocks - 1)))
+    @property
+    def values(self) -> InterpretSettings:
+        """The settings, which are the state's."""
+        return self.state.settings
+
+    @property
+    def bounds(self) -> Bounds:
+        """What can be chosen."""
+        return self.state.bounds
+
+    def show_settings(self) -> None:
+        """Show the settings of the state as they are now."""
+        self._lay_out()
 
     def choose(self, settings: InterpretSettings) -> None:
-        """Take these settings, and post `Changed` when they are others."""
-        if settings.preset not in self.bounds.presets:
-            presets = tuple(preset for preset in self.bounds.presets if preset.name != settings.preset.name)
-            self.bounds = self.bounds._replace(presets=(*presets, settings.preset))
-        if settings != self.values:
-            self.values = settings
+        """Take these settings, and let the screen know when they are others.
+
+        Posted here, the message would not rise above a view in whose handler this is called.
+        """
+        if self.state.choose(settings).settings:
             self._lay_out()
-            self.post_message(self.Changed(settings))
+            self.screen.post_message(SettingsChanged())
 
     def choose_text(self, written: str) -> None:
         """Take an interpretation prompt of the user's own."""

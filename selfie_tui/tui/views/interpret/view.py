@@ -10,7 +10,6 @@ import msgspec
 from textual import on
 from textual.widgets import Input
 
-from selfie_tui.kinds import most_layers
 from selfie_tui.modes import MODES
 from selfie_tui.records import EMBED, Event, Notice, layer_name
 from selfie_tui.settings import InterpretSettings
@@ -38,7 +37,7 @@ class InterpretView(View):
 
     def __init__(self, state: AppState) -> None:
         super().__init__(state)
-        self.settings = SettingsLine(id="settings")
+        self.settings = SettingsLine(state, id="settings")
         self.preset_text = Field(
             placeholder="interpretation prompt, with _ as placeholder", id="preset-text", classes="-hidden"
         )
@@ -58,10 +57,10 @@ class InterpretView(View):
             self.log_view.notice(event.text, event.severity)
 
     def show(self, changed: Changed) -> None:
-        if changed.model and self.state.model is not None:
-            self.settings.show_model(most_layers(self.state.model), self.state.model.kind)
-            self.state.preview(self.settings.values)
+        if changed.settings:
+            self.settings.show_settings()
             self.describe_setting()
+            self.preset_view.show_preset(self.state.settings.preset)
         if changed.preset and self.state.preset_tokens is not None:
             self.preset_view.show_tokens(self.state.preset_tokens)
         if changed.run is not None:
@@ -79,13 +78,6 @@ class InterpretView(View):
     def describe_setting(self) -> None:
         """Describe the setting under the cursor on the pane's border."""
         self.settings_pane.update_subtitle(self.app.look.prose(self.settings.description()))
-
-    @on(SettingsLine.Changed)
-    def settings_changed(self, event: SettingsLine.Changed) -> None:
-        """Show the interpretation prompt of the settings as they are now."""
-        self.describe_setting()
-        self.preset_view.show_preset(event.settings.preset)
-        self.state.preview(event.settings)
 
     @on(Input.Changed, "#preset-text")
     def preset_typed(self, event: Input.Changed) -> None:
@@ -115,7 +107,7 @@ class InterpretView(View):
         cells = self.state.selection.cells()
         if not cells:
             return
-        run = self.state.interpret(self.settings.values, cells)
+        run = self.state.interpret(cells)
         if run is None:
             self.app.toast("These cells are being interpreted already.", "information")
         else:
