@@ -111,7 +111,7 @@ def test_clocks_read_as_clocks():
 
 
 def test_our_own_glyphs_have_ascii_stand_ins_of_their_width():
-    own = "▌▐●○·…×─–—‹›“”↑↓←→│" + BARS
+    own = "▌▐●○·…×∅─–—‹›“”↑↓←→│" + BARS
     shown = Look(ascii=True).glyphs(own)
     assert shown.isascii()
     assert len(shown) == len(own)

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from selfie_tui import text
 from selfie_tui.glyphs import bar
+from selfie_tui.marks import MEANINGS, mark_of
 from selfie_tui.records import GeneratedToken, layer_name
 from selfie_tui.settings import differences
 from selfie_tui.tui.actions import Scope, bindings
@@ -106,5 +107,5 @@ def _of_interpretation(run: Run, index: int) -> str:
     parts = [f"norm of the state {interpretation.norm:.2f}"]
     if effect is not None:
         parts.append(f"treatment effect {effect:.3f} (mean relevancy)")
-    parts.append("says no more than the control" if interpretation.equals_control else "says more than the control")
+    parts.append(MEANINGS[mark_of(interpretation)])
     return " · ".join(parts)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from selfie_tui import text
 from selfie_tui.glyphs import bar
+from selfie_tui.marks import SAYS_MORE, mark_of
 from selfie_tui.records import Control, GeneratedToken, layer_name
 from selfie_tui.settings import differences
 from selfie_tui.tui.render.flow import Part, flow_parts, joined
@@ -29,7 +30,6 @@ ROOMY = 64
 MOST_BARS_BEHIND = 20
 TEXT_COLUMN = 40
 """Cells after which the bars behind short texts begin, so that they stand below each other."""
-SAYS_MORE, SAYS_NO_MORE = "+", "="
 
 
 class Layout(NamedTuple):
@@ -117,7 +117,7 @@ def plain_line(run: Run, index: int, look: Look) -> str:
         if interpretation is None or interpretation.treatment_effect is None
         else f"{interpretation.treatment_effect:.3f}"
     )
-    mark = "" if interpretation is None else SAYS_NO_MORE if interpretation.equals_control else SAYS_MORE
+    mark = "" if interpretation is None else mark_of(interpretation)
     return f"{run.label(index, look)}\t{shown}\t{effect}\t{mark}"
 
 
@@ -218,8 +218,8 @@ def _tail_pieces(run: Run, index: int) -> Pieces:
         return ()
     effect = interpretation.treatment_effect
     number = Piece("    " if effect is None else f" {share(effect)}", "dim" if effect is None else heat(effect))
-    mark = Piece(f" {SAYS_NO_MORE}", "dim") if interpretation.equals_control else Piece(f" {SAYS_MORE}", "good")
-    return number, mark
+    mark = mark_of(interpretation)
+    return number, Piece(f" {mark}", "good" if mark == SAYS_MORE else "dim")
 
 
 def _random_lines(random: Control, layout: Layout) -> list[Pieces]:
