@@ -17,6 +17,7 @@ import torch
 from selfie_tui.engine import tracing
 from selfie_tui.engine.anatomy.calls import ModelFailed, model_code
 from selfie_tui.engine.anatomy.places import embeddings_of
+from selfie_tui.engine.finite import remedy, what_is_not_finite
 from selfie_tui.engine.generation.decode import Limits, Row, decode
 from selfie_tui.engine.generation.prefill import Prefill, never, prefill_prompt
 from selfie_tui.engine.generation.steppers import RecomputeStepper, stepper_for
@@ -59,12 +60,16 @@ def warning(verdict: str) -> str:
     check = verdict.rpartition(" differs by ")[0]
     if check in MEANINGS:
         return f"Not verified: {verdict} ({MEANINGS[check]})."
+    if what_to_do := remedy(verdict):
+        return f"Not verified: {verdict}. {what_to_do}"
     return f"{verdict[:1].upper()}{verdict[1:].rstrip('.')}."
 
 
 def verdict(model: Model) -> str:
-    """`verified`, or the first check that fails and by how much."""
+    """`verified`, or what is not finite, or the first check that fails and by how much."""
     sample = take_sample(model)
+    if problem := what_is_not_finite(model, sample.ids):
+        return problem
     checks: dict[str, Callable[[Model, Sample], float]] = {
         "a state put back": put_back,
         "logit lens at the last layer": last_lens,

@@ -173,5 +173,9 @@ def parts_of(value: Any) -> list[tuple[int | str, Any]]:
 
 
 def same(one: torch.Tensor, other: torch.Tensor) -> bool:
-    """Whether two tensors `(...)` of any shapes are equal, bit by bit."""
-    return one.shape == other.shape and torch.equal(one, other)
+    """Whether two tensors `(...)` of any shapes are equal, number by number; NaN equals NaN."""
+    if one.shape != other.shape:
+        return False
+    return torch.equal(one, other) or (
+        bool(one.isnan().any()) and torch.allclose(one, other.to(one), rtol=0, atol=0, equal_nan=True)
+    )

@@ -59,7 +59,10 @@ def logit_lens(
 
 
 def lens_row(model: Model, cell: Cell, logits: torch.Tensor, answer: int, k: int) -> LensRow:
-    """The lens at one cell from its logits `(vocabulary,)` float32; entropy in nats, the rank of `answer` from 0."""
+    """The lens at one cell from its logits `(vocabulary,)` float32; entropy in nats, the rank of `answer` from 0.
+
+    Of logits that are not finite, probabilities and entropy are NaN and the answer ranks last.
+    """
     log_probabilities = logits.log_softmax(-1)
     probabilities = log_probabilities.exp()
     top = probabilities.topk(min(k, probabilities.shape[-1]))
@@ -73,8 +76,8 @@ def lens_row(model: Model, cell: Cell, logits: torch.Tensor, answer: int, k: int
                 strict=True,
             )
         ),
-        entropy=float(-(probabilities * log_probabilities).nan_to_num().sum()),
-        answer_rank=int((logits > logits[answer]).sum()),
+        entropy=float(-torch.where(probabilities == 0, 0.0, probabilities * log_probabilities).sum()),
+        answer_rank=int((~(logits <= logits[answer])).sum()),
     )
 
 
