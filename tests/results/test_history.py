@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
+import sys
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from selfie_tui.errors import SelfieError
+from selfie_tui.results import benchmark
 from selfie_tui.results import history as module
 from selfie_tui.results.deleting import delete_run, delete_session
 from selfie_tui.results.entries import RunEnded
@@ -243,3 +246,20 @@ def test_a_stored_run_is_a_value(folder, listed):
     with pytest.raises(AttributeError):
         run.cells = 3
     assert msgspec.structs.replace(run, path=Path("b")).id == "b:1"
+
+
+def test_the_benchmark_lists_opens_and_searches_the_session_that_it_makes(monkeypatch, capfd):
+    monkeypatch.setattr(sys, "argv", ["benchmark", "--readings", "700", "--per-run", "310"])
+    benchmark.main()
+    out = capfd.readouterr().out
+    assert [line.split("MiB")[-1].strip() for line in out.splitlines()[1:4]] == ["3 runs", "3 runs", "40 entries of 80"]
+    paris = sum(int(count) for count in re.findall(r"ms: (\d+) in 3 runs", out)[:1])
+    assert 0 < paris <= 700
+
+
+def test_a_list_of_many_interpretations_takes_a_fraction_of_what_they_take_on_disk(tmp_path):
+    benchmark.make_session(tmp_path / "a.jsonl", 3100, 310)
+    runs = stored_runs(tmp_path, tmp_path / "cache")
+    assert sum(run.done for run in runs) == 3100
+    (index,) = (tmp_path / "cache").iterdir()
+    assert index.stat().st_size < (tmp_path / "a.jsonl").stat().st_size / 15
