@@ -9,7 +9,8 @@ import queue
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 from selfie_tui import paths
 from selfie_tui.cores import usable_cores
@@ -35,6 +36,7 @@ from selfie_tui.records import (
 from selfie_tui.results.entries import Entry, encode
 from selfie_tui.results.recorder import Recorder, Sink
 from selfie_tui.results.sessions import Session, new_path
+from selfie_tui.results.writers import check, export
 from selfie_tui.text import prose
 
 DONE, RUN_FAILED, WRONG_USAGE, NO_MODEL, INTERRUPTED = 0, 1, 2, 3, 130
@@ -144,9 +146,29 @@ def run_command(
     """Do a command with a client, keep its runs, and return its exit code.
 
     Entries are printed where `arguments.json`, and appended to a session of their own unless `arguments.no_session`.
+    What there is of a run in the end, also of one that was interrupted, is exported to `arguments.out`.
     """
+    try:
+        if arguments.out:
+            check(arguments.out, arguments.overwrite)
+    except SelfieError as error:
+        narrate(str(error))
+        return WRONG_USAGE
     session = Session(None if arguments.no_session else new_path(paths.sessions_dir()))
-    client = Client(engine, session.append, *([print_entry] if arguments.json else []))
+    kept: list[Entry] = []
+    sinks = [*([print_entry] if arguments.json else []), *([keep_in(kept)] if arguments.out else [])]
+    client = Client(engine, session.append, *sinks)
+    try:
+        code = done(client, command, arguments)
+    finally:
+        client.jobs.close()
+        session.close()
+    exported = not kept or export_narrated(kept, arguments.out, arguments.overwrite)
+    return code if exported else code or RUN_FAILED
+
+
+def done(client: Client, command: Callable[[Client, argparse.Namespace], int], arguments: argparse.Namespace) -> int:
+    """Do a command, narrate the error that ends it, and return its exit code."""
     try:
         with client.interruptible():
             return command(client, arguments)
@@ -162,9 +184,26 @@ def run_command(
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return RUN_FAILED
-    finally:
-        client.jobs.close()
-        session.close()
+
+
+def keep_in(entries: list[Entry]) -> Sink:
+    """A sink that keeps entries in a list."""
+
+    def keep(entry: Entry) -> str:
+        entries.append(entry)
+        return ""
+
+    return keep
+
+
+def export_narrated(entries: Iterable[Entry], path: Path, overwrite: bool) -> bool:
+    """Export entries and say what was written or why nothing was; whether it was written."""
+    try:
+        narrate(str(export(entries, path, overwrite=overwrite)))
+    except SelfieError as error:
+        narrate(str(error))
+        return False
+    return True
 
 
 def print_entry(entry: Entry) -> str:

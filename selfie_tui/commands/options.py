@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
+from selfie_tui.results.writers import ENDINGS
 from selfie_tui.settings import SETTINGS, Setting
 
 
@@ -27,3 +29,12 @@ def add_output(to: argparse.ArgumentParser) -> None:
     """What becomes of results."""
     to.add_argument("--json", action="store_true", help="one JSON object a line: the entries of a session file")
     to.add_argument("--no-session", action="store_true", help="do not append results to a session file")
+    add_export(to)
+
+
+def add_export(to: argparse.ArgumentParser) -> None:
+    """The file that results are exported to."""
+    to.add_argument(
+        "--out", metavar="FILE", type=Path, help=f"also write the results to a file; its ending: {' '.join(ENDINGS)}"
+    )
+    to.add_argument("--overwrite", action="store_true", help="let --out take the place of a file that is there")

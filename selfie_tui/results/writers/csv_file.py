@@ -1,0 +1,30 @@
+"""CSV: a table with a row for each interpretation; lists are JSON, an empty field is what was not measured.
+
+Texts are written as they are, so that what is read back is what the model said. A spreadsheet takes a field that begins
+with `=`, `+`, `-` or `@` for a formula: import the columns as text there.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from selfie_tui.ascii_json import encode_ascii
+from selfie_tui.results.writers.runs import KeptRun
+from selfie_tui.results.writers.table import COLUMNS, rows, values
+
+
+def write(runs: Iterable[KeptRun], path: Path) -> None:
+    """Write the interpretations of runs; raises OSError."""
+    with path.open("w", encoding="utf-8", errors="replace", newline="") as file:
+        lines = csv.writer(file)
+        lines.writerow([column.name for column in COLUMNS])
+        for run in runs:
+            lines.writerows([field(value) for value in values(row)] for row in rows(run))
+
+
+def field(value: Any) -> Any:
+    """A value as a field of CSV."""
+    return encode_ascii(value).decode() if isinstance(value, list) else value
