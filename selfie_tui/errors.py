@@ -30,3 +30,14 @@ class LoadError(SelfieError):
 
 class Cancelled(Exception):  # noqa: N818 - it is a request being honoured, not an error
     """The user asked to stop."""
+
+
+LONGEST_SUMMARY = 200
+
+
+def summary(error: BaseException) -> str:
+    """An error's message in one line, or its kind where it has none."""
+    message = error.cause if isinstance(error, SelfieError) else str(error)
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    text = " ".join(lines[:2]).rstrip(".") or type(error).__name__
+    return text if len(text) <= LONGEST_SUMMARY else text[: LONGEST_SUMMARY - 1] + "…"

@@ -23,6 +23,7 @@ PACKAGES = (
     "huggingface_hub",
     "numpy",
     "gguf",
+    "peft",
 )
 
 
@@ -74,6 +75,8 @@ def model(name: str) -> int:
         return 3
     info = opened.info()
     row("model", f"{info.name} ({info.family}, {info.parameters / 1e6:.1f} M parameters)")
+    if info.adapter:
+        row("adapter", f"{info.adapter} on {info.base}")
     row("kind", info.kind)
     for stack in opened.anatomy.stacks:
         tail = opened.unembedding(stack.name)

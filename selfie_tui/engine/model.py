@@ -40,7 +40,8 @@ class Model:
     `traced` is its nnsight view. Every forward takes `lock`. `verdict` is that of the checks that were run at
     load, `cached` whether decoding keeps a cache or recomputes the text at every step, `padding_invariant` whether
     padded rows have the states that they have alone, None until it was tried. `revision` is the hub's commit
-    or a hash of the files, empty for a module in hand.
+    or a hash of the files, empty for a module in hand. `adapter` names the adapter of PEFT that changes the weights,
+    by its folder or its name in a `PeftModel`, and `base` the model that it was added to; both are empty without one.
     """
 
     name: str
@@ -55,6 +56,8 @@ class Model:
     padding_invariant: bool | None = None
     notices: list[str] = field(default_factory=list)
     revision: str = ""
+    base: str = ""
+    adapter: str = ""
 
     @property
     def kind(self) -> Kind:
@@ -213,7 +216,7 @@ class Model:
         """The model's description for the interface."""
         return ModelInfo(
             name=self.name,
-            title=self.name.rstrip("/").rsplit("/", 1)[-1],
+            title=" + ".join(last_part(name) for name in (self.base or self.name, self.adapter) if name),
             family=getattr(getattr(self.module, "config", None), "model_type", "") or type(self.module).__name__,
             layers=self.layers,
             hidden=self.hidden,
@@ -227,7 +230,14 @@ class Model:
             kind=self.kind,
             stacks=tuple(StackInfo(stack.name, len(stack.blocks)) for stack in self.anatomy.stacks),
             revision=self.revision,
+            base=self.base,
+            adapter=self.adapter,
         )
+
+
+def last_part(name: str) -> str:
+    """The last part of a path or a hub id."""
+    return name.rstrip("/").rsplit("/", 1)[-1]
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from selfie_tui.engine.devices import pick_device
+from selfie_tui.engine.loading.adapter import without_wrapper
 from selfie_tui.engine.loading.load import load, move
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.model import adopt as wrap
@@ -49,8 +50,8 @@ def open_model(
 def adopt(module: Any, tokenizer: Any = None, name: str = "") -> Model:
     """A verified model from a module in hand and its tokenizer, or from an nnsight model around a module.
 
-    An nnsight model's own tokenizer is used where none is given; a compiled module's original is taken; a `Model` is
-    given back as it is. The module is put into evaluation mode, and nnsight's wrapper stays on its forward and on
+    An nnsight model's own tokenizer is used where none is given; a compiled module's original is taken; of a
+    `PeftModel` the model inside, with its adapters; a `Model` is given back as it is. The module is put into evaluation mode, and nnsight's wrapper stays on its forward and on
     those of its parts; its weights are not changed.
 
     `Model.verdict` holds the verdict. A model that is not verified opens with a warning; of one from `load` the library
@@ -71,13 +72,16 @@ def in_hand(model: Any, tokenizer: Any, device: str | None, name: str = "") -> t
         found = with_tokenizer(as_model(model), tokenizer)
         return found, move_to(found.module, device)
     module, own = unwrapped(model)
+    module, adapter = without_wrapper(module)
     check_module(module, tokenizer)
     tokenizer = own if tokenizer is None else tokenizer
     if tokenizer is None:
         raise RequestError("The module comes without a tokenizer.", "Pass its tokenizer as tokenizer=.")
     check_tokenizer(tokenizer)
     notices = move_to(module, device)
-    return verify(wrap(module, tokenizer, name)), notices
+    found = verify(wrap(module, tokenizer, name))
+    found.base, found.adapter = (found.name, adapter) if adapter else ("", "")
+    return found, notices
 
 
 def check_options(options: Mapping[str, Any]) -> None:

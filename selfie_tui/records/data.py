@@ -189,3 +189,7 @@ class ModelInfo(Record, frozen=True):
     stacks: tuple[StackInfo, ...] = ()
     revision: str = ""
     """The commit of a hub repository, or `content:` and a hash of the files; "" for a module in hand."""
+    base: str = ""
+    """The base model of an adapter, "" for a model without one."""
+    adapter: str = ""
+    """The adapter of PEFT in the model, by its folder or its name; "" for none."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,25 +18,17 @@ from transformers.utils import logging
 
 from selfie_tui.engine.devices import OutOfMemory, device_unavailable, memory_errors
 from selfie_tui.engine.loading.auto_class import auto_class
-from selfie_tui.engine.loading.checkpoint import Checkpoint, checkpoint_in, has_vocabulary, weights_of
-from selfie_tui.engine.loading.gguf import SUFFIX, folder_of_one, open_header, unpacking
-from selfie_tui.engine.loading.hub import fetch_snapshot
+from selfie_tui.engine.loading.adapter import Adapter, adapter_in, locate_base, with_adapter
+from selfie_tui.engine.loading.checkpoint import has_vocabulary, weights_of
+from selfie_tui.engine.loading.gguf import folder_of_one, open_header, unpacking
+from selfie_tui.engine.loading.locate import ProgressReport, locate, no_report
 from selfie_tui.engine.loading.placement import Placement, resolve_placement
 from selfie_tui.engine.loading.revision import revision_of
 from selfie_tui.engine.model import Model, adopt
 from selfie_tui.engine.verify import verify
-from selfie_tui.errors import Cancelled, LoadError, SelfieError
-from selfie_tui.paths import model_path
-
-ProgressReport = Callable[[str, float | None], None]
-"""Called with the current step and, where it is known, the fraction of it that is done; may raise `Cancelled`."""
+from selfie_tui.errors import Cancelled, LoadError, summary
 
 GIB = 2**30
-LONGEST_SUMMARY = 200
-
-
-def no_report(step: str, fraction: float | None) -> None:
-    """The report of a load that nobody watches."""
 
 
 def load(
@@ -46,11 +38,12 @@ def load(
     dtype: str | torch.dtype = "auto",
     report: ProgressReport = no_report,
 ) -> Model:
-    """Open `demo`, a folder, a GGUF file or a hub id on a device, and verify that its states can be read and written.
+    """Open `demo`, a folder, a GGUF file, an adapter or a hub id on a device, and verify that its states can be read and written.
 
     Args:
         name: `demo` for the bundled model, else a folder in Hugging Face layout or with one GGUF file, else the path
-            of a GGUF file, else a hub id such as `openai-community/gpt2`.
+            of a GGUF file, else a hub id such as `openai-community/gpt2`. A folder with adapter_config.json is an
+            adapter of PEFT, opened with the base model that it names.
         device: `auto`, `cuda`, `cuda:1`, `mps`, `cpu`, or `all` to spread the model over all GPUs; where a device is
             not available the model runs on the CPU, with a notice.
         dtype: `auto` for the checkpoint's own number format (float32 for quantised GGUF files), a name such as `bf16`,
@@ -69,8 +62,11 @@ def load(
     name = os.fspath(name)
     placement = resolve_placement(str(device), str(dtype).removeprefix("torch."))
     checkpoint = locate(name, report)
+    adapter = adapter_in(checkpoint, name)
     with quiet_transformers():
-        if checkpoint.gguf_path is None:
+        if adapter is not None:
+            module, tokenizer = read_adapted(adapter, placement, report)
+        elif checkpoint.gguf_path is None:
             module, tokenizer = read_folder(checkpoint.folder, name, placement, report)
         else:
             module, tokenizer = read_gguf(checkpoint.gguf_path, name, placement, report)
@@ -81,6 +77,7 @@ def load(
         report("verifying the hooks", None)
         model = adopt(module, tokenizer, name)
         model.revision = revision_of(checkpoint)
+        model.base, model.adapter = (adapter.base, name) if adapter else ("", "")
         model.notices += [text for text in (placement.notice, fallback) if text]
         return verify(model)
 
@@ -95,6 +92,24 @@ def read_folder(folder: Path, name: str, placement: Placement, report: ProgressR
     tokenizer = read_tokenizer(folder, name)
     report("reading the weights", None)
     return read_weights(folder, name, opener, placement.options()), tokenizer
+
+
+def read_adapted(adapter: Adapter, placement: Placement, report: ProgressReport) -> tuple[Any, Any]:
+    """The module of an adapter's base model with the adapter in it, and its tokenizer, or the adapter's own."""
+    base = locate_base(adapter, report)
+    if base.gguf_path is not None:
+        raise LoadError(
+            f"The base model of {adapter.name} is a GGUF file, to which no adapter can be added.",
+            "Name its folder or repository with config.json and model.safetensors.",
+        )
+    module, tokenizer = read_folder(base.folder, adapter.base, placement, report)
+    report("adding the adapter", None)
+    module = with_adapter(module, adapter)
+    if has_vocabulary(adapter.folder):
+        own = read_tokenizer(adapter.folder, adapter.name)
+        if len(own) <= module.get_input_embeddings().weight.shape[0]:
+            tokenizer = own
+    return module, tokenizer
 
 
 def read_gguf(path: Path, name: str, placement: Placement, report: ProgressReport) -> tuple[Any, Any]:
@@ -132,38 +147,6 @@ def quiet_transformers() -> Iterator[None]:
         logging.set_verbosity(verbosity)
         if bars:
             logging.enable_progress_bar()
-
-
-def locate(name: str, report: ProgressReport) -> Checkpoint:
-    """The files of a model, fetched from the hub where they are not on this machine."""
-    if name == "demo":
-        return Checkpoint(model_path())
-    if not name.strip():
-        raise LoadError(
-            "No model is named.", "Give demo, a folder, a GGUF file, or a hub id such as openai-community/gpt2."
-        )
-    try:
-        path = Path(name).expanduser()
-        if path.is_dir():
-            return checkpoint_in(path)
-        exists = path.exists()
-    except (OSError, RuntimeError) as error:
-        why = getattr(error, "strerror", None) or summary(error)
-        raise LoadError(f"{name} cannot be opened ({why}).", "Check the path and who may read it.") from error
-    is_gguf = path.suffix.lower() == SUFFIX
-    if exists and is_gguf:
-        return Checkpoint(path.parent, path.name)
-    if exists:
-        raise LoadError(
-            f"{name} is a file, not a folder and not a GGUF file.",
-            "Give the folder that holds config.json and the weights.",
-        )
-    if is_gguf or name.startswith((".", "/", "~")) or name.count("/") > 1:
-        raise LoadError(
-            f"{'File' if is_gguf else 'Folder'} not found: {name}.", "Check the path; a hub id looks like owner/name."
-        )
-    folder = fetch_snapshot(name, report)
-    return Checkpoint(folder, commit=folder.name)
 
 
 def read_config(folder: Path, name: str) -> Any:
@@ -329,11 +312,3 @@ def move(module: Any, device: torch.device) -> tuple[Any, str]:
                 f"The model could not be moved to {device} ({reason}).", "Load it with the device cpu."
             ) from error
     return module.to("cpu"), f"The model could not be moved to {device} ({reason}): running on the CPU."
-
-
-def summary(error: BaseException) -> str:
-    """An error's message in one line, or its kind where it has none."""
-    message = error.cause if isinstance(error, SelfieError) else str(error)
-    lines = [line.strip() for line in message.splitlines() if line.strip()]
-    text = " ".join(lines[:2]).rstrip(".") or type(error).__name__
-    return text if len(text) <= LONGEST_SUMMARY else text[: LONGEST_SUMMARY - 1] + "…"

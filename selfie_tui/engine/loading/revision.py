@@ -4,7 +4,7 @@ The hash is `content:` and the first 12 hex digits of a SHA-256 over the names, 
 model is made: its weights, config.json, generation_config.json, and the tokenizer's files. Weights of more than 64 MiB
 are sampled: the first MiB of each file, where the header is, and 64 KiB at evenly spaced offsets, 16 MiB in all.
 Training changes every sample, but an edit of a few weights of a large model may fall between them and leave the hash as
-it is. The folder and its name do not count: a copy elsewhere has the same hash.
+it is. The folder and its name do not count: a copy elsewhere has the same hash. Of an adapter its own files are hashed.
 """
 
 from __future__ import annotations
@@ -46,6 +46,8 @@ def revision_of(checkpoint: Checkpoint) -> str:
     if checkpoint.gguf_path is not None:
         return content_hash([checkpoint.gguf_path])
     folder = checkpoint.folder
+    if (folder / "adapter_config.json").is_file():
+        return content_hash([path for path in folder.glob("adapter_*") if path.is_file()])
     side = [folder / name for name in SIDE_FILES] + list(folder.glob("*.tiktoken"))
     return content_hash(weights_of(folder), [path for path in side if path.is_file()])
 

@@ -36,6 +36,7 @@ def about_lines(model: ModelInfo, width: int, look: Look) -> list[Pieces]:
     verified = verdict(model, look.prose)
     facts = [
         ("name", model.name),
+        *([("adapter", f"{model.adapter} on {model.base}")] if model.adapter else []),
         ("family", f"{model.family} · {model.parameters / 1e6:,.1f} M parameters"),
         *([("revision", model.revision)] if model.revision else []),
         ("kind", layers_description(model)),
