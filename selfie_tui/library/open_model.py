@@ -50,9 +50,9 @@ def open_model(
 def adopt(module: Any, tokenizer: Any = None, name: str = "") -> Model:
     """A verified model from a module in hand and its tokenizer, or from an nnsight model around a module.
 
-    An nnsight model's own tokenizer is used where none is given; a compiled module's original is taken; of a
-    `PeftModel` the model inside, with its adapters; a `Model` is given back as it is. The module is put into evaluation mode, and nnsight's wrapper stays on its forward and on
-    those of its parts; its weights are not changed.
+    An nnsight model's own tokenizer is used where none is given; a compiled module's original is taken, and of a
+    `PeftModel` the model inside with its adapters; a `Model` is given back as it is. The module is put into evaluation
+    mode, and nnsight's wrapper stays on its forward and on those of its parts; its weights are not changed.
 
     `Model.verdict` holds the verdict. A model that is not verified opens with a warning; of one from `load` the library
     warns when it is first used. `Model.notices` and the notices of every result say the same.

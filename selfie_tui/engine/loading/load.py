@@ -17,8 +17,8 @@ from transformers import CONFIG_MAPPING, AutoConfig, AutoTokenizer, GgufConfig
 from transformers.utils import logging
 
 from selfie_tui.engine.devices import OutOfMemory, device_unavailable, memory_errors
-from selfie_tui.engine.loading.auto_class import auto_class
 from selfie_tui.engine.loading.adapter import Adapter, adapter_in, locate_base, with_adapter
+from selfie_tui.engine.loading.auto_class import auto_class
 from selfie_tui.engine.loading.checkpoint import has_vocabulary, weights_of
 from selfie_tui.engine.loading.gguf import folder_of_one, open_header, unpacking
 from selfie_tui.engine.loading.locate import ProgressReport, locate, no_report
@@ -38,7 +38,7 @@ def load(
     dtype: str | torch.dtype = "auto",
     report: ProgressReport = no_report,
 ) -> Model:
-    """Open `demo`, a folder, a GGUF file, an adapter or a hub id on a device, and verify that its states can be read and written.
+    """Open `demo`, a folder, a GGUF file or a hub id on a device, and verify that its states can be read and written.
 
     Args:
         name: `demo` for the bundled model, else a folder in Hugging Face layout or with one GGUF file, else the path
