@@ -41,7 +41,7 @@ from selfie_tui.records.events import (
     Progress,
     PromptTokens,
 )
-from selfie_tui.records.tasks import Interpret, LoadModel, PreviewPreset, ReadLens, RunTask, Task, Tokenize
+from selfie_tui.records.tasks import Earlier, Interpret, LoadModel, PreviewPreset, ReadLens, RunTask, Task, Tokenize
 
 __all__ = [
     "CONTROL",
@@ -51,6 +51,7 @@ __all__ = [
     "CellFinished",
     "Control",
     "ControlFinished",
+    "Earlier",
     "Event",
     "GeneratedToken",
     "Interpret",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from selfie_tui.records.data import Preset, Record, Request
+from selfie_tui.records.data import Control, Interpretation, Preset, Record, Request
 
 
 class Task(Record, tag=True, kw_only=True, frozen=True):
@@ -56,10 +56,19 @@ class ReadLens(Task, frozen=True):
     stack: str = ""
 
 
+class Earlier(Record, frozen=True):
+    """What a run that stopped has left: its name among all sessions, its control, its results by their index."""
+
+    run: str
+    control: Control
+    interpretations: tuple[tuple[int, Interpretation], ...]
+
+
 class Interpret(Task, frozen=True):
-    """Run a self-interpretation."""
+    """Run a self-interpretation, from where an `earlier` run of the same request stopped if there is one."""
 
     request: Request
+    earlier: Earlier | None = None
 
 
 RunTask = Interpret

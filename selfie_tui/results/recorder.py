@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import msgspec
+
 from selfie_tui.records import (
     Event,
     JobCancelled,
@@ -79,9 +81,15 @@ class Recorder:
         if job.written:
             return []
         job.written = True
-        name = self._model.name if self._model else ""
+        earlier = job.task.earlier
         return [
             RunBegan(
-                run=number, model=name, began=job.began, task=job.task, info=self._model, versions=dict(versions())
+                run=number,
+                model=self._model.name if self._model else "",
+                began=job.began,
+                task=msgspec.structs.replace(job.task, earlier=None),
+                info=self._model,
+                versions=dict(versions()),
+                resumes=earlier.run if earlier else "",
             )
         ]

@@ -38,6 +38,7 @@ from selfie_tui.records import (
     CellFinished,
     Control,
     ControlFinished,
+    Earlier,
     Event,
     Interpret,
     Notice,
@@ -52,8 +53,12 @@ SECONDS_BETWEEN_TEXTS = 0.1
 CONTROL_ROW = -1
 
 
-def interpret(model: Model, request: Request, cancelled: Callable[[], bool] = never) -> Iterator[Event]:
+def interpret(
+    model: Model, request: Request, cancelled: Callable[[], bool] = never, earlier: Earlier | None = None
+) -> Iterator[Event]:
     """Run a request: `Progress` at every decoding step, `PartialTexts`, then `ControlFinished` and `CellFinished`.
+
+    The results of an `earlier` run of the same request come first, as they were; only the other cells are decoded.
 
     Raises:
         SelfieError: before any forward, if the model cannot fulfil the request; after one, for a state that is not
@@ -61,17 +66,28 @@ def interpret(model: Model, request: Request, cancelled: Callable[[], bool] = ne
         Cancelled: within one decoding step after `cancelled` gives true; cells already yielded stay valid.
     """
     prepared = prepare(model, request)
+    if earlier is not None:
+        yield from earlier_results(earlier)
+        if len(earlier.interpretations) == len(request.cells):
+            return
     vectors = read_vectors(model, prepared.source, request.cells, cancelled)
     tokens = [prepared.source.tokens[cell.position] for cell in request.cells]
-    yield from interpret_vectors(model, request, vectors, tokens, prepared.target, cancelled)
+    yield from interpret_vectors(model, request, vectors, tokens, prepared.target, cancelled, earlier=earlier)
 
 
 def run(model: Model, task: Interpret, cancelled: Callable[[], bool]) -> Iterator[Event]:
     """Do an `Interpret` task; raises as `interpret`."""
-    yield from interpret(model, task.request, cancelled)
+    yield from interpret(model, task.request, cancelled, task.earlier)
 
 
 RUNS = {Interpret: run}
+
+
+def earlier_results(earlier: Earlier) -> Iterator[Event]:
+    """The results of an earlier run as if they had just been decoded."""
+    yield ControlFinished(control=earlier.control)
+    for index, interpretation in earlier.interpretations:
+        yield CellFinished(index=index, interpretation=interpretation)
 
 
 def interpret_vectors(
@@ -82,6 +98,7 @@ def interpret_vectors(
     target: TargetPrompt,
     cancelled: Callable[[], bool] = never,
     control: bool = True,
+    earlier: Earlier | None = None,
 ) -> Iterator[Event]:
     """Interpret one vector for each cell of the request; the second half of `interpret`, with the same events.
 
@@ -90,6 +107,7 @@ def interpret_vectors(
         tokens: the source token at each cell.
         target: the interpretation prompt.
         control: whether the prompt is also decoded with nothing injected.
+        earlier: results of the request that are there already, its control among them: these are left out.
 
     Raises:
         SelfieError: if the device has no memory for a single cell.
@@ -97,7 +115,9 @@ def interpret_vectors(
     """
     plan = plan_run(model, request, vectors, target, cancelled)
     run = Run(plan, tokens, cancelled, control_pending=control)
-    for event in in_batches(range(len(request.cells)), plan.batch_size, run.batch, model.device):
+    done = run.begin_with(earlier) if earlier else frozenset()
+    pending = [index for index in range(len(request.cells)) if index not in done]
+    for event in in_batches(pending, plan.batch_size, run.batch, model.device):
         if isinstance(event, Halved):
             text = f"Out of memory with {event.size} cells at once: going on with {event.next_size}."
             yield Notice(text=text, severity="warning")
@@ -137,11 +157,19 @@ class Run:
     """Whether the control is still to be decoded."""
     control: Control | None = None
     cells_done: int = 0
+    cells_before: int = 0
+    """Cells that an earlier run had done."""
     started: float = field(default_factory=time.monotonic)
     last_texts: float = 0.0
 
     def __post_init__(self) -> None:
         self.answers = Answers(self.plan.model.tokenizer, self.plan.stops)
+
+    def begin_with(self, earlier: Earlier) -> frozenset[int]:
+        """Take over the control and the count of an earlier run; the indices of its cells."""
+        self.control, self.control_pending = earlier.control, False
+        self.cells_done = self.cells_before = len(earlier.interpretations)
+        return frozenset(index for index, _ in earlier.interpretations)
 
     def batch(self, cells: Sequence[int]) -> Iterator[Event]:
         """Decode some of the request's cells together, with the control if it is still to be decoded."""
@@ -168,7 +196,8 @@ class Run:
         """How far the run is after `done` steps of single cells, and at that speed the seconds left."""
         cells = len(self.plan.request.cells)
         steps = cells * self.plan.steps
-        left = (time.monotonic() - self.started) / done * (steps - done) if done < steps else None
+        since = done - self.cells_before * self.plan.steps
+        left = (time.monotonic() - self.started) / since * (steps - done) if since and done < steps else None
         return Progress(cells_done=self.cells_done, cells=cells, steps_done=done, steps=steps, seconds_left=left)
 
     def complete_rows(self, batch: Batch) -> Iterator[Event]:

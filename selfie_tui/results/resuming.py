@@ -1,0 +1,112 @@
+"""Going on with a run that stopped, and making one again: what of it is whole, and what differs from then."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from selfie_tui.errors import RequestError
+from selfie_tui.records import Control, Earlier, Interpret, Interpretation, ModelInfo, Request
+from selfie_tui.results.entries import Result, RunBegan, versions
+from selfie_tui.results.history import read_run
+from selfie_tui.results.stored import StoredRun
+
+DECISIVE = ("model", "revision", "dtype")
+"""What must be as it was for the results of two starts to belong to one run."""
+
+
+class Difference(NamedTuple):
+    """Something that is not as it was when a run was made."""
+
+    name: str
+    before: str
+    now: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.before or 'unknown'} → {self.now or 'unknown'}"
+
+
+def differences(began: RunBegan, model: ModelInfo) -> tuple[Difference, ...]:
+    """What of a run's model and versions is not the same in a loaded model and in this program.
+
+    What a run of an older version does not know of itself is left out.
+    """
+    then = facts(began.model, began.info) | began.versions
+    now = facts(model.name, model) | versions()
+    return tuple(
+        Difference(name, before, now[name]) for name, before in then.items() if name in now and before != now[name]
+    )
+
+
+def facts(name: str, info: ModelInfo | None) -> dict[str, str]:
+    """What is compared of a model, by name; of one without information only its name."""
+    if info is None:
+        return {"model": name}
+    return {
+        "model": name,
+        "revision": info.revision,
+        "device": info.device,
+        "dtype": info.dtype,
+        "verdict": info.verdict,
+    }
+
+
+def resume_task(stored: StoredRun) -> Interpret:
+    """The task that goes on with a run that stopped.
+
+    Results that a cancellation cut short, without relevancy or without their random direction, are made again, and so
+    are all where the control is missing, with which they are compared.
+
+    Raises:
+        RequestError: for a run that is whole or still running, or that has been deleted.
+    """
+    if not stored.is_partial:
+        state = "still running" if stored.ending == "running" else "whole"
+        raise RequestError(f"This run is {state}.", "There is nothing to resume.")
+    request, control, found = contents(stored)
+    whole = tuple((index, each) for index, each in sorted(found.items()) if is_whole(each, request))
+    return Interpret(request, Earlier(stored.id, control, whole) if control else None)
+
+
+def check_resumable(began: RunBegan, model: ModelInfo) -> None:
+    """Refuse to go on with a run on another model than its own.
+
+    Raises:
+        RequestError: naming what differs.
+    """
+    decisive = [str(difference) for difference in differences(began, model) if difference.name in DECISIVE]
+    if decisive:
+        raise RequestError(
+            f"The run cannot be resumed, its model was another one: {', '.join(decisive)}.",
+            "Load the model as it was, or make the run again.",
+        )
+
+
+def contents(stored: StoredRun) -> tuple[Request, Control | None, dict[int, Interpretation]]:
+    """The request of a stored run, its control, and its interpretations by their index.
+
+    Raises:
+        RequestError: if the run is no longer where it was.
+    """
+    request: Request | None = None
+    control: Control | None = None
+    found: dict[int, Interpretation] = {}
+    try:
+        for entry in read_run(stored):
+            if isinstance(entry, RunBegan):
+                request = entry.request
+            elif isinstance(entry, Result):
+                if isinstance(entry.value, Control):
+                    control = entry.value
+                else:
+                    found[entry.index] = entry.value
+    except (OSError, ValueError) as error:
+        raise RequestError(f"The run cannot be read: {error}.", "List the sessions again.") from error
+    if request is None:
+        raise RequestError("The run cannot be read.", "List the sessions again.")
+    return request, control, found
+
+
+def is_whole(interpretation: Interpretation, request: Request) -> bool:
+    """Whether an interpretation has all that its request asked for."""
+    measured = any(token.effect is not None for token in interpretation.tokens) or not interpretation.tokens
+    return (measured or not request.relevancy) and (interpretation.random is not None or not request.random_control)
