@@ -16,6 +16,6 @@ MEANINGS = {
 
 def mark_of(interpretation: Interpretation) -> str:
     """The mark of an interpretation: that it is empty above all, then whether its text is the control's own."""
-    if not interpretation.text.strip():
+    if interpretation.is_empty:
         return SAYS_NOTHING
     return SAYS_NO_MORE if interpretation.equals_control else SAYS_MORE

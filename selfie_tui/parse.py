@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 
 from selfie_tui.errors import RequestError
 from selfie_tui.modes import mode_named
-from selfie_tui.records import EMBED
+from selfie_tui.records import EMBED, Token, ordinary_positions
 
 PART = re.compile(r"(?P<first>-?\d+|embed)(?:-(?P<last>\d+))?")
 
@@ -20,6 +21,11 @@ def parse_layers(text: str, layers: int) -> tuple[int, ...]:
 def parse_positions(text: str, tokens: int) -> tuple[int, ...]:
     """Token positions in ascending order without repeats; negative numbers count from the end."""
     return parse(text, tokens, "token", lowest=0)
+
+
+def positions_among(text: str, tokens: Sequence[Token]) -> tuple[int, ...]:
+    """As `parse_positions`, but `all` leaves out the special tokens of a prompt, which stand for no text."""
+    return ordinary_positions(tokens) if text.strip() == "all" else parse_positions(text, len(tokens))
 
 
 def parse(text: str, count: int, what: str, lowest: int) -> tuple[int, ...]:

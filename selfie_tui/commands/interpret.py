@@ -25,7 +25,8 @@ from selfie_tui.errors import RequestError, SelfieError
 from selfie_tui.glyphs import bar
 from selfie_tui.jobs import Engine
 from selfie_tui.kinds import most_layers, stack_named, stacks_of, written_stack
-from selfie_tui.parse import parse_layers, parse_positions
+from selfie_tui.marks import SAYS_MORE, mark_of
+from selfie_tui.parse import parse_layers, positions_among
 from selfie_tui.records import (
     Cell,
     CellFinished,
@@ -39,6 +40,7 @@ from selfie_tui.records import (
     Request,
     Token,
     layer_name,
+    without_blank_ends,
 )
 from selfie_tui.settings import CUSTOM, SETTINGS, Bounds, InterpretSettings, parse_settings
 from selfie_tui.streams import read_prompt
@@ -59,7 +61,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     add_model(command)
     command.add_argument("--layers", default="all", help="such as embed,0-7 or all (default: all); -1 is the last one")
     command.add_argument(
-        "--tokens", default="-1", help="positions such as 3,4 or 2-5 or all (default: -1, the last one)"
+        "--tokens",
+        default="-1",
+        help="positions such as 3,4 or 2-5, or all but special ones: all (default: -1, the last one)",
     )
     command.add_argument(
         "--stack", choices=STACKS, default="", help="which stack of a model is read (default: the first)"
@@ -140,13 +144,13 @@ def make_request(
 ) -> Request:
     """The request that the arguments stand for; layer by layer within a token."""
     layers = parse_layers(arguments.layers, stack_named(model, stack).layers)
-    positions = parse_positions(arguments.tokens, len(tokens))
+    positions = positions_among(arguments.tokens, tokens)
     cells = tuple(Cell(layer, position) for position in positions for layer in layers)
     return chosen_settings(arguments, Bounds(blocks=most_layers(model))).request(prompt, cells, stack)
 
 
 class TextPrinter:
-    """One line a cell: layer, `=` where it says no more than the control, token, text, a bar for each relevancy."""
+    """One line a cell: layer, its mark (see `marks`) where it is not `+`, token, text, a bar for each relevancy."""
 
     def control(self, event: ControlFinished) -> None:
         """The no-injection control."""
@@ -156,8 +160,8 @@ class TextPrinter:
         """One cell, and its random direction below it."""
         cell = event.interpretation
         token = f"{cell.cell.position} {visible(cell.token.text)}"
-        mark = "=" if cell.equals_control else ""
-        self.line(layer_name(cell.cell.layer), token, cell.text, bars(cell.tokens), mark)
+        mark = "" if mark_of(cell) == SAYS_MORE else mark_of(cell)
+        self.line(layer_name(cell.cell.layer), token, cell.text, bars(without_blank_ends(cell.tokens)), mark)
         if cell.random is not None:
             self.line("", "random", cell.random.text, "", "")
 

@@ -14,7 +14,7 @@ from selfie_tui.library.notices import warn_of_notices
 from selfie_tui.library.requests import make_request, prompt_text, settings_in
 from selfie_tui.library.results import Result, collect, decode_vectors
 from selfie_tui.library.vectors import Vectors, stack_vectors
-from selfie_tui.parse import parse_layers, parse_positions
+from selfie_tui.parse import parse_layers, positions_among
 from selfie_tui.records import EMBED, Cell, Token
 
 __all__ = ["NO_TOKEN", "Result", "collect", "interpret", "interpret_vectors", "vector_tokens"]
@@ -49,7 +49,7 @@ def interpret(
         prompt: the source prompt whose states are read.
         layers: such as `"embed,0-7"`, `"all"`, or one or more numbers; layer `l` is the output of block `l`, and the
             number -1 is `embed`.
-        tokens: positions such as `"3,4"`, `"all"`, `"-1"` for the last, or one or more numbers.
+        tokens: positions such as `"3,4"`, `"all"` but special ones, `"-1"` for the last, or one or more numbers.
         preset: an interpretation prompt: a preset or its name, or an `InterpretationPrompt`.
         injection_layer: where the vector is written over the placeholders.
         mode: `replace`, `blend`, `add`, `replace-norm`, `add-norm` or `unit`, with its `strength`.
@@ -71,7 +71,7 @@ def interpret(
     source = source_tokens(model, text, stack)
     count = len(model.anatomy.stack(stack).blocks)
     chosen = parse_layers(layers, count) if isinstance(layers, str) else layer_numbers(layers)
-    positions = parse_positions(tokens, len(source)) if isinstance(tokens, str) else positions_in(source, tokens)
+    positions = positions_among(tokens, source) if isinstance(tokens, str) else positions_in(source, tokens)
     cells = [Cell(layer, position) for position in positions for layer in chosen]
     return collect(model, make_request(text, cells, preset, settings))
 

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
 import torch
 
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts.checks import check_fits, check_settings
 from selfie_tui.engine.prompts.placeholders import TargetPrompt, token_texts
 from selfie_tui.engine.prompts.source import Source, source_of
+from selfie_tui.engine.prompts.tokens import as_records
 from selfie_tui.errors import RequestError
 from selfie_tui.library.cells import Layer, positions_in
 from selfie_tui.library.requests import make_request, prompt_text
@@ -76,11 +78,11 @@ class PreparedText:
     @property
     def tokens(self) -> tuple[Token, ...]:
         """All of the text's tokens: those that are read, and after them those that the decoder has written."""
-        texts = token_texts(self.model.tokenizer, self.begun) if self.begun else ()
         first = len(self.source.tokens)
+        begun = as_records(self.model.tokenizer, self.begun)
         return (
             *self.source.tokens,
-            *(Token(first + index, self.begun[index], text) for index, text in enumerate(texts)),
+            *(msgspec.structs.replace(token, position=first + token.position) for token in begun),
         )
 
     def target(self, text: str, positions: Sequence[int]) -> TargetPrompt:

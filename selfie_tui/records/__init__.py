@@ -21,6 +21,9 @@ from selfie_tui.records.data import (
     StackInfo,
     Token,
     layer_name,
+    ordinary_positions,
+    treatment_effect,
+    without_blank_ends,
 )
 from selfie_tui.records.events import (
     CONTROL,
@@ -87,4 +90,7 @@ __all__ = [
     "Token",
     "Tokenize",
     "layer_name",
+    "ordinary_positions",
+    "treatment_effect",
+    "without_blank_ends",
 ]

@@ -6,6 +6,7 @@ block 0. A *position* is a token's 0-based index in its prompt, special tokens i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -36,11 +37,20 @@ class Cell(Record, order=True, frozen=True):
 
 
 class Token(Record, frozen=True):
-    """A token of a prompt: its position, its id in the vocabulary, the text it stands for (unsafe to print as is)."""
+    """A token of a prompt: its position, its id in the vocabulary, the text it stands for (unsafe to print as is).
+
+    `special` is true of a token that stands for no text, such as those for a text's beginning and end.
+    """
 
     position: int
     id: int
     text: str
+    special: bool = False
+
+
+def ordinary_positions(tokens: Sequence[Token]) -> tuple[int, ...]:
+    """The positions of the tokens that stand for text, which are those that "all" means; all where none does."""
+    return tuple(token.position for token in tokens if not token.special) or tuple(token.position for token in tokens)
 
 
 class Preset(Record, frozen=True):
@@ -115,6 +125,18 @@ class GeneratedToken(Record, frozen=True):
         return None if self.effect is None else abs(self.effect)
 
 
+def without_blank_ends(tokens: tuple[GeneratedToken, ...]) -> tuple[GeneratedToken, ...]:
+    """The tokens that are seen: from the first to the last that is more than white space."""
+    written = [index for index, token in enumerate(tokens) if token.text.strip()]
+    return tokens[written[0] : written[-1] + 1] if written else ()
+
+
+def treatment_effect(tokens: tuple[GeneratedToken, ...]) -> float | None:
+    """The mean relevancy of the tokens that are seen; None without any, or where it was not measured."""
+    relevancies = [token.relevancy for token in without_blank_ends(tokens) if token.relevancy is not None]
+    return sum(relevancies) / len(relevancies) if relevancies else None
+
+
 class Control(Record, tag=True, frozen=True):
     """What the interpretation prompt says without a cell: `none` is no injection, `random` a random direction."""
 
@@ -128,8 +150,9 @@ class Control(Record, tag=True, frozen=True):
 class Interpretation(Record, tag=True, frozen=True):
     """What the model says of one cell.
 
-    `token` is the source token at the cell. `treatment_effect` is the mean relevancy of the generated tokens.
-    `equals_control` is true where the text is the no-injection control's own.
+    `token` is the source token at the cell. `treatment_effect` is the mean relevancy of the tokens that are seen: white
+    space at either end of the text does not count. `equals_control` is true where the text is the no-injection
+    control's own.
     """
 
     cell: Cell
@@ -141,6 +164,11 @@ class Interpretation(Record, tag=True, frozen=True):
     treatment_effect: float | None = None
     equals_control: bool = msgspec.field(default=False, name="says_no_more")
     random: Control | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the text is white space at most: it says nothing, whatever the control says."""
+        return not self.text.strip()
 
 
 class LensToken(Record, frozen=True):

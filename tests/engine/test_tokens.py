@@ -7,12 +7,14 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import ByT5Tokenizer, PreTrainedTokenizerBase
+from transformers import ByT5Tokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from selfie_tui.engine.prompts.placeholders import encode_source, token_texts
 from selfie_tui.errors import PromptError
+from selfie_tui.parse import positions_among
+from selfie_tui.records import ordinary_positions
 from selfie_tui.text import visible
-from tests.engine.tokenizers_zoo import BYTES, LOSSLESS, WITH_UNKNOWN, canine, tokenizer_of
+from tests.engine.tokenizers_zoo import BYTES, LOSSLESS, WITH_UNKNOWN, canine, greedy_mask, tokenizer_of
 
 ASCII = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=30)
 ANY = st.text(min_size=1, max_size=20)
@@ -126,3 +128,29 @@ def test_a_prompt_that_cannot_be_read_is_refused_with_what_to_do(prompt: str, re
     with pytest.raises(PromptError, match=reason) as caught:
         encode_source(tokenizer_of("gpt2"), prompt)
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("kind", "special"), [("gpt2", ["<s>"]), ("bert", ["[CLS]", "[SEP]"]), ("unigram", ["</s>"]), ("llama2", ["<s>"])]
+)
+def test_tokens_that_stand_for_no_text_are_special_and_no_others(kind: str, special: list[str]) -> None:
+    _, tokens = encode_source(tokenizer_of(kind), "the message is of Paris \u4e5d")
+    assert [token.text for token in tokens if token.special] == special
+
+
+def test_an_unknown_word_and_a_mask_are_not_special_but_a_chats_marks_are() -> None:
+    tokenizer = tokenizer_of("word_level")
+    _, tokens = encode_source(tokenizer, "the unheard of")
+    assert [(token.text.strip(), token.special) for token in tokens[1:3]] == [("the", False), ("<unk>", False)]
+    _, tokens = encode_source(tokenizer_of("gpt2"), "<|im_start|>user")
+    assert [token.text for token in tokens if token.special] == ["<s>", "<|im_start|>"]
+    masked = PreTrainedTokenizerFast(tokenizer_object=greedy_mask(), mask_token="<mask>", bos_token="<s>")
+    assert [token.text for token in encode_source(masked, "of <mask>")[1] if token.special] == ["<s>"]
+
+
+def test_all_positions_are_those_of_text_unless_there_is_none() -> None:
+    tokens = encode_source(tokenizer_of("bert"), "of the city")[1]
+    assert tokens[0].special
+    assert ordinary_positions(tokens) == tuple(range(1, len(tokens) - 1)) == positions_among("all", tokens)
+    assert positions_among("0,-1", tokens) == (0, len(tokens) - 1)
+    assert ordinary_positions(tokens[:1]) == (0,)

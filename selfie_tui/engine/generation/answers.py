@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from selfie_tui.engine.generation.decode import Row
 from selfie_tui.engine.generation.texts import answer, cut_tokens
-from selfie_tui.records import Cell, Control, GeneratedToken, Interpretation, Token
+from selfie_tui.records import Cell, Control, GeneratedToken, Interpretation, Token, treatment_effect
 
 
 @dataclass(frozen=True)
@@ -58,18 +58,17 @@ class Answers:
     ) -> Interpretation:
         """A row as the interpretation of a cell whose vector has the Euclidean norm `norm`.
 
-        `control` is the run's, None where it is unknown; its treatment effect is the mean relevancy of its tokens.
+        `control` is the run's, None where it is unknown; the treatment effect is of the tokens that are seen.
         """
         tokens = self.tokens(row, baseline)
         text = self.text(row)
-        relevancies = [token.relevancy for token in tokens if token.relevancy is not None]
         return Interpretation(
             cell=cell,
             token=token,
             text=text,
             tokens=tokens,
             norm=norm,
-            treatment_effect=sum(relevancies) / len(relevancies) if relevancies else None,
+            treatment_effect=treatment_effect(tokens),
             equals_control=control is not None and text == control.text,
             random=random,
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts.chat import parts_of
-from selfie_tui.engine.prompts.tokens import as_records, encode_source, token_texts
+from selfie_tui.engine.prompts.tokens import as_records, encode_source
 from selfie_tui.errors import PromptError
 from selfie_tui.records import Token
 
@@ -41,7 +41,7 @@ def source_of(model: Model, prompt: str, stack: str = "") -> Source:
     if chosen is not model.anatomy.main:
         words = tuple(model.tokenizer(begun, add_special_tokens=False, verbose=False)["input_ids"]) if begun else ()
         prefix = (*model.feed.start, *words)
-        tokens = as_records(prefix, token_texts(model.tokenizer, prefix))
+        tokens = as_records(model.tokenizer, prefix)
     check_length(model, len(ids), model.context)
     check_length(model, len(prefix or ()), model.output_context)
     check_known(model, (*ids, *(prefix or ())))

@@ -102,5 +102,5 @@ def target_tokens(
         ids, tokens = ids + target.prefix.ids, tokens + target.prefix.tokens
     return tuple(
         PromptToken(token, token.position in overwritten, token.position in target.masks)
-        for token in as_records(ids, tokens)
+        for token in as_records(model.tokenizer, ids)
     )

@@ -55,15 +55,28 @@ def encode_source(tokenizer: PreTrainedTokenizerBase, prompt: str) -> tuple[tupl
     ids = tuple(tokenizer(prompt, verbose=False)["input_ids"])
     if not ids:
         raise PromptError("The tokenizer splits this prompt into no tokens.", "Type a text it knows.")
-    return ids, as_records(ids, token_texts(tokenizer, ids))
+    return ids, as_records(tokenizer, ids)
 
 
-def as_records(ids: Sequence[int], texts: Sequence[str]) -> tuple[Token, ...]:
+def as_records(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> tuple[Token, ...]:
     """The tokens of a prompt, numbered from 0."""
+    special = special_ids(tokenizer)
     return tuple(
-        Token(position=position, id=token_id, text=text)
-        for position, (token_id, text) in enumerate(zip(ids, texts, strict=True))
+        Token(position=position, id=token_id, text=text, special=token_id in special)
+        for position, (token_id, text) in enumerate(zip(ids, token_texts(tokenizer, ids), strict=True))
     )
+
+
+def special_ids(tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
+    """The ids that stand for no text: begin, end, padding, separators, the marks of a chat's turns.
+
+    A mask stands for a word to be found, and the id for what a vocabulary lacks for that text, unless it has another
+    use too.
+    """
+    added = {token_id for token_id, token in tokenizer.added_tokens_decoder.items() if token.special}
+    marks = {getattr(tokenizer, f"{name}_token_id", None) for name in ("bos", "eos", "pad", "cls", "sep")}
+    words = {getattr(tokenizer, f"{name}_token_id", None) for name in ("unk", "mask")} - marks
+    return frozenset({*added, *tokenizer.all_special_ids} - words)
 
 
 def is_unicode(text: str) -> bool:

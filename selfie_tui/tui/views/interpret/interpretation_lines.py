@@ -8,7 +8,7 @@ from typing import NamedTuple
 from selfie_tui import text
 from selfie_tui.glyphs import bar
 from selfie_tui.marks import SAYS_MORE, mark_of
-from selfie_tui.records import Control, GeneratedToken, layer_name
+from selfie_tui.records import Control, GeneratedToken, layer_name, without_blank_ends
 from selfie_tui.settings import differences
 from selfie_tui.tui.render.flow import Part, flow_parts, joined
 from selfie_tui.tui.render.styles import Look, Piece, Pieces, Role, cells, heat, padded, share
@@ -98,12 +98,6 @@ def interpretation_lines(run: Run, index: int, layout: Layout) -> list[Pieces]:
     if interpretation is not None and interpretation.random is not None:
         lines += _random_lines(interpretation.random, layout)
     return lines
-
-
-def without_blank_ends(tokens: tuple[GeneratedToken, ...]) -> tuple[GeneratedToken, ...]:
-    """Tokens from the first to the last that is more than white space."""
-    written = [index for index, token in enumerate(tokens) if token.text.strip()]
-    return tokens[written[0] : written[-1] + 1] if written else ()
 
 
 def plain_line(run: Run, index: int, look: Look) -> str:
