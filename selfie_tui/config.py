@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import msgspec
 
@@ -16,7 +18,7 @@ RECENT = 8
 """How many recently used models are remembered."""
 
 
-class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Config(msgspec.Struct, frozen=True):
     """The user's settings. `keymap` gives an action's id its keys, for example `run.start = "ctrl+g"`."""
 
     theme: str | None = None
@@ -38,17 +40,63 @@ class Memory(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, recent=recent)
 
 
-Kind = TypeVar("Kind", Config, Memory)
+def read_config(path: Path) -> tuple[Config, list[str]]:
+    """The settings in a TOML file, and a line for each entry that cannot be used; the others are."""
+    content, problem = _content(path)
+    if not content:
+        return Config(), [problem] if problem else []
+    try:
+        table = msgspec.toml.decode(content)
+    except (msgspec.MsgspecError, ValueError) as error:
+        return Config(), [f"{path}: {error}"]
+    fields = {field.name: field for field in msgspec.structs.fields(Config)}
+    used: dict[str, Any] = {}
+    problems: list[str] = []
+    for name, value in table.items():
+        if name not in fields:
+            problems.append(f"{path}: unknown setting “{name}”{nearest(name, fields)}")
+            continue
+        if name == "keymap" and isinstance(value, dict):
+            value, wrong = _flat_keymap(value)
+            problems += [f"{path}: keymap: the keys of “{id}” are not text" for id in wrong]
+        try:
+            used[name] = msgspec.convert(value, fields[name].type)
+        except msgspec.ValidationError as error:
+            problems.append(f"{path}: {name}: {error}")
+    return Config(**used), problems
 
 
-def read_config(path: Path) -> tuple[Config, str]:
-    """The settings in a TOML file, and the problem of reading them ("" for none)."""
-    return _read(path, Config, Config())
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`; did you mean “x”?` where a known name is like this one."""
+    near = get_close_matches(name, list(known), 1)
+    return f"; did you mean “{near[0]}”?" if near else ""
+
+
+def _flat_keymap(table: dict[str, Any], scope: str = "") -> tuple[dict[str, str], list[str]]:
+    """Keys by id, whether `run.start` was written in quotes or, as TOML has it, names a table; and ids without text."""
+    keys: dict[str, str] = {}
+    wrong: list[str] = []
+    for name, value in table.items():
+        if isinstance(value, dict):
+            inner, inner_wrong = _flat_keymap(value, f"{scope}{name}.")
+            keys |= inner
+            wrong += inner_wrong
+        elif isinstance(value, str):
+            keys[scope + name] = value
+        else:
+            wrong.append(scope + name)
+    return keys, wrong
 
 
 def read_memory(path: Path) -> tuple[Memory, str]:
     """The memory, and the problem of reading it ("" for none)."""
-    return _read(path, Memory, Memory())
+    content, problem = _content(path)
+    if not content:
+        return Memory(), problem
+    try:
+        return decode_json(content, Memory), ""
+    except (msgspec.MsgspecError, ValueError) as error:
+        return Memory(), f"{path}: {error}"
 
 
 def write_memory(path: Path, memory: Memory) -> None:
@@ -64,16 +112,11 @@ def write_memory(path: Path, memory: Memory) -> None:
             fresh.unlink()
 
 
-def _read(path: Path, kind: type[Kind], missing: Kind) -> tuple[Kind, str]:
+def _content(path: Path) -> tuple[bytes, str]:
+    """A file's bytes, none where there is no file, and why it cannot be read ("" where it can)."""
     try:
-        content = path.read_bytes()
+        return path.read_bytes(), ""
     except FileNotFoundError:
-        return missing, ""
+        return b"", ""
     except OSError as error:
-        return missing, f"{path}: {error.strerror}"
-    try:
-        if path.suffix == ".toml":
-            return msgspec.toml.decode(content, type=kind), ""
-        return decode_json(content, kind), ""
-    except (msgspec.MsgspecError, ValueError) as error:
-        return missing, f"{path}: {error}"
+        return b"", f"{path}: {error.strerror}"

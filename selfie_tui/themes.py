@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,11 @@ from textual.theme import Theme
 
 HEAT_STEPS = 8
 """The number of colours for a relevancy, one for each of `▁▂▃▄▅▆▇█`."""
+
+OWN_COLOUR = re.compile(
+    r"\$(primary|secondary|accent|foreground|background|surface|panel|success|warning|error)( \d+%)?"
+)
+TEXT_STYLES = frozenset({"bold", "dim", "italic", "none", "not", "reverse", "strike", "underline"})
 
 DEFAULT = "dusk"
 DEFAULT_ANSI = "ansi"
@@ -133,6 +139,8 @@ def _theme(file: ThemeFile) -> Theme:
     for field, colour in colours.items():
         _parsed(field, colour)
     heat = _spread([_parsed("heat", colour) for colour in file.heat])
+    for name, value in file.variables.items():
+        _check_variable(name, value)
     variables = {f"heat-{step}": colour for step, colour in enumerate(heat, 1)}
     return Theme(file.name, dark=file.dark, ansi=file.ansi, variables=variables | file.variables, **colours)
 
@@ -142,6 +150,16 @@ def _parsed(field: str, colour: str) -> Color:
         return Color.parse(colour)
     except ColorParseError as error:
         raise ThemeError(f"{field}: invalid colour {colour!r}") from error
+
+
+def _check_variable(name: str, value: str) -> None:
+    """A variable of Textual's is a colour, one of the theme's own as `$primary`, or for a `-style` words like bold."""
+    if name.endswith("-style"):
+        fits = all(word in TEXT_STYLES for word in value.split())
+    else:
+        fits = OWN_COLOUR.fullmatch(value) is not None
+    if not fits:
+        _parsed(f"variables: {name}", value)
 
 
 def _spread(colours: list[Color]) -> tuple[str, ...]:

@@ -85,6 +85,9 @@ def test_a_users_theme_replaces_a_shipped_one_of_its_name(tmp_path: Path):
         (GOOD.replace('"#111111", ', ""), "heat: at least two colours"),
         (GOOD + 'colour = "red"\n', "unknown field `colour`"),
         (GOOD + "dark = 3\n", "dark"),
+        (GOOD + '[variables]\nborder = "$$$"\n', "variables: border: invalid colour '$$$'"),
+        (GOOD + '[variables]\nborder = "red;} * { display: none"\n', "variables: border: invalid colour"),
+        (GOOD + '[variables]\nborder = "$nothing"\n', "variables: border: invalid colour '$nothing'"),
         ("\x00\xff", "bad.toml: "),
     ],
 )
@@ -97,6 +100,12 @@ def test_a_bad_theme_file_is_told_with_the_reason_and_the_others_are_loaded(tmp_
     assert problem.startswith("bad.toml: ")
     assert why in problem
     assert "\n" not in problem
+
+
+def test_variables_may_be_colours_the_themes_own_and_text_styles(tmp_path: Path):
+    written = '[variables]\nborder = "$primary 40%"\nscrollbar = "#abc"\nblock-cursor-text-style = "bold reverse"\n'
+    (tmp_path / "good.toml").write_text(GOOD + written)
+    assert themes.load(tmp_path / "good.toml").variables["border"] == "$primary 40%"
 
 
 def test_a_theme_is_found_by_its_name_without_reading_the_others(tmp_path: Path):

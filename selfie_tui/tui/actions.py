@@ -246,7 +246,7 @@ def bindings(*scopes: Scope) -> list[BindingType]:
 def keys_of(action: Action, keymap: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """The keys of an action as a help page writes them: `↑`, `k`, `esc`."""
     keys = (keymap or {}).get(action.id, action.keys)
-    return tuple(_key_name(key.strip()) for key in keys.split(","))
+    return tuple(_key_name(key.strip()) for key in keys.split(",") if key.strip())
 
 
 def hints(

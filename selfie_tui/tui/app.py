@@ -15,14 +15,14 @@ from textual.screen import Screen
 
 from selfie_tui import clipboard, config, paths, themes
 from selfie_tui.jobs import Engine, Jobs, default_engine
-from selfie_tui.records import Event, ModelInfo, Severity
+from selfie_tui.records import Event, ModelInfo, Notice, Severity
 from selfie_tui.results import sessions
 from selfie_tui.results.recorder import Recorder
 from selfie_tui.tui import catalog
 from selfie_tui.tui.actions import Action, Scope, bindings
 from selfie_tui.tui.handlers import handle
 from selfie_tui.tui.keyboard import KeyboardApp
-from selfie_tui.tui.keymap import problems_of_keymap, usable_keymap
+from selfie_tui.tui.keymap import UNBOUND, resolve
 from selfie_tui.tui.options import AppOptions
 from selfie_tui.tui.render.styles import Look, plain_terminal
 from selfie_tui.tui.screens.main import MainScreen
@@ -103,9 +103,10 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
         loaded = themes.load_all(*self._theme_folders)
         for theme in loaded.themes:
             self.register_theme(theme)
-        problems = [*self._notes, *problems_of_keymap(self.options.config.keymap), *loaded.problems]
-        if problems:
-            self.toast("\n".join(problems), "warning")
+        problems = [*self._notes, *resolve(self.options.config.keymap).problems, *loaded.problems]
+        for problem in problems:
+            os.write(2, f"{self.look.prose(problem)}\n".encode())  # the log file, while the terminal is drawn on
+            handle(self.main, Notice(text=problem, severity="warning"))
 
     def on_unmount(self) -> None:
         """Stop the job thread, however the program ends."""
@@ -212,8 +213,8 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
     # Keys ---------------------------------------------------------------------------------------------------------
 
     def _apply_keymap(self) -> None:
-        self.keymap = usable_keymap(self.options.config.keymap)
-        self.set_keymap(dict(self.keymap))
+        self.keymap = resolve(self.options.config.keymap).keys
+        self.set_keymap({id: keys or UNBOUND for id, keys in self.keymap.items()})
 
     def action_interrupt(self) -> None:
         """The second ctrl+c within two seconds quits."""

@@ -18,7 +18,7 @@ def run_app(options: AppOptions) -> int:
 
     The user's folders and configuration file take the place of those in `options`.
     """
-    user_config, problem = config.read_config(paths.config_file())
+    user_config, problems = config.read_config(paths.config_file())
     sys.setswitchinterval(
         0.001
     )  # the engine's thread imports and computes: keys should not wait for the end of its turn
@@ -29,7 +29,7 @@ def run_app(options: AppOptions) -> int:
             state_dir=paths.state_dir(),
             user_themes=paths.user_themes_dir(),
             config=user_config,
-            notes=tuple(note for note in (problem, guard.problem) if note),
+            notes=tuple(note for note in (*problems, guard.problem) if note),
         )
         app = SelfieApp(options=options, driver_class=guard.driver_class())
         app.run(mouse=options.mouse and user_config.mouse)

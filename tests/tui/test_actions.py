@@ -29,7 +29,7 @@ from selfie_tui.tui.actions import (
     view_action,
 )
 from selfie_tui.tui.app import SelfieApp
-from selfie_tui.tui.keymap import problems_of_keymap, usable_keymap
+from selfie_tui.tui.keymap import resolve
 from selfie_tui.tui.pages.error import ErrorScreen
 from selfie_tui.tui.pages.help import help_lines
 from selfie_tui.tui.pages.page import Page
@@ -209,19 +209,81 @@ async def test_earlier_ids_in_a_keymap_go_on_working():
         assert app.main.view.settings.cursor == 1
 
 
+def _keys(keymap: dict[str, str]) -> dict[str, str]:
+    return resolve(keymap).keys
+
+
+def _problems(keymap: dict[str, str]) -> list[str]:
+    return resolve(keymap).problems
+
+
 def test_every_setting_key_can_be_rebound_by_its_earlier_id_and_the_current_id_wins():
     for action in by_scope("settings"):
-        assert usable_keymap({action.id.replace("settings.", "ask."): "x"}) == {action.id: "x"}
+        assert _keys({action.id.replace("settings.", "ask."): "x"}) == {action.id: "x"}
     for order in ({"pane.ask": "A", "pane.settings": "B"}, {"pane.settings": "B", "pane.ask": "A"}):
-        assert usable_keymap(order) == {"pane.settings": "B"}
+        assert _keys(order) == {"pane.settings": "B"}
 
 
-def test_problems_of_a_keymap_name_the_action():
-    assert problems_of_keymap({"nothing.here": "x"})[0].startswith("keymap: unknown action “nothing.here”")
-    assert problems_of_keymap({"run.start": " "}) == ["keymap: “run.start” has no key"]
-    assert problems_of_keymap({"ask.left": ""}) == ["keymap: “ask.left” has no key"]
-    assert problems_of_keymap({"run.start": "x", "ask.left": "h"}) == []
-    assert usable_keymap({"nothing.here": "x", "run.start": " ", "go.x": "y"}) == {}
+def test_problems_of_a_keymap_name_the_action_and_the_nearest_known_name():
+    assert _problems({"nothing.here": "x"}) == ["keymap: unknown action “nothing.here”"]
+    assert _problems({"run.strat": "x"}) == ["keymap: unknown action “run.strat”; did you mean “run.start”?"]
+    assert _problems({"run.start": " "}) == ["keymap: “run.start” has no key"]
+    assert _problems({"ask.left": ""}) == ["keymap: “ask.left” has no key"]
+    assert _problems({"run.start": "x", "ask.left": "h"}) == []
+    assert _keys({"nothing.here": "x", "run.start": " ", "go.x": "y"}) == {}
+
+
+def test_a_key_that_no_terminal_sends_is_named_and_the_others_of_its_entry_stay():
+    assert _keys({"run.start": "ctrl+g, pagdown"}) == {"run.start": "ctrl+g"}
+    assert _problems({"run.start": "ctrl+g,pagdown"}) == [
+        "keymap: “run.start” has an unknown key “pagdown”; did you mean “pagedown”?"
+    ]
+    assert _keys({"run.start": "cmd+g"}) == {}
+    assert _problems({"run.start": "cmd+g"}) == ["keymap: “run.start” has an unknown key “cmd+g”"]
+
+
+def test_every_default_key_is_one_that_a_keymap_may_use():
+    for key in {key for action in all_actions() for key in action.keys.split(",")}:
+        assert not [problem for problem in _problems({"text.home": key}) if "unknown key" in problem], key
+
+
+def test_a_key_of_two_actions_is_that_of_the_one_written_down_and_it_is_said():
+    keys, problems = resolve({"run.start": "z"})
+    assert keys == {"run.start": "z", "pane.zoom": ""}
+    assert problems == ["keymap: “z” is the key of “run.start”, not of “pane.zoom”: which has no key left"]
+    keys, problems = resolve({"run.start": "ctrl+g", "copy.here": "ctrl+g"})
+    assert keys == {"run.start": "ctrl+g"}
+    assert problems == ["keymap: “ctrl+g” is the key of “run.start”, not of “copy.here”: it keeps y"]
+    assert resolve({"pane.zoom": "i", "edit.prompt": "z"}) == ({"pane.zoom": "i", "edit.prompt": "z"}, [])
+    assert resolve({"tokens.left": "x"}) == ({"tokens.left": "x"}, [])  # h and the arrow do other things elsewhere
+
+
+@pytest.mark.parametrize(
+    "keymap",
+    [
+        {"app.quit": "nonsense", "app.quit-anywhere": "nonsense", "app.interrupt": "nonsense"},
+        {"app.quit": "x", "app.quit-anywhere": "ctrl+g", "app.interrupt": "ctrl+o", "run.start": "ctrl+q"},
+    ],
+)
+async def test_ctrl_q_quits_whatever_the_keymap_says(keymap: dict[str, str]):
+    async with running(config=Config(keymap=keymap)) as (app, pilot):
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: not app.is_running)
+
+
+async def test_a_key_that_was_taken_from_an_action_does_only_what_it_was_taken_for():
+    async with running(config=Config(keymap={"app.theme": "z"})) as (app, pilot):
+        theme = app.theme
+        await pilot.press("escape", "z")
+        await until(pilot, lambda: app.theme != theme)
+        assert app.main.maximized is None
+
+
+async def test_warnings_about_the_configuration_stay_among_the_interpretations():
+    async with running(config=Config(keymap={"run.strat": "x"}), notes=("config.toml: wrong",)) as (app, pilot):
+        app.clear_notifications()
+        await until(pilot, lambda: "run.strat" in text_of(app))
+        assert "config.toml: wrong" in text_of(app)
 
 
 # Actions of views ----------------------------------------------------------------------------------------------------
@@ -246,7 +308,7 @@ def test_what_a_view_registers_is_in_bindings_hints_key_table_help_and_keymaps()
     assert hints(("grid",)) == [("o", "pool")]
     assert "**Grid**" in key_table()
     assert "| `#` `f3` | show the view Grid | `view.grid` |" in key_table()
-    assert usable_keymap({"grid.pool": "x"}) == {"grid.pool": "x"}
+    assert _keys({"grid.pool": "x"}) == {"grid.pool": "x"}
     page = ["".join(piece.text for piece in line) for line in help_lines(("grid",), {}, 90, Look())]
     assert "Layers by tokens." in page
     assert "Views" in page

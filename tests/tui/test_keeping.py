@@ -19,17 +19,31 @@ from tests.tui.fake_engine import FakeEngine
 # Settings and memory --------------------------------------------------------------------------------------------------
 
 
-def test_settings_are_read_and_a_bad_file_is_told_and_replaced_by_none(tmp_path: Path):
+def test_settings_are_read_and_a_file_that_is_not_toml_is_reported_and_replaced_by_none(tmp_path: Path):
     file = tmp_path / "config.toml"
-    assert config.read_config(file) == (config.Config(), "")
+    assert config.read_config(file) == (config.Config(), [])
     file.write_text('theme = "paper"\nmouse = false\n[keymap]\n"run.start" = "ctrl+g"\n')
-    read, problem = config.read_config(file)
-    assert (read.theme, read.mouse, read.keymap, problem) == ("paper", False, {"run.start": "ctrl+g"}, "")
-    for wrong in ("theme = ", "theme = 3", 'them = "paper"'):
-        file.write_text(wrong)
-        read, problem = config.read_config(file)
-        assert read == config.Config()
-        assert problem.startswith(str(file))
+    read, problems = config.read_config(file)
+    assert (read.theme, read.mouse, read.keymap, problems) == ("paper", False, {"run.start": "ctrl+g"}, [])
+    file.write_text("theme = ")
+    read, (problem,) = config.read_config(file)
+    assert read == config.Config()
+    assert problem.startswith(str(file))
+
+
+def test_an_entry_that_cannot_be_used_costs_that_entry_alone(tmp_path: Path):
+    file = tmp_path / "config.toml"
+    file.write_text(
+        'them = "paper"\nmouse = 3\nascii = true\n[keymap]\nrun.start = "ctrl+g"\n"pane.zoom" = 5\n[modells]\na = 1\n'
+    )
+    read, problems = config.read_config(file)
+    assert read == config.Config(ascii=True, keymap={"run.start": "ctrl+g"})
+    assert [problem.removeprefix(f"{file}: ") for problem in problems] == [
+        "unknown setting “them”; did you mean “theme”?",
+        "mouse: Expected `bool`, got `int`",
+        "keymap: the keys of “pane.zoom” are not text",
+        "unknown setting “modells”",
+    ]
 
 
 def test_memory_comes_back_and_keeps_the_models_used_last_first(tmp_path: Path):
