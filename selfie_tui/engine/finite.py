@@ -8,10 +8,12 @@ becomes the verdict; such a model still opens, as its other layers can be read.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import torch
 
+from selfie_tui.engine.anatomy.calls import ModelFailed, model_code
 from selfie_tui.engine.devices import SHORT_NAMES
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts.tokens import encode_source
@@ -33,8 +35,11 @@ def what_is_not_finite(model: Model, ids: Sequence[int]) -> str:
     if weight := first_weight(model.module):
         return f"the weight {weight}{NOT_FINITE}"
     dtype = SHORT_NAMES.get(model.dtype, str(model.dtype).removeprefix("torch."))
-    found = (problem for tokens in texts(model, ids) for problem in problems_in(model, tokens))
-    return next((f"{problem}{NOT_FINITE} in {dtype}" for problem in found), "")
+    for tokens in texts(model, ids):
+        with suppress(ModelFailed), model_code():  # a text that the model does not take, such as FSMT one with pads
+            if problem := next(problems_in(model, tokens), ""):
+                return f"{problem}{NOT_FINITE} in {dtype}"
+    return ""
 
 
 def remedy(problem: str) -> str:

@@ -16,6 +16,7 @@ from torch import nn
 from selfie_tui.engine import tracing
 from selfie_tui.engine.anatomy.finding import find_anatomy
 from selfie_tui.engine.anatomy.inputs import InputBuilder, Kind, input_builder
+from selfie_tui.engine.anatomy.layer_paths import LayerPaths
 from selfie_tui.engine.anatomy.places import Anatomy, BoundUnembedding, embeddings_of, text_config
 from selfie_tui.engine.devices import SHORT_NAMES, memory_errors
 from selfie_tui.engine.sublayers import Sublayers, find_sublayers
@@ -228,7 +229,7 @@ class Model:
             verdict=self.verdict,
             chat=bool(getattr(self.tokenizer, "chat_template", None)),
             kind=self.kind,
-            stacks=tuple(StackInfo(stack.name, len(stack.blocks)) for stack in self.anatomy.stacks),
+            stacks=tuple(StackInfo(stack.name, len(stack.blocks), stack.skipped) for stack in self.anatomy.stacks),
             revision=self.revision,
             base=self.base,
             adapter=self.adapter,
@@ -280,11 +281,12 @@ def device_of(module: Any) -> torch.device:
     return torch.device(getattr(getattr(table, "_hf_hook", None), "execution_device", None) or "cpu")
 
 
-def adopt(module: Any, tokenizer: Any, name: str = "") -> Model:
+def adopt(module: Any, tokenizer: Any, name: str = "", layer_paths: LayerPaths | Sequence[str] | None = None) -> Model:
     """A model from a module and its tokenizer, not yet verified (`verify.verify` also finds
     out whether its cache can be used).
 
     The module is put into evaluation mode, and nnsight's wrapper stays on its forward; else it is not changed.
+    `layer_paths` are those of its blocks, or of an encoder-decoder's by stack, where they are not to be found.
 
     Raises:
         LoadError: if no stack of blocks or no head is found in it, saying which step failed.
@@ -292,15 +294,11 @@ def adopt(module: Any, tokenizer: Any, name: str = "") -> Model:
     module.eval()
     feed = input_builder(module)
     with (lock := lock_of(module)):
-        anatomy = find_anatomy(module, feed, device_of(module))
+        anatomy = find_anatomy(module, feed, device_of(module), layer_paths)
     config = getattr(module, "config", None)
     known = name or getattr(config, "name_or_path", "") or getattr(config, "model_type", "") or type(module).__name__
     traced = tracing.trace_model(module, anatomy)
-    notices = [
-        f"{stack.unlinked} calls of {stack.path} are left out: they are not linked to the {len(stack.blocks)} layers."
-        for stack in anatomy.stacks
-        if stack.unlinked
-    ]
+    notices = [notice for stack in anatomy.stacks for notice in stack.notices()]
     return Model(
         known, module, tokenizer, feed, anatomy, traced, lock, cached=feed.cache_name is not None, notices=notices
     )

@@ -32,7 +32,7 @@ class ModelAgnosticSelfie:
             in hand stays where it is. A device that is absent falls back to the CPU with a warning.
         dtype: number format for a name that is loaded, such as `bf16` or `torch.bfloat16`; a module in hand keeps its
             own.
-        options: further keywords of `load`.
+        options: further keywords of `load`: `layer_paths`, also for a module in hand, and `report`.
 
     Raises:
         LoadError: with the cause and what to do next.

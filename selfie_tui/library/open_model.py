@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from inspect import signature
 from typing import Any
 
 import torch
 
+from selfie_tui.engine.anatomy.layer_paths import LayerPaths
 from selfie_tui.engine.devices import pick_device
 from selfie_tui.engine.loading.adapter import without_wrapper
 from selfie_tui.engine.loading.load import load, move
@@ -19,6 +20,8 @@ from selfie_tui.engine.verify import verify
 from selfie_tui.errors import LoadError, RequestError
 from selfie_tui.library.arguments import as_model, check_tokenizer, describe
 from selfie_tui.library.notices import warn_of_notices
+
+FROM_THE_MODULE = "Give its module and its tokenizer, or its name."
 
 
 def open_model(
@@ -37,22 +40,29 @@ def open_model(
         found = with_tokenizer(load(model, device=device or "auto", dtype=dtype, **options), tokenizer)
         others: list[str] = []
     else:
+        layer_paths = options.get("layer_paths")
+        options = {name: value for name, value in options.items() if name != "layer_paths"}
         if dtype != "auto" or options:
             raise RequestError(
                 f"A model in hand is taken as it is: {', '.join(options) or 'dtype'} cannot be set.",
                 "Convert it before, or give a name to load.",
             )
-        found, others = in_hand(model, tokenizer, device)
+        found, others = in_hand(model, tokenizer, device, layer_paths=layer_paths)
     warn_of_notices(found, 3, others)
     return found
 
 
-def adopt(module: Any, tokenizer: Any = None, name: str = "") -> Model:
+def adopt(
+    module: Any, tokenizer: Any = None, name: str = "", layer_paths: LayerPaths | Sequence[str] | None = None
+) -> Model:
     """A verified model from a module in hand and its tokenizer, or from an nnsight model around a module.
 
     An nnsight model's own tokenizer is used where none is given; a compiled module's original is taken, and of a
     `PeftModel` the model inside with its adapters; a `Model` is given back as it is. The module is put into evaluation
     mode, and nnsight's wrapper stays on its forward and on those of its parts; its weights are not changed.
+
+    `layer_paths` are the module paths of its blocks, where they are not found by themselves: a list, or of an
+    encoder-decoder a dictionary of lists by `encoder` and `decoder`.
 
     `Model.verdict` holds the verdict. A model that is not verified opens with a warning; of one from `load` the library
     warns when it is first used. `Model.notices` and the notices of every result say the same.
@@ -61,15 +71,23 @@ def adopt(module: Any, tokenizer: Any = None, name: str = "") -> Model:
         LoadError: if no stack of blocks or no head is found in it, with the step that failed, or if it is not a module.
         RequestError: for a name, which is for `load`, or without a tokenizer.
     """
-    found, _ = in_hand(module, tokenizer, None, name)
+    found, _ = in_hand(module, tokenizer, None, name, layer_paths)
     warn_of_notices(found, 2)
     return found
 
 
-def in_hand(model: Any, tokenizer: Any, device: str | None, name: str = "") -> tuple[Model, list[str]]:
+def in_hand(
+    model: Any,
+    tokenizer: Any,
+    device: str | None,
+    name: str = "",
+    layer_paths: LayerPaths | Sequence[str] | None = None,
+) -> tuple[Model, list[str]]:
     """A model around a module that the user holds, and the notices of its move to the device."""
     if isinstance(model, Model | str | os.PathLike) or isinstance(getattr(model, "model", None), Model):
         found = with_tokenizer(as_model(model), tokenizer)
+        if layer_paths is not None:
+            raise RequestError("The blocks of an opened model are known: layer_paths cannot be set.", FROM_THE_MODULE)
         return found, move_to(found.module, device)
     module, own = unwrapped(model)
     module, adapter = without_wrapper(module)
@@ -79,7 +97,7 @@ def in_hand(model: Any, tokenizer: Any, device: str | None, name: str = "") -> t
         raise RequestError("The module comes without a tokenizer.", "Pass its tokenizer as tokenizer=.")
     check_tokenizer(tokenizer)
     notices = move_to(module, device)
-    found = verify(wrap(module, tokenizer, name))
+    found = verify(wrap(module, tokenizer, name, layer_paths))
     found.base, found.adapter = (found.name, adapter) if adapter else ("", "")
     return found, notices
 

@@ -188,10 +188,15 @@ class LensRow(Record, frozen=True):
 
 
 class StackInfo(Record, frozen=True):
-    """A residual stream of a model: `decoder` or `encoder`, and its number of layers."""
+    """A residual stream of a model: `decoder` or `encoder`, and its number of layers.
+
+    `skipped` are the paths of blocks in the list of its layers that a text does not run through: they are no layers,
+    so that the numbers of later layers are not those of their blocks.
+    """
 
     name: str
     layers: int
+    skipped: tuple[str, ...] = ()
 
 
 class ModelInfo(Record, frozen=True):

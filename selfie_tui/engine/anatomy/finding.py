@@ -21,6 +21,7 @@ from selfie_tui.engine.anatomy.calls import (
     watch,
 )
 from selfie_tui.engine.anatomy.inputs import InputBuilder, Kind
+from selfie_tui.engine.anatomy.layer_paths import NAME_THEM, LayerPaths, by_stack, named_chain
 from selfie_tui.engine.anatomy.places import Anatomy, Unembedding, embeddings_of, text_config
 from selfie_tui.engine.anatomy.stacks import Chain, block_lists, find_chains
 from selfie_tui.errors import LoadError
@@ -49,33 +50,53 @@ STREAMS: dict[Kind, tuple[tuple[str, int], ...]] = {
 """The stacks of each kind of model, the one that a prompt runs through first, and their positions when watched."""
 
 
-def find_anatomy(module: Any, builder: InputBuilder, device: torch.device) -> Anatomy:
+def find_anatomy(
+    module: Any, builder: InputBuilder, device: torch.device, layer_paths: LayerPaths | Sequence[str] | None = None
+) -> Anatomy:
     """Find the stacks, what comes after them, and the head of a language model, in one forward over a few tokens.
+
+    `layer_paths` are the blocks of the first stack, or of stacks by name, where they are not to be found.
 
     Raises:
         LoadError: saying which step failed.
     """
-    watched = WatchedModel(module, builder, device)
-    seen = watched.forward()
     streams = STREAMS[builder.kind]
+    named = by_stack(module, layer_paths, [name for name, _ in streams])
+    watched = WatchedModel(module, builder, device, frozenset(path for paths in named.values() for path in paths))
+    seen = watched.forward()
     chains = [
-        [watched.with_offset(chain, positions) for chain in find_chains(module, seen, ROWS, positions)]
-        for _, positions in streams
+        [
+            watched.with_offset(chain, positions)
+            for chain in (
+                named_chain(name, named[name], seen, ROWS, positions)
+                if name in named
+                else find_chains(module, seen, ROWS, positions)
+            )
+        ]
+        for name, positions in streams
     ]
     for (name, _), found in zip(streams, chains, strict=True):
         if not found:
-            raise LoadError(
-                f"No stack of {name} blocks that pass a state for every token from one to the next was found.",
-                "Load a transformer language model.",
-            )
+            raise not_found(name)
     head = head_of(module, seen, end=max(chain.exits[-1].end for chain in chains[-1]))
     path, logits = find_logits(module, head, seen)
     ends = Ends(module, head, seen, logits)
     chosen = [ends.choose(found, last=found is chains[-1]) for found in chains]
+    last, (chain, unembedding) = streams[-1][0], chosen[-1]
+    if len(chain.blocks) == 1 and unembedding is None and last not in named:
+        raise not_found(last)  # one module with a state for every token, such as an MLP, and not the stream
     stacks = tuple(chain.stack(name) for (name, _), (chain, _) in zip(streams, chosen, strict=True))
     unembeddings = tuple(unembedding for _, unembedding in chosen)
     base = find_base_model(module, unembeddings[-1], seen) if builder.kind == "decoder" else None
     return Anatomy(stacks, unembeddings, int(logits.shape[-1]), head, base, path, logits.shape[1] == 1)
+
+
+def not_found(stack: str) -> LoadError:
+    """The refusal of a model without blocks that are linked."""
+    return LoadError(
+        f"No stack of {stack} blocks that pass a state for every token from one to the next was found.",
+        f"Load a transformer language model; or name its blocks in Python: {NAME_THEM}.",
+    )
 
 
 def token_rows(
@@ -98,6 +119,8 @@ class WatchedModel:
     module: Any
     builder: InputBuilder
     device: torch.device
+    named: frozenset[str] = frozenset()
+    """Paths of blocks that a user names."""
 
     def forward(self, last: int = 0) -> ForwardCalls:
         """One forward, watched; `last` changes the last token of every row, and of what a decoder has written.
@@ -106,7 +129,7 @@ class WatchedModel:
             LoadError: if the model cannot run on text alone.
         """
         inputs = token_rows(self.module, self.builder, self.device, ROWS, last)
-        chosen = watched_modules(self.module)
+        chosen = watched_modules(self.module) | {id(self.module.get_submodule(path)) for path in self.named}
         try:
             with model_code():
                 return watch(self.module, lambda: self.module(**inputs), lambda part: id(part) in chosen)

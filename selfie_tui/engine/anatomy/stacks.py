@@ -22,7 +22,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby, pairwise
+from itertools import groupby, islice, pairwise
 from math import prod
 from typing import Any
 
@@ -81,11 +81,19 @@ class Block:
     output: StreamLocation
 
 
+Link = tuple[StreamLocation, StreamLocation] | None
+"""Where the stream is in the output of one call and in the input of the next, None where they are not equal."""
+
+Blocks = tuple[Block, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Stack:
     """The layers of one residual stream, in order; the path of their list, the width of the states and their dtype.
 
     `unlinked` counts calls of blocks in the same list that neither pass their state on to these nor get one from them.
+    `skipped` are the paths of blocks in that list that a text does not run through (Llama 3.2 Vision's cross-attention
+    to an image): they are no layers here, so that a later layer's number is not that of its block in the list.
     """
 
     name: StackName
@@ -94,6 +102,23 @@ class Stack:
     width: int
     dtype: torch.dtype = torch.float32
     unlinked: int = 0
+    skipped: tuple[str, ...] = ()
+
+    def notices(self) -> Iterator[str]:
+        """What a user should know of the layers: blocks of their list that are none of them."""
+        if self.unlinked:
+            count = len(self.blocks)
+            yield f"{self.unlinked} calls of {self.path} are left out: they are not linked to the {count} layers."
+        if self.skipped:
+            moved = ((layer, block.path) for layer, block in enumerate(self.blocks) if number_in(block.path) != layer)
+            later = "".join(f" Later layers are renumbered: L{layer} is {path}." for layer, path in islice(moved, 1))
+            yield f"A text does not run through {', '.join(self.skipped)}.{later}"
+
+
+def number_in(path: str) -> int | None:
+    """The number at the end of a path, None where it ends in none."""
+    last = path.rpartition(".")[2]
+    return int(last) if last.isdecimal() else None
 
 
 @dataclass(frozen=True)
@@ -108,6 +133,7 @@ class Chain:
     entries: tuple[Call, ...]
     exits: tuple[Call, ...]
     unlinked: int
+    skipped: tuple[str, ...] = ()
 
     @property
     def span(self) -> tuple[int, int]:
@@ -129,7 +155,8 @@ class Chain:
         """The chain as a stack."""
         location = self.blocks[0].input
         first = location.of(nested(self.entries[0].inputs, location.tensor_path))
-        return Stack(name, self.path, interned(self.blocks), first[0, 0].numel(), first.dtype, self.unlinked)
+        blocks = interned(self.blocks)
+        return Stack(name, self.path, blocks, first[0, 0].numel(), first.dtype, self.unlinked, self.skipped)
 
 
 def interned(blocks: Sequence[Block]) -> tuple[Block, ...]:
@@ -215,19 +242,47 @@ def chains_of(path: str, pairs: Sequence[PathPair], seen: ForwardCalls, shape: S
     if not exits or len(entries) != len(exits):
         return
     links = [link(one, other, shape) for one, other in zip(exits, entries[1:], strict=False)]
+    skipped = tuple(exit_path for _, exit_path in pairs if not seen.of(exit_path))
     cuts = [0, *(index + 1 for index, found in enumerate(links) if found is None), len(exits)]
     for start, stop in pairwise(cuts):
-        blocks = []
-        for index in range(start, stop):
-            before, after = links[index - 1] if index > start else None, links[index] if index + 1 < stop else None
-            resid_pre = before[1] if before else first_stream(entries[index].inputs, shape)
-            resid_post = after[0] if after else first_stream(exits[index].outputs, shape)
-            if resid_pre is None or resid_post is None:
-                break
-            blocks.append(Block(exits[index].path, entries[index].path, exits[index].number, resid_pre, resid_post))
-        else:
+        within = slice(start, stop)
+        blocks = blocks_of(entries[within], exits[within], links[start : stop - 1], shape)
+        if len(blocks) == stop - start:
             unlinked = len(exits) - len(blocks)
-            yield Chain(path, tuple(blocks), tuple(entries[start:stop]), tuple(exits[start:stop]), unlinked)
+            yield Chain(path, blocks, tuple(entries[within]), tuple(exits[within]), unlinked, skipped)
+
+
+def blocks_of(entries: Sequence[Call], exits: Sequence[Call], links: Sequence[Link], shape: StreamShape) -> Blocks:
+    """The blocks of a chain's calls, `links` those between them; only the first ones where a call has no stream.
+
+    Where two calls are not linked, the stream is the first tensor of its shape.
+    """
+    blocks: list[Block] = []
+    for index, (entry, exit_call) in enumerate(zip(entries, exits, strict=True)):
+        before, after = links[index - 1] if index else None, links[index] if index < len(links) else None
+        resid_pre = before[1] if before else first_stream(entry.inputs, shape)
+        resid_post = after[0] if after else first_stream(exit_call.outputs, shape)
+        if resid_pre is None or resid_post is None:
+            break
+        blocks.append(Block(exit_call.path, entry.path, exit_call.number, resid_pre, resid_post))
+    return tuple(blocks)
+
+
+def chain_of(paths: Sequence[str], seen: ForwardCalls, rows: int, positions: int) -> Chain | None:
+    """The chain of the modules at paths that a user names, in the order in which they are called.
+
+    None where one of them is not called, or has no state for every token among its arguments or in its result. Calls
+    that are not linked stay layers: whether they are read and written rightly is for the checks at load to say.
+    """
+    calls = [call for call in seen.calls if call.path in set(paths)]
+    if {call.path for call in calls} != set(paths):
+        return None
+    for padded in (False, True):
+        shape = StreamShape(rows, positions, padded)
+        blocks = blocks_of(calls, calls, [link(one, other, shape) for one, other in pairwise(calls)], shape)
+        if blocks and len(blocks) == len(calls):
+            return Chain(paths[0].rpartition(".")[0] or paths[0], blocks, tuple(calls), tuple(calls), 0)
+    return None
 
 
 @dataclass(frozen=True)
@@ -256,7 +311,7 @@ class StreamShape:
                 yield StreamLocation(path, axes), tensor
 
 
-def link(one: Call, other: Call, shape: StreamShape) -> tuple[StreamLocation, StreamLocation] | None:
+def link(one: Call, other: Call, shape: StreamShape) -> Link:
     """Where the stream is in the output of one call and in the input of the next, None if they are not equal."""
     for output, left in shape.streams(one.outputs):
         for entry, right in shape.streams(other.inputs):

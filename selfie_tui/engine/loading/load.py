@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from transformers import CONFIG_MAPPING, AutoConfig, AutoTokenizer, GgufConfig
 from transformers.utils import logging
 
+from selfie_tui.engine.anatomy.layer_paths import LayerPaths
 from selfie_tui.engine.devices import OutOfMemory, device_unavailable, memory_errors
 from selfie_tui.engine.loading.adapter import Adapter, adapter_in, locate_base, with_adapter
 from selfie_tui.engine.loading.auto_class import auto_class
@@ -36,6 +37,7 @@ def load(
     *,
     device: str | torch.device = "auto",
     dtype: str | torch.dtype = "auto",
+    layer_paths: LayerPaths | Sequence[str] | None = None,
     report: ProgressReport = no_report,
 ) -> Model:
     """Open `demo`, a folder, a GGUF file or a hub id on a device, and verify that its states can be read and written.
@@ -48,6 +50,8 @@ def load(
             not available the model runs on the CPU, with a notice.
         dtype: `auto` for the checkpoint's own number format (float32 for quantised GGUF files), a name such as `bf16`,
             or `8bit` or `4bit` (CUDA only).
+        layer_paths: the module paths of the blocks, where they are not found by themselves; of an encoder-decoder a
+            dictionary of them by stack.
         report: called with each step.
 
     Raises:
@@ -75,7 +79,7 @@ def load(
             report(f"moving to {placement.device}", None)
             module, fallback = move(module, placement.device)
         report("verifying the hooks", None)
-        model = adopt(module, tokenizer, name)
+        model = adopt(module, tokenizer, name, layer_paths)
         model.revision = revision_of(checkpoint)
         model.base, model.adapter = (adapter.base, name) if adapter else ("", "")
         model.notices += [text for text in (placement.notice, fallback) if text]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from selfie_tui import text
 from selfie_tui.kinds import layers_description, stacks_of
-from selfie_tui.records import ModelInfo
+from selfie_tui.records import ModelInfo, StackInfo
 from selfie_tui.tui.pages.page import PageScreen
 from selfie_tui.tui.render.flow import flow
 from selfie_tui.tui.render.styles import Look, Piece, Pieces
@@ -31,6 +31,12 @@ class AboutScreen(PageScreen):
         super().__init__("The model", lambda width, look: about_lines(model, width, look))
 
 
+def layers_in(stack: StackInfo) -> str:
+    """The layers of a stack, and which blocks of the model are none of them."""
+    skipped = f", without {', '.join(stack.skipped)}" if stack.skipped else ""
+    return f"embed and L0 to L{stack.layers - 1}{skipped}"
+
+
 def about_lines(model: ModelInfo, width: int, look: Look) -> list[Pieces]:
     """The verdict in full and what it means, then the model's facts, one line each."""
     verified = verdict(model, look.prose)
@@ -40,7 +46,7 @@ def about_lines(model: ModelInfo, width: int, look: Look) -> list[Pieces]:
         ("family", f"{model.family} · {model.parameters / 1e6:,.1f} M parameters"),
         *([("revision", model.revision)] if model.revision else []),
         ("kind", layers_description(model)),
-        *((stack.name, f"embed and L0 to L{stack.layers - 1}") for stack in stacks_of(model)),
+        *((stack.name, layers_in(stack)) for stack in stacks_of(model)),
         ("states", f"{model.hidden} numbers each"),
         ("vocabulary", f"{model.vocabulary:,} tokens"),
         ("context", f"{model.context:,} tokens" if model.context else "no limit of its own"),
