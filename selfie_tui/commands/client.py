@@ -182,8 +182,13 @@ def done(client: Client, command: Callable[[Client, argparse.Namespace], int], a
         narrate("interrupted; what is printed above is complete")
         return INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return RUN_FAILED
+        return stop_printing()
+
+
+def stop_printing() -> int:
+    """Let nothing more go to a reader of stdout that has left; the exit code of it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return RUN_FAILED
 
 
 def keep_in(entries: list[Entry]) -> Sink:

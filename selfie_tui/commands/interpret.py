@@ -17,36 +17,24 @@ from selfie_tui.commands.client import (
     all_cores_engine,
     narrate,
     run_command,
-    show_progress,
 )
 from selfie_tui.commands.model_options import EXIT_CODES, STACKS, add_model
 from selfie_tui.commands.options import add_output, add_settings
+from selfie_tui.commands.printing import follow
 from selfie_tui.errors import RequestError, SelfieError
-from selfie_tui.glyphs import bar
 from selfie_tui.jobs import Engine
 from selfie_tui.kinds import most_layers, stack_named, stacks_of, written_stack
-from selfie_tui.marks import SAYS_MORE, mark_of
 from selfie_tui.parse import parse_layers, positions_among
 from selfie_tui.records import (
     Cell,
-    CellFinished,
-    ControlFinished,
-    GeneratedToken,
     Interpret,
     ModelInfo,
-    Notice,
     Preset,
-    Progress,
     Request,
     Token,
-    layer_name,
-    without_blank_ends,
 )
 from selfie_tui.settings import CUSTOM, SETTINGS, Bounds, InterpretSettings, parse_settings
 from selfie_tui.streams import read_prompt
-from selfie_tui.text import clip, pad, prose, visible
-
-TOKEN_WIDTH = 14
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -101,18 +89,7 @@ def interpret(client: Client, arguments: argparse.Namespace) -> int:
     except RequestError as error:
         narrate(str(error))
         return WRONG_USAGE
-    printer = TextPrinter() if not arguments.json else None
-    for event in client.run(Interpret(request)):
-        match event:
-            case ControlFinished() if printer:
-                printer.control(event)
-            case CellFinished() if printer:
-                printer.cell(event)
-            case Notice(text=text):
-                narrate(text)
-            case Progress():
-                show_progress(event)
-    show_progress(None)
+    follow(client, Interpret(request), as_json=arguments.json)
     return DONE
 
 
@@ -147,32 +124,3 @@ def make_request(
     positions = positions_among(arguments.tokens, tokens)
     cells = tuple(Cell(layer, position) for position in positions for layer in layers)
     return chosen_settings(arguments, Bounds(blocks=most_layers(model))).request(prompt, cells, stack)
-
-
-class TextPrinter:
-    """One line a cell: layer, its mark (see `marks`) where it is not `+`, token, text, a bar for each relevancy."""
-
-    def control(self, event: ControlFinished) -> None:
-        """The no-injection control."""
-        self.line("control", "", event.control.text, "", "")
-
-    def cell(self, event: CellFinished) -> None:
-        """One cell, and its random direction below it."""
-        cell = event.interpretation
-        token = f"{cell.cell.position} {visible(cell.token.text)}"
-        mark = "" if mark_of(cell) == SAYS_MORE else mark_of(cell)
-        self.line(layer_name(cell.cell.layer), token, cell.text, bars(without_blank_ends(cell.tokens)), mark)
-        if cell.random is not None:
-            self.line("", "random", cell.random.text, "", "")
-
-    def line(self, label: str, token: str, text: str, heat: str, mark: str) -> None:
-        """Columns of known width, whatever the text."""
-        columns = (
-            f"{label:8}{mark or ' ':2}{pad(clip(token, TOKEN_WIDTH), TOKEN_WIDTH)}  {pad(prose(text), 48)}  {heat}"
-        )
-        print(columns.rstrip(), flush=True)
-
-
-def bars(tokens: tuple[GeneratedToken, ...]) -> str:
-    """A bar for the relevancy of each token."""
-    return "".join(bar(token.relevancy) for token in tokens if token.relevancy is not None)

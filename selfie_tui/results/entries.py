@@ -89,6 +89,14 @@ def timestamp() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+def local_time(began: str) -> str:
+    """An entry's time where the user is, to the minute; as it stands where it is not a time."""
+    try:
+        return f"{datetime.fromisoformat(began).astimezone():%Y-%m-%d %H:%M}"
+    except ValueError:
+        return began
+
+
 def encode(entry: Entry) -> bytes:
     """An entry as a line of JSON in printable ASCII, without the line's end (see `ascii_json`)."""
     return encode_ascii(entry)

@@ -31,7 +31,7 @@ class History(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A run in which a text was found: in how many of its interpretations, and the first of those.
+    """A run in which a text was found: in how many of its interpretations, and the first of those that differ.
 
     A run whose prompt, interpretation prompt or model has the text is found with no interpretation.
     """
@@ -116,7 +116,7 @@ def search(runs: Iterable[StoredRun], text: str) -> Iterator[Found]:
     for run in runs:
         matches = matching_lines(run.folded, needle)
         if matches or needle in description(run):
-            yield Found(run, len(matches), texts_at(run, matches[:TEXTS]))
+            yield Found(run, len(matches), texts_at(run, different(run.folded, matches)))
 
 
 def description(run: StoredRun) -> str:
@@ -138,6 +138,19 @@ def matching_lines(lines: str, needle: str) -> list[int]:
         last = end + 1
         number += 1
     return found
+
+
+def different(lines: str, numbers: list[int]) -> list[int]:
+    """The first few of some lines, by number, of which no two are the same."""
+    if not numbers:
+        return []
+    texts = lines.split("\n")
+    firsts: dict[str, int] = {}
+    for number in numbers:
+        firsts.setdefault(texts[number], number)
+        if len(firsts) == TEXTS:
+            break
+    return list(firsts.values())
 
 
 def texts_at(run: StoredRun, numbers: list[int]) -> tuple[str, ...]:

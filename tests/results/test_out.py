@@ -52,7 +52,7 @@ def test_a_file_that_is_there_is_replaced_when_asked(command, tmp_path):
 
 def test_an_interrupted_run_leaves_a_file_with_how_it_ended(command, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "selfie_tui.commands.interpret.show_progress",
+        "selfie_tui.commands.printing.show_progress",
         lambda progress: signal.raise_signal(signal.SIGINT) if isinstance(progress, Progress) else None,
     )
     done = command("interpret", EIFFEL, "--tokens", "all", "--max-new-tokens", "200", "--out", tmp_path / "found.jsonl")

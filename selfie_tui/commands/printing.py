@@ -1,0 +1,75 @@
+"""What commands print of a run: lines of known columns, as it goes."""
+
+from __future__ import annotations
+
+from selfie_tui.commands.client import Client, narrate, show_progress
+from selfie_tui.glyphs import bar
+from selfie_tui.marks import SAYS_MORE, mark_of
+from selfie_tui.records import (
+    CellFinished,
+    Control,
+    ControlFinished,
+    GeneratedToken,
+    Interpret,
+    Interpretation,
+    Notice,
+    Progress,
+    layer_name,
+    without_blank_ends,
+)
+from selfie_tui.text import clip, pad, prose, visible
+
+TOKEN_WIDTH = 14
+
+
+def follow(client: Client, task: Interpret, *, as_json: bool) -> dict[int, Interpretation]:
+    """Do a run, and print what it finds unless entries are printed as JSON; returns the interpretations by index.
+
+    Raises:
+        Failed: if it fails.
+        Interrupted: if it was cancelled.
+    """
+    printer = TextPrinter() if not as_json else None
+    found: dict[int, Interpretation] = {}
+    for event in client.run(task):
+        match event:
+            case ControlFinished(control=control) if printer:
+                printer.control(control)
+            case CellFinished(index=index, interpretation=interpretation):
+                found[index] = interpretation
+                if printer:
+                    printer.cell(interpretation)
+            case Notice(text=text):
+                narrate(text)
+            case Progress():
+                show_progress(event)
+    show_progress(None)
+    return found
+
+
+class TextPrinter:
+    """One line a cell: layer, its mark (see `marks`) where it is not `+`, token, text, a bar for each relevancy."""
+
+    def control(self, control: Control) -> None:
+        """The no-injection control."""
+        self.line("control", "", control.text, "", "")
+
+    def cell(self, cell: Interpretation) -> None:
+        """One cell, and its random direction below it."""
+        token = f"{cell.cell.position} {visible(cell.token.text)}"
+        mark = "" if mark_of(cell) == SAYS_MORE else mark_of(cell)
+        self.line(layer_name(cell.cell.layer), token, cell.text, bars(without_blank_ends(cell.tokens)), mark)
+        if cell.random is not None:
+            self.line("", "random", cell.random.text, "", "")
+
+    def line(self, label: str, token: str, text: str, heat: str, mark: str) -> None:
+        """Columns of known width, whatever the text."""
+        columns = (
+            f"{label:8}{mark or ' ':2}{pad(clip(token, TOKEN_WIDTH), TOKEN_WIDTH)}  {pad(prose(text), 48)}  {heat}"
+        )
+        print(columns.rstrip(), flush=True)
+
+
+def bars(tokens: tuple[GeneratedToken, ...]) -> str:
+    """A bar for the relevancy of each token."""
+    return "".join(bar(token.relevancy) for token in tokens if token.relevancy is not None)
