@@ -346,6 +346,14 @@ def differences(settings: RunSettings) -> tuple[str, ...]:
     )
 
 
+def settings_of(request: Request, bounds: Bounds) -> InterpretSettings:
+    """The settings that a request was made with, its injection layer inside the model's where that is known."""
+    values = {field: getattr(request, field) for field in InterpretSettings.__struct_fields__}
+    if bounds.blocks:
+        values["injection_layer"] = min(request.injection_layer, bounds.blocks - 1)
+    return InterpretSettings(**values)
+
+
 def settings_table() -> str:
     """All settings as Markdown, for the README."""
     lines = ["| setting | on the command line | default | |", "|---|---|---|---|"]

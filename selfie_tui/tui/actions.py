@@ -258,11 +258,15 @@ def hints(
     """
     used: set[str] = set()
     found: dict[str, str] = {}
-    for action in sorted(by_scope(*scopes), key=lambda action: not action.keys.startswith("enter")):
+    available = by_scope(*scopes)
+    scopes_of_keys = {key: action.scope for action in reversed(available) for key in keys_of(action, keymap)}
+    for action in sorted(available, key=lambda action: not action.keys.startswith("enter")):
         free = [
             key
             for key in keys_of(action, keymap)
-            if key not in used and not (typing and _is_typed(action, key, keymap))
+            if key not in used
+            and scopes_of_keys[key] == action.scope
+            and not (typing and _is_typed(action, key, keymap))
         ]
         if action.hint and free:
             used.add(free[0])

@@ -21,6 +21,7 @@ from selfie_tui.results.recorder import Recorder
 from selfie_tui.tui import catalog
 from selfie_tui.tui.actions import Action, Scope, bindings
 from selfie_tui.tui.handlers import handle
+from selfie_tui.tui.kept import KeptRuns
 from selfie_tui.tui.keyboard import KeyboardApp
 from selfie_tui.tui.keymap import UNBOUND, resolve
 from selfie_tui.tui.options import AppOptions
@@ -80,6 +81,7 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
         self._choose_theme(options.theme or options.config.theme or self.memory.theme)
         path = sessions.new_path(keep / "sessions") if keep and options.session else None
         self.session = sessions.Session(path)
+        self.kept = KeptRuns(keep / "sessions" if keep else None, path)
         self.jobs = Jobs(Recorder(self.post_event, self.session.append), engine)
 
     # Life ---------------------------------------------------------------------------------------------------------
@@ -89,7 +91,7 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
     def get_default_screen(self) -> Screen[Any]:
         options = self.options
         prompt = (self.memory.draft if options.prompt is None else options.prompt) or FIRST_PROMPT
-        self.main = MainScreen(AppState(self.jobs), prompt, options.model, options.device, options.dtype)
+        self.main = MainScreen(AppState(self.jobs, self.kept), prompt, options.model, options.device, options.dtype)
         return self.main
 
     def on_mount(self) -> None:
@@ -100,6 +102,7 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
     def _begin(self) -> None:
         self.jobs.start()
         self.offer_models()
+        self.main.list_kept()
         loaded = themes.load_all(*self._theme_folders)
         for theme in loaded.themes:
             self.register_theme(theme)

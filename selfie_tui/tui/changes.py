@@ -33,6 +33,8 @@ class Changed(NamedTuple):
     """How that run stands has changed."""
     indices: tuple[int, ...] = ()
     """Its interpretations that changed, `CONTROL` for the control."""
+    kept: bool = False
+    """The list of the runs that were kept is another."""
     ended: Task | None = None
     """The task that ended."""
     stale: bool = False

@@ -9,7 +9,7 @@ from typing import Literal
 from selfie_tui.records import Cell, Control, GeneratedToken, Interpretation, ModelInfo, Request, Token, layer_name
 from selfie_tui.tui.render.styles import Look
 
-State = Literal["waiting", "running", "finished", "cancelled", "failed"]
+State = Literal["waiting", "running", "finished", "cancelled", "failed", "unfinished"]
 
 CONTROL = -1
 """The index of the no-injection control among a run's interpretations, as in `records.PartialTexts`."""
@@ -30,6 +30,8 @@ class Run:
     growing: dict[int, str] = field(default_factory=dict)
     interpretations: dict[int, Interpretation] = field(default_factory=dict)
     info: ModelInfo | None = None
+    origin: str = ""
+    """When a run was made that was read back from a session: `from 24 Nov 11:34`."""
 
     def cell(self, index: int) -> Cell:
         """The cell of an interpretation."""
@@ -62,8 +64,11 @@ class Run:
         return self.control is not None if index == CONTROL else index in self.interpretations
 
     def description(self) -> str:
-        """How the run stands, in a few words."""
+        """How the run stands, in a few words; of one that was read back, from when it is."""
         done, all = len(self.interpretations), len(self.request.cells)
+        if self.origin:
+            ending = [self.state] if self.state != "finished" else []
+            return " · ".join([*ending, f"{done} of {all}" if ending else f"{all} {_readings(all)}", self.origin])
         if self.state == "finished":
             return f"{all} {_readings(all)} · {self.seconds:.1f} s"
         if self.state == "running":

@@ -125,6 +125,16 @@ class Selection:
         else:
             self.marked_cells = marked
 
+    def show_cells(self, cells: Iterable[Cell]) -> None:
+        """Select these cells: mark them, or where they are of one token put the cursor there; nothing for no cells."""
+        asked = tuple(cells)
+        positions = {cell.position for cell in asked}
+        if asked:
+            self.mark_cells(asked)
+            self.move(position=max(positions))
+        if len(positions) == 1 and not self.marked_cells:
+            self.mark(positions=())
+
     # Other tokens, stacks, models ------------------------------------------------------------------------------------
 
     def show_tokens(self, prompt: str, tokens: tuple[Token, ...]) -> None:

@@ -36,6 +36,7 @@ from selfie_tui.records import (
 )
 from selfie_tui.settings import Bounds, InterpretSettings
 from selfie_tui.tui.changes import NOTHING, Changed
+from selfie_tui.tui.kept import KeptRuns
 from selfie_tui.tui.runs import CONTROL, Run
 from selfie_tui.tui.selection import Selection
 
@@ -59,8 +60,9 @@ class Submits(Protocol):
 class AppState:
     """One object that every view reads; engine events go in by `take`, and what they change comes out."""
 
-    def __init__(self, jobs: Submits) -> None:
+    def __init__(self, jobs: Submits, kept: KeptRuns | None = None) -> None:
         self.jobs = jobs
+        self.kept = kept or KeptRuns()
         self.model: ModelInfo | None = None
         self.loading: LoadModel | None = None
         self.load_step: ModelProgress | None = None
@@ -75,6 +77,10 @@ class AppState:
         """What can be chosen for the settings."""
         self.preset_tokens: PresetTokens | None = None
         self.runs: dict[int, Run] = {}
+        self.opened: dict[str, Run] = {}
+        """The runs of earlier sessions that were opened, by the ids of the stored ones."""
+        self.marks_of: Run | None = None
+        """The run whose cells are to be marked when the tokens of its prompt are there."""
         self.running: int | None = None
         self.last_run: Run | None = None
         """The run that began last; how it ended stays on the screen until the next one begins."""
@@ -145,6 +151,20 @@ class AppState:
         run = Run(number, name, request, sources, info=self.model)
         self.runs[number] = run
         return run
+
+    def mark_as_asked(self) -> None:
+        """Mark the cells of the run that `marks_of` names, if the tokens of its prompt are there.
+
+        A position whose token is another now, as in another model, is left out.
+        """
+        run, selection = self.marks_of, self.selection
+        if run is None or not selection.tokens or selection.prompt != self.prompt:
+            return
+        self.marks_of = None
+        if (run.request.prompt, run.request.stack) == (selection.prompt, selection.stack):
+            texts = dict(enumerate(token.text for token in selection.tokens))
+            other = {token.position for token in run.sources.values() if texts.get(token.position) != token.text}
+            selection.show_cells(cell for cell in run.request.cells if cell.position not in other)
 
     def cancel(self) -> list[Run]:
         """Stop what runs and forget what waits; the runs that will not begin any more."""
@@ -254,6 +274,7 @@ class AppState:
             return NOTHING
         self.selection.show_tokens(event.prompt, event.tokens)
         self.prompt_problem = ""
+        self.mark_as_asked()
         return Changed(tokens=True, selection=True, status=True)
 
     def _preset_tokens(self, event: PresetTokens) -> Changed:

@@ -36,6 +36,8 @@ from selfie_tui.tui.pages.page import Page
 from selfie_tui.tui.palette import commands, target_of
 from selfie_tui.tui.render.styles import Look
 from selfie_tui.tui.screens.main import MainScreen
+from selfie_tui.tui.views.history.preview import Preview
+from selfie_tui.tui.views.history.run_list import RunList
 from selfie_tui.tui.views.interpret.details import DetailsScreen
 from selfie_tui.tui.views.interpret.log import Log
 from selfie_tui.tui.views.interpret.settings_line import SettingsLine
@@ -48,7 +50,7 @@ from tests.tui.fake_engine import FakeEngine
 
 NODES: tuple[type[DOMNode], ...] = (
     SelfieApp, MainScreen, TokenStrip, LayerList, SettingsLine, ModelList, Log, Field, PromptField, Page,
-    DetailsScreen, ErrorScreen,
+    DetailsScreen, ErrorScreen, RunList, Preview,
 )  # fmt: skip
 
 
@@ -107,7 +109,11 @@ def test_the_help_of_a_widget_has_every_key_that_works_there(node):
 async def test_the_palette_offers_what_the_registry_says_and_every_preset_mode_layer_theme_and_model():
     async with running() as (app, _):
         names = [command.name for command in commands(app, app.main)]
-        offered = {f"{action.title}  [{' '.join(keys_of(action))}]" for action in all_actions() if action.palette}
+        offered = {
+            f"{action.title}  [{' '.join(keys_of(action))}]"
+            for action in all_actions()
+            if action.palette and action.scope != "runs"
+        }
         assert {name for name in names if name.endswith("]")} == offered - {"Other stack  [s alt+s]"}
         assert "Preset: mentions" in names
         assert "Mode: add-norm" in names

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual import events, on
 
 from selfie_tui.tui.actions import Scope, bindings
-from selfie_tui.tui.screens.views import ViewScreen
+from selfie_tui.tui.screens.kept import KeptScreen
 from selfie_tui.tui.state import AppState, Changed
 from selfie_tui.tui.status import hint_line, key_of, model_pieces, model_state, under_way
 from selfie_tui.tui.widgets.field import Field
@@ -13,7 +13,7 @@ from selfie_tui.tui.widgets.layers import LayerList
 from selfie_tui.tui.widgets.models import ModelList
 
 
-class MainScreen(ViewScreen, inherit_bindings=False):
+class MainScreen(KeptScreen, inherit_bindings=False):
     """All of the program that is not a page above it."""
 
     BINDINGS = bindings("main", "views")

@@ -7,10 +7,11 @@ are registered here, in the order of the views.
 from __future__ import annotations
 
 from selfie_tui.tui.actions import BACK, GO, register, view_action
+from selfie_tui.tui.views.history.view import HistoryView
 from selfie_tui.tui.views.interpret.view import InterpretView
 from selfie_tui.tui.views.view import View
 
-VIEWS: tuple[type[View], ...] = (InterpretView,)
+VIEWS: tuple[type[View], ...] = (InterpretView, HistoryView)
 """The views, in the order of their tabs and function keys."""
 
 

@@ -11,6 +11,7 @@ from textual.widget import Widget
 from selfie_tui.records import Event
 from selfie_tui.tui.actions import Action, Scope, Section
 from selfie_tui.tui.host import Host
+from selfie_tui.tui.runs import Run
 from selfie_tui.tui.state import AppState, Changed
 from selfie_tui.tui.widgets.field import Field
 from selfie_tui.tui.widgets.pane import Pane
@@ -77,6 +78,9 @@ class View(Widget):
 
     def run_job(self) -> None:
         """Run the view's job over the selected cells; called once the model and the tokens of the prompt are there."""
+
+    def open_run(self, run: Run) -> None:
+        """Show a run that was kept as if it were just run."""
 
     def search_field(self) -> Field | None:
         """The field of the view's search; None where there is nothing to search."""

@@ -20,6 +20,7 @@ ROLES_OF_STATES: dict[State, Role] = {
     "finished": "dim",
     "cancelled": "warn",
     "failed": "bad",
+    "unfinished": "warn",
 }
 
 TAIL_CELLS = 6

@@ -64,6 +64,17 @@ class Log(Rows):
             self._spare = min(expected, max(self.size.height - 1, 0))
             self._set_top(entry.start)
 
+    def open(self, run: Run) -> None:
+        """Show a run that was kept, if it is not shown yet, and put the cursor on its header."""
+        if self._find(run, HEADER) is None:
+            self.begin(run)
+            for index in (CONTROL, *run.interpretations) if run.control else run.interpretations:
+                self.update(run, index)
+        header = self._find(run, HEADER)
+        if header in self.shown:
+            self.go(self.shown.index(header))
+            self._set_top(header.start)
+
     def update(self, run: Run, index: int) -> None:
         """Show an interpretation as it is now; its entry is made when it first has something to say."""
         entry = self._find(run, index)

@@ -113,6 +113,10 @@ class InterpretView(View):
         else:
             self.log_view.begin(run)
 
+    def open_run(self, run: Run) -> None:
+        self.log_view.open(run)
+        self.screen.set_focus(self.log_view)
+
     @on(Log.DetailsWanted)
     def show_details(self, event: Log.DetailsWanted) -> None:
         """Open the details of an interpretation."""

@@ -1,0 +1,39 @@
+"""A run that was kept, opened as if just run: into the log, with its prompt, marks and settings for the next run."""
+
+from __future__ import annotations
+
+from selfie_tui.kinds import stacks_of
+from selfie_tui.results.stored import StoredRun
+from selfie_tui.settings import settings_of
+from selfie_tui.tui.changes import Changed
+from selfie_tui.tui.runs import Run
+from selfie_tui.tui.state import AppState
+
+
+def run_open(state: AppState, stored: StoredRun) -> Run | None:
+    """The run of the log that a stored one is: one of this session, or one that was opened before."""
+    if stored.path == state.kept.own:
+        return state.runs.get(stored.number)
+    return state.opened.get(stored.id)
+
+
+def next_number(state: AppState) -> int:
+    """A number for a run that is read back, which no job has."""
+    return -1 - len(state.opened)
+
+
+def take_opened(state: AppState, stored: StoredRun, run: Run) -> Changed:
+    """Take a run that was read back: the next run asks the same of the same cells, if nothing is changed."""
+    state.opened[stored.id] = run
+    return ask_again(state, run)
+
+
+def ask_again(state: AppState, run: Run) -> Changed:
+    """Have the next run ask what a run asked; cells are marked when the tokens of its prompt are there."""
+    request = run.request
+    stacks = [stack.name for stack in stacks_of(state.model)] if state.model else []
+    changed = state.turn_to(request.stack) if len(stacks) > 1 and request.stack in stacks else Changed()
+    state.choose(settings_of(request, state.bounds))
+    state.prompt, state.marks_of = request.prompt, run
+    state.mark_as_asked()
+    return changed._replace(run=run, header=True, settings=True, selection=True, status=True)

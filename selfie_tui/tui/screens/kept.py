@@ -1,0 +1,110 @@
+"""Runs that were kept: listed when the program has begun, followed as they come, opened as if just run."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import msgspec
+from textual import on
+from textual.binding import BindingsMap
+from textual.timer import Timer
+
+from selfie_tui.results.stored import StoredRun
+from selfie_tui.tui import views
+from selfie_tui.tui.actions import bindings
+from selfie_tui.tui.background import in_background
+from selfie_tui.tui.kept import read_back
+from selfie_tui.tui.opening import ask_again, next_number, run_open, take_opened
+from selfie_tui.tui.runs import Run
+from selfie_tui.tui.screens.views import ViewScreen
+from selfie_tui.tui.state import AppState, Changed
+from selfie_tui.tui.widgets.messages import RunWanted
+
+FOLLOW = 1.0
+"""Seconds after which results of a run that is under way are looked for in the session's file."""
+
+
+class KeptScreen(ViewScreen, inherit_bindings=False):
+    """The views, with the runs of all sessions at hand."""
+
+    BINDINGS = bindings("main", "views")
+
+    def __init__(self, state: AppState, device: str, dtype: str) -> None:
+        super().__init__(state, device, dtype)
+        self._bindings = BindingsMap(bindings("main", "views"))
+        self._following: Timer | None = None
+
+    def show(self, changed: Changed) -> None:
+        super().show(changed)
+        if changed.run is not None and not changed.run.origin:
+            self._follow(changed.run, ended=changed.header)
+
+    # Which there are -------------------------------------------------------------------------------------------------
+
+    def list_kept(self) -> None:
+        """Look for the runs of all sessions, while the interface goes on."""
+        self.run_worker(self._list_kept(), group="kept")
+
+    async def _list_kept(self) -> None:
+        self.state.kept.take(await in_background(self.state.kept.find))
+        for problem in self.state.kept.problems:
+            self.app.toast(problem, "warning")
+        self.show(Changed(kept=True))
+
+    def _follow(self, run: Run, *, ended: bool) -> None:
+        """Look for what has been written of a run of this session: now when it ended or is new, else in a while."""
+        kept = self.state.kept
+        if kept.own is None or not kept.listed:
+            return
+        soon = ended or kept.of_job(run.number) is None
+        if self._following is not None and soon:
+            self._following.stop()
+        elif self._following is not None:
+            return
+        self._following = self.set_timer(0.05 if soon else FOLLOW, self._find_own)
+
+    def _find_own(self) -> None:
+        self._following = None
+        if self.state.kept.own is not None and self.state.kept.own.exists():
+            self.run_worker(self._find_in(self.state.kept.own), group="kept")
+
+    async def _find_in(self, path: Path) -> None:
+        kept = self.state.kept
+        try:
+            found = await in_background(partial(kept.find_in, path))
+        except OSError as error:
+            self.app.toast(f"{path}: {error.strerror}", "warning")
+            return
+        kept.take_in(path, found)
+        self.show(Changed(kept=True))
+
+    # Opening ---------------------------------------------------------------------------------------------------------
+
+    @on(RunWanted)
+    def run_wanted(self, event: RunWanted) -> None:
+        """Open a run, and ask the same again where that is wanted."""
+        self.run_worker(self._open(event.stored, again=event.again), exclusive=True, group="open")
+
+    async def _open(self, stored: StoredRun, *, again: bool) -> None:
+        run = run_open(self.state, stored)
+        if run is None:
+            try:
+                run = await in_background(partial(read_back, stored, next_number(self.state)))
+            except (OSError, msgspec.DecodeError) as error:
+                self.app.toast(f"The run cannot be read: {error}. It was changed since it was listed.", "error")
+                self.list_kept()
+                return
+            changed = take_opened(self.state, stored, run)
+        else:
+            changed = ask_again(self.state, run)
+        await self.action_view(views.VIEWS[0].NAME)
+        self.prompt_text.value = run.request.prompt
+        self.view.open_run(run)
+        self.show(changed)
+        if again:
+            self.action_interpret()
+
+    def action_interpret(self) -> None:
+        """Run the job of the view."""
+        raise NotImplementedError

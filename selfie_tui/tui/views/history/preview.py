@@ -1,0 +1,179 @@
+"""What the run under the cursor said: its settings, its strongest readings, and what has changed since."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from textual import events
+
+from selfie_tui import text
+from selfie_tui.records import Interpretation, ModelInfo, layer_name
+from selfie_tui.results.stored import StoredRun
+from selfie_tui.settings import differences
+from selfie_tui.tui.actions import Scope, bindings
+from selfie_tui.tui.render.flow import flow
+from selfie_tui.tui.render.styles import Look, Piece, Pieces, heat, share
+from selfie_tui.tui.views.history.glimpse import Glimpse
+from selfie_tui.tui.views.history.rows import how_many
+from selfie_tui.tui.widgets.lines import Lines
+
+REVISION = 12
+"""Characters of a revision that are shown."""
+
+
+class Preview(Lines, can_focus=True):
+    """A run in lines, scrolled as a whole."""
+
+    SCOPES: ClassVar[tuple[Scope, ...]] = ("list",)
+    BINDINGS = bindings("list")
+
+    def __init__(self, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.run: StoredRun | None = None
+        self.glimpse: Glimpse | None = None
+        self.found: tuple[int, tuple[str, ...]] = (0, ())
+        self.model: ModelInfo | None = None
+        self._lines: list[Pieces] = []
+
+    def show_run(self, run: StoredRun | None, found: tuple[int, tuple[str, ...]], model: ModelInfo | None) -> None:
+        """Show a run, how often and where a search has found it, and how it differs from the loaded model."""
+        if (run, found, model) != (self.run, self.found, self.model):
+            if run is None or self.run is None or run.id != self.run.id:
+                self.top = 0
+            self.run, self.found, self.model = run, found, model
+            self.rebuild()
+
+    def show_glimpse(self, glimpse: Glimpse) -> None:
+        """Show what was read of the run, if it is still the one that is shown."""
+        self.glimpse = glimpse
+        if self.run is not None and self.run.id == glimpse.id:
+            self.rebuild()
+
+    def rebuild(self) -> None:
+        """Make the lines for the width there is."""
+        width = max(self.size.width - 2, 10)
+        before, self._lines = self._lines, self._built(width)
+        if before != self._lines:
+            for number in range(max(len(before), len(self._lines))):
+                if before[number : number + 1] != self._lines[number : number + 1]:
+                    self.redraw(number)
+        self.settle()
+
+    def _built(self, width: int) -> list[Pieces]:
+        if self.run is None:
+            return []
+        glimpse = self.glimpse if self.glimpse is not None and self.glimpse.id == self.run.id else None
+        return [
+            *settings_lines(self.run, width, self.look),
+            *changes_lines(self.run, self.model, width, self.look),
+            *found_lines(self.run, self.found, width, self.look),
+            *glimpse_lines(glimpse, width, self.look),
+        ]
+
+    def count(self) -> int:
+        return len(self._lines)
+
+    def pieces(self, index: int) -> Pieces:
+        return (Piece(" "), *self._lines[index])
+
+    def copyable(self) -> str:
+        """All lines as text."""
+        return "\n".join("".join(piece.text for piece in line).rstrip() for line in self._lines)
+
+    def _on_resize(self, event: events.Resize) -> None:
+        self.rebuild()
+
+    def action_move(self, step: int) -> None:
+        """A line up or down."""
+        self.scroll_by(step)
+
+    def action_page(self, direction: int) -> None:
+        """Half a window up or down."""
+        self.scroll_by(direction * max(self.size.height // 2, 1))
+
+    def action_first(self) -> None:
+        """To the first line."""
+        self.scroll_by(-self.count())
+
+    def action_last(self) -> None:
+        """To the last line."""
+        self.scroll_by(self.count())
+
+
+def settings_lines(run: StoredRun, width: int, look: Look) -> list[Pieces]:
+    """What was asked, of what, and how it ended."""
+    request, info = run.began.request, run.began.info
+    preset = f"{request.preset.name} at {layer_name(request.injection_layer)}, {request.mode}"
+    strength = f" ×{request.strength:g}" if request.strength != 1.0 else ""
+    cells = f"{run.cells} cells: {how_many(run.positions, 'token')} × {how_many(run.layers, 'layer')}"
+    made = [f"seed {request.seed}", *([info.device, info.dtype, info.verdict] if info else [])]
+    revision = info.revision.removeprefix("content:")[:REVISION] if info else ""
+    lines = flow([Piece(look.prose(f"{preset}{strength} · {cells}"), "strong")], width)
+    lines += flow([Piece(look.prose(" · ".join([*made, *([f"rev {revision}"] if revision else [])])), "dim")], width)
+    lines += flow([Piece(look.prose(" · ".join(differences(request))), "dim")], width) if differences(request) else []
+    lines += flow([Piece(look.prose(f"“{request.prompt}”"))], width)
+    if run.ending not in ("finished", "running"):
+        problem = f": {run.problem}" if run.problem else ""
+        lines += flow([Piece(look.prose(f"{run.ending}{problem} · {run.done} of {run.cells} are kept"), "warn")], width)
+    return lines
+
+
+def changes_lines(run: StoredRun, model: ModelInfo | None, width: int, look: Look) -> list[Pieces]:
+    """What would differ if the run were made again with the loaded model."""
+    if model is None or run.began.info is None:
+        return []
+    changes = differences_of_models(run.began.info, model)
+    if not changes:
+        return [(Piece(text.clip("the loaded model is the one that made it", width), "good"),)]
+    return flow([Piece("since then: ", "dim"), Piece(look.prose(", ".join(changes)), "warn")], width)
+
+
+def differences_of_models(then: ModelInfo, now: ModelInfo) -> tuple[str, ...]:
+    """In what another model differs from the one of a run, in words: `bfloat16 → float32`, `another revision`."""
+    changed = [
+        f"{before} → {after}"
+        for before, after in ((then.name, now.name), (then.dtype, now.dtype), (then.device, now.device))
+        if before != after
+    ]
+    revision = then.name == now.name and then.revision != now.revision
+    return (*changed, *(["another revision"] if revision else []))
+
+
+def found_lines(run: StoredRun, found: tuple[int, tuple[str, ...]], width: int, look: Look) -> Iterator[Pieces]:
+    """In how many of its texts a search has found the run, and the first of those."""
+    count, texts = found
+    if count:
+        yield ()
+        yield (Piece(text.clip(f"found in {count} of {run.done}", width), "accent"),)
+        for found_text in texts:
+            yield (Piece(text.clip(look.prose(found_text.strip()), width), "match"),)
+
+
+def glimpse_lines(glimpse: Glimpse | None, width: int, look: Look) -> Iterator[Pieces]:
+    """The control and the strongest readings."""
+    if glimpse is None:
+        return
+    yield ()
+    if glimpse.problem:
+        yield from flow([Piece(look.prose(glimpse.problem), "bad")], width)
+        return
+    if glimpse.control:
+        yield _reading("control", glimpse.control, None, width, look)
+    for reading in glimpse.strongest:
+        yield _reading(_label(reading, look), reading.text, reading.treatment_effect, width, look)
+
+
+def _label(reading: Interpretation, look: Look) -> str:
+    return f"{layer_name(reading.cell.layer)}·{reading.cell.position} {look.prose(reading.token.text).strip()}"
+
+
+def _reading(label: str, said: str, effect: float | None, width: int, look: Look) -> Pieces:
+    labels = min(16, width // 3)
+    number = "" if effect is None else f" {share(effect)}"
+    body = max(width - labels - 1 - len(number), 4)
+    return (
+        Piece(text.pad(label, labels) + " ", "dim" if label == "control" else "key"),
+        Piece(text.pad(look.prose(said.strip()), body), "dim" if label == "control" else "text"),
+        Piece(number, "dim" if effect is None else heat(effect)),
+    )

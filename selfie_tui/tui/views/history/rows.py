@@ -1,0 +1,81 @@
+"""The runs that were kept as lines: columns, the headings of days, and which lines there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
+
+from selfie_tui import text
+from selfie_tui.records import Interpret, layer_name
+from selfie_tui.results.stored import StoredRun
+from selfie_tui.tui.kept import day, local
+from selfie_tui.tui.render.styles import Look, Piece, Pieces, Role
+
+KINDS: dict[type, str] = {Interpret: "read"}
+"""A word for what a run did, by its task's type."""
+
+PARTLY = "◐"
+ROOMY = 70
+"""Cells of a line from which on the kind of a run has a column."""
+
+MODEL_CELLS, KIND_CELLS, DONE_CELLS, ASKED_CELLS = 9, 5, 8, 20
+
+
+class Line(NamedTuple):
+    """A line of the list: a run, or the heading of a day."""
+
+    run: StoredRun | None
+    heading: str = ""
+
+
+def by_day(runs: Iterable[StoredRun], today: datetime | None = None) -> list[Line]:
+    """The runs, each day's under its heading."""
+    lines: list[Line] = []
+    heading = ""
+    for run in runs:
+        named = day(local(run.began.began), today)
+        if named != heading:
+            heading = named
+            lines.append(Line(None, heading))
+        lines.append(Line(run))
+    return lines
+
+
+def done(run: StoredRun) -> str:
+    """`90`, or `◐ 12/90` of a run that is not whole."""
+    if run.ending == "finished" and run.done == run.cells:
+        return str(run.cells)
+    return f"{'' if run.ending == 'running' else f'{PARTLY} '}{run.done}/{run.cells}"
+
+
+def asked(run: StoredRun) -> str:
+    """`summarize at embed`: what was asked, unsafe to print as is."""
+    request = run.began.request
+    return f"{request.preset.name} at {layer_name(request.injection_layer)}"
+
+
+def run_pieces(run: StoredRun, width: int, look: Look, *, marked: bool) -> Pieces:
+    """A run in columns: time, model, kind, cells done, what was asked, prompt."""
+    kind = f"{KINDS.get(type(run.began.task), ''):{KIND_CELLS}}" if width >= ROOMY else ""
+    role: Role = "warn" if PARTLY in done(run) else "text"
+    left = (
+        Piece("●" if marked else " ", "good"),
+        Piece(f"{local(run.began.began):%H:%M}  ", "key"),
+        Piece(text.pad(look.prose(_short(run.began.model)), MODEL_CELLS) + " "),
+        Piece(kind, "dim"),
+        Piece(f"{done(run):>{DONE_CELLS}}  ", role),
+        Piece(text.pad(look.prose(asked(run)), ASKED_CELLS) + "  "),
+    )
+    rest = max(width - sum(text.width(piece.text) for piece in left), 0)
+    return (*left, Piece(text.pad(look.prose(run.began.request.prompt), rest), "dim"))
+
+
+def _short(model: str) -> str:
+    """The last part of a model's name or path."""
+    return model.rstrip("/").rsplit("/", 1)[-1] or model
+
+
+def how_many(count: int, what: str) -> str:
+    """`1 run`, `2 runs`."""
+    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -1,0 +1,220 @@
+"""All runs that were kept, of this session and of those before: found, looked at, opened, deleted."""
+
+from __future__ import annotations
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.timer import Timer
+from textual.widgets import Input
+
+from selfie_tui.results.history import Found, search
+from selfie_tui.results.stored import StoredRun
+from selfie_tui.tui.background import in_background
+from selfie_tui.tui.state import AppState, Changed
+from selfie_tui.tui.views.history.actions import ACTIONS, SECTIONS
+from selfie_tui.tui.views.history.glimpse import glimpse
+from selfie_tui.tui.views.history.preview import Preview
+from selfie_tui.tui.views.history.rows import how_many
+from selfie_tui.tui.views.history.run_list import EMPTY, LOOKING, NOTHING_FOUND, RunList
+from selfie_tui.tui.views.view import View
+from selfie_tui.tui.widgets.field import Field
+from selfie_tui.tui.widgets.messages import RunWanted
+from selfie_tui.tui.widgets.pane import Pane
+
+PAUSE = 0.1
+"""Seconds without a key after which a run is looked at, or what was typed is searched for."""
+
+
+class HistoryView(View):
+    """The runs of all sessions, and what the one under the cursor said."""
+
+    NAME, TITLE, LETTER, FUNCTION_KEY = "history", "History", "H", "f8"
+    ACTIONS, SECTIONS = ACTIONS, SECTIONS
+    FRAME_PANES = frozenset()
+    SCOPED_CSS = False
+    DEFAULT_CSS = """
+    HistoryView > Horizontal { height: 1fr; }
+    HistoryView #runs { width: 3fr; }
+    HistoryView #said { width: 2fr; }
+    MainScreen.-narrow HistoryView Pane { display: none; width: 1fr; }
+    MainScreen.-narrow HistoryView Pane.-alone { display: block; }
+    HistoryView #history-search { margin: 0 1; width: 1fr; }
+    """
+
+    def __init__(self, state: AppState) -> None:
+        super().__init__(state)
+        self.list = RunList(id="run-list")
+        self.preview = Preview(id="preview")
+        self.search_text = Field(placeholder="search all runs", id="history-search", classes="-hidden")
+        self.runs_pane = Pane(4, "Runs", self.list, self.search_text, id="runs", classes="-described")
+        self.said_pane = Pane(5, "What it said", self.preview, id="said")
+        self.panes = (self.runs_pane, self.said_pane)
+        self._found: dict[str, Found] | None = None
+        """What the search has found, by the ids of the runs; None without a search."""
+        self._looking: Timer | None = None
+        self._typing: Timer | None = None
+        self._chosen = False
+        """Whether the cursor is on a run because of a key."""
+        self._to_delete = ""
+        self._opens_first = False
+        """Whether a run is to be opened as soon as the runs are known."""
+
+    def compose(self) -> ComposeResult:
+        with Horizontal():
+            yield from self.panes
+
+    def on_mount(self) -> None:
+        """Show the runs that are known, and look for others."""
+        self.show_kept()
+
+    # What has changed ------------------------------------------------------------------------------------------------
+
+    def show(self, changed: Changed) -> None:
+        if changed.kept:
+            self.show_kept()
+        if changed.model:
+            self.show_preview()
+
+    def show_kept(self) -> None:
+        """Show the runs; at first the cursor is on the last one before this session."""
+        kept, first = self.state.kept, not self._chosen
+        before = kept.before
+        note = LOOKING if not kept.listed else EMPTY if self._found is None else NOTHING_FOUND
+        self.list.show_runs(self._shown(), note, before.id if first and before else "")
+        counted = f"{how_many(kept.sessions, 'session')} · {how_many(len(kept.runs), 'run')}"
+        self.runs_pane.retitle(f" · {counted}" if kept.runs else "")
+        self.update_border()
+        if self._opens_first and kept.listed:
+            self._opens_first = False
+            self.list.action_ask("open")
+
+    def _shown(self) -> list[StoredRun]:
+        runs = self.state.kept.runs
+        return runs if self._found is None else [run for run in runs if run.id in self._found]
+
+    def update_border(self) -> None:
+        """Write below the list what was searched, how much of it is in sight, and what a second key would do."""
+        total, query = len(self.state.kept.runs), self.app.look.prose(self.search_text.value)
+        found = f"/ {query}: {len(self.list.runs)} of {total} runs" if self._found is not None else ""
+        asked = "d again deletes this run" if self._to_delete else ""
+        narrow = "5: what it said" if self.screen.has_class("-narrow") else ""
+        parts = [part for part in (asked, found, narrow, self.list.extent()) if part]
+        self.runs_pane.update_subtitle(" ── ".join(parts))
+
+    # The cursor ------------------------------------------------------------------------------------------------------
+
+    @on(RunList.Moved)
+    def moved(self, event: RunList.Moved) -> None:
+        """Show the run under the cursor, and what it said once the cursor rests."""
+        self._chosen = self._chosen or event.by_key
+        if self._to_delete and (self.list.here is None or self.list.here.id != self._to_delete):
+            self._to_delete = ""
+        self.show_preview()
+        self.update_border()
+        if self._looking is not None:
+            self._looking.stop()
+        self._looking = self.set_timer(PAUSE, self.look)
+
+    def show_preview(self) -> None:
+        """Show what is known of the run under the cursor without reading it."""
+        run = self.list.here
+        found = self._found.get(run.id) if self._found is not None and run is not None else None
+        self.preview.show_run(run, (found.matches, found.texts) if found else (0, ()), self.state.model)
+
+    def look(self) -> None:
+        """Read the run under the cursor, as far as the preview needs it."""
+        run = self.list.here
+        if run is not None:
+            self.run_worker(self._look(run), exclusive=True, group="look")
+
+    async def _look(self, run: StoredRun) -> None:
+        self.preview.show_glimpse(await in_background(lambda: glimpse(run)))
+
+    # What is done with runs ------------------------------------------------------------------------------------------
+
+    @on(RunList.Asked)
+    def asked(self, event: RunList.Asked) -> None:
+        """Do what was asked with the run under the cursor."""
+        run = self.list.here
+        self._chosen = True
+        self._opens_first = event.what == "open" and not self.state.kept.listed
+        if event.what == "undelete":
+            self.undelete()
+        elif run is not None:
+            {"open": self.open, "again": self.again, "mark": self.mark, "delete": self.delete}[event.what](run)
+
+    def open(self, run: StoredRun) -> None:
+        """Have the run shown as if just run; of two marked runs, what differs."""
+        self.post_message(RunWanted(run))
+
+    def again(self, run: StoredRun) -> None:
+        """Have the run asked again of the loaded model."""
+        self.post_message(RunWanted(run, again=True))
+
+    def run_job(self) -> None:
+        if self.list.here is not None:
+            self.again(self.list.here)
+
+    def mark(self, run: StoredRun) -> None:
+        """Mark a run, or take its mark away; a third mark takes the first one's place."""
+        marked = self.list.marked
+        if run.id in marked:
+            marked.remove(run.id)
+        else:
+            marked[:] = [*marked, run.id][-2:]
+        self.list.refresh()
+
+    def delete(self, run: StoredRun) -> None:
+        """Ask, and delete a run when it is asked for again."""
+
+    def undelete(self) -> None:
+        """Take the last deletion back."""
+
+    # Search ----------------------------------------------------------------------------------------------------------
+
+    def search_field(self) -> Field:
+        return self.search_text
+
+    @on(Input.Changed, "#history-search")
+    def search_typed(self) -> None:
+        """Search when the typing pauses."""
+        if self._typing is not None:
+            self._typing.stop()
+        self._typing = self.set_timer(PAUSE, self.search)
+
+    def search(self) -> None:
+        """Search all runs for what was typed."""
+        self.run_worker(self._search(self.search_text.value, self.state.kept.runs), exclusive=True, group="search")
+
+    async def _search(self, query: str, runs: list[StoredRun]) -> None:
+        found = await in_background(lambda: {hit.run.id: hit for hit in search(runs, query)}) if query else None
+        if query == self.search_text.value:
+            self._found = found
+            self.show_kept()
+
+    def find(self, direction: int) -> bool:
+        if self._found is None or not self.list.runs:
+            return False
+        self._chosen = True
+        here = self.list.cursor
+        self.list.go(here + direction)
+        if self.list.cursor == here and len(self.list.runs) > 1:
+            self.list.go(0 if direction > 0 else len(self.list.lines) - 1)
+        return True
+
+    def step_out(self) -> bool:
+        if self._found is None and not self.search_text.value:
+            return False
+        self.search_text.value = ""
+        self._found = None
+        if self.search_text.has_focus:
+            self.screen.set_focus(self.list)
+        self.search_text.add_class("-hidden")
+        self.show_kept()
+        return True
+
+    # Copying ---------------------------------------------------------------------------------------------------------
+
+    def copyable(self, *, all: bool) -> tuple[str, str] | None:
+        return (self.preview.copyable(), "what the run said") if self.list.here is not None else None

@@ -1,0 +1,250 @@
+"""The view of runs that were kept: listed, looked at, opened as if just run, searched and deleted."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from selfie_tui.records import EMBED, Interpret, PromptTokens, StackInfo
+from selfie_tui.results.history import stored_runs
+from selfie_tui.tui.app import SelfieApp
+from selfie_tui.tui.kept import day, moment, read_back
+from selfie_tui.tui.opening import run_open, take_opened
+from selfie_tui.tui.render.styles import Look
+from selfie_tui.tui.state import AppState
+from selfie_tui.tui.views.history.glimpse import SAMPLE, glimpse
+from selfie_tui.tui.views.history.rows import by_day, done, run_pieces
+from tests.results.runs import run_of, write
+from tests.tui.driving import log_text, run_to_end, running, text_of, toasts, until
+from tests.tui.fake_engine import FakeEngine, words
+from tests.tui.test_state import Submitted, ready
+
+PARIS = ["the word of.", "Paris, the capital", "PARIS"]
+PROMPT = "The Eiffel Tower"
+
+
+def kept(folder: Path, *runs) -> list:
+    """The stored runs of a session of yesterday."""
+    write(folder / "sessions" / "yesterday.jsonl", *runs)
+    return stored_runs(folder / "sessions", folder / "cache")
+
+
+def yesterday(hour: int = 12) -> str:
+    return (datetime.now(UTC) - timedelta(days=1)).replace(hour=hour, minute=0).isoformat(timespec="seconds")
+
+
+def list_of(app: SelfieApp):
+    return app.main.opened["history"].list
+
+
+# Runs that are read back ----------------------------------------------------------------------------------------------
+
+
+def test_a_run_that_is_read_back_is_as_it_was_and_says_from_when(tmp_path: Path):
+    (stored,) = kept(tmp_path, run_of(PARIS, began="2026-11-24T10:34:00+00:00"))
+    run = read_back(stored, -1, datetime(2026, 12, 1).astimezone())
+    assert [run.text(index) for index in range(3)] == PARIS
+    assert run.control is not None
+    assert run.control.text == "the message is empty."
+    assert (run.state, run.model, run.sources[2].text) == ("finished", "demo", " Tower")
+    when = datetime.fromisoformat("2026-11-24T10:34:00+00:00").astimezone()
+    assert run.description() == f"3 readings · from {when.day} Nov {when:%H:%M}"
+
+
+@pytest.mark.parametrize(("ending", "state"), [("cancelled", "cancelled"), (None, "unfinished"), ("failed", "failed")])
+def test_a_run_that_was_not_finished_says_how_far_it_came(tmp_path: Path, ending, state):
+    (stored,) = kept(tmp_path, run_of(PARIS[:1], ending=ending, cells=5))
+    run = read_back(stored, -1)
+    assert run.state == state
+    assert run.description().startswith(f"{state} · 1 of 5 · from ")
+
+
+def test_an_opened_run_sets_prompt_settings_and_marks_so_that_the_same_is_asked_again(tmp_path: Path):
+    (stored,) = kept(tmp_path, run_of(PARIS))
+    state = ready()
+    run = read_back(stored, -1)
+    assert take_opened(state, stored, run).settings
+    assert state.prompt == PROMPT
+    state.take(PromptTokens(prompt=PROMPT, tokens=words(PROMPT)))
+    assert state.selection.position == 2
+    assert state.interpret(state.selection.cells()).request == run.request
+    assert run_open(state, stored) is run
+
+
+def test_marks_of_an_opened_run_wait_for_the_tokens_of_its_prompt(tmp_path: Path):
+    entries = run_of(PARIS)
+    (stored,) = kept(tmp_path, entries)
+    state = AppState(Submitted())
+    take_opened(state, stored, read_back(stored, -1))
+    assert state.selection.cells() == ()
+    fresh = ready()
+    take_opened(fresh, stored, read_back(stored, -1))
+    other = tuple(token if token.position != 2 else words("x y Turm")[2] for token in words(PROMPT))
+    fresh.take(PromptTokens(prompt=PROMPT, tokens=other))
+    assert len(fresh.selection.cells()) == 5, "another token is another cell: all layers of the cursor's token"
+
+
+def test_an_opened_run_of_another_stack_is_read_from_that_stack(tmp_path: Path):
+    first, *rest = run_of(PARIS[:1])
+    task = Interpret(msgspec.structs.replace(first.request, stack="decoder"))
+    entries = [msgspec.structs.replace(first, task=task), *rest]
+    (stored,) = kept(tmp_path, entries)
+    state = ready(stacks=(StackInfo("encoder", 4), StackInfo("decoder", 4)))
+    assert take_opened(state, stored, read_back(stored, -1)).stack
+    assert state.stack == "decoder"
+
+
+def test_days_have_names():
+    now = datetime(2026, 3, 1, 9, 0).astimezone()
+    assert day(now, now) == "today"
+    assert moment(now - timedelta(days=1), now) == "yesterday 09:00"
+    assert day(now - timedelta(days=9), now) == "Fri 20 Feb"
+    assert moment(now - timedelta(days=9), now) == "20 Feb 09:00"
+    assert day(now - timedelta(days=90), now) == "Mon 1 Dec 2025"
+
+
+# Lines ----------------------------------------------------------------------------------------------------------------
+
+
+def test_runs_stand_under_their_days_and_say_how_far_they_came(tmp_path: Path):
+    runs = kept(
+        tmp_path,
+        run_of(PARIS, 1, began="2026-01-01T12:00:00+00:00"),
+        run_of(PARIS[:1], 2, "cancelled", began="2026-01-02T12:00:00+00:00", cells=90, model="a/folder/gpt2"),
+    )
+    lines = by_day(runs, datetime(2026, 1, 2, 23).astimezone())
+    assert [line.heading for line in lines if line.run is None] == ["today", "yesterday"]
+    assert [done(run) for run in runs] == ["◐ 1/90", "3"]
+    shown = "".join(piece.text for piece in run_pieces(runs[0], 90, Look(), marked=True))
+    assert shown.startswith("●")
+    assert "gpt2" in shown
+    assert "summarize at embed" in shown
+    assert "folder" not in shown
+
+
+@pytest.mark.parametrize("width", [1, 10, 40, 100])
+def test_a_line_is_as_wide_as_its_pane(tmp_path: Path, width):
+    (run,) = kept(tmp_path, run_of(PARIS, prompt="wide 漢字 " * 20))
+    line = run_pieces(run, width, Look(), marked=False)
+    assert Look().strip(line, width).cell_length == width
+
+
+def test_a_glimpse_of_a_large_run_reads_a_sample_of_it(tmp_path: Path):
+    (run,) = kept(tmp_path, run_of([f"text {number}" for number in range(SAMPLE * 2 + 10)]))
+    seen = glimpse(run)
+    assert SAMPLE / 2 < seen.looked_at <= SAMPLE
+    assert seen.control == "the message is empty."
+    run.path.unlink()
+    assert "cannot be read" in glimpse(run).problem
+
+
+# In the app -----------------------------------------------------------------------------------------------------------
+
+
+async def test_two_keys_open_the_readings_of_yesterday(tmp_path: Path):
+    kept(tmp_path, run_of(["older"], 1, began=yesterday(9)), run_of(PARIS, 2, began=yesterday(18)))
+    async with running(state_dir=tmp_path) as (app, pilot):
+        await pilot.press("2", "enter")
+        await run_to_end(app, pilot)
+        await pilot.press("H")
+        await until(pilot, lambda: len(list_of(app).runs) == 3)
+        await pilot.press("enter")
+        await until(pilot, lambda: app.main.view.NAME == "interpret")
+        await until(pilot, lambda: any("yesterday" in line for line in log_text(app)))
+        header, *said = log_text(app)[-5:]
+        assert "3 readings · from yesterday" in header
+        assert "control" in said[0]
+        assert ["PARIS" in line for line in said[1:]] == [False, False, True]
+        await until(pilot, lambda: app.main.state.selection.prompt == PROMPT)
+        assert app.main.prompt_text.value == PROMPT
+        lines = len(log_text(app))
+        await pilot.press("H", "enter")
+        await until(pilot, lambda: app.main.view.NAME == "interpret")
+        assert len(log_text(app)) == lines, "a run that is open is gone to, not opened twice"
+
+
+async def test_a_run_opens_without_a_model_and_asked_for_before_the_runs_are_known(tmp_path: Path):
+    kept(tmp_path, run_of(PARIS, began=yesterday()))
+    engine = FakeEngine()
+    engine.loaded.clear()
+    async with running(engine, ready=False, state_dir=tmp_path) as (app, pilot):
+        await pilot.press("escape", "H", "enter")
+        await until(pilot, lambda: any("PARIS" in line for line in log_text(app) if app.main.view.NAME == "interpret"))
+        assert app.main.state.model is None
+        assert not any(isinstance(task, Interpret) for task in engine.done)
+
+
+async def test_the_same_is_asked_again_of_the_loaded_model(tmp_path: Path):
+    kept(tmp_path, run_of(PARIS, began=yesterday()))
+    engine = FakeEngine()
+    async with running(engine, state_dir=tmp_path) as (app, pilot):
+        await pilot.press("f8")
+        await until(pilot, lambda: list_of(app).here is not None)
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: any(isinstance(task, Interpret) for task in engine.done))
+        await run_to_end(app, pilot)
+        (task,) = [task for task in engine.done if isinstance(task, Interpret)]
+        assert (task.request.prompt, len(task.request.cells)) == (PROMPT, 3)
+        assert EMBED not in {cell.layer for cell in task.request.cells}
+
+
+async def test_a_run_of_this_session_joins_the_list_while_it_is_looked_at(tmp_path: Path):
+    kept(tmp_path, run_of(PARIS, began=yesterday()))
+    async with running(state_dir=tmp_path) as (app, pilot):
+        await pilot.press("f8")
+        await until(pilot, lambda: list_of(app).here is not None)
+        await pilot.press("R", "2", "enter", "H")
+        await run_to_end(app, pilot)
+        await until(pilot, lambda: len(list_of(app).runs) == 2)
+        await until(pilot, lambda: list_of(app).runs[0].ending == "finished")
+        assert "2 sessions · 2 runs" in text_of(app)
+        assert list_of(app).here.id == "yesterday:1", "the cursor stays on its run"
+
+
+async def test_a_search_finds_runs_by_what_they_said_and_escape_ends_it(tmp_path: Path):
+    runs = [run_of([f"item {number}"], number, began=yesterday()) for number in range(2, 9)]
+    kept(tmp_path, run_of(PARIS, 1, began=yesterday()), *runs)
+    async with running(state_dir=tmp_path) as (app, pilot):
+        await pilot.press("f8")
+        await until(pilot, lambda: len(list_of(app).runs) == 8)
+        await pilot.press("slash", *"paris")
+        await until(pilot, lambda: len(list_of(app).runs) == 1)
+        await until(pilot, lambda: "/ paris: 1 of 8 runs" in text_of(app))
+        await until(pilot, lambda: "found in 2 of 3" in text_of(app))
+        await pilot.press("ctrl+u", *"zebra")
+        await until(pilot, lambda: "No run has this text." in text_of(app))
+        await pilot.press("ctrl+u", *"item")
+        await until(pilot, lambda: len(list_of(app).runs) == 7)
+        await pilot.press("enter", "g", "N")
+        assert list_of(app).here.id == "yesterday:2", "before the first match comes the last"
+        await pilot.press("escape")
+        await until(pilot, lambda: len(list_of(app).runs) == 8)
+        assert app.main.view.NAME == "history"
+
+
+async def test_a_file_that_is_gone_is_said_and_listed_no_more(tmp_path: Path):
+    kept(tmp_path, run_of(PARIS, began=yesterday()))
+    async with running(state_dir=tmp_path) as (app, pilot):
+        await pilot.press("f8")
+        await until(pilot, lambda: list_of(app).here is not None)
+        (tmp_path / "sessions" / "yesterday.jsonl").unlink()
+        await pilot.press("enter")
+        await until(pilot, lambda: any("cannot be read" in toast for toast in toasts(app)))
+        await until(pilot, lambda: not list_of(app).runs)
+        assert "No runs yet" in text_of(app)
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24), (60, 20), (200, 60), (30, 10)])
+async def test_the_list_is_legible_at_any_size(tmp_path: Path, size):
+    kept(tmp_path, *(run_of(PARIS, number, began=yesterday(number)) for number in range(1, 20)))
+    async with running(size=size, state_dir=tmp_path, ready=False) as (app, pilot):
+        await pilot.press("escape", "H")
+        await until(pilot, lambda: list_of(app).here is not None)
+        await until(pilot, lambda: "4 Runs" in text_of(app))
+        assert "▌ " in text_of(app)
+        await pilot.press("5")
+        await until(pilot, lambda: "The Eiffel Tower" in text_of(app))
+        assert ("4 Runs" in text_of(app)) == (size[0] >= 100), "in a narrow terminal one pane is seen at a time"
