@@ -201,7 +201,9 @@ def test_modules_and_tokenizers_that_are_none_are_refused(module: Any, tokenizer
 def test_options_that_load_does_not_have_are_refused_with_those_it_has(module: Any, tokenizer: Any) -> None:
     for model, given in (("demo", None), (module, tokenizer)):
         for option in ({"torch_dtype": torch.bfloat16}, {"trust_remote_code": True}):
-            with pytest.raises(RequestError, match=f"{next(iter(option))} cannot be set here.*device, dtype, layer_paths, report"):
+            with pytest.raises(
+                RequestError, match=f"{next(iter(option))} cannot be set here.*device, dtype, layer_paths, report"
+            ):
                 ModelAgnosticSelfie(model, given, **option)  # type: ignore[arg-type]
 
 
