@@ -139,6 +139,18 @@ def clip(text: str, cells: int, ellipsis: str = "…") -> str:
     return _head(text, cells_left) + ellipsis if cells_left >= 0 else _head(ellipsis, cells)
 
 
+def clip_path(path: str, cells: int, ellipsis: str = "…") -> str:
+    """A path if it fits into `cells`, else without its middle: `~/mod…/llama-3/`, its last part whole where it fits."""
+    if width(path) <= cells:
+        return path
+    last = path.rstrip("/").rfind("/")
+    end = path[last:] if last > 0 else path[len(path) // 2 :]
+    left = cells - width(ellipsis)
+    if width(end) > left - 1:
+        end = _end(path, max(left - left // 3, 0))
+    return clip(_head(path, left - width(end)) + ellipsis + end, cells)
+
+
 def pad(text: str, cells: int) -> str:
     """`text` in exactly `cells`: filled up with spaces, or clipped."""
     fitting = clip(text, cells)
@@ -205,6 +217,17 @@ def _broken(word: str, cells: int) -> list[str]:
         lines[-1] += cluster
         used += size
     return lines
+
+
+def _end(text: str, cells: int) -> str:
+    """The longest end of `text`, in whole clusters, that fits into `cells`."""
+    kept: list[str] = []
+    for cluster in reversed(list(_clusters(text))):
+        cells -= width(cluster)
+        if cells < 0:
+            break
+        kept.append(cluster)
+    return "".join(reversed(kept))
 
 
 def _head(text: str, cells: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from selfie_tui.errors import RequestError
@@ -66,9 +67,41 @@ def _extent(numbers: tuple[int, ...], what: str) -> str:
     return f"this prompt has {what}s {first} to {last}" if last > first else f"this prompt has {what} {first} only"
 
 
-def matching(name: str, known: tuple[str, ...]) -> str | None:
-    """The known name that is meant: the same but for case, or the only one that begins so."""
-    folded = name.casefold()
-    same = [candidate for candidate in known if candidate.casefold() == folded]
-    begun = [candidate for candidate in known if candidate.casefold().startswith(folded)]
-    return same[0] if same else begun[0] if len(begun) == 1 else None
+def matching(name: str, known: Iterable[str]) -> tuple[str, ...]:
+    """The known names that may be meant, by the closest kind of likeness that any of them has.
+
+    The kinds are: the same name, in this case or in another, the beginning of a name, a part of it, its letters in
+    their order with others between them.
+    """
+    folded = {candidate: candidate.casefold() for candidate in known}
+    sought = name.casefold()
+    for alike in LIKENESS:
+        found = tuple(candidate for candidate, letters in folded.items() if alike(sought, letters))
+        if found:
+            return (name,) if name in found else found
+    return ()
+
+
+def _is_subsequence(letters: str, of: str) -> bool:
+    rest = iter(of)
+    return all(letter in rest for letter in letters)
+
+
+LIKENESS: tuple[Callable[[str, str], bool], ...] = (
+    lambda sought, name: sought == name,
+    lambda sought, name: name.startswith(sought),
+    lambda sought, name: sought in name,
+    _is_subsequence,
+)
+"""How a typed name can be like a known one, the closest first."""
+
+
+def listed(number: str, count: int, what: str) -> int:
+    """The index of the thing of that number in a list of so many, which is counted from 1.
+
+    Raises:
+        RequestError: with the numbers there are.
+    """
+    if not number.isdecimal() or not 1 <= int(number) <= count:
+        raise RequestError(f"Invalid {what} “{number}”: the list has 1 to {count}.", "Write one of these numbers.")
+    return int(number) - 1

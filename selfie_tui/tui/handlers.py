@@ -42,6 +42,7 @@ def _notice(screen: MainScreen, event: Notice, changed: Changed) -> None:
 
 def _cancelled(screen: MainScreen, event: JobCancelled, changed: Changed) -> None:
     if isinstance(changed.ended, LoadModel):
+        screen.app.offer_models()
         screen.app.toast(f"Loading {changed.ended.name} was cancelled.", "information")
     _ended(screen, event, changed)
 
@@ -53,6 +54,7 @@ def _failed(screen: MainScreen, event: JobFailed, changed: Changed) -> None:
         case Tokenize() | PreviewPreset():
             pass  # shown in place of the tokens
         case LoadModel(name=name):
+            screen.app.offer_models()
             _show_error(screen, f"{screen.app.look.prose(name)} was not loaded", event)
         case Interpret():
             _show_error(screen, "The interpretation stopped", event)

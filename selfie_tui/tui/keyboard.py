@@ -46,8 +46,7 @@ class KeyboardApp(Host, inherit_bindings=False):
         if screen is not None:
             if isinstance(event, events.Key) and await self._key(screen, event):
                 return
-            if isinstance(event, events.Paste) and isinstance(screen.focused, Field):
-                screen.focused.put(event.text)
+            if isinstance(event, events.Paste) and screen.focused is not None and self._paste(screen, event.text):
                 return
         await super().on_event(event)
 
@@ -56,6 +55,17 @@ class KeyboardApp(Host, inherit_bindings=False):
             return None
         screen = self.screen
         return screen if isinstance(screen, (MainScreen, PageScreen)) else None
+
+    def _paste(self, screen: MainScreen | PageScreen, pasted: str) -> bool:
+        """Insert what was pasted into the field with the focus; on the prompt's tokens, into their text."""
+        if isinstance(screen, MainScreen) and screen.focused is screen.tokens:
+            screen.edit(screen.prompt_text)
+            screen.prompt_text.put(pasted)
+        elif isinstance(screen.focused, Field):
+            screen.focused.put(pasted)
+        else:
+            return False
+        return True
 
     async def _key(self, screen: MainScreen | PageScreen, event: events.Key) -> bool:
         typed = event.character if event.is_printable and not event.key.startswith("alt+") else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from selfie_tui.records import EMBED, Cell, Token
+from selfie_tui.records import EMBED, Cell, Token, ordinary_positions
 
 
 class _Saved(NamedTuple):
@@ -93,8 +93,8 @@ class Selection:
             self.mark(layers=self.marked_layers ^ {self.layer})
 
     def toggle_all_positions(self) -> None:
-        """Mark all positions, or none where all are marked."""
-        every = frozenset(range(len(self.tokens)))
+        """Mark all positions but those of special tokens, unless there are no others; none where these are marked."""
+        every = frozenset(ordinary_positions(self.tokens))
         self.mark(positions=frozenset() if self.marked_positions == every else every)
 
     def toggle_all_layers(self) -> None:
@@ -141,16 +141,14 @@ class Selection:
         """Take a prompt's tokens.
 
         The cursor stays where it is if all up to it is the same, else it goes to the last token; marks stay on tokens
-        that are the same.
+        that are the same, and before which all is: what is read of a token depends on what stands before it.
         """
         before, self.tokens, self.prompt = self.tokens, tokens, prompt
+        common = _common(before, tokens)
         at_end = self.position >= len(before) - 1
-        same = tokens[: self.position + 1] == before[: self.position + 1]
-        self.position = max(len(tokens) - 1, 0) if at_end or not same else self.position
-        kept = frozenset(
-            position for position in range(min(len(before), len(tokens))) if tokens[position] == before[position]
-        )
-        self.marked_positions &= kept
+        self.position = max(len(tokens) - 1, 0) if at_end or self.position >= common else self.position
+        kept = range(common)
+        self.marked_positions &= frozenset(kept)
         self.marked_cells = frozenset(cell for cell in self.marked_cells if cell.position in kept)
 
     def show_model(self, blocks: int, stack: str) -> None:
@@ -180,3 +178,9 @@ class Selection:
         self.tokens, self.position, self.layer = left.tokens, left.position, left.layer
         self.marked_positions, self.marked_layers = left.marked_positions, left.marked_layers
         self.marked_cells = left.marked_cells
+
+
+def _common(one: tuple[Token, ...], other: tuple[Token, ...]) -> int:
+    """The number of tokens that two prompts have in common at their beginning."""
+    pairs = zip(one, other, strict=False)
+    return next((index for index, (left, right) in enumerate(pairs) if left != right), min(len(one), len(other)))

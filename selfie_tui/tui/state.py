@@ -42,11 +42,11 @@ from selfie_tui.tui.selection import Selection
 
 __all__ = ["NOTHING", "AppState", "Changed", "Submits"]
 
-TASKS_KEPT = 64
+TASKS_KEPT = 16
 """How many tasks are remembered; above it the oldest quick one is forgotten."""
 
-LENS_KEPT = 4096
-"""How many positions' lenses are kept."""
+LENS_KEPT = 512
+"""How many positions' lenses are kept, of the prompt as it is now: those of earlier ones would keep their texts too."""
 
 
 class Submits(Protocol):
@@ -70,6 +70,8 @@ class AppState:
         """The prompt as it is typed; `selection.prompt` is the one that the tokens are of."""
         self.prompt_problem = ""
         """Why the prompt has no tokens."""
+        self._refused = ("", "")
+        """The stack and the prompt that the problem is of."""
         self.selection = Selection()
         self.settings = InterpretSettings()
         """What the next run is to be like, in every view."""
@@ -210,6 +212,11 @@ class AppState:
         return self.model is not None and self.loading is None and self.selection.prompt == self.prompt
 
     @property
+    def refusal(self) -> str:
+        """Why the prompt as it is now cannot be read; "" where it can be, or is not known to be refused."""
+        return self.prompt_problem if self._refused == (self.stack, self.prompt) else ""
+
+    @property
     def stack(self) -> str:
         """The stack that is read, where the model has several; "" where it has one."""
         return self.selection.stack
@@ -263,6 +270,7 @@ class AppState:
         self.loading = self.load_step = None
         self._lenses.clear()
         self._lens_asked = None
+        self.prompt_problem = ""
         self.selection.show_model(stack_named(event.model, stack).layers, stack)
         self.bounds = self.bounds._replace(blocks=most_layers(event.model), kind=event.model.kind)
         layer = min(self.settings.injection_layer, self.bounds.blocks - 1)
@@ -273,6 +281,7 @@ class AppState:
         if event.prompt != self.prompt or event.stack != self.stack:
             return NOTHING
         self.selection.show_tokens(event.prompt, event.tokens)
+        self._lenses = {key: rows for key, rows in self._lenses.items() if key[1] == event.prompt}
         self.prompt_problem = ""
         self.mark_as_asked()
         return Changed(tokens=True, selection=True, status=True)
@@ -282,9 +291,10 @@ class AppState:
         return Changed(preset=True)
 
     def _lens_read(self, event: LensRead) -> Changed:
-        if len(self._lenses) >= LENS_KEPT:
-            self._lenses.pop(next(iter(self._lenses)))
-        self._lenses[_lens_key(event)] = event.rows
+        if event.prompt == self.prompt:
+            if len(self._lenses) >= LENS_KEPT:
+                self._lenses.pop(next(iter(self._lenses)))
+            self._lenses[_lens_key(event)] = event.rows
         if self._lens_asked is not None and _lens_key(self._lens_asked) == _lens_key(event):
             self._lens_asked = None
         return Changed(lens=_lens_key(event) == self._lens_here)
@@ -348,6 +358,7 @@ class AppState:
             case Tokenize():
                 self.selection.show_tokens("", ())
                 self.prompt_problem, self.pending_view = problem, ""
+                self._refused = (self.stack, self.prompt)
             case PreviewPreset(preset=preset):
                 self.preset_tokens = PresetTokens(preset=preset, problem=problem)
             case LoadModel():

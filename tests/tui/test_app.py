@@ -92,7 +92,7 @@ async def test_a_request_that_waits_for_the_model_is_forgotten_on_escape():
 async def test_enter_right_after_typing_reads_the_prompt_as_typed():
     engine = FakeEngine()
     async with running(engine) as (app, pilot):
-        await pilot.press("space", "R", "o", "m", "e", "enter")
+        await pilot.press("i", "space", "R", "o", "m", "e", "enter")
         await run_to_end(app, pilot)
         (asked,) = [task.request for task in engine.done if isinstance(task, Interpret)]
         assert asked.prompt == f"{FIRST_PROMPT} Rome"
@@ -103,7 +103,7 @@ async def test_typing_asks_for_tokens_once_when_it_pauses():
     engine = FakeEngine()
     async with running(engine) as (app, pilot):
         before = sum(isinstance(task, Tokenize) for task in engine.done)
-        await burst(app, pilot, "a", "b", "c")
+        await burst(app, pilot, "i", "a", "b", "c")
         await until(pilot, lambda: app.main.tokens.tokens[-1].text == " ofabc")
         assert sum(isinstance(task, Tokenize) for task in engine.done) == before + 1
 
@@ -255,7 +255,7 @@ async def test_notices_are_toasts_and_warnings_stay_in_the_log():
 async def test_an_empty_prompt_is_asked_for_instead_of_run():
     engine = FakeEngine()
     async with running(engine) as (app, pilot):
-        await pilot.press("ctrl+u", "enter")
+        await pilot.press("i", "ctrl+u", "enter")
         await until(pilot, lambda: any("empty" in toast for toast in toasts(app)))
         assert app.main.prompt_text.has_focus
         assert not any(isinstance(task, Interpret) for task in engine.done)
@@ -293,9 +293,20 @@ async def test_these_keys_quit(key):
 
 async def test_q_is_a_letter_in_a_text_field():
     async with running() as (app, pilot):
-        await pilot.press("q")
+        await pilot.press("i", "q")
         assert app.is_running
         assert app.main.prompt_text.value.endswith("q")
+
+
+async def test_at_the_start_the_keys_go_to_the_tokens_where_q_quits_and_leaves_the_draft_as_it_was():
+    engine = FakeEngine()
+    engine.loaded.clear()
+    async with running(engine, ready=False) as (app, pilot):
+        assert app.main.focused is app.main.tokens
+        assert "i edit" in text_of(app)
+        await pilot.press("q")
+        await until(pilot, lambda: not app.is_running)
+        assert app.main.prompt_text.value == FIRST_PROMPT
 
 
 async def burst(app, pilot, *keys):
@@ -310,7 +321,19 @@ async def test_keys_of_a_burst_are_answered_in_their_order():
     async with running(prompt="x") as (app, pilot):
         text = app.main.prompt_text
         await burst(
-            app, pilot, "ctrl+u", *"teh", "backspace", "backspace", *"he", "space", *"qat", "left", "left", "delete"
+            app,
+            pilot,
+            "i",
+            "ctrl+u",
+            *"teh",
+            "backspace",
+            "backspace",
+            *"he",
+            "space",
+            *"qat",
+            "left",
+            "left",
+            "delete",
         )
         assert text.value == "the qt"
         await burst(app, pilot, "escape", "5", "4", "j", "tab", "i", "end", *"q1?", "backspace", "down", "g", "l")
@@ -351,6 +374,7 @@ async def test_what_is_pasted_stays_before_what_is_typed_after_it():
     async with running(prompt="x") as (app, pilot):
         app.post_message(Paste("one\r\ntwo"))
         await burst(app, pilot, "backspace", *"!")
+        await until(pilot, lambda: app.main.prompt_text.value.endswith("!"))
         assert app.main.prompt_text.value == "xone\ntw!"
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 
 from selfie_tui.errors import RequestError
-from selfie_tui.records import EMBED
+from selfie_tui.modes import MODES
+from selfie_tui.presets import PRESETS
+from selfie_tui.records import EMBED, Interpret
 from selfie_tui.tui.go_to import Destination, marked, matching, parse_destination
-from tests.tui.driving import running, text_of, toasts, until
+from tests.tui.driving import run_to_end, running, text_of, toasts, until
+from tests.tui.fake_engine import FakeEngine
 
 LAYERS = (EMBED, *range(8))
 
@@ -47,13 +50,21 @@ def test_marks_stand_for_the_numbers_there_are_and_an_open_end_goes_to_the_last(
         marked("0-3", (), "token")
 
 
-def test_a_name_is_meant_by_its_beginning_where_only_one_begins_so():
-    known = ("Read", "mentions", "message", "Mentions of")
-    assert matching("read", known) == "Read"
-    assert matching("mess", known) == "message"
-    assert matching("mentions", known) == "mentions"
-    assert matching("me", known) is None
-    assert matching("x", known) is None
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("read", ("Read",)),
+        ("mess", ("message",)),
+        ("mentions", ("mentions",)),
+        ("me", ("mentions", "message", "Mentions of")),
+        ("sag", ("message",)),
+        ("rd", ("Read",)),
+        ("mof", ("Mentions of",)),
+        ("x", ()),
+    ],
+)
+def test_a_name_is_meant_by_its_beginning_else_by_a_part_of_it_else_by_its_letters_in_their_order(name, found):
+    assert matching(name, ("Read", "mentions", "message", "Mentions of")) == found
 
 
 async def typed(pilot, text: str) -> None:
@@ -128,3 +139,68 @@ async def test_the_line_opens_in_place_of_the_hints_and_nothing_else_moves():
         assert "a view, model" in text_of(app).splitlines()[-1]
         await pilot.press("enter")
         assert text_of(app).splitlines()[-1] == before[-1]
+
+
+async def test_a_name_that_may_be_several_is_refused_with_these_and_parts_of_names_do():
+    async with running() as (app, pilot):
+        await typed(pilot, "me")
+        assert "“me” may be " in toasts(app)[-1]
+        assert "mentions" in toasts(app)[-1]
+        assert app.main.go_text.has_focus
+        await pilot.press("ctrl+u", *"ntion", "enter")
+        assert app.main.view.settings.values.preset.name == "mentions"
+
+
+async def test_a_bare_number_is_of_what_has_the_focus():
+    async with running() as (app, pilot):
+        selection, models = app.main.state.selection, app.main.models
+        await pilot.press("4")
+        await typed(pilot, "5")
+        assert (selection.layer, selection.position) == (5, 8)
+        await typed(pilot, "2,4")
+        assert selection.selected_layers == (2, 4)
+        await pilot.press("1")
+        await typed(pilot, "3")
+        assert models._rows[models.cursor].kind == "device"
+        await typed(pilot, "9")
+        assert "Invalid line “9”: the list has 1 to 4." in toasts(app)[-1]
+        await pilot.press("escape", "5")
+        await typed(pilot, "2")
+        assert selection.position == 2
+
+
+async def test_a_setting_takes_a_typed_value():
+    async with running() as (app, pilot):
+        values = lambda: app.main.state.settings  # noqa: E731
+        await pilot.press("3")
+        await typed(pilot, "2")
+        assert values().preset == PRESETS[1]
+        for number, check in (
+            ("L5", lambda: values().injection_layer == 5),
+            ("2", lambda: values().mode == tuple(MODES)[1]),
+            ("1.25", lambda: values().strength == 1.25),
+            ("40", lambda: values().max_new_tokens == 40),
+            ("line", lambda: values().stop == ("\n",)),
+            ("on", lambda: values().random_control),
+        ):
+            await pilot.press("right")
+            await typed(pilot, number)
+            assert check(), number
+        await pilot.press("left", "left", "left", "left", "left")
+        await typed(pilot, "8")
+        assert "there are 8" in toasts(app)[-1]
+        assert values().injection_layer == 5
+
+
+async def test_token_three_at_all_layers_and_all_tokens_at_one_layer_take_six_keys_at_most():
+    engine = FakeEngine()
+    for keys, cells in (
+        ((":", "3", "enter", "enter"), {(3, layer) for layer in LAYERS}),
+        (("a", "4", "a", "space", "enter"), {(position, EMBED) for position in range(9)}),
+    ):
+        async with running(engine) as (app, pilot):
+            assert len(keys) <= 6
+            await pilot.press(*keys)
+            await run_to_end(app, pilot)
+            request = [task.request for task in engine.done if isinstance(task, Interpret)][-1]
+            assert {(cell.position, cell.layer) for cell in request.cells} == cells

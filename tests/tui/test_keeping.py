@@ -60,7 +60,7 @@ def test_memory_comes_back_and_keeps_the_models_used_last_first(tmp_path: Path):
 async def test_draft_theme_and_models_are_there_at_the_next_start(tmp_path: Path):
     async with running(state_dir=tmp_path, theme=None) as (app, pilot):
         assert app.main.prompt_text.value == FIRST_PROMPT
-        await pilot.press("!", "ctrl+t")
+        await pilot.press("i", "!", "ctrl+t")
         chosen = app.theme
         await pilot.press("escape", "q")
     async with running(state_dir=tmp_path, theme=None) as (app, _):
@@ -71,7 +71,7 @@ async def test_draft_theme_and_models_are_there_at_the_next_start(tmp_path: Path
 
 async def test_a_draft_is_saved_while_typing_pauses(tmp_path: Path):
     async with running(state_dir=tmp_path) as (_, pilot):
-        await pilot.press("x")
+        await pilot.press("i", "x")
         await until(pilot, lambda: config.read_memory(tmp_path / "memory.json")[0].draft == FIRST_PROMPT + "x")
 
 

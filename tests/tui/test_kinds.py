@@ -69,6 +69,7 @@ async def test_s_turns_tokens_layers_lens_and_runs_to_the_decoder_and_back():
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)])
 async def test_the_other_stack_is_in_the_hints_and_the_one_that_is_read_in_the_title(size):
     async with running(encoder_decoder(), size=size, prompt=TURN) as (app, pilot):
+        await press_and_wait(app, pilot, "i")
         assert "alt+s decoder" in text_of(app).splitlines()[-1]
         await press_and_wait(app, pilot, "escape", "4")
         assert "s decoder" in text_of(app).splitlines()[-1]
@@ -82,7 +83,7 @@ async def test_the_other_stack_is_in_the_hints_and_the_one_that_is_read_in_the_t
 
 async def test_from_the_text_alt_s_turns_and_s_is_a_letter():
     async with running(encoder_decoder(), prompt=TURN) as (app, pilot):
-        await press_and_wait(app, pilot, "s", "alt+s")
+        await press_and_wait(app, pilot, "i", "s", "alt+s")
         assert app.main.prompt_text.value == TURN + "s"
         assert app.main.state.stack == "decoder"
         assert app.main.tokens.tokens[-1].text == " thes"

@@ -76,7 +76,7 @@ async def test_a_marks_all_and_then_none():
         assert "reads this token × 1 layer" in text_of(app)
         assert "embed · 8 of" in text_of(app)
         await pilot.press("2", "space")
-        assert "reads 8 of × 1 layer" in text_of(app)
+        assert "reads token 8 “of” × 1 layer" in text_of(app)
 
 
 async def test_marks_of_tokens_that_are_still_there_survive_an_edit():
@@ -92,12 +92,14 @@ async def test_marks_of_tokens_that_are_still_there_survive_an_edit():
 async def test_up_and_down_go_between_text_and_tokens_and_through_lines_of_tokens():
     async with running(prompt=" ".join(f"word{number}" for number in range(30))) as (app, pilot):
         strip = app.main.tokens
-        await pilot.press("down")
+        await pilot.press("i", "down")
         assert strip.has_focus
         last = strip.cursor
         await pilot.press("up")
         assert strip.cursor < last
-        await pilot.press("up", "up", "up", "up", "up")
+        await pilot.press("k", "k", "k", "k", "k")
+        assert strip.has_focus, "k at the first line goes no further: the next letter would be typed"
+        await pilot.press("up")
         assert app.main.prompt_text.has_focus
 
 
@@ -107,6 +109,7 @@ async def test_pasted_line_breaks_are_kept_and_shown():
 
         app.main.prompt_text.post_message(Paste("\r\none\ttwo\n"))
         await until(pilot, lambda: app.main.prompt_text.value.endswith("of\none\ttwo\n"))
+        app.main.edit(app.main.prompt_text)
         await pilot.press("ctrl+j")
         assert app.main.prompt_text.value.endswith("two\n\n")
         assert "of↵one⇥two↵↵" in text_of(app)

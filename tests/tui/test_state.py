@@ -28,6 +28,7 @@ from selfie_tui.records import (
     ReadLens,
     StackInfo,
     Task,
+    Token,
     Tokenize,
 )
 from selfie_tui.settings import InterpretSettings
@@ -117,10 +118,40 @@ def test_free_marks_leave_with_their_tokens():
     state.selection.mark_cells({Cell(0, 0), Cell(1, 1), Cell(2, 3)})
     state.prompt = "one two other four"
     state.take(PromptTokens(prompt=state.prompt, tokens=words(state.prompt)))
-    assert state.selection.marked_cells == {Cell(0, 0), Cell(1, 1), Cell(2, 3)}
+    assert state.selection.marked_cells == {Cell(0, 0), Cell(1, 1)}, "what stands before the last one is another"
     state.prompt = "one two"
     state.take(PromptTokens(prompt=state.prompt, tokens=words(state.prompt)))
     assert state.selection.marked_cells == {Cell(0, 0), Cell(1, 1)}
+    state.prompt = "zero one two"
+    state.take(PromptTokens(prompt=state.prompt, tokens=words(state.prompt)))
+    assert state.selection.marked_cells == frozenset(), "moved"
+
+
+def test_special_tokens_are_left_out_of_all_unless_there_are_no_others():
+    state = ready()
+    begin, end = Token(0, 1, "<s>", special=True), Token(3, 2, "</s>", special=True)
+    state.take(PromptTokens(prompt=PROMPT, tokens=(begin, *words(PROMPT)[1:3], end)))
+    state.selection.toggle_all_positions()
+    assert state.selection.marked_positions == {1, 2}
+    state.selection.toggle_all_positions()
+    assert state.selection.marked_positions == frozenset()
+    state.take(PromptTokens(prompt=PROMPT, tokens=(begin,)))
+    state.selection.toggle_all_positions()
+    assert state.selection.marked_positions == {0}
+
+
+def test_a_refused_prompt_is_refused_until_it_or_the_model_is_another():
+    state = ready()
+    state.prompt = "too long"
+    state.tokenize()
+    state.take(JobFailed(job=len(state.jobs.tasks), cause="No.", remedy="Try.", refused=True))
+    assert state.refusal == "No. Try."
+    state.prompt = "short"
+    assert state.refusal == ""
+    state.prompt = "too long"
+    assert state.refusal == "No. Try."
+    state.take(ModelReady(model=info("other", 4)))
+    assert state.refusal == ""
 
 
 def test_the_hand_names_a_site_that_is_not_the_residual_stream():

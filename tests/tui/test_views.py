@@ -117,7 +117,7 @@ async def test_a_view_is_shown_by_its_letter_and_back_by_backspace_at_the_same_c
 
 async def test_letters_are_typed_in_a_text_field_where_function_keys_show_views():
     async with running() as (app, pilot):
-        await pilot.press("D")
+        await pilot.press("i", "D")
         assert app.main.prompt_text.value.endswith("D")
         assert isinstance(app.main.view, InterpretView)
         await pilot.press("f3")

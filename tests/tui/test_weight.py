@@ -131,7 +131,8 @@ def test_what_is_sent_stays_within_the_budgets(terminal):
     assert len(terminal.settle(b"reads this token")) <= 30 * 1024, "from the start to a settled screen"
     assert terminal.press(b"", b"") == 0
     assert len(terminal.settle(quiet=1.5)) == 0, "nothing is sent while nothing happens"
-    assert 0 < terminal.press(DOWN) <= 4096, "from the text to the tokens"
+    assert 0 < terminal.press(b"i") <= 4096, "from the tokens to the text"
+    assert 0 < terminal.press(DOWN) <= 4096, "and back"
     for key in (LEFT, LEFT, RIGHT):
         assert 0 < terminal.press(key) <= 512, "a step of the token cursor, the lens included"
     assert 0 < terminal.press(b"\r", b"France") <= 11 * 1024, "a run: at most 1 KiB for each line"

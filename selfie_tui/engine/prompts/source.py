@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts.chat import parts_of
-from selfie_tui.engine.prompts.tokens import as_records, encode_source
+from selfie_tui.engine.prompts.tokens import as_records, source_ids
 from selfie_tui.errors import PromptError
 from selfie_tui.records import Token
 
@@ -36,16 +36,15 @@ def source_of(model: Model, prompt: str, stack: str = "") -> Source:
     read, begun = parts or (prompt, "")
     if not read:
         raise PromptError("The prompt is empty.", "Type the text whose hidden states you want to read.")
-    ids, tokens = encode_source(model.tokenizer, read)
+    ids = source_ids(model.tokenizer, read)
+    check_length(model, len(ids), model.context)  # before their texts are looked up, which of many takes long
     prefix: tuple[int, ...] | None = None
     if chosen is not model.anatomy.main:
         words = tuple(model.tokenizer(begun, add_special_tokens=False, verbose=False)["input_ids"]) if begun else ()
         prefix = (*model.feed.start, *words)
-        tokens = as_records(model.tokenizer, prefix)
-    check_length(model, len(ids), model.context)
     check_length(model, len(prefix or ()), model.output_context)
     check_known(model, (*ids, *(prefix or ())))
-    return Source(ids, tokens, prefix)
+    return Source(ids, as_records(model.tokenizer, ids if prefix is None else prefix), prefix)
 
 
 def source_tokens(model: Model, prompt: str, stack: str = "") -> tuple[Token, ...]:

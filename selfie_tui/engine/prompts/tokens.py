@@ -42,7 +42,13 @@ _STAND_INS = _byte_stand_ins()
 
 
 def encode_source(tokenizer: PreTrainedTokenizerBase, prompt: str) -> tuple[tuple[int, ...], tuple[Token, ...]]:
-    """The ids of a source prompt and the same as records, with the special tokens this tokenizer adds by default.
+    """The ids of a source prompt and the same as records; raises as `source_ids`."""
+    ids = source_ids(tokenizer, prompt)
+    return ids, as_records(tokenizer, ids)
+
+
+def source_ids(tokenizer: PreTrainedTokenizerBase, prompt: str) -> tuple[int, ...]:
+    """The ids of a source prompt, with the special tokens this tokenizer adds by default.
 
     Raises PromptError if the prompt is empty, gives no token, or is not Unicode text (half of a surrogate pair).
     """
@@ -55,7 +61,7 @@ def encode_source(tokenizer: PreTrainedTokenizerBase, prompt: str) -> tuple[tupl
     ids = tuple(tokenizer(prompt, verbose=False)["input_ids"])
     if not ids:
         raise PromptError("The tokenizer splits this prompt into no tokens.", "Type a text it knows.")
-    return ids, as_records(tokenizer, ids)
+    return ids
 
 
 def as_records(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> tuple[Token, ...]:

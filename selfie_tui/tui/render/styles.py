@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -11,7 +12,7 @@ from textual.color import Color
 from textual.strip import Strip
 
 from selfie_tui import text
-from selfie_tui.glyphs import ASCII_BARS, BARS
+from selfie_tui.glyphs import ASCII_BARS, BARS, NOT_A_NUMBER, level
 
 if TYPE_CHECKING:
     from textual.theme import Theme
@@ -46,19 +47,16 @@ class Piece(NamedTuple):
 Pieces = tuple[Piece, ...]
 
 
-def level(value: float) -> int:
-    """The step, 0 to 7, in which a share from 0 to 1 is drawn."""
-    return min(int(max(value, 0.0) * len(BARS)), len(BARS) - 1)
-
-
 def heat(value: float) -> Role:
-    """The role of a relevancy from 0 to 1."""
-    return HEAT[level(value)]
+    """The role of a relevancy from 0 to 1; what is not a number stands out."""
+    return "bad" if math.isnan(value) else HEAT[level(value)]
 
 
 def share(value: float) -> str:
-    """A share from 0 to 1 in three characters: `.07`, `1.0`."""
-    return "1.0" if value >= 0.995 else f"{value:.2f}"[1:]
+    """A share from 0 to 1 in three characters: `.07`, `1.0`; ` × ` for what is not a number."""
+    if math.isnan(value):
+        return f" {NOT_A_NUMBER} "
+    return "1.0" if value >= 0.995 else f"{max(value, 0.0):.2f}"[1:]
 
 
 def cells(pieces: Iterable[Piece]) -> int:

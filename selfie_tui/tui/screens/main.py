@@ -8,7 +8,7 @@ from selfie_tui.tui.actions import Scope, bindings
 from selfie_tui.tui.screens.kept import KeptScreen
 from selfie_tui.tui.state import AppState, Changed
 from selfie_tui.tui.status import hint_line, key_of, model_pieces, model_state, under_way
-from selfie_tui.tui.widgets.field import Field
+from selfie_tui.tui.widgets.field import MOST_CHARACTERS, Field
 from selfie_tui.tui.widgets.layers import LayerList
 from selfie_tui.tui.widgets.models import ModelList
 
@@ -17,7 +17,7 @@ class MainScreen(KeptScreen, inherit_bindings=False):
     """All of the program that is not a page above it."""
 
     BINDINGS = bindings("main", "views")
-    AUTO_FOCUS = "#prompt-text"
+    AUTO_FOCUS = "#tokens"
 
     def __init__(self, state: AppState, prompt: str, model: str, device: str, dtype: str) -> None:
         super().__init__(state, device, dtype)
@@ -28,7 +28,7 @@ class MainScreen(KeptScreen, inherit_bindings=False):
         super().on_mount()
         if self.app.look.ascii:
             self.add_class("-ascii")
-        self.prompt_text.value = self._first_prompt
+        self.prompt_text.value = self._first_prompt[:MOST_CHARACTERS]
         self.tokens.show_note("tokens come with the model")
         self.state.load(self._first_model, self.models.device, self.models.dtype)
         self.show_tabs()
@@ -81,9 +81,10 @@ class MainScreen(KeptScreen, inherit_bindings=False):
         self.action_edit_model()
 
     def load(self, name: str) -> None:
-        """Load a model with the device and precision that the list shows."""
+        """Load a model with the device and precision that the list shows; the keys go where enter reads with it."""
         self.state.load(name, self.models.device, self.models.dtype)
         self.app.offer_models()
+        self.enter_home()
         self.update_status()
 
     def action_about_model(self) -> None:
@@ -119,7 +120,7 @@ class MainScreen(KeptScreen, inherit_bindings=False):
         elif self.state.model is None and self.state.loading is None:
             self.app.toast("No model is loaded: choose one.", "warning")
             self.enter_pane(self.model_pane)
-        elif problem := self.view.problem():
+        elif problem := self.state.refusal or self.view.problem():
             self.app.toast(problem, "error")
         else:
             self.state.pending_view = self.view.NAME
@@ -145,9 +146,11 @@ class MainScreen(KeptScreen, inherit_bindings=False):
             await self.go(self.go_text.value) if self.go_text.value.strip() else self.leave_field()
             return
         if self.focused is self.model_name:
-            if not self.model_name.value.strip():
-                return
-            self.load(self.model_name.value.strip())
+            name = self.model_name.value.strip()
+            if name:
+                self.leave_field()
+                self.load(name)
+            return
         self.leave_field()
 
     def action_to_tokens(self) -> None:

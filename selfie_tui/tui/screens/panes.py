@@ -88,6 +88,14 @@ class PaneScreen(Screen[None], inherit_bindings=False):
         else:
             self.set_focus(pane.home)
 
+    def enter_home(self) -> None:
+        """Go to the prompt's tokens, or in a view without them to its first pane."""
+        home = self.prompt_pane if self.prompt_pane in self.panes else self.view.panes[0]
+        if self.maximized is not None:
+            self.maximized = home
+        self._bring(home)
+        self.set_focus(home.home)
+
     def _bring(self, pane: Pane) -> None:
         for other in (self.model_pane, self.prompt_pane, self.layers_pane, *self.view.panes):
             other.set_class(other is pane, "-alone")

@@ -12,6 +12,7 @@ from selfie_tui.tui.selection import Selection
 from selfie_tui.tui.state import AppState, Changed
 from selfie_tui.tui.status import hand, prompt_note
 from selfie_tui.tui.views.view import View
+from selfie_tui.tui.widgets.field import Field
 from selfie_tui.tui.widgets.messages import SelectionChanged, SettingsChanged
 from selfie_tui.tui.widgets.tokens import TokenStrip
 
@@ -60,6 +61,11 @@ class SourceScreen(PaneScreen, inherit_bindings=False):
             self.state.preview()
 
     # Typing ----------------------------------------------------------------------------------------------------------
+
+    @on(Field.Cut)
+    def text_was_cut(self, event: Field.Cut) -> None:
+        """Say that not all of a text could be held."""
+        self.app.toast(event.text, "warning")
 
     @on(Input.Changed, "#prompt-text")
     def prompt_changed(self) -> None:
@@ -126,9 +132,10 @@ class SourceScreen(PaneScreen, inherit_bindings=False):
 
 
 def selected(selection: Selection, look: Look) -> str:
-    """What a run would read: `reads this token × 9 layers`, `reads 7 marked cells`; of two stacks with its name.
+    """What a run would read: `reads this token × 9 layers`, `reads token 9 “of” × 9 layers`, `reads 7 marked cells`.
 
-    The token under the cursor goes without its name, which the hand has: each step of the cursor would send it again.
+    The layers go with the name of their stack where there are two. The token under the cursor goes without its name,
+    which the hand has: each step of the cursor would send it again.
     """
     if selection.marked_cells:
         return f"reads {len(selection.marked_cells)} marked cells"
@@ -136,7 +143,7 @@ def selected(selection: Selection, look: Look) -> str:
     if not positions or not layers:
         return ""
     token = selection.tokens[positions[0]].text
-    one = f"{positions[0]} {look.prose(token).strip() or look.visible(token)}"
+    one = f"token {positions[0]} “{look.prose(token).strip() or look.visible(token)}”"
     what = f"{len(positions)} tokens" if len(positions) > 1 else one if selection.marked_positions else "this token"
     whose = f"{selection.stack} " if selection.stack else ""
     return f"reads {what} × {len(layers)} {whose}layer{'' if len(layers) == 1 else 's'}"

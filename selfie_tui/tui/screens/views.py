@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from textual.binding import BindingsMap
 from textual.widget import Widget
 
 from selfie_tui.errors import RequestError
 from selfie_tui.records import layer_name
 from selfie_tui.tui import views
-from selfie_tui.tui.actions import all_actions, bindings
+from selfie_tui.tui.actions import action_of, all_actions, bindings
 from selfie_tui.tui.go_to import Destination, marked, matching, parse_destination
 from selfie_tui.tui.screens.source import SourceScreen
 from selfie_tui.tui.state import AppState, Changed
 from selfie_tui.tui.status import tabs
 from selfie_tui.tui.views.view import View
 from selfie_tui.tui.widgets.field import Field
+from selfie_tui.tui.widgets.lines import Lines
+
+AMBIGUOUS_SHOWN = 4
+"""How many names are listed where a typed one may be several."""
 
 
 class ViewScreen(SourceScreen, inherit_bindings=False):
@@ -112,13 +118,15 @@ class ViewScreen(SourceScreen, inherit_bindings=False):
 
     async def go(self, typed: str) -> None:
         """Go to what was typed; the line stays open where that cannot be done."""
-        layers_in_focus = self._focus_before_go is self.layer_list
+        before = self._focus_before_go
         try:
             destination = parse_destination(typed)
-            if destination.name:
+            if isinstance(before, Lines) and before.go_to(typed.strip()):
+                self.leave_field()
+            elif destination.name:
                 await self._go_to_name(destination.name)
             else:
-                self._go_to_cells(destination, layers=layers_in_focus)
+                self._go_to_cells(destination, layers=before is self.layer_list)
                 self.leave_field()
         except RequestError as error:
             self.app.toast(f"{error.cause} {error.remedy}", "warning")
@@ -132,31 +140,51 @@ class ViewScreen(SourceScreen, inherit_bindings=False):
             else:
                 selection.mark(positions=marked(destination.marks, positions, "token"))
         else:
-            if destination.position is not None:
-                marked(str(destination.position), positions, "token")
-            if destination.layer is not None:
-                marked(layer_name(destination.layer), selection.layers, "layer")
-            selection.move(position=destination.position, layer=destination.layer)
+            position, layer = destination.position, destination.layer
+            if layers and layer is None:  # a bare number is of the axis in focus
+                position, layer = None, position
+            if position is not None:
+                marked(str(position), positions, "token")
+            if layer is not None:
+                marked(layer_name(layer), selection.layers, "layer")
+            selection.move(position=position, layer=layer)
         self.show(Changed(selection=True))
 
     async def _go_to_name(self, name: str) -> None:
-        """Do what a name stands for: of the views, presets, models and actions, the first kind that knows it."""
-        titles = {title: view.NAME for view in views.VIEWS for title in (view.TITLE, view.NAME)}
-        offers = tuple(offer.name for offer in self.models.offers)
-        actions = {title: action for action in all_actions() for title in (action.id, action.title) if action.palette}
-        if view := matching(name, tuple(titles)):
-            self.leave_field()
-            await self.action_view(titles[view])
-        elif self.view.choose(name):
-            self.leave_field()
-        elif model := matching(name, offers):
-            self.leave_field()
-            self.load(model)
-        elif found := matching(name, tuple(actions)):
-            self.leave_field()
-            await self.app.carry_out(actions[found])
-        else:
+        """Do what a name stands for among the views, presets, models and actions; of equal names, in this order."""
+        known: dict[str, tuple[str, str]] = {}
+        for kind, names in self._names():
+            for title, meant in names.items():
+                known.setdefault(title, (kind, meant))
+        found = matching(name, known)
+        if not found:
             raise RequestError(f"Unknown view, preset, model or action “{name}”.", "The palette lists them: ctrl+p.")
+        if len({known[title] for title in found}) > 1:
+            prose = self.app.look.prose
+            shown = ", ".join(prose(title) for title in found[:AMBIGUOUS_SHOWN])
+            more = "" if len(found) <= AMBIGUOUS_SHOWN else f" and {len(found) - AMBIGUOUS_SHOWN} more"
+            raise RequestError(f"“{prose(name)}” may be {shown}{more}.", "Write more of the name.")
+        self.leave_field()
+        await self._do(*known[found[0]])
+
+    def _names(self) -> Iterator[tuple[str, dict[str, str]]]:
+        """What can be gone to by name: by its kind, names and what each one means."""
+        yield "view", {title: view.NAME for view in views.VIEWS for title in (view.TITLE, view.NAME)}
+        yield "choice", {name: name for name in self.view.choices()}
+        yield "model", {offer.name: offer.name for offer in self.models.offers}
+        actions = [action for action in all_actions() if action.palette]
+        yield "action", {title: action.id for action in actions for title in (action.id, action.title)}
+
+    async def _do(self, kind: str, name: str) -> None:
+        match kind:
+            case "view":
+                await self.action_view(name)
+            case "choice":
+                self.view.choose(name)
+            case "model":
+                self.load(name)
+            case _:
+                await self.app.carry_out(action_of(name))
 
     def load(self, name: str) -> None:
         """Load a model."""

@@ -102,6 +102,10 @@ class View(Widget):
         """What the palette offers in this view beside its actions."""
         return ()
 
+    def choices(self) -> Iterable[str]:
+        """The names that `choose` knows."""
+        return ()
+
     def choose(self, name: str) -> bool:
         """Choose a preset, or what else the view knows by name; False where it does not know it."""
         return False

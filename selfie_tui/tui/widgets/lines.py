@@ -65,6 +65,14 @@ class Lines(Widget):
         """The content of a line."""
         raise NotImplementedError
 
+    def go_to(self, typed: str) -> bool:
+        """Go where typed text points in these lines; False where it means nothing of their own.
+
+        Raises:
+            RequestError: for what is out of range.
+        """
+        return False
+
     @property
     def look(self) -> Look:
         """The app's styles and glyphs; plain where there is no app."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import ClassVar, Literal, NamedTuple
 
 from textual.message import Message
@@ -9,6 +10,7 @@ from textual.message import Message
 from selfie_tui import text
 from selfie_tui.tui.actions import Scope, bindings
 from selfie_tui.tui.catalog import Offer
+from selfie_tui.tui.go_to import listed
 from selfie_tui.tui.render.styles import Piece, Pieces
 from selfie_tui.tui.widgets.lines import Rows, on_cursor
 
@@ -59,10 +61,11 @@ class ModelList(Rows):
 
     def show_offers(self, offers: tuple[Offer, ...]) -> None:
         """Show these models; the cursor stays on its model."""
-        here = self._rows[self.cursor] if self.offers else None
+        here = self._rows[self.cursor] if self.offers else Row("model", self.coming or self.current)
         self.offers = offers
         self._arrange()
-        self.cursor = next((index for index, row in enumerate(self._rows) if row == here), 0)
+        gone = here.kind == "model" and here.name not in self._names
+        self.cursor = self._index_of(here.kind, self.current if gone else here.name)
         self.refresh()
         self.settle()
 
@@ -71,9 +74,11 @@ class ModelList(Rows):
         self.devices = _with((*DEVICES, ALL_GPUS) if count > 1 else DEVICES, self.device)
 
     def show_state(self, current: str, loading: str = "", progress: str = "") -> None:
-        """Show which model is loaded, and which is being loaded how far."""
+        """Show which model is loaded, and which is being loaded how far; the cursor goes to one that is another."""
         before = (self.current, self.coming)
         self.current, self.coming, self.progress = current, loading, progress
+        if before != (current, loading) and (name := loading or current) in self._names:
+            self.go(self._index_of("model", name))
         for index, row in enumerate(self._rows):
             if row.kind == "model" and row.name in (*before, current, loading):
                 self.redraw(index)
@@ -91,6 +96,13 @@ class ModelList(Rows):
         """The name of the model under the cursor, or of the loaded one."""
         row = self._rows[self.cursor]
         return row.name if row.kind == "model" else self.current
+
+    def go_to(self, typed: str) -> bool:
+        """Put the cursor on a line by its number; raises RequestError where there is none."""
+        if not typed.isdecimal():
+            return False
+        self.go(listed(typed, self.count(), "line"))
+        return True
 
     def action_choose(self) -> None:
         """Load the model under the cursor, or do what its line is for."""
@@ -115,6 +127,14 @@ class ModelList(Rows):
         models = [Row("model", offer.name, offer.where) for offer in self.offers]
         self._rows = (*models, Row("other", OTHER), Row("device", "device"), Row("dtype", "precision"))
 
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return tuple(offer.name for offer in self.offers)
+
+    def _index_of(self, kind: str, name: str) -> int:
+        """The line of a model or a setting; the first where there is none."""
+        return next((index for index, row in enumerate(self._rows) if (row.kind, row.name) == (kind, name)), 0)
+
     def _model(self, row: Row) -> Pieces:
         note = row.note
         if row.kind == "model" and row.name == self.coming:
@@ -123,7 +143,7 @@ class ModelList(Rows):
             note = "loaded"
         mark = {self.current: "●", self.coming: "○"}.get(row.name, " ") if row.kind == "model" else "…"
         width = self.size.width - 4 - len(note)
-        name = text.pad(self.look.prose(row.name), max(width, 4))
+        name = text.pad(text.clip_path(self.look.prose(under_home(row.name)), max(width, 4)), max(width, 4))
         return (
             Piece(f"{mark} ", "good"),
             Piece(name, "dim" if row.kind == "other" else "text"),
@@ -137,6 +157,12 @@ class ModelList(Rows):
             Piece(f"‹{chosen}›"),
             Piece(" " * max(self.size.width - 15 - len(chosen), 0)),
         )
+
+
+def under_home(path: str) -> str:
+    """A path with `~` for the user's own folder."""
+    home = os.path.expanduser("~").rstrip("/")
+    return f"~{path[len(home) :]}" if home and path.startswith(f"{home}/") else path
 
 
 def _next(values: tuple[str, ...], value: str, step: int) -> str:

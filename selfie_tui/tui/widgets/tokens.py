@@ -154,15 +154,20 @@ class TokenStrip(Lines, can_focus=True):
         self.go(self.cursor + step)
 
     def action_line(self, step: int) -> None:
-        """To the nearest token of the line above or below; from the first line up to the text."""
-        if not self._chips or (step < 0 and self._chips[self.cursor].line == 0):
-            if step < 0:
-                self.post_message(self.Above())
+        """To the nearest token of the line above or below."""
+        if not self._chips:
             return
         here = self._chips[self.cursor]
         line = [position for position, chip in enumerate(self._chips) if chip.line == here.line + step]
         if line:
             self.go(min(line, key=lambda position: abs(self._chips[position].column - here.column)))
+
+    def action_up(self) -> None:
+        """To the line above; from the first line to the text."""
+        if not self._chips or self._chips[self.cursor].line == 0:
+            self.post_message(self.Above())
+        else:
+            self.action_line(-1)
 
     def action_move(self, step: int) -> None:
         """A line up or down."""

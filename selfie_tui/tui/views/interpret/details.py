@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 from selfie_tui import text
@@ -82,7 +83,7 @@ def _token_line(number: int, token: GeneratedToken, widest: int, look: Look) -> 
         return start
     size = abs(token.effect)
     role = heat(size)
-    full = "█" * int(size * LENGTH)
+    full = "" if math.isnan(size) else "█" * int(min(size, 1.0) * LENGTH)
     return (*start, Piece(f"  {token.effect:+7.3f}  ", role), Piece(full + (bar(size) if not full else ""), role))
 
 

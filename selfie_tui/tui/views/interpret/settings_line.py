@@ -17,6 +17,7 @@ from selfie_tui.tui.actions import Scope, bindings
 from selfie_tui.tui.render.flow import flow
 from selfie_tui.tui.render.styles import Look, Piece, Pieces, cells
 from selfie_tui.tui.state import AppState
+from selfie_tui.tui.views.interpret.typed import typed_value
 from selfie_tui.tui.widgets.lines import TALL, Lines
 from selfie_tui.tui.widgets.messages import SettingsChanged
 
@@ -138,6 +139,18 @@ class SettingsLine(Lines, can_focus=True):
     def action_change(self, step: int) -> None:
         """Change the setting under the cursor: down the list of its choices, or to a smaller number."""
         self.choose(SETTINGS[self.cursor].changed(self.values, step, self.bounds))
+
+    def go_to(self, typed: str) -> bool:
+        """Give the setting under the cursor a typed value; of presets and modes, a number is the one in the list.
+
+        Raises:
+            RequestError: for a number that the setting does not take.
+        """
+        setting = SETTINGS[self.cursor]
+        value = typed_value(setting, typed, self.bounds)
+        if value is not None:
+            self.choose(msgspec.structs.replace(self.values, **{setting.field: value[0]}))
+        return value is not None
 
     def on_click(self, event: events.Click) -> None:
         """Go to the setting under the mouse; on the one that is there already, take its next value."""

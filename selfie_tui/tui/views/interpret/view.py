@@ -163,6 +163,9 @@ class InterpretView(View):
         """Use these settings from now on."""
         self.settings.choose(settings)
 
+    def choices(self) -> Iterator[str]:
+        return (preset.name for preset in self.settings.bounds.presets)
+
     def choose(self, name: str) -> bool:
         preset = next((preset for preset in self.settings.bounds.presets if preset.name == name), None)
         if preset is not None:

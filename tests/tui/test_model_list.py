@@ -1,0 +1,97 @@
+"""The list of models follows what is loaded, and the keys go where enter reads."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from selfie_tui import text
+from selfie_tui.errors import RequestError
+from selfie_tui.records import Interpret, LoadModel
+from selfie_tui.tui.widgets.models import under_home
+from tests.tui.driving import run_to_end, running, text_of, toasts, until
+from tests.tui.fake_engine import FakeEngine, words
+
+
+def loads(engine: FakeEngine) -> list[str]:
+    return [task.name for task in engine.done if isinstance(task, LoadModel)]
+
+
+async def test_after_a_model_is_opened_by_name_enter_reads_with_it():
+    engine = FakeEngine()
+    async with running(engine) as (app, pilot):
+        main = app.main
+        await pilot.press("o", *"other", "enter")
+        assert main.focused is main.tokens
+        await until(pilot, lambda: main.state.model.name == "other" and main.state.ready)
+        assert main.models._rows[main.models.cursor].name == "other"
+        await pilot.press("enter")
+        await run_to_end(app, pilot)
+        assert loads(engine) == ["demo", "other"]
+        assert any(isinstance(task, Interpret) for task in engine.done)
+
+
+async def test_the_cursor_of_the_list_goes_to_the_model_that_is_loaded_though_its_note_changes():
+    async with running(state_dir=None) as (app, pilot):
+        for name in ("one", "two", "demo"):
+            app.main.load(name)
+            await until(pilot, lambda name=name: app.main.state.model.name == name)
+            assert app.main.models.copyable() == name
+
+
+async def test_a_model_that_failed_to_load_leaves_the_list_and_the_cursor_goes_back_to_the_loaded_one():
+    async with running() as (app, pilot):
+        main = app.main
+        await pilot.press("o", *"missing", "enter")
+        await until(pilot, lambda: "was not loaded" in text_of(app))
+        assert "missing" not in [offer.name for offer in main.models.offers]
+        assert main.models.copyable() == "demo"
+        await pilot.press("enter")
+        assert main.focused is main.tokens
+
+
+async def test_enter_on_a_prompt_that_was_refused_says_why():
+    engine = FakeEngine()
+
+    def refuse(prompt: str, stack: str):
+        if prompt.endswith("!"):
+            raise RequestError("The prompt has 9,000 tokens, and demo takes 256.", "Shorten it by 8,744 tokens.")
+        return words(prompt)
+
+    engine._source = refuse
+    async with running(engine) as (app, pilot):
+        await pilot.press("i", "exclamation_mark")
+        await until(pilot, lambda: "takes 256" in text_of(app))
+        await pilot.press("escape", "enter")
+        assert any("takes 256" in toast for toast in toasts(app))
+        assert not app.main.state.pending_view
+        assert "reading the prompt" not in text_of(app)
+        await pilot.press("i", "backspace", "enter")
+        await run_to_end(app, pilot)
+        assert any(isinstance(task, Interpret) for task in engine.done)
+
+
+@pytest.mark.parametrize(
+    ("path", "cells", "clipped"),
+    [
+        ("~/models/llama-3/", 30, "~/models/llama-3/"),
+        ("~/models/meta/llama-3/", 15, "~/mod…/llama-3/"),
+        ("org/a-very-long-name-of-a-model-7b", 20, "org/a-…of-a-model-7b"[:6] + "…" + "name-of-a-model-7b"[-13:]),
+        ("/data/x", 3, "…/x"),
+    ],
+)
+def test_a_path_is_cut_in_the_middle(path, cells, clipped):
+    assert text.clip_path(path, cells) == clipped
+
+
+@given(st.text(), st.integers(1, 40))
+def test_a_path_that_is_cut_fits(path, cells):
+    assert text.width(text.clip_path(text.prose(path), cells)) <= cells
+
+
+def test_the_users_own_folder_is_a_tilde(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ada")
+    assert under_home("/home/ada/models/x") == "~/models/x"
+    assert under_home("/home/adam/x") == "/home/adam/x"
+    assert under_home("org/name") == "org/name"
