@@ -92,6 +92,9 @@ class Field(Input, inherit_bindings=False):
         elif not self._reaches(cursor, width):
             self._first = self._back_from(cursor, width - width // 3 - 1)
 
+    def _on_resize(self, event: events.Resize) -> None:
+        self._first = 0
+
     def _reaches(self, cursor: int, width: int) -> bool:
         """Whether the window as it is has the cursor in it."""
         if cursor - self._first >= width:
