@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from functools import partial
 from typing import cast
 
-from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
+from textual import on
+from textual.command import CommandList, CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 from textual.dom import DOMNode
 from textual.fuzzy import FuzzySearch
+from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import ContentSwitcher, Input
+from textual.widgets import ContentSwitcher, Input, OptionList
 
 from selfie_tui.kinds import stacks_of
 from selfie_tui.tui.actions import EVERYWHERE, Action, all_actions, keys_of
@@ -36,6 +38,19 @@ class Palette(CommandPalette):
         """Stop the cursor's timer."""
         self.set_class(cast(Host, self.app).look.ascii, "-ascii")
         self.query_one(Input).cursor_blink = False
+
+    @on(Input.Submitted)
+    @on(OptionList.OptionSelected)
+    def choose_once(self, event: Message) -> None:
+        """Keep what was chosen a second time, before the palette was gone, from closing it once more."""
+        if not self.is_current:
+            event.stop()
+            event.prevent_default()
+
+    def _action_command_list(self, action: str) -> None:
+        """Pass an action on to the list of commands, once it has been laid out: before, it does not know its lines."""
+        if self.query_one(CommandList).size.height:
+            super()._action_command_list(action)
 
 
 class Commands(Provider):
