@@ -76,6 +76,11 @@ class Model:
         return tuple(self.modules[path] for path in self.anatomy.block_paths)
 
     @cached_property
+    def configs(self) -> tuple[Any, ...]:
+        """The configurations of the module and its parts, each once."""
+        return configs_of(self.module)
+
+    @cached_property
     def base_model(self) -> nn.Module | None:
         """The module that returns the head's input, None where there is no such module."""
         path = self.anatomy.base_model
@@ -93,7 +98,7 @@ class Model:
         Raises:
             LoadError: if a forward fails.
         """
-        with self.lock, memory_errors(), evaluating(self.module):
+        with self.lock, memory_errors(), evaluating(self.module), returning_mappings(self.configs):
             return find_sublayers(self.module, self.feed, self.anatomy, self.device)
 
     @property
@@ -179,7 +184,8 @@ class Model:
             if cancelled():
                 raise Cancelled
 
-        with self.lock, torch.no_grad(), memory_errors(), evaluating(self.module):
+        whole = returning_mappings(self.configs)
+        with self.lock, torch.no_grad(), memory_errors(), evaluating(self.module), whole:
             handles = [block.register_forward_pre_hook(check_cancelled) for block in self.blocks]
             try:
                 yield
@@ -254,6 +260,28 @@ def evaluating(module: Any) -> Iterator[None]:
             part.training = True
 
 
+def configs_of(module: Any) -> tuple[Any, ...]:
+    """The configurations of a module and its parts, each once."""
+    found = (getattr(part, "config", None) for part in module.modules())
+    return tuple({id(config): config for config in found if hasattr(config, "return_dict")}.values())
+
+
+@contextmanager
+def returning_mappings(configs: Sequence[Any]) -> Iterator[None]:
+    """While open, forwards return their outputs by name also where `config.return_dict` is False.
+
+    An argument would not do: families whose base model asks its own configuration (Llama, GPT-2) fail on its tuple.
+    """
+    changed = [config for config in configs if config.return_dict is False]
+    for config in changed:
+        config.return_dict = True
+    try:
+        yield
+    finally:
+        for config in changed:
+            config.return_dict = False
+
+
 CONTEXTS = ("max_position_embeddings", "n_positions", "max_seq_len", "block_size")
 """Fields of configurations that bound the length of a text."""
 
@@ -293,7 +321,7 @@ def adopt(module: Any, tokenizer: Any, name: str = "", layer_paths: LayerPaths |
     """
     module.eval()
     feed = input_builder(module)
-    with (lock := lock_of(module)):
+    with (lock := lock_of(module)), returning_mappings(configs_of(module)):
         anatomy = find_anatomy(module, feed, device_of(module), layer_paths)
     config = getattr(module, "config", None)
     known = name or getattr(config, "name_or_path", "") or getattr(config, "model_type", "") or type(module).__name__

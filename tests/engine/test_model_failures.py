@@ -11,11 +11,14 @@ from torch import nn
 from selfie_tui.engine import tracing
 from selfie_tui.engine.anatomy import calls, finding
 from selfie_tui.engine.anatomy.calls import MODEL_ERRORS, ModelFailed, model_code
-from selfie_tui.engine.model import adopt
+from selfie_tui.engine.methods.interpret import interpret
+from selfie_tui.engine.model import Model, adopt
 from selfie_tui.engine.verify import verify
 from selfie_tui.errors import LoadError
+from selfie_tui.records import Cell, CellFinished, Interpretation, Preset, Request
 from tests.engine.zoo import build, byte_tokenizer, prompt_ids
-from tests.sweep.small import small
+from tests.sweep.small import Kind, small
+from tests.sweep.sweep import mask_tokenizer
 
 TOO_LONG = [5] * 400
 
@@ -104,3 +107,34 @@ def test_a_model_that_fails_with_its_cache_is_run_without_one(monkeypatch: pytes
     monkeypatch.setattr("selfie_tui.engine.generation.prefill.is_expandable", lambda cache: False)
     model = verify(adopt(module, byte_tokenizer()))
     assert (model.verdict, model.cached) == ("verified", False)
+
+
+@pytest.mark.parametrize(
+    ("kind", "family"),
+    [
+        ("causal", "llama"),
+        ("causal", "gpt2"),
+        ("causal", "bloom"),
+        ("causal", "gemma2"),
+        ("causal", "mamba"),
+        ("seq2seq", "t5"),
+        ("seq2seq", "bart"),
+        ("masked", "bert"),
+    ],
+)
+def test_a_configuration_that_asks_for_tuples_changes_nothing_and_stays(kind: Kind, family: str) -> None:
+    expected = verify(adopt(small(kind, family), mask_tokenizer()))
+    module = small(kind, family)
+    module.config.return_dict = False
+    model = verify(adopt(module, mask_tokenizer()))
+    assert model.verdict == expected.verdict == "verified"
+    one, other = interpreted_by(model), interpreted_by(expected)
+    assert one == other
+    assert len(one) == 1
+    assert model.sublayers[0].blocks
+    assert module.config.return_dict is False
+
+
+def interpreted_by(model: Model) -> list[Interpretation]:
+    request = Request("the Eiffel Tower", (Cell(1, 2),), Preset("test", "a man in _ _ is"), max_new_tokens=3)
+    return [event.interpretation for event in interpret(model, request) if isinstance(event, CellFinished)]

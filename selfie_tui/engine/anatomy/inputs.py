@@ -60,6 +60,30 @@ class InputBuilder:
         """Whether the forward has a parameter of that name."""
         return name in self.names
 
+    @property
+    def skips_padding(self) -> bool:
+        """Whether the padding id has no position of its own, also where a text holds it (RoBERTa)."""
+        return self.first_position > 0
+
+    def has_position(self, token: int) -> bool:
+        """Whether a token counts in the positions of those after it."""
+        return not self.skips_padding or token != self.first_position - 1
+
+    def positions(self, batch: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Position ids `(rows, positions)` of token ids and their mask, counted from each row's first own token.
+
+        RoBERTa's are those that its forward makes of a text without a cache: the padding id does not count, and stands
+        at the position of that number.
+        """
+        if not self.skips_padding:
+            return (mask.cumsum(-1) - 1).clamp_min(0)
+        counts = mask * (batch != self.first_position - 1)
+        return counts.cumsum(-1) * counts + self.first_position - 1
+
+    def next_position(self, tokens_before: int, token: int) -> int:
+        """The position id of a token after so many that have a position."""
+        return tokens_before + self.first_position if self.has_position(token) else self.first_position - 1
+
     def build(
         self,
         rows: Sequence[Sequence[int]],
@@ -69,8 +93,8 @@ class InputBuilder:
     ) -> dict[str, Any]:
         """Arguments of a forward for rows of token ids: tensors `(rows, positions)` int64, the longest row deciding.
 
-        Decoders are padded on the left, with position ids counted from each row's first own token where the
-        forward has such a parameter; encoders on the right. Shorter rows are padded with 0 and masked.
+        Decoders are padded on the left, with position ids (see `positions`) where the forward has such a parameter and
+        would count others by itself; encoders on the right. Shorter rows are padded with 0 and masked.
         `prefixes` are the rows that the decoder of an encoder-decoder has written, by default its start alone.
         """
         batch, mask = padded(rows, device, left=self.kind == "decoder")
@@ -79,8 +103,8 @@ class InputBuilder:
             inputs["attention_mask"] = mask
         if self.takes("use_cache"):
             inputs["use_cache"] = use_cache
-        if self.kind == "decoder" and self.takes("position_ids") and not bool(mask.all()):
-            inputs["position_ids"] = (mask.cumsum(-1) - 1).clamp_min(0) + self.first_position
+        if self.kind == "decoder" and self.takes("position_ids") and (self.skips_padding or not bool(mask.all())):
+            inputs["position_ids"] = self.positions(batch, mask)
         if self.kind == "encoder-decoder":
             written, written_mask = padded(prefixes or [self.start] * len(rows), device, left=False)
             inputs["decoder_input_ids"] = written

@@ -74,6 +74,12 @@ def prefill_prompt(
     )
 
 
+def after_cached(inputs: dict[str, Any], tokens: int) -> dict[str, Any]:
+    """Arguments of a forward for whole rows without their first tokens, which a cache holds; the mask stays whole."""
+    cut = {name: inputs[name][:, tokens:] for name in ("input_ids", "position_ids") if name in inputs}
+    return inputs | cut
+
+
 def last_logits(model: Model) -> dict[str, int]:
     """The argument that keeps the head from running at every position, for models that take one."""
     return {"logits_to_keep": 1} if model.keeps_last_logits else {}

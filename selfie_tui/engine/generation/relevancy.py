@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from selfie_tui.engine.anatomy.places import BoundUnembedding
-from selfie_tui.engine.generation.prefill import Prefill, expand_cache, never
+from selfie_tui.engine.generation.prefill import Prefill, after_cached, expand_cache, never
 from selfie_tui.engine.generation.teacher_forcing import Ids, TargetToken, gather_probabilities, head_inputs, score_rows
 from selfie_tui.engine.model import Model
 
@@ -56,8 +56,9 @@ def score_by_beginnings(
             cache = expand_cache(prefill.cache, len(beginnings), len(prefill.ids))
         else:
             cache.batch_select_indices(torch.tensor([index_of[beginning[:start]] for beginning in beginnings]))
-        batch = pad([beginning[start:stop] for beginning in beginnings], stop - start)
-        states, unembedding = forward(model, batch, cache, len(prefill.ids) + stop, cancelled)
+        texts = [[*prefill.ids, *beginning] for beginning in beginnings]
+        batch = pad(texts, len(prefill.ids) + stop)
+        states, unembedding = forward(model, batch, cache, len(prefill.ids) + start, cancelled)
         index_of = {beginning: index for index, beginning in enumerate(beginnings)}
         targets = [
             TargetToken(index, index_of[row[:stop]], offset, token)
@@ -86,16 +87,15 @@ def segments(rows: Sequence[Ids]) -> list[tuple[int, int]]:
     return found[::-1]
 
 
-def pad(rows: Sequence[Ids], length: int) -> list[list[int]]:
+def pad(rows: Sequence[Sequence[int]], length: int) -> list[list[int]]:
     """Rows filled up to one length; the filling is never read, and a causal model's earlier tokens do not see it."""
     return [[*row, *[0] * (length - len(row))] for row in rows]
 
 
 def forward(
-    model: Model, batch: list[list[int]], cache: Any, length: int, cancelled: Callable[[], bool]
+    model: Model, batch: list[list[int]], cache: Any, cached: int, cancelled: Callable[[], bool]
 ) -> tuple[torch.Tensor, BoundUnembedding | None]:
-    """The head's inputs `(rows, tokens, width)` (see `head_inputs`) of a batch that continues a cache to `length`."""
-    inputs = model.inputs(batch) | {str(model.feed.cache_name): cache}
-    inputs["attention_mask"] = torch.ones((len(batch), length), dtype=torch.long, device=model.device)
+    """The head's inputs `(rows, tokens, width)` (see `head_inputs`) of the tokens of a batch after those in a cache."""
+    inputs = after_cached(model.inputs(batch), cached) | {str(model.feed.cache_name): cache}
     with model.inference(cancelled):
         return head_inputs(model, inputs)

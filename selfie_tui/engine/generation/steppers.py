@@ -14,7 +14,7 @@ import torch
 from transformers.modeling_outputs import MoEModelOutput
 
 from selfie_tui.engine import tracing
-from selfie_tui.engine.generation.prefill import CROPPABLE, Prefill, cache_of, expand_cache, last_logits
+from selfie_tui.engine.generation.prefill import CROPPABLE, Prefill, after_cached, cache_of, expand_cache, last_logits
 from selfie_tui.engine.injection import Injection
 from selfie_tui.engine.model import Model
 
@@ -85,6 +85,8 @@ class CachedStepper(StepperBase):
 
     cache: Any = None
     length: int = 0
+    positions: list[int] = field(default_factory=list)
+    """Tokens of each row that have a position."""
 
     def first(self) -> torch.Tensor:
         """The logits `(rows, vocabulary)` of the prefill, with the vectors written into it."""
@@ -92,17 +94,21 @@ class CachedStepper(StepperBase):
         shared = min(injection.positions) if prefill.expandable else 0
         inputs = model.inputs([list(prefill.ids)] * self.count) | last_logits(model)
         if shared:
-            inputs["input_ids"] = inputs["input_ids"][:, shared:]
+            inputs = after_cached(inputs, shared)
             inputs[str(model.feed.cache_name)] = expand_cache(prefill.cache, self.count, shared)
             injection = replace(injection, positions=tuple(position - shared for position in injection.positions))
         with model.inference(self.cancelled):
             output = tracing.run_injected(model.traced, inputs, injection)
         self.cache, self.length = cache_of(model, output), len(prefill.ids)
+        self.positions = [sum(model.feed.has_position(token) for token in prefill.ids)] * self.count
         return model.anatomy.logits_in(output)[:, -1].float()
 
     def keep_rows(self, rows: Sequence[int]) -> bool:
         """Drop all rows of the cache but these, if it can drop rows."""
-        return select_rows(self.cache, rows)
+        if not select_rows(self.cache, rows):
+            return False
+        self.positions = [self.positions[row] for row in rows]
+        return True
 
     def next(self, tokens: Sequence[int]) -> torch.Tensor:
         """The logits `(rows, vocabulary)` of one more token in every row, from the cache."""
@@ -113,12 +119,18 @@ class CachedStepper(StepperBase):
         if model.feed.needs_step_mask:
             inputs["attention_mask"] = torch.ones((len(tokens), self.length), dtype=torch.long, device=model.device)
         if model.feed.takes("position_ids"):
-            position = self.length - 1 + model.feed.first_position
-            inputs["position_ids"] = torch.full((len(tokens), 1), position, device=model.device)
+            inputs["position_ids"] = self.next_positions(tokens)
         with model.inference(self.cancelled):
             output = model.module(**inputs, use_cache=True)
         self.cache = cache_of(model, output)
         return model.anatomy.logits_in(output)[:, -1].float()
+
+    def next_positions(self, tokens: Sequence[int]) -> torch.Tensor:
+        """The position ids `(rows, 1)` of one more token in every row."""
+        feed = self.model.feed
+        found = [[feed.next_position(count, token)] for count, token in zip(self.positions, tokens, strict=True)]
+        self.positions = [count + feed.has_position(token) for count, token in zip(self.positions, tokens, strict=True)]
+        return torch.tensor(found, device=self.model.device)
 
 
 @dataclass
