@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
@@ -12,7 +11,8 @@ from typing import Any
 import msgspec
 
 from selfie_tui.ascii_json import decode_json, encode_ascii
-from selfie_tui.paths import make_private
+from selfie_tui.paths import make_private, replacing
+from selfie_tui.settings import InterpretSettings
 
 RECENT = 8
 """How many recently used models are remembered."""
@@ -28,11 +28,21 @@ class Config(msgspec.Struct, frozen=True):
 
 
 class Memory(msgspec.Struct, frozen=True):
-    """What is kept from one start to the next."""
+    """What is kept from one start to the next.
+
+    `settings` are those of the next run, its interpretation prompt among them, and `stack` the one that is read.
+    `device` and `dtype` are what the user chose for models. `session` is the name of the last session file that has a
+    run.
+    """
 
     theme: str | None = None
     draft: str | None = None
     recent: tuple[str, ...] = ()
+    settings: InterpretSettings | None = None
+    stack: str = ""
+    device: str = ""
+    dtype: str = ""
+    session: str = ""
 
     def with_model(self, name: str) -> Memory:
         """The same memory with `name` as the model used last."""
@@ -89,27 +99,32 @@ def _flat_keymap(table: dict[str, Any], scope: str = "") -> tuple[dict[str, str]
 
 
 def read_memory(path: Path) -> tuple[Memory, str]:
-    """The memory, and the problem of reading it ("" for none)."""
+    """The memory, and the problem of reading it ("" for none); an entry that cannot be used costs that entry alone."""
     content, problem = _content(path)
     if not content:
         return Memory(), problem
     try:
         return decode_json(content, Memory), ""
     except (msgspec.MsgspecError, ValueError) as error:
-        return Memory(), f"{path}: {error}"
+        return _usable(content), f"{path}: {error}"
+
+
+def _usable(content: bytes) -> Memory:
+    """As much of a memory as can be read."""
+    used: dict[str, Any] = {}
+    with contextlib.suppress(msgspec.DecodeError):
+        table = decode_json(content, dict)
+        for field in msgspec.structs.fields(Memory):
+            with contextlib.suppress(msgspec.ValidationError):
+                used |= {field.name: msgspec.convert(table[field.name], field.type)} if field.name in table else {}
+    return Memory(**used)
 
 
 def write_memory(path: Path, memory: Memory) -> None:
     """Write the memory, by a rename, so that a killed process leaves the old file or the new one."""
     make_private(path.parent)
-    fresh = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        fresh.touch(mode=0o600)
+    with replacing(path, 0o600) as fresh:
         fresh.write_bytes(encode_ascii(memory))
-        fresh.replace(path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            fresh.unlink()
 
 
 def _content(path: Path) -> tuple[bytes, str]:

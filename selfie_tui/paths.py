@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import platformdirs
@@ -15,7 +18,7 @@ def model_path() -> Path:
 
 
 def config_dir() -> Path:
-    """The folder of what the user writes: `config.toml` and `themes/`."""
+    """The folder of what the user writes: `config.toml`, `themes/` and `presets/`."""
     return platformdirs.user_config_path(NAME)
 
 
@@ -39,6 +42,11 @@ def user_themes_dir() -> Path:
     return config_dir() / "themes"
 
 
+def user_presets_dir() -> Path:
+    """The user's own interpretation prompts, one file each."""
+    return config_dir() / "presets"
+
+
 def sessions_dir() -> Path:
     """One JSON-lines file for each session."""
     return state_dir() / "sessions"
@@ -56,8 +64,6 @@ def log_file() -> Path:
 
 def hub_cache_dir(environment: dict[str, str] | None = None) -> Path:
     """The Hugging Face cache of models, found as `huggingface_hub` finds it, without importing it."""
-    import os
-
     variables = os.environ if environment is None else environment
     if hub := variables.get("HF_HUB_CACHE") or variables.get("HUGGINGFACE_HUB_CACHE"):
         return Path(hub).expanduser()
@@ -71,3 +77,20 @@ def make_private(folder: Path) -> None:
     """Make a folder that only the user can read, or restrict an existing one."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.chmod(0o700)
+
+
+@contextlib.contextmanager
+def replacing(path: Path, mode: int | None = None) -> Iterator[Path]:
+    """A new file beside `path` that takes its place once it is written, so that there is a whole one or the old one.
+
+    `mode` are its rights, those that the user chose for new files by default. Raises OSError.
+    """
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        if mode is not None:
+            os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode))
+        yield fresh
+        fresh.replace(path)
+    finally:
+        with contextlib.suppress(OSError):  # it has its place, or was never made
+            fresh.unlink()

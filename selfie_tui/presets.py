@@ -5,7 +5,11 @@ Placeholders are overwritten with the activation; see `records.Preset` for the f
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from selfie_tui.errors import RequestError
+from selfie_tui.paths import user_presets_dir
+from selfie_tui.preset_files import OwnPresets, read_presets
 from selfie_tui.records import Preset
 
 SELFIE = "SelfIE (arXiv 2403.10949)"
@@ -59,18 +63,33 @@ PRESETS: tuple[Preset, ...] = (
 """All of them, the most used first; names are unique."""
 
 
+RESERVED = (*(preset.name for preset in PRESETS), "custom")
+"""Names that a preset of the user's own cannot have: the built-in ones, and that of a prompt without a name."""
+
+
+def own_presets(folder: Path | None = None) -> OwnPresets:
+    """The user's own presets, from their files in a folder, that of the configuration by default."""
+    return read_presets(folder or user_presets_dir(), RESERVED)
+
+
 def preset_named(name: str) -> Preset | None:
-    """The preset called `name`, or None."""
+    """The built-in preset called `name`, or None."""
     return next((preset for preset in PRESETS if preset.name == name), None)
 
 
 def preset_called(name: str) -> Preset:
-    """The preset called `name`.
+    """The preset called `name`, a built-in one or the user's own.
 
-    Raises RequestError, naming those there are, if it is none of them.
+    Raises RequestError, naming those there are and the files that cannot be used, if it is none of them.
     """
     preset = preset_named(name)
+    if preset is not None:
+        return preset
+    own, problem = own_presets()
+    preset = next((preset for preset in own if preset.name == name), None)
     if preset is None:
-        names = ", ".join(known.name for known in PRESETS)
-        raise RequestError(f"Unknown preset “{name}”.", f"Use one of: {names}.")
+        names = ", ".join(known.name for known in (*PRESETS, *own))
+        raise RequestError(
+            f"Unknown preset “{name}”.", " ".join(part for part in (f"Use one of: {names}.", problem) if part)
+        )
     return preset

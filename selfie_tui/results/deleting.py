@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import msgspec
 
 from selfie_tui import paths
 from selfie_tui.errors import SelfieError
+from selfie_tui.paths import replacing
 from selfie_tui.results.index import forget
 from selfie_tui.results.locks import is_held
 from selfie_tui.results.scan import lines_from
@@ -77,17 +77,10 @@ def blank(stored: StoredRun) -> None:
 
 def rewrite_without(stored: StoredRun) -> None:
     """Write a file anew without the lines of a run, by a rename; delete it where nothing is left. Raises OSError."""
-    fresh = stored.path.with_suffix(f".{os.getpid()}.tmp")
     left = 0
-    try:
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            for _, line in lines_from(stored.path, 0):
-                if line.strip() and not is_of(line, stored.number):
-                    left += file.write(line + b"\n")
-        if left:
-            fresh.replace(stored.path)
-        else:
-            stored.path.unlink()
-    finally:
-        with contextlib.suppress(OSError):
-            fresh.unlink()
+    with replacing(stored.path, 0o600) as fresh, fresh.open("wb") as file:
+        for _, line in lines_from(stored.path, 0):
+            if line.strip() and not is_of(line, stored.number):
+                left += file.write(line + b"\n")
+    if not left:
+        stored.path.unlink()

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from selfie_tui.paths import make_private
+from selfie_tui.paths import make_private, replacing
 from selfie_tui.results.scan import Scan
 from selfie_tui.results.stored import StoredRun
 
@@ -89,13 +89,8 @@ def read_index(path: Path) -> Index | None:
 def write_index(path: Path, index: Index) -> None:
     """Keep an index, by a rename, for the user's eyes only."""
     make_private(path.parent)
-    fresh = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(msgspec.msgpack.encode(index, enc_hook=str))
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)
+    with replacing(path, 0o600) as fresh:
+        fresh.write_bytes(msgspec.msgpack.encode(index, enc_hook=str))
 
 
 def tail_of(path: Path, end: int) -> bytes:

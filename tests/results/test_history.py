@@ -232,7 +232,7 @@ def test_a_session_is_deleted_whole_but_not_while_it_is_written(folder, listed, 
 def test_a_disk_that_refuses_a_deletion_leaves_the_session_as_it_was(folder, listed):
     path = write(folder / "a.jsonl", run_of(["x"], 1), run_of(["y"], 2))
     before = path.read_bytes()
-    path.with_suffix(f".{os.getpid()}.tmp").mkdir()
+    path.with_name(f".{path.name}.{os.getpid()}.tmp").mkdir()
     with pytest.raises(SelfieError, match="Is a directory"):
         delete_run(listed()[0])
     assert path.read_bytes() == before

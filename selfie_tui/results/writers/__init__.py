@@ -6,7 +6,6 @@ there is a whole one or none.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from importlib.util import find_spec
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from selfie_tui.errors import SelfieError
+from selfie_tui.paths import replacing
 from selfie_tui.results.entries import Entry
 from selfie_tui.results.writers import csv_file, json_lines, markdown, parquet, script
 from selfie_tui.results.writers.runs import KeptRun, kept_runs
@@ -72,15 +72,11 @@ def export(entries: Iterable[Entry], path: Path, *, overwrite: bool = False) -> 
     """
     writer = check(path, overwrite)
     counted = Counted(kept_runs(entries))
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        writer.write(counted, fresh)
-        fresh.replace(path)
+        with replacing(path) as fresh:
+            writer.write(counted, fresh)
     except OSError as error:
         raise ExportError(f"{path} cannot be written: {error.strerror or error}.", "Choose another file.") from error
-    finally:
-        if fresh.exists():
-            fresh.unlink()
     return Exported(path, counted.runs, counted.interpretations)
 
 
