@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from textual import events, on
 
+from selfie_tui.records import Cell
 from selfie_tui.tui.actions import Scope, bindings
+from selfie_tui.tui.estimates import MANY, about, seconds_for
 from selfie_tui.tui.screens.kept import KeptScreen
 from selfie_tui.tui.state import AppState, Changed
 from selfie_tui.tui.status import hint_line, key_of, model_pieces, model_state, under_way
@@ -22,6 +24,9 @@ class MainScreen(KeptScreen, inherit_bindings=False):
     def __init__(self, state: AppState, prompt: str, model: str, device: str, dtype: str) -> None:
         super().__init__(state, device, dtype)
         self._first_prompt, self._first_model = prompt, model
+        self._question: str | None = None
+        """What is asked before very many cells are read, where it is; the next enter says yes."""
+        self._warned_of_special = False
 
     def on_mount(self) -> None:
         """Begin to load the model, and show what is not known yet."""
@@ -40,6 +45,8 @@ class MainScreen(KeptScreen, inherit_bindings=False):
     def show(self, changed: Changed) -> None:
         """Show what has changed in the frame and in every opened view; begin a run that waited for it."""
         super().show(changed)
+        if changed.model or changed.stack or changed.tokens or changed.selection or changed.settings:
+            self.ask(None)
         if changed.model or changed.stack:
             self.update_hints()
         if changed.tokens:
@@ -57,7 +64,11 @@ class MainScreen(KeptScreen, inherit_bindings=False):
         self.models.show_state(*model_state(state))
 
     def update_hints(self) -> None:
-        """Write the hint line for what has the focus."""
+        """Write the hint line for what has the focus, or what is asked."""
+        if self._question is not None:
+            run, back = key_of("run.start", self.app.keymap), key_of("back", self.app.keymap)
+            self.hints.show_hints([(self._question, ""), (run, "again to run"), (back, "not")], [])
+            return
         scopes: tuple[Scope, ...] = getattr(self.focused, "SCOPES", ())
         other = self.state.other_stack
         stack = other.name if other and self.pane_here in (self.prompt_pane, self.layers_pane) else ""
@@ -128,10 +139,37 @@ class MainScreen(KeptScreen, inherit_bindings=False):
         self.update_status()
 
     def run_if_ready(self) -> None:
-        """Run the job that waits, if its model and its tokens are there."""
-        if self.state.pending_view and self.state.ready:
-            view, self.state.pending_view = self.opened[self.state.pending_view], ""
-            view.run_job()
+        """Run the job that waits, if its model and its tokens are there; one of very many cells at the second time."""
+        model = self.state.model
+        if not self.state.pending_view or model is None or not self.state.ready:
+            return
+        view, self.state.pending_view = self.opened[self.state.pending_view], ""
+        cells = view.job_cells()
+        if len(cells) > MANY and self._question is None:
+            seconds = seconds_for(len(cells), self.state.settings, model, self.state.runs.values())
+            self.ask(f"{len(cells):,} cells · {about(seconds)}")
+            return
+        self.ask(None)
+        self._warn_of_special(cells)
+        view.run_job()
+
+    def ask(self, question: str | None) -> None:
+        """Have the hints ask whether so much is to be run; `None` asks no more."""
+        if question != self._question:
+            self._question = question
+            self.update_hints()
+
+    def _warn_of_special(self, cells: tuple[Cell, ...]) -> None:
+        """Say once of a session that special tokens are read, whose states tell little of the text."""
+        positions = {cell.position for cell in cells}
+        special = [token for token in self.state.selection.tokens if token.special and token.position in positions]
+        if special and not self._warned_of_special:
+            self._warned_of_special = True
+            name = self.app.look.visible(special[0].text)
+            self.app.toast(
+                f"Token {special[0].position} “{name}” is a special token: its state tells little of the text.",
+                "warning",
+            )
 
     def action_run_prompt(self) -> None:
         """Run the view's job, and leave the text for its tokens."""
@@ -211,6 +249,8 @@ class MainScreen(KeptScreen, inherit_bindings=False):
         """One level out: restore, end the search, leave the field, forget the waiting run, cancel the job."""
         if self.focused is self.go_text:
             self.leave_field()
+        elif self._question is not None:
+            self.ask(None)
         elif self.maximized is not None:
             self.maximized = None
         elif self.view.step_out():

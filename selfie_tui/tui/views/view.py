@@ -8,7 +8,7 @@ from typing import ClassVar, NamedTuple
 from textual.app import ComposeResult
 from textual.widget import Widget
 
-from selfie_tui.records import Event
+from selfie_tui.records import Cell, Event
 from selfie_tui.tui.actions import Action, Scope, Section
 from selfie_tui.tui.host import Host
 from selfie_tui.tui.runs import Run
@@ -75,6 +75,10 @@ class View(Widget):
     def problem(self) -> str:
         """Why the view's job cannot be run with the present settings; "" where it can."""
         return ""
+
+    def job_cells(self) -> tuple[Cell, ...]:
+        """The cells that the view's job would read; many are confirmed first."""
+        return ()
 
     def run_job(self) -> None:
         """Run the view's job over the selected cells; called once the model and the tokens of the prompt are there."""

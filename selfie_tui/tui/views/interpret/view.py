@@ -11,7 +11,7 @@ from textual import on
 from textual.widgets import Input
 
 from selfie_tui.modes import MODES
-from selfie_tui.records import EMBED, Event, Notice, layer_name
+from selfie_tui.records import EMBED, Cell, Event, Notice, layer_name
 from selfie_tui.settings import InterpretSettings
 from selfie_tui.tui.state import AppState, Changed
 from selfie_tui.tui.views.interpret.actions import ACTIONS, SECTIONS
@@ -102,6 +102,9 @@ class InterpretView(View):
     def problem(self) -> str:
         problem = self.preset_view.problem
         return f"This interpretation prompt cannot be used. {problem}" if problem else ""
+
+    def job_cells(self) -> tuple[Cell, ...]:
+        return self.state.selection.cells()
 
     def run_job(self) -> None:
         cells = self.state.selection.cells()
