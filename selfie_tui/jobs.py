@@ -3,7 +3,8 @@
 Nothing else in the project starts a thread for engine work; a download alone is watched from a thread of its own, so
 that it can be stopped while the network is silent. Quick tasks (tokens, placeholders, the lens) are served between the
 steps of a running job, only the newest of each type and origin, so that the screen answers while a job runs; after a
-load that was submitted before them, as it changes the answer.
+load that was submitted before them, as it changes the answer. Those that are light (tokens, placeholders) are served
+inside the steps of a run too, wherever it asks whether it is cancelled: one forward of a large batch can take long.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from selfie_tui.records import (
     JobFailed,
     JobFinished,
     JobStarted,
+    RunTask,
     Task,
 )
 
@@ -143,7 +145,7 @@ class Jobs:
             def pass_on(event: Event) -> None:
                 updates.post(msgspec.structs.replace(event, job=job))
 
-            for event in self._engine.run(task, self._cancel.is_set if serve_quick else never, pass_on):
+            for event in self._engine.run(task, self._poll_of(task), pass_on):
                 pass_on(event)
                 if serve_quick:
                     self._serve_quick()
@@ -158,11 +160,26 @@ class Jobs:
         if serve_quick or isinstance(closing, JobFailed):
             self._post_event(closing)
 
-    def _serve_quick(self) -> None:
-        """Run the quick tasks that wait while a long job is between two steps."""
+    def _poll_of(self, task: Task) -> Callable[[], bool]:
+        """What a task asks whether it is cancelled; a run serves light tasks when it asks."""
+        if task.quick:
+            return never
+        if not isinstance(task, RunTask):
+            return self._cancel.is_set
+
+        def poll() -> bool:
+            if self._tasks and not self._cancel.is_set():
+                self._serve_quick(light=True)
+            return self._cancel.is_set()
+
+        return poll
+
+    def _serve_quick(self, *, light: bool = False) -> None:
+        """Run the quick tasks that wait while a long job is between two steps; only the `light` ones inside a step."""
         while True:
             with self._wake:
-                entry = next((entry for entry in self._tasks if entry[1].quick), None)
+                served = (entry for entry in self._tasks if entry[1].quick and (entry[1].light or not light))
+                entry = next(served, None)
                 if entry is None or self._closed:
                     return
                 self._tasks.remove(entry)

@@ -11,10 +11,12 @@ class Task(Record, tag=True, kw_only=True, frozen=True):
     """Base of all tasks.
 
     A task whose class is `quick` need not wait for a running job, and replaces one of its own type and `origin` that
-    still waits: only the newest matters. `origin` names who asks, so that two panes do not drop each other's.
+    still waits: only the newest matters. `origin` names who asks, so that two panes do not drop each other's. One that
+    is `light` too runs no forward, and so can be done inside one of a running job.
     """
 
     quick: ClassVar[bool] = False
+    light: ClassVar[bool] = False
     origin: str = ""
 
 
@@ -33,6 +35,7 @@ class Tokenize(Task, frozen=True):
     """Split a prompt into tokens with the current model's tokenizer: those that run through `stack`."""
 
     quick: ClassVar[bool] = True
+    light: ClassVar[bool] = True
     prompt: str
     stack: str = ""
 
@@ -41,6 +44,7 @@ class PreviewPreset(Task, frozen=True):
     """Show which tokens of an interpretation prompt the injection will overwrite, and which ones an encoder fills."""
 
     quick: ClassVar[bool] = True
+    light: ClassVar[bool] = True
     preset: Preset
     max_new_tokens: int = 12
     compat: bool = False
