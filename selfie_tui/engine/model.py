@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -59,6 +59,8 @@ class Model:
     revision: str = ""
     base: str = ""
     adapter: str = ""
+    hooks: frozenset[tuple[str, int]] = frozenset()
+    """The hooks that were on the blocks when the model was adopted: a block's path and the hook's id."""
 
     @property
     def kind(self) -> Kind:
@@ -100,6 +102,14 @@ class Model:
         """
         with self.lock, memory_errors(), evaluating(self.module), returning_mappings(self.configs):
             return find_sublayers(self.module, self.feed, self.anatomy, self.device)
+
+    def blocks_with_new_hooks(self) -> tuple[str, ...]:
+        """The paths of blocks that got a forward hook after the checks at load.
+
+        Such a hook runs after a state was read or written there, so that the next block gets another one.
+        """
+        new = hooks_on(self.modules, self.anatomy.block_paths) - self.hooks
+        return tuple(path for path in self.anatomy.block_paths if any(path == each for each, _ in new))
 
     @property
     def layers(self) -> int:
@@ -242,6 +252,16 @@ class Model:
         )
 
 
+def hooks_on(modules: Mapping[str, nn.Module], paths: Iterable[str]) -> frozenset[tuple[str, int]]:
+    """The forward hooks of modules: the path and the id of each."""
+    return frozenset(
+        (path, hook)
+        for path in paths
+        for hooks in (modules[path]._forward_hooks, modules[path]._forward_pre_hooks)
+        for hook in hooks
+    )
+
+
 def last_part(name: str) -> str:
     """The last part of a path or a hub id."""
     return name.rstrip("/").rsplit("/", 1)[-1]
@@ -327,6 +347,7 @@ def adopt(module: Any, tokenizer: Any, name: str = "", layer_paths: LayerPaths |
     known = name or getattr(config, "name_or_path", "") or getattr(config, "model_type", "") or type(module).__name__
     traced = tracing.trace_model(module, anatomy)
     notices = [notice for stack in anatomy.stacks for notice in stack.notices()]
-    return Model(
-        known, module, tokenizer, feed, anatomy, traced, lock, cached=feed.cache_name is not None, notices=notices
-    )
+    found = Model(known, module, tokenizer, feed, anatomy, traced, lock, notices=notices)
+    found.cached = feed.cache_name is not None
+    found.hooks = hooks_on(found.modules, anatomy.block_paths)
+    return found

@@ -15,7 +15,7 @@ from selfie_tui.engine.methods.interpret import interpret
 from selfie_tui.engine.model import Model, adopt
 from selfie_tui.engine.verify import verify
 from selfie_tui.errors import LoadError
-from selfie_tui.records import Cell, CellFinished, Interpretation, Preset, Request
+from selfie_tui.records import Cell, CellFinished, Interpretation, Notice, Preset, Request
 from tests.engine.zoo import build, byte_tokenizer, prompt_ids
 from tests.sweep.small import Kind, small
 from tests.sweep.sweep import mask_tokenizer
@@ -138,3 +138,20 @@ def test_a_configuration_that_asks_for_tuples_changes_nothing_and_stays(kind: Ki
 def interpreted_by(model: Model) -> list[Interpretation]:
     request = Request("the Eiffel Tower", (Cell(1, 2),), Preset("test", "a man in _ _ is"), max_new_tokens=3)
     return [event.interpretation for event in interpret(model, request) if isinstance(event, CellFinished)]
+
+
+def test_a_hook_that_a_user_puts_on_a_block_later_is_noticed_and_named_by_the_run() -> None:
+    module = small("causal", "llama")
+    model = verify(adopt(module, byte_tokenizer()))
+    request = Request("the Eiffel Tower", (Cell(1, 2),), Preset("test", "a man in _ _ is"), max_new_tokens=3)
+
+    def notices() -> list[str]:
+        return [event.text for event in interpret(model, request) if isinstance(event, Notice)]
+
+    assert notices() == []
+    hook = module.model.layers[2].register_forward_hook(lambda module, args, output: output * 1.5)
+    assert [text.split(" after ")[0] for text in notices()] == ["A hook was put on model.layers.2"]
+    again = verify(adopt(module, byte_tokenizer()))
+    assert again.verdict.startswith("block input differs by")
+    hook.remove()
+    assert notices() == []

@@ -113,6 +113,12 @@ def interpret_vectors(
         SelfieError: if the device has no memory for a single cell.
         Cancelled: as `interpret`.
     """
+    if hooked := model.blocks_with_new_hooks():
+        yield Notice(
+            text=f"A hook was put on {', '.join(hooked)} after the model was checked: it changes states after they are "
+            "read and written there. Remove it, or open the model again to have it checked with the hook.",
+            severity="warning",
+        )
     plan = plan_run(model, request, vectors, target, cancelled)
     run = Run(plan, tokens, cancelled, control_pending=control)
     done = run.begin_with(earlier) if earlier else frozenset()
