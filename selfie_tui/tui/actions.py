@@ -78,6 +78,8 @@ FRAME: tuple[Action, ...] = (
     Action("copy.here", "Copy", "copy what the cursor is on", "y", "main", "copy", hint="copy",
            palette="clipboard yank"),
     Action("copy.all", "Copy all", "copy everything in the pane", "Y", "main", "copy_all", palette="clipboard yank"),
+    Action("export", "Export", "write the run under the cursor to a file; its ending is the format", "x", "main",
+           "export", hint="export", palette="save write csv json markdown parquet script"),
     Action("pane.model", "Model", "go to the models", "1,alt+1", "main", "pane(1)", palette="pane"),
     Action("pane.prompt", "Prompt", "go to the prompt's tokens", "2,alt+2", "main", "pane(2)", palette="pane tokens"),
     Action("pane.settings", "Settings", "go to the settings", "3,alt+3", "main", "pane(3)",

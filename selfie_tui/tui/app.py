@@ -20,6 +20,7 @@ from selfie_tui.results import sessions
 from selfie_tui.results.recorder import Recorder
 from selfie_tui.tui import catalog
 from selfie_tui.tui.actions import Action, Scope, bindings
+from selfie_tui.tui.exporting import Exportable
 from selfie_tui.tui.handlers import handle
 from selfie_tui.tui.kept import KeptRuns
 from selfie_tui.tui.keyboard import KeyboardApp
@@ -177,6 +178,10 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
 
     def copy_to_clipboard(self, text: str) -> None:
         self.copy_text(text, "the selection")
+
+    def export(self, exportable: Exportable) -> None:
+        """Ask for a file, and write to it."""
+        self.main.export(exportable)
 
     # Keeping ------------------------------------------------------------------------------------------------------
 

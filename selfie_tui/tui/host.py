@@ -7,6 +7,7 @@ from typing import Any
 
 from selfie_tui.records import ModelInfo, Severity
 from selfie_tui.tui.actions import Action
+from selfie_tui.tui.exporting import Exportable
 from selfie_tui.tui.render.styles import Look
 from selfie_tui.tui.terminal.wire import WireApp
 
@@ -27,6 +28,10 @@ class Host(WireApp[None], inherit_bindings=False):
 
     def copy_text(self, copied: str, what: str) -> None:
         """Copy to the clipboard of the user's terminal."""
+        raise NotImplementedError
+
+    def export(self, exportable: Exportable) -> None:
+        """Ask for a file, and write to it."""
         raise NotImplementedError
 
     def remember(self, **changes: Any) -> None:

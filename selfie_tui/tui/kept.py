@@ -104,6 +104,7 @@ def run_of(entries: Iterable[Entry], number: int, ending: str, today: datetime |
         control=controls[-1] if controls else None,
         interpretations=interpretations,
         info=began.info,
+        began=began,
         origin=f"from {moment(local(began.began), today)}",
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from selfie_tui.records import Cell, Control, GeneratedToken, Interpretation, ModelInfo, Request, Token, layer_name
+from selfie_tui.results.entries import RunBegan
 from selfie_tui.tui.render.styles import Look
 
 State = Literal["waiting", "running", "finished", "cancelled", "failed", "unfinished"]
@@ -30,6 +31,8 @@ class Run:
     growing: dict[int, str] = field(default_factory=dict)
     interpretations: dict[int, Interpretation] = field(default_factory=dict)
     info: ModelInfo | None = None
+    began: RunBegan | None = None
+    """How a run began that was read back from a session."""
     origin: str = ""
     """When a run was made that was read back from a session: `from 24 Nov 11:34`."""
 

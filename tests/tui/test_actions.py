@@ -235,7 +235,7 @@ def test_problems_of_a_keymap_name_the_action_and_the_nearest_known_name():
     assert _problems({"run.strat": "x"}) == ["keymap: unknown action “run.strat”; did you mean “run.start”?"]
     assert _problems({"run.start": " "}) == ["keymap: “run.start” has no key"]
     assert _problems({"ask.left": ""}) == ["keymap: “ask.left” has no key"]
-    assert _problems({"run.start": "x", "ask.left": "h"}) == []
+    assert _problems({"run.start": "J", "ask.left": "h"}) == []
     assert _keys({"nothing.here": "x", "run.start": " ", "go.x": "y"}) == {}
 
 

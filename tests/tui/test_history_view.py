@@ -147,7 +147,7 @@ def test_a_glimpse_of_a_large_run_reads_a_sample_of_it(tmp_path: Path):
 async def test_two_keys_open_the_readings_of_yesterday(tmp_path: Path):
     kept(tmp_path, run_of(["older"], 1, began=yesterday(9)), run_of(PARIS, 2, began=yesterday(18)))
     async with running(state_dir=tmp_path) as (app, pilot):
-        await pilot.press("2", "enter")
+        await pilot.press("alt+2", "enter")
         await run_to_end(app, pilot)
         await pilot.press("H")
         await until(pilot, lambda: len(list_of(app).runs) == 3)

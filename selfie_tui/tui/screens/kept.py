@@ -10,10 +10,13 @@ from textual import on
 from textual.binding import BindingsMap
 from textual.timer import Timer
 
+from selfie_tui.errors import SelfieError
+from selfie_tui.results import writers
 from selfie_tui.results.stored import StoredRun
 from selfie_tui.tui import views
 from selfie_tui.tui.actions import bindings
 from selfie_tui.tui.background import in_background
+from selfie_tui.tui.exporting import Exportable, proposed_name
 from selfie_tui.tui.kept import read_back
 from selfie_tui.tui.opening import ask_again, next_number, run_open, take_opened
 from selfie_tui.tui.runs import Run
@@ -104,6 +107,29 @@ class KeptScreen(ViewScreen, inherit_bindings=False):
         self.show(changed)
         if again:
             self.action_interpret()
+
+    # Exporting -------------------------------------------------------------------------------------------------------
+
+    def action_export(self) -> None:
+        """Ask for a file, and write to it what the view has to export."""
+        exportable = self.view.exportable()
+        if exportable is None:
+            self.app.toast("There is nothing to export yet: enter makes readings.", "information")
+        else:
+            self.export(exportable)
+
+    def export(self, exportable: Exportable) -> None:
+        """Ask for a file in the folder that the program was started in, and write to it."""
+
+        async def write(typed: str, again: bool) -> None:
+            path = Path(typed).expanduser()
+            try:
+                done = await in_background(lambda: writers.export(exportable.entries(), path, overwrite=again))
+            except writers.FileThere as there:
+                raise SelfieError("There is such a file.", "Once more: enter overwrites it") from there
+            self.app.toast(f"Exported {done}", "information")
+
+        self.ask_for(f"export {exportable.what} to", proposed_name(exportable, Path.cwd()), write)
 
     def action_interpret(self) -> None:
         """Run the job of the view."""

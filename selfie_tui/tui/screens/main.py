@@ -179,7 +179,10 @@ class MainScreen(KeptScreen, inherit_bindings=False):
     # Text fields, search ---------------------------------------------------------------------------------------------
 
     async def action_submit(self) -> None:
-        """Accept what was typed: go there, load the model of that name, or go on in the field's pane."""
+        """Accept what was typed: the answer, where to go, the model of that name; else go on in the field's pane."""
+        if self.asking:
+            await self.answer_asked()
+            return
         if self.focused is self.go_text:
             await self.go(self.go_text.value) if self.go_text.value.strip() else self.leave_field()
             return
@@ -247,7 +250,7 @@ class MainScreen(KeptScreen, inherit_bindings=False):
 
     def action_back(self) -> None:
         """One level out: restore, end the search, leave the field, forget the waiting run, cancel the job."""
-        if self.focused is self.go_text:
+        if self.focused is self.go_text or self.asking:
             self.leave_field()
         elif self._question is not None:
             self.ask(None)

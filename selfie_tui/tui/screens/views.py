@@ -12,7 +12,7 @@ from selfie_tui.records import layer_name
 from selfie_tui.tui import views
 from selfie_tui.tui.actions import action_of, all_actions, bindings
 from selfie_tui.tui.go_to import Destination, marked, matching, parse_destination
-from selfie_tui.tui.screens.source import SourceScreen
+from selfie_tui.tui.screens.ask import AskScreen
 from selfie_tui.tui.state import AppState, Changed
 from selfie_tui.tui.status import tabs
 from selfie_tui.tui.views.view import View
@@ -23,7 +23,7 @@ AMBIGUOUS_SHOWN = 4
 """How many names are listed where a typed one may be several."""
 
 
-class ViewScreen(SourceScreen, inherit_bindings=False):
+class ViewScreen(AskScreen, inherit_bindings=False):
     """The frame with its views, each of which is made when it is first shown."""
 
     BINDINGS = bindings("main", "views")
@@ -65,8 +65,9 @@ class ViewScreen(SourceScreen, inherit_bindings=False):
 
     def _switch_to(self, view: View) -> None:
         if self.focused is not None:
-            self._focus[self.view.NAME] = self._focus_before_go or self.focused
-        if self.focused is self.go_text:
+            before = self._focus_before_go or self._focus_before_ask
+            self._focus[self.view.NAME] = before or self.focused
+        if self.focused is self.go_text or self.asking:
             self.leave_field()
         self.maximized = None
         self._view_before = self.view.NAME

@@ -10,6 +10,7 @@ from textual.widget import Widget
 
 from selfie_tui.records import Cell, Event
 from selfie_tui.tui.actions import Action, Scope, Section
+from selfie_tui.tui.exporting import Exportable
 from selfie_tui.tui.host import Host
 from selfie_tui.tui.runs import Run
 from selfie_tui.tui.state import AppState, Changed
@@ -70,6 +71,10 @@ class View(Widget):
 
     def copyable(self, *, all: bool) -> tuple[str, str] | None:
         """What is copied with the focus in this view, and what that is called: the cursor's own, or all there is."""
+        return None
+
+    def exportable(self) -> Exportable | None:
+        """What the view has to export: what the cursor is on; None where there is nothing."""
         return None
 
     def problem(self) -> str:

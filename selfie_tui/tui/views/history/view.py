@@ -11,6 +11,7 @@ from textual.widgets import Input
 from selfie_tui.results.history import Found, search
 from selfie_tui.results.stored import StoredRun
 from selfie_tui.tui.background import in_background
+from selfie_tui.tui.exporting import Exportable, stored_entries
 from selfie_tui.tui.state import AppState, Changed
 from selfie_tui.tui.views.history.actions import ACTIONS, SECTIONS
 from selfie_tui.tui.views.history.glimpse import glimpse
@@ -170,6 +171,16 @@ class HistoryView(View):
 
     def undelete(self) -> None:
         """Take the last deletion back."""
+
+    def exportable(self) -> Exportable | None:
+        """The marked runs, or the one under the cursor."""
+        marked = [run for run in self.state.kept.runs if run.id in self.list.marked]
+        runs = marked or ([self.list.here] if self.list.here is not None else [])
+        if not runs:
+            return None
+        readings = how_many(sum(run.done for run in runs), "reading")
+        what = f"{readings} of {len(runs)} runs" if marked else readings
+        return Exportable(what, runs[0].began.model, lambda: stored_entries(reversed(runs)))
 
     # Search ----------------------------------------------------------------------------------------------------------
 

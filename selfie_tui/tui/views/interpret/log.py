@@ -75,6 +75,11 @@ class Log(Rows):
             self.go(self.shown.index(header))
             self._set_top(header.start)
 
+    @property
+    def run_here(self) -> Run | None:
+        """The run under the cursor."""
+        return self.shown[self.cursor].run if self.shown else None
+
     def update(self, run: Run, index: int) -> None:
         """Show an interpretation as it is now; its entry is made when it first has something to say."""
         entry = self._find(run, index)

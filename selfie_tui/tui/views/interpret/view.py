@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,6 +14,7 @@ from textual.widgets import Input
 from selfie_tui.modes import MODES
 from selfie_tui.records import EMBED, Cell, Event, Notice, layer_name
 from selfie_tui.settings import InterpretSettings
+from selfie_tui.tui.exporting import Exportable, entries_of
 from selfie_tui.tui.state import AppState, Changed
 from selfie_tui.tui.views.interpret.actions import ACTIONS, SECTIONS
 from selfie_tui.tui.views.interpret.log import Log
@@ -49,6 +51,8 @@ class InterpretView(View):
         )
         self.log_pane = Pane(5, "Interpretations", self.log_view, self.search_text, id="log")
         self.panes = (self.settings_pane, self.log_pane)
+        self._runs: list[Run] = []
+        """The runs of the log, in the order in which they were made or opened."""
 
     # What has changed ------------------------------------------------------------------------------------------------
 
@@ -114,9 +118,12 @@ class InterpretView(View):
         if run is None:
             self.app.toast("These cells are being interpreted already.", "information")
         else:
+            self._runs.append(run)
             self.log_view.begin(run)
 
     def open_run(self, run: Run) -> None:
+        if run not in self._runs:
+            self._runs.append(run)
         self.log_view.open(run)
         self.screen.set_focus(self.log_view)
 
@@ -153,6 +160,31 @@ class InterpretView(View):
         self.search_text.add_class("-hidden")
         return True
 
+    # Exporting -------------------------------------------------------------------------------------------------------
+
+    def exportable(self) -> Exportable | None:
+        """The run under the cursor of the log; the last one while the keys go elsewhere."""
+        run = self.log_view.run_here if self.log_view.has_focus else None
+        run = run or (self._runs[-1] if self._runs else None)
+        return self._exportable([run]) if run is not None and run.interpretations else None
+
+    def export_all(self) -> None:
+        """Export all runs of the log to one file."""
+        runs = [run for run in self._runs if run.interpretations]
+        if runs:
+            self.app.export(self._exportable(runs))
+        else:
+            self.app.toast("There is nothing to export yet.", "information")
+
+    def _exportable(self, runs: list[Run]) -> Exportable:
+        kept = self.state.kept
+        stored = {run.number: kept.of_job(run.number) for run in runs}
+        began = {number: found.began.began if found else "" for number, found in stored.items()}
+        count = sum(len(run.interpretations) for run in runs)
+        what = f"{count} {'reading' if count == 1 else 'readings'}{f' of {len(runs)} runs' if len(runs) > 1 else ''}"
+        entries = [list(entries_of(run, began[run.number])) for run in runs]  # as they stand now
+        return Exportable(what, runs[-1].model, lambda: chain.from_iterable(entries))
+
     # Copying and choosing --------------------------------------------------------------------------------------------
 
     def copyable(self, *, all: bool) -> tuple[str, str] | None:
@@ -184,6 +216,7 @@ class InterpretView(View):
         for mode in MODES.values():
             run = partial(self.change, changed(mode=mode.name))
             yield Command(f"Mode: {mode.name}", look.glyphs(mode.formula), run)
+        yield Command("Export all runs of the log", "to one file, its ending is the format", self.export_all, "save")
         for layer in range(EMBED, bounds.blocks):
             run = partial(self.change, changed(injection_layer=layer))
             yield Command(f"Inject at: {layer_name(layer)}", "the injection layer", run)
