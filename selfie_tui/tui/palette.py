@@ -30,7 +30,8 @@ class Palette(CommandPalette):
 
     DEFAULT_CSS = """
     Palette { background: transparent; }
-    Palette > Vertical { max-width: 100; margin-top: 1; }
+    Palette > Vertical { max-width: 80; margin-top: 1; }
+    Palette #--results { max-height: 22; }
     Palette.-ascii SearchIcon { display: none; }
     """
 

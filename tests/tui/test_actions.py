@@ -131,7 +131,7 @@ async def test_the_palette_does_what_is_chosen():
         await pilot.press("ctrl+p", *"maximise")
         await until(pilot, lambda: "the whole screen" in text_of(app))
         await pilot.press("down", "enter")
-        await until(pilot, lambda: app.main.maximized is not None)
+        await until(pilot, lambda: app.main.zoomed is not None)
 
 
 async def test_the_palette_does_not_blink():
@@ -282,7 +282,7 @@ async def test_a_key_that_was_taken_from_an_action_does_only_what_it_was_taken_f
         theme = app.theme
         await pilot.press("escape", "z")
         await until(pilot, lambda: app.theme != theme)
-        assert app.main.maximized is None
+        assert app.main.zoomed is None
 
 
 async def test_warnings_about_the_configuration_stay_among_the_interpretations():

@@ -116,7 +116,7 @@ async def test_escape_goes_one_level_out_and_never_quits():
         await pilot.press("enter")
         await until(pilot, lambda: main.state.running is not None)
         await pilot.press("5", "z")
-        assert main.maximized is not None
+        assert main.zoomed is not None
         await pilot.press("slash", *"word", "enter")
         assert main.view.log_view.query_text == "word"
         await pilot.press("i", "question_mark")
@@ -127,7 +127,7 @@ async def test_escape_goes_one_level_out_and_never_quits():
         await pilot.press("escape")
         assert app.screen is main
         await pilot.press("escape")
-        assert main.maximized is None
+        assert main.zoomed is None
         assert main.view.log_view.query_text == "word"
         await pilot.press("escape")
         assert main.view.log_view.query_text == ""

@@ -205,9 +205,9 @@ async def test_escape_goes_out_of_a_view_level_by_level_and_cancels_the_job_last
         await pilot.press("enter")
         await until(pilot, lambda: app.main.state.running is not None)
         await pilot.press("D", "z")
-        assert app.main.maximized is not None
+        assert app.main.zoomed is not None
         await pilot.press("escape")
-        assert app.main.maximized is None
+        assert app.main.zoomed is None
         assert app.main.view.searching
         await pilot.press("escape")
         assert not app.main.view.searching

@@ -83,11 +83,11 @@ class PageScreen(ModalScreen[None], inherit_bindings=False):
     DEFAULT_CSS = """
     PageScreen, PageScreen:ansi { align: center middle; background: transparent; }
     PageScreen > #box {
-        width: 92%; max-width: 100; height: auto; max-height: 90%;
+        width: 92%; max-width: 82; height: auto; max-height: 90%;
         border: round $primary; background: $background; padding: 0 1;
     }
     PageScreen Page { height: auto; background: $background; }
-    PageScreen.-tall > #box { height: 90%; }
+    PageScreen.-tall > #box { height: 90%; max-height: 26; }
     PageScreen.-tall Page { height: 1fr; }
     PageScreen.-ascii > #box { border: ascii $primary; }
     PageScreen.-bad > #box { border: round $error; }

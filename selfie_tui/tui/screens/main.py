@@ -254,8 +254,8 @@ class MainScreen(KeptScreen, inherit_bindings=False):
             self.leave_field()
         elif self._question is not None:
             self.ask(None)
-        elif self.maximized is not None:
-            self.maximized = None
+        elif self.zoomed is not None:
+            self.zoom(None)
         elif self.view.step_out():
             pass
         elif isinstance(self.focused, Field):

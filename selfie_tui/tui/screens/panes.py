@@ -6,6 +6,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import ContentSwitcher
 
 from selfie_tui.tui.host import Host
@@ -33,6 +34,8 @@ class PaneScreen(Screen[None], inherit_bindings=False):
         self.state = state
         self.view = view
         self._narrow, self._stack = False, ""
+        self.zoomed: Pane | None = None
+        """The pane that has all the space between header and hints; None where none has."""
         self.status = StatusLine(id="status")
         self.view_bar = ViewBar(id="view-bar")
         self.hints = HintLine(id="hints")
@@ -80,8 +83,6 @@ class PaneScreen(Screen[None], inherit_bindings=False):
 
     def enter_pane(self, pane: Pane) -> None:
         """Bring a pane to the front where panes share a position, and focus it."""
-        if self.maximized is not None and self.maximized is not pane:
-            self.maximized = pane
         self._bring(pane)
         if pane is self.prompt_pane and not self.tokens.tokens:
             self.edit(self.prompt_text)
@@ -91,12 +92,12 @@ class PaneScreen(Screen[None], inherit_bindings=False):
     def enter_home(self) -> None:
         """Go to the prompt's tokens, or in a view without them to its first pane."""
         home = self.prompt_pane if self.prompt_pane in self.panes else self.view.panes[0]
-        if self.maximized is not None:
-            self.maximized = home
         self._bring(home)
         self.set_focus(home.home)
 
     def _bring(self, pane: Pane) -> None:
+        if self.zoomed is not None:
+            self.zoom(pane)
         for other in (self.model_pane, self.prompt_pane, self.layers_pane, *self.view.panes):
             other.set_class(other is pane, "-alone")
         self._mark_beside()
@@ -134,8 +135,22 @@ class PaneScreen(Screen[None], inherit_bindings=False):
             self.enter_pane(pane)
 
     def action_zoom(self) -> None:
-        """Maximise the pane with the focus, or restore it."""
-        self.maximized = None if self.maximized is not None else self.pane_here
+        """Give the pane with the focus all the space between header and hints, or restore it."""
+        self.zoom(None if self.zoomed is not None else self.pane_here)
+
+    def zoom(self, pane: Pane | None) -> None:
+        """Give a pane all the space between header and hints; None restores every pane."""
+        if pane is self.zoomed:
+            return
+        self.zoomed = pane
+        around = () if pane is None else pane.ancestors_with_self
+        parts = (*self.query("#left, #right, #views").results(Widget), *self.query(Pane))
+        with self.app.batch_update():  # drawn once, where all is in its position
+            for part in parts:
+                part.set_class(part in around, "-whole")
+                part.set_class(pane is not None and part not in around, "-behind")
+            for one in self.query(Pane):
+                one.fill(one is pane)
 
     # Text fields -----------------------------------------------------------------------------------------------------
 
@@ -143,8 +158,6 @@ class PaneScreen(Screen[None], inherit_bindings=False):
         """Show a field and put the cursor into it."""
         pane = self._pane_of(field)
         if pane is not None:
-            if self.maximized is not None and self.maximized is not pane:
-                self.maximized = pane
             self._bring(pane)
         field.remove_class("-hidden")
         self.set_focus(field)

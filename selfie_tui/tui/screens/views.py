@@ -69,7 +69,7 @@ class ViewScreen(AskScreen, inherit_bindings=False):
             self._focus[self.view.NAME] = before or self.focused
         if self.focused is self.go_text or self.asking:
             self.leave_field()
-        self.maximized = None
+        self.zoom(None)
         self._view_before = self.view.NAME
         for pane in self.view.panes:
             pane.remove_class("-alone")

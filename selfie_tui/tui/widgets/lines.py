@@ -56,6 +56,7 @@ class Lines(Widget):
     """The first line shown."""
 
     _fitted = 0
+    _filled = False
 
     def count(self) -> int:
         """The number of lines."""
@@ -126,7 +127,14 @@ class Lines(Widget):
         height = max(1, min(self.count(), limit))
         if height != self._fitted:
             self._fitted = height
-            self.styles.height = height
+            if not self._filled:
+                self.styles.height = height
+
+    def fill(self, filled: bool) -> None:
+        """Take all the height there is, or be as high as `fit` had it; other lines are as they are."""
+        if self._fitted and filled != self._filled:
+            self._filled = filled
+            self.styles.height = "1fr" if filled else self._fitted
 
     def extent(self) -> str:
         """`3–22 of 40`, or "" where all lines are in sight."""

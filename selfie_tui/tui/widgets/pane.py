@@ -13,8 +13,6 @@ from selfie_tui.tui.widgets.lines import Lines, look_of
 class Pane(Vertical):
     """One of the frame's or of a view's; `home` is the widget that a jump to the pane focuses."""
 
-    ALLOW_MAXIMIZE = True
-
     def __init__(
         self,
         digit: int,
@@ -35,6 +33,11 @@ class Pane(Vertical):
     def retitle(self, detail: str = "") -> None:
         """Write the title; `detail` went through `text.visible` or `text.prose`."""
         self.border_title = Content(look_of(self).glyphs(f"{self.digit} {self.heading}{detail}"))
+
+    def fill(self, filled: bool) -> None:
+        """Let the lines that are as high as their content be as high as the pane, or as they were."""
+        for lines in self.query(Lines):
+            lines.fill(filled)
 
     def update_subtitle(self, subtitle: str) -> None:
         """Write on the lower border, if it is something else; `subtitle` is safe text."""
