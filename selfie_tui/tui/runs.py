@@ -45,9 +45,13 @@ class Run:
         if index == CONTROL:
             return "control"
         cell = self.cell(index)
-        token = self.sources.get(cell.position)
-        shown = look.prose(token.text).strip() or look.visible(token.text) if token else ""
-        return f"{layer_name(cell.layer)}{'·' if close else ' · '}{cell.position} {shown}".rstrip()
+        dot = "·" if close else " · "
+        return f"{layer_name(cell.layer)}{dot}{cell.position} {self.token_text(cell.position, look)}".rstrip()
+
+    def token_text(self, position: int, look: Look) -> str:
+        """The source token at a position as a label shows it; "" where it is not known."""
+        token = self.sources.get(position)
+        return look.prose(token.text).strip() or look.visible(token.text) if token else ""
 
     def text(self, index: int) -> str:
         """The text of an interpretation so far, or of the control; unsafe to print as is."""

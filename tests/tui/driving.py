@@ -96,7 +96,7 @@ def toasts(app: SelfieApp) -> list[str]:
 def log_text(app: SelfieApp) -> list[str]:
     """The lines of the log, whether in sight or not."""
     log = app.main.view.log_view
-    return ["".join(piece.text for piece in log.pieces(line)).rstrip() for line in range(len(log._lines))]
+    return ["".join(piece.text for piece in log.pieces(line)).rstrip() for line in range(log.outline.lines)]
 
 
 async def run_to_end(app: SelfieApp, pilot: Pilot[None]) -> None:

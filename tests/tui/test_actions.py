@@ -362,7 +362,7 @@ class TwoViews(App[None]):
 
 async def test_the_palette_carries_out_an_action_in_the_view_that_is_shown():
     app = TwoViews()
-    action = actions.action_of("log.bars")
+    action = actions.action_of("log.whole")
     async with app.run_test() as pilot:
         switcher, screen = app.query_one(ContentSwitcher), app.screen
         assert target_of(action, app, screen) is app.query_one("#shown")
@@ -383,9 +383,9 @@ async def test_the_palette_finds_an_action_by_its_other_words():
         await until(pilot, lambda: "Copy all" in text_of(app))
 
 
-async def test_the_palette_sets_bars_below_from_another_pane():
+async def test_the_palette_unfolds_all_texts_from_another_pane():
     async with running() as (app, pilot):
-        await pilot.press("escape", "1", "ctrl+p", *"bars below")
-        await until(pilot, lambda: "Bars below  [b]" in text_of(app))
+        await pilot.press("escape", "1", "ctrl+p", *"whole texts")
+        await until(pilot, lambda: "Whole texts  [b]" in text_of(app))
         await pilot.press("down", "enter")
-        await until(pilot, lambda: app.main.view.log_view.below)
+        await until(pilot, lambda: app.main.view.log_view.outline.unfolded)

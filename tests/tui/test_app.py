@@ -51,7 +51,7 @@ async def test_enter_once_reads_every_layer_of_the_last_token():
         lines = log_text(app)
         assert "summarize at embed, replace" in lines[0]
         assert lines[1].split() == ["control", "the", "message", "is", "empty"]
-        assert "Paris , the capital of France" in lines[-1]
+        assert "Paris█ ,▄ the▃ capital▂ of▂ France▂" in lines[-1]
         assert lines[2].endswith("="), "what says no more than the control is marked"
         assert lines[-1].endswith("+")
         assert len(lines) == 2 + 9

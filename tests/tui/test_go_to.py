@@ -107,8 +107,8 @@ async def test_views_presets_models_and_actions_are_done_by_name():
         await pilot.press("escape")
         await typed(pilot, "mentions")
         assert app.main.view.settings.values.preset.name == "mentions"
-        await typed(pilot, "bars below")
-        assert app.main.view.log_view.below
+        await typed(pilot, "whole texts")
+        assert app.main.view.log_view.outline.unfolded
         await typed(pilot, "read")
         assert app.main.view.NAME == "interpret"
         await typed(pilot, "demo")

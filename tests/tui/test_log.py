@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
-from tests.tui.driving import log_text, run_to_end, running, text_of, until
+from selfie_tui.tui.views.interpret.blocks import HEADER
+from tests.tui.driving import log_text, run_to_end, running, text_of, toasts, until
 from tests.tui.fake_engine import FakeEngine
+
+
+def shown_lines(log):
+    """What the window of the log shows."""
+    return [log.render_line(line).text.rstrip() for line in range(log.size.height)]
+
+
+def labels(app):
+    """The cells of the rows of the log, without their tokens."""
+    return [
+        line.lstrip(" ▌").rsplit("  ")[0].rsplit(" ", 1)[0] if "·" in line else line.split()[0]
+        for line in log_text(app)
+    ]
 
 
 async def several_runs(app, pilot, count):
@@ -14,23 +28,77 @@ async def several_runs(app, pilot, count):
             await pilot.press("left")
 
 
-async def test_new_readings_are_followed_at_the_end_and_only_there():
+async def test_a_new_run_is_gone_to_its_header_first_wherever_the_cursor_was():
     async with running(size=(120, 30)) as (app, pilot):
         log = app.main.view.log_view
         await pilot.press("escape")
         await several_runs(app, pilot, 3)
-        assert log.top + log.size.height >= len(log._lines)
         await pilot.press("5", "g")
         assert log.top == 0
         await pilot.press("2", "left", "enter")
         await run_to_end(app, pilot)
-        assert log.top == 0, "who reads further up is left alone"
+        assert log.here.index == HEADER
+        assert log.here.block.run is app.main.state.last_run
+        shown = log_text(app)[log.top : log.top + log.size.height]
+        assert log_text(app)[log.cursor] in shown
+        assert log_text(app)[-1] in shown, "a run that fits is shown whole"
+
+
+async def test_the_window_stays_at_the_beginning_of_a_run_that_is_longer_than_it():
+    engine = FakeEngine()
+    engine.step.clear()
+    async with running(engine, size=(120, 30)) as (app, pilot):
+        log = app.main.view.log_view
+        await pilot.press("escape", "a", "enter")
+        await until(pilot, lambda: len(log_text(app)) > 60)
+        assert log.top == 0
+        engine.step.set()
+        await run_to_end(app, pilot)
+        assert log.top == 0
+        assert "control" in log_text(app)[1]
+        assert "1–" in log.extent()
+        await pilot.press("left", "enter")
+        await run_to_end(app, pilot)
+        assert log.top == log.outline.lines_of(log.cursor)[0]
+        assert "── demo" in shown_lines(log)[0]
+
+
+async def test_the_last_row_follows_new_readings_and_another_row_does_not():
+    engine = FakeEngine()
+    async with running(engine, size=(120, 30)) as (app, pilot):
+        log = app.main.view.log_view
+        await pilot.press("escape", "a", "enter")
+        await run_to_end(app, pilot)
         await pilot.press("5", "G")
-        assert log.top + log.size.height >= len(log._lines)
+        lines = log.outline.lines
+        assert log.top + log.size.height >= lines
+        log.notice("a notice", "warning")
+        assert log.cursor == log.outline.rows - 1
+        assert log.top + log.size.height >= lines + 1
+        await pilot.press("k")
+        log.notice("another", "warning")
+        assert log.cursor == log.outline.rows - 3
+
+
+async def test_the_header_of_the_run_that_is_read_stays_at_the_top_of_the_window():
+    async with running(size=(120, 30)) as (app, pilot):
+        log = app.main.view.log_view
+        await pilot.press("escape", "a", "enter")
+        await run_to_end(app, pilot)
         await pilot.press("2", "left", "enter")
         await run_to_end(app, pilot)
-        assert "▌" not in log_text(app)[-1]
-        assert log.top + log.size.height >= len(log._lines)
+        await pilot.press("5", "g", *["j"] * 30)
+        assert log.top > 0
+        assert shown_lines(log)[0].split("──")[1] == log_text(app)[0].split("──")[1]
+        for _ in range(12):
+            await pilot.press("k")
+            at = log.outline.lines_of(log.cursor)[0] - log.top
+            assert at > 0 or log.top == 0, "the header hides no row that the cursor is on"
+        await pilot.press("]")
+        assert log.here.index == HEADER
+        assert log.here.block is log.outline.blocks[1]
+        await pilot.press("[", "[")
+        assert log.cursor == 0
 
 
 async def test_a_finished_run_that_fits_is_shown_whole():
@@ -42,6 +110,15 @@ async def test_a_finished_run_that_fits_is_shown_whole():
         assert shown[-11:] == log_text(app)[-11:]
 
 
+async def test_k_on_the_first_row_stays_in_the_log():
+    async with running() as (app, pilot):
+        await pilot.press("escape", "enter")
+        await run_to_end(app, pilot)
+        await pilot.press("5", "g", "k", "k")
+        assert app.main.view.log_view.has_focus
+        assert app.main.view.log_view.cursor == 0
+
+
 async def test_a_growing_reading_is_shown_and_then_replaced():
     engine = FakeEngine()
     engine.step.clear()
@@ -51,36 +128,75 @@ async def test_a_growing_reading_is_shown_and_then_replaced():
         assert log_text(app)[-1].split()[-1] == "the"
         engine.step.set()
         await run_to_end(app, pilot)
-        assert "Paris , the capital of France" in log_text(app)[-1]
+        assert "Paris█ ,▄ the▃ capital▂ of▂ France▂" in log_text(app)[-1]
         assert len(log_text(app)) == 11
 
 
-async def test_search_marks_and_goes_through_matches_around_the_end():
+async def test_a_search_goes_forward_from_the_cursor_around_the_end_and_counts():
     async with running() as (app, pilot):
         await pilot.press("enter")
         await run_to_end(app, pilot)
         log = app.main.view.log_view
-        await pilot.press("slash", *"PARIS", "enter")
+        await pilot.press("5", *"jjjjjjjj", "slash", *"PARIS")
+        assert log.cursor == 8
+        assert "2/4 matching" in text_of(app)
+        await pilot.press("enter")
         assert log.has_focus
-        assert "4 matching" in text_of(app)
-        assert log.matches() == [7, 8, 9, 10]
         await pilot.press("n", "n")
-        here = log.cursor
+        assert log.cursor == 10
+        assert "4/4 matching “paris”" in text_of(app)
+        await pilot.press("n")
+        assert log.cursor == 7
         await pilot.press("N")
-        assert log.cursor == here - 1 if here > 7 else 10
+        assert log.cursor == 10
+        await pilot.press("g")
+        assert " 4 matching" in text_of(app)
         await pilot.press("escape")
-        assert log.matches() == []
+        assert log.outline.matches == 0
         assert not app.main.view.search_text.display
 
 
-async def test_the_filter_shows_only_matches_and_all_again():
+async def test_a_search_begins_anew_from_where_it_began_with_every_key():
+    async with running() as (app, pilot):
+        await pilot.press("enter")
+        await run_to_end(app, pilot)
+        log = app.main.view.log_view
+        await pilot.press("5", "g", "slash", *"the c")
+        assert log.cursor == 7
+        await pilot.press("backspace")
+        assert log.cursor == 1, "“the” is in the control's text already"
+
+
+async def test_a_search_looks_through_the_readings_alone():
+    async with running() as (app, pilot):
+        await pilot.press("enter")
+        await run_to_end(app, pilot)
+        for word in ("summarize", "control", "L3", "Eiffel"):
+            await pilot.press("slash", *word, "enter", "n")
+            assert app.main.view.log_view.outline.found == 0, word
+            await pilot.press("escape", "escape")
+
+
+async def test_the_filter_keeps_the_headers_of_runs_that_match_and_shows_all_again():
     async with running() as (app, pilot):
         await pilot.press("enter")
         await run_to_end(app, pilot)
         await pilot.press("slash", *"word", "enter", "f")
-        assert len(log_text(app)) == 4
-        assert all("word" in line for line in log_text(app))
+        assert len(log_text(app)) == 5
+        assert "summarize" in log_text(app)[0]
+        assert all("word" in line for line in log_text(app)[1:])
         await pilot.press("f")
+        assert len(log_text(app)) == 11
+
+
+async def test_a_filter_without_a_match_or_a_search_changes_nothing_and_says_so():
+    async with running() as (app, pilot):
+        await pilot.press("enter")
+        await run_to_end(app, pilot)
+        await pilot.press("5", "f")
+        assert "Nothing is searched for: / begins." in toasts(app)
+        await pilot.press("slash", *"zebra", "enter", "f")
+        assert "No reading says “zebra”: all are shown." in toasts(app)
         assert len(log_text(app)) == 11
 
 
@@ -91,7 +207,7 @@ async def test_readings_that_arrive_under_a_filter_are_filtered():
         await run_to_end(app, pilot)
         await pilot.press("slash", *"paris", "enter", "f", "2", "left", "enter")
         await run_to_end(app, pilot)
-        assert len(log_text(app)) == 8
+        assert len(log_text(app)) == 10
         await pilot.press("escape")
         assert len(log_text(app)) == 22
 
@@ -102,6 +218,84 @@ async def test_a_search_without_a_match_says_so():
         await run_to_end(app, pilot)
         await pilot.press("slash", *"zebra", "enter", "n")
         await until(pilot, lambda: "No match." in text_of(app))
+
+
+async def test_n_finds_what_folded_runs_hide():
+    async with running() as (app, pilot):
+        await pilot.press("enter")
+        await run_to_end(app, pilot)
+        await pilot.press("5", "-", "slash", *"paris", "enter", "n")
+        assert "Paris" in log_text(app)[app.main.view.log_view.cursor]
+
+
+# Order and folds ------------------------------------------------------------------------------------------------------
+
+
+async def test_s_sorts_by_layer_then_by_effect_and_the_cursor_stays_on_its_reading():
+    async with running() as (app, pilot):
+        log = app.main.view.log_view
+        await pilot.press("escape", "space", "left", "space", "enter")
+        await run_to_end(app, pilot)
+        await pilot.press("5", "g", "j", "j", "j")
+        here = log.here
+        assert labels(app)[2:4] == ["embed · 7", "L0 · 7"]
+        await pilot.press("s")
+        assert labels(app)[1:5] == ["control", "embed · 7", "embed · 8", "L0 · 7"]
+        assert log.here == here
+        assert "by layer" in text_of(app)
+        await pilot.press("s")
+        effects = [line.rsplit(maxsplit=2)[1] for line in log_text(app)[2:]]
+        assert effects == sorted(effects, reverse=True)
+        assert len(set(effects)) > 1
+        assert log.here == here
+        await pilot.press("s")
+        assert labels(app)[2:4] == ["embed · 7", "L0 · 7"]
+
+
+async def test_readings_that_arrive_in_order_of_effect_stand_where_they_belong():
+    async with running() as (app, pilot):
+        await pilot.press("escape", "5", "s", "s", "2", "enter")
+        await run_to_end(app, pilot)
+        effects = [line.rsplit(maxsplit=2)[1] for line in log_text(app)[2:]]
+        assert effects == sorted(effects, reverse=True)
+        assert len(effects) == 9
+
+
+async def test_left_folds_a_run_to_its_header_and_right_unfolds_it():
+    async with running() as (app, pilot):
+        log = app.main.view.log_view
+        await pilot.press("escape")
+        await several_runs(app, pilot, 2)
+        await pilot.press("5", "g", "j", "j", "left")
+        assert log.cursor == 0
+        await pilot.press("left")
+        assert len(log_text(app)) == 1 + 11
+        assert log_text(app)[0].lstrip(" ▌").startswith("▸─ demo")
+        await pilot.press("right")
+        assert len(log_text(app)) == 22
+        await pilot.press("-")
+        assert len(log_text(app)) == 2
+        await pilot.press("-")
+        assert len(log_text(app)) == 22
+
+
+async def test_one_long_text_or_all_of_them_are_unfolded_by_a_key():
+    async with running(FakeEngine(late=" ".join(["Paris"] * 40))) as (app, pilot):
+        await pilot.press("enter")
+        await run_to_end(app, pilot)
+        assert len(log_text(app)) == 11
+        await pilot.press("5", "G", "right")
+        assert len(log_text(app)) > 12
+        assert " ".join(log_text(app)[10:]).count("Paris") == 40
+        await pilot.press("left")
+        assert len(log_text(app)) == 11
+        await pilot.press("b")
+        assert " ".join(log_text(app)).count("Paris") == 160
+        await pilot.press("b")
+        assert len(log_text(app)) == 11
+
+
+# Copying and details --------------------------------------------------------------------------------------------------
 
 
 async def test_y_copies_the_reading_and_shift_y_all_of_them():
@@ -168,30 +362,27 @@ async def test_details_of_a_runs_header_tell_the_request():
         assert "control" in text_of(app)
 
 
-async def test_the_random_control_stands_below_its_reading():
-    async with running() as (app, pilot):
-        await pilot.press("escape", "3", "left", *["right"] * 6, "up", "enter")
-        await run_to_end(app, pilot)
-        assert log_text(app)[3].split() == ["random", "Picasso,", "painter"]
-
-
-async def test_bars_go_below_the_text_they_belong_to():
+async def test_details_that_were_stepped_through_leave_the_cursor_where_they_ended():
     async with running() as (app, pilot):
         await pilot.press("enter")
         await run_to_end(app, pilot)
-        await pilot.press("5", "b")
-        text, bars = log_text(app)[-2:]
-        start = text.index("Paris")
-        assert bars[start : start + 9] == "█████ ▄ ▃"
-        assert len(log_text(app)) == 11 + 9
-        await pilot.press("b")
-        assert len(log_text(app)) == 11
+        await pilot.press("5", "G", "enter", "left", "left", "escape")
+        await until(pilot, lambda: app.screen is app.main)
+        assert "L5 · 8" in log_text(app)[app.main.view.log_view.cursor]
+
+
+async def test_the_random_control_stands_beside_its_reading():
+    async with running() as (app, pilot):
+        await pilot.press("escape", "3", "left", *["right"] * 6, "up", "enter")
+        await run_to_end(app, pilot)
+        assert "~ Picasso, painter" in log_text(app)[3]
 
 
 async def test_a_resize_lays_the_log_out_again_and_loses_nothing():
     async with running(FakeEngine(late=" ".join(["Paris"] * 40))) as (app, pilot):
         await pilot.press("enter")
         await run_to_end(app, pilot)
+        await pilot.press("5", "b")
         wide = len(log_text(app))
         words = " ".join(log_text(app)).count("Paris")
         await pilot.resize_terminal(80, 24)

@@ -145,7 +145,7 @@ def test_what_is_sent_stays_within_the_budgets(terminal):
     assert 0 < terminal.press(RIGHT) <= 512, "a step through the settings"
     assert 0 < terminal.press(b"5") <= 4096
     for _ in range(3):
-        assert 0 < terminal.press(b"k") <= 512, "a step through the readings"
+        assert 0 < terminal.press(b"j") <= 512, "a step through the readings"
 
 
 def test_scrolling_by_single_steps_costs_a_kibibyte_a_key_at_most():

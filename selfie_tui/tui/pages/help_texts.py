@@ -12,16 +12,16 @@ METHOD = (
 
 RELEVANCY = (
     "The relevancy of a generated token is r = |P_injected − P_none|, from 0 to 1: how much its probability changes "
-    "with the injection, against the same prompt and the same tokens without it. ▁ is near 0, █ near 1. Tokens that "
-    "the model would have generated anyway have a low relevancy. The number after an interpretation is the mean over "
-    "its tokens, its treatment effect."
+    "with the injection, against the same prompt and the same tokens without it. A word has the bar of its highest, ▁ "
+    "for a low one to █ for 1, and none near 0: the model would have generated it anyway. The number after an "
+    "interpretation is the mean over its tokens, its treatment effect."
 )
 
 CONTROL = (
     "control is what the model generates from the interpretation prompt alone, without any injection. + marks an "
     "interpretation that says more than the control, = one that says the same and is thus no evidence about the "
-    "state. A random control injects a random direction with the state's norm. Expect fluent nonsense from it; an "
-    "interpretation that looks like it is worth as much."
+    "state, ∅ an empty one, which says nothing. A random control injects a random direction with the state's norm; ~ "
+    "is before its text. Expect fluent nonsense from it; an interpretation that looks like it is worth as much."
 )
 
 LIMITS = (

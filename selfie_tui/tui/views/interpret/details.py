@@ -16,7 +16,7 @@ from selfie_tui.tui.render.flow import flow
 from selfie_tui.tui.render.styles import Look, Piece, Pieces, heat
 from selfie_tui.tui.runs import CONTROL, Run
 from selfie_tui.tui.status import verdict
-from selfie_tui.tui.views.interpret.entries import HEADER
+from selfie_tui.tui.views.interpret.blocks import HEADER
 from selfie_tui.tui.views.interpret.log import Log
 
 LENGTH = 10
@@ -35,9 +35,7 @@ class DetailsScreen(PageScreen):
 
     def action_step(self, step: int) -> None:
         """The interpretation before or after, in the same run."""
-        neighbour = self.log_view.neighbour_of(self.run, CONTROL - 1 if self.index == HEADER else self.index, step)
-        if neighbour is None and self.index == HEADER and step > 0:
-            neighbour = CONTROL
+        neighbour = self.log_view.neighbour_of(self.run, self.index, step)
         if neighbour is not None:
             self.index = neighbour
             self.retitle(_title(self.run, neighbour, self.app.look))

@@ -1,18 +1,17 @@
-"""A run as the log shows it: its interpretations as they come, and each of them laid out in lines."""
+"""How a run is drawn in the log: its header, and each interpretation in one line or as a whole."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from selfie_tui import text
-from selfie_tui.glyphs import bar
-from selfie_tui.marks import SAYS_MORE, mark_of
-from selfie_tui.records import Control, GeneratedToken, layer_name, without_blank_ends
+from selfie_tui.marks import SAYS_MORE, SAYS_NOTHING, mark_of
+from selfie_tui.records import Control, Interpretation, layer_name, without_blank_ends
 from selfie_tui.settings import differences
-from selfie_tui.tui.render.flow import Part, flow_parts, joined
-from selfie_tui.tui.render.styles import Look, Piece, Pieces, Role, cells, heat, padded, share
+from selfie_tui.tui.render.flow import flow
+from selfie_tui.tui.render.styles import Look, Piece, Pieces, Role, cells, clipped, heat, padded, share
 from selfie_tui.tui.runs import CONTROL, Run, State
+from selfie_tui.tui.views.interpret.words import cut, words
 
 ROLES_OF_STATES: dict[State, Role] = {
     "waiting": "warn",
@@ -28,18 +27,30 @@ LEAST_LABEL, MOST_LABEL = 8, 22
 ROOMY = 64
 """Cells of a line from which on things are spaced out."""
 
-MOST_BARS_BEHIND = 20
-TEXT_COLUMN = 40
-"""Cells after which the bars behind short texts begin, so that they stand below each other."""
+LEAST_RANDOM = 16
+"""Cells below which a random direction's text is not begun behind an interpretation."""
+
+RELEVANCY_FLOOR = 0.06
+"""The relevancy above which a word has a bar."""
 
 
-class Layout(NamedTuple):
-    """How lines are laid out: cells in a line, cells of the labels, bars below the text or behind it."""
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a run's labels, in cells: layer, position, and all of the label."""
+
+    layer: int
+    position: int
+    label: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the lines of a run are laid out: cells in a line, columns of its labels, what is searched for."""
 
     width: int
-    label: int
-    below: bool
+    columns: Columns
     look: Look
+    query: str = ""
 
     @property
     def close(self) -> bool:
@@ -54,19 +65,32 @@ class Layout(NamedTuple):
     @property
     def body(self) -> int:
         """Cells for the text of an interpretation and its bars."""
-        return max(self.width - self.label - self.gap - TAIL_CELLS, 8)
+        return max(self.width - self.columns.label - self.gap - TAIL_CELLS, 8)
 
 
-def label_cells(run: Run, width: int, look: Look) -> int:
-    """How wide the labels of a run are: as its widest, within bounds that leave cells for the text."""
+def columns_of(run: Run, width: int, look: Look) -> Columns:
+    """The columns of a run's labels, as wide as its widest within bounds that leave cells for the text."""
+    layer = max((len(layer_name(number)) for number in {cell.layer for cell in run.request.cells}), default=0)
+    positions = {cell.position for cell in run.request.cells}
+    position = max((len(str(number)) for number in positions), default=0)
+    token = max((text.width(run.token_text(number, look)) for number in positions), default=0)
     most = min(MOST_LABEL, max(LEAST_LABEL, width // 4))
-    by_length = {(len(layer_name(cell.layer)), cell.position): index for index, cell in enumerate(run.request.cells)}
-    widest = max((text.width(run.label(index, look, close=width < ROOMY)) for index in by_length.values()), default=0)
-    return max(LEAST_LABEL, min(widest, most))
+    wanted = layer + position + token + (2 if width < ROOMY else 4)
+    return Columns(layer, position, max(LEAST_LABEL, min(wanted, most)))
 
 
-def header_line(run: Run, layout: Layout) -> Pieces:
-    """The line above a run: its settings, its prompt, and how far it is."""
+def label_of(run: Run, index: int, layout: Layout) -> str:
+    """`  L5 · 8 of`: the cell of an interpretation, its layer and position right-aligned; `control` for the control."""
+    if index == CONTROL:
+        return "control"
+    cell, columns = run.cell(index), layout.columns
+    dot = "·" if layout.close else " · "
+    token = run.token_text(cell.position, layout.look)
+    return f"{layer_name(cell.layer):>{columns.layer}}{dot}{cell.position:>{columns.position}} {token}".rstrip()
+
+
+def header_line(run: Run, layout: Layout, *, folded: bool = False) -> Pieces:
+    """The line above a run: its model, its settings, its prompt, and how far it is."""
     request, look = run.request, layout.look
     description = run.description()
     settings = f"{look.prose(request.preset.name)} at {layer_name(request.injection_layer)}, {request.mode}"
@@ -75,159 +99,100 @@ def header_line(run: Run, layout: Layout) -> Pieces:
     if request.stack:
         settings = f"{request.stack} · {settings}"
     settings = ", ".join([settings, *(look.prose(other) for other in differences(request))])
-    prompt = look.prose(request.prompt)
-    width = layout.width - text.width(settings) - text.width(description) - 8
-    quoted = f"“{_tail(prompt, width - 2)}”" if width >= 8 else ""
-    role = ROLES_OF_STATES[run.state]
-    left = (Piece("── ", "dim"), Piece(settings, "strong"), Piece(f"  {quoted} ", "dim"))
+    model = f"{text.clip(look.prose(run.model), max(layout.width // 5, 8))} · "
+    width = layout.width - text.width(model) - text.width(settings) - text.width(description) - 8
+    quoted = f"“{_end_of(look.prose(request.prompt), width - 2)}”" if width >= 8 else ""
+    start = Piece("▸─ " if folded else "── ", "key" if folded else "dim")
+    parts = (start, Piece(model, "accent"), Piece(settings, "strong"), Piece(f"  {quoted} ", "dim"))
+    left = clipped(parts, max(layout.width - text.width(description) - 2, 0))
     fill = layout.width - cells(left) - text.width(description) - 1
-    return (*left, Piece("─" * max(fill, 0), "dim"), Piece(f" {description}", role))
+    return (*left, Piece("─" * max(fill, 0), "dim"), Piece(f" {description}", ROLES_OF_STATES[run.state]))
 
 
-def interpretation_lines(run: Run, index: int, layout: Layout) -> list[Pieces]:
-    """The lines of an interpretation: its cell, its text by token with bars for relevancy, and what it is worth."""
-    label = run.label(index, layout.look, close=layout.close)
-    tokens = without_blank_ends(run.tokens(index))
-    plain = _is_plain(run, index)
-    texts = [layout.look.prose(token.text) for token in tokens] or [layout.look.prose(run.text(index).strip())]
-    roles = [_role(token, plain) for token in tokens] or ["dim" if plain else "text"]
-    relevancies = [token.relevancy for token in tokens if token.relevancy is not None] if index != CONTROL else []
-    body = _body(texts, roles, relevancies, run.request.max_new_tokens, layout._replace(width=layout.body))
-    lines = [_framed(label, body[0], _tail_pieces(run, index), layout)]
-    lines += [_framed("", line, (), layout) for line in body[1:]]
+def one_line(run: Run, index: int, layout: Layout) -> Pieces:
+    """An interpretation in one line: its cell, its text cut to fit with bars beside its words, what it is worth."""
+    body = cut(_words(run, index, layout), layout.body)
+    interpretation = run.interpretations.get(index)
+    if interpretation is not None and interpretation.random is not None:
+        left = layout.body - cells(body) - 3
+        if left >= LEAST_RANDOM:
+            shown = text.clip(layout.look.prose(interpretation.random.text), left - 2)
+            body = (*body, Piece(f"   ~ {shown}", "dim"))
+    return _framed(run, index, body, layout)
+
+
+def whole_lines(run: Run, index: int, layout: Layout) -> list[Pieces]:
+    """An interpretation with all of its text, and below it that of its random direction."""
+    first, *others = flow(_words(run, index, layout), layout.body)
+    indent = Piece(" " * (layout.columns.label + layout.gap))
+    lines = [_framed(run, index, first, layout), *((indent, *line) for line in others)]
     interpretation = run.interpretations.get(index)
     if interpretation is not None and interpretation.random is not None:
         lines += _random_lines(interpretation.random, layout)
     return lines
 
 
-def plain_line(run: Run, index: int, look: Look) -> str:
-    """An interpretation as tab-separated text: its cell, its text, its treatment effect, `+` or `=`."""
-    shown = " ".join(run.text(index).split())
-    if index == CONTROL:
-        return f"control\t{shown}"
+def _words(run: Run, index: int, layout: Layout) -> list[Piece]:
+    """The text of an interpretation, without heat for the control and for what says no more than it."""
     interpretation = run.interpretations.get(index)
-    effect = (
-        ""
-        if interpretation is None or interpretation.treatment_effect is None
-        else f"{interpretation.treatment_effect:.3f}"
-    )
-    mark = "" if interpretation is None else mark_of(interpretation)
-    return f"{run.label(index, look)}\t{shown}\t{effect}\t{mark}"
+    role = _role(index, interpretation)
+    tokens = without_blank_ends(run.tokens(index))
+    if not tokens:
+        shown = layout.look.prose(run.text(index).strip())
+        return words([shown], (), layout.query, 0.0, role) if shown or interpretation is None else [NO_TEXT]
+    first, *others = (layout.look.prose(token.text) for token in tokens)
+    relevancies = [token.relevancy for token in tokens if token.relevancy is not None] if role == "text" else []
+    return words([first.lstrip(" "), *others], relevancies, layout.query, RELEVANCY_FLOOR, role)
 
 
-def plain_header(run: Run) -> str:
-    """A run's request as one line of text."""
-    request = run.request
-    settings = (
-        f"{request.preset.name} at {layer_name(request.injection_layer)}, {request.mode}, strength {request.strength:g}"
-    )
-    settings = ", ".join([settings, *differences(request)])
-    verdict = f" ({run.info.verdict})" if run.info else ""
-    stack = f"{request.stack} · " if request.stack else ""
-    return f"# {run.model}{verdict} · {stack}{settings} · {request.prompt!r}"
+NO_TEXT = Piece("no text", "dim")
+"""Stands where an interpretation is empty."""
 
 
-def folded(shown: str) -> str:
-    """The text in lower case, character by character, so that offsets in it are offsets in the text."""
-    return "".join(lower if len(lower := character.lower()) == 1 else character for character in shown)
-
-
-def highlighted(line: Pieces, query: str) -> Pieces:
-    """The line with every occurrence of `query`, which is `folded`, shown as a match."""
-    whole = folded("".join(piece.text for piece in line))
-    if not query or query not in whole:
-        return line
-    hits = [False] * len(whole)
-    start = whole.find(query)
-    while start >= 0:
-        hits[start : start + len(query)] = [True] * len(query)
-        start = whole.find(query, start + 1)
-    return joined(_split_by(line, hits))
-
-
-def _is_plain(run: Run, index: int) -> bool:
-    """Whether an interpretation is drawn without heat: the control, and what says no more than it."""
-    return index == CONTROL or (index in run.interpretations and run.interpretations[index].equals_control)
-
-
-def _role(token: GeneratedToken, plain: bool) -> Role:
-    if plain:
+def _role(index: int, interpretation: Interpretation | None) -> Role:
+    """`text` for what may have heat: what grows, and what says more than the control."""
+    if index == CONTROL or (interpretation is not None and mark_of(interpretation) != SAYS_MORE):
         return "dim"
-    return "text" if token.relevancy is None else heat(token.relevancy)
+    return "text"
 
 
-def _tail(shown: str, width: int) -> str:
-    """The end of a text, which is where its last token is."""
-    if text.width(shown) <= width:
-        return shown
-    kept = shown
-    while kept and text.width(kept) > width - 1:
-        kept = kept[max(1, text.width(kept) - width) :]
-    return f"…{kept}"
-
-
-def _body(texts: list[str], roles: Sequence[Role], relevancies: list[float], most: int, layout: Layout) -> list[Pieces]:
-    """The text of an interpretation and its bars, in lines of `layout.width`."""
-    lines = flow_parts(texts, layout.width)
-    if not relevancies:
-        return [_text(line, roles) for line in lines]
-    column = min(layout.width - min(most, MOST_BARS_BEHIND), TEXT_COLUMN)
-    first = _text(lines[0], roles)
-    behind = tuple(Piece(bar(value), heat(value)) for value in relevancies)
-    if not layout.below and len(lines) == 1 and cells(first) + 1 + len(behind) <= layout.width:
-        return [(*padded(first, max(column, cells(first) + 1)), *behind)]
-    drawn: list[Pieces] = []
-    for line in lines:
-        drawn += [_text(line, roles), _bars_below(line, relevancies)]
-    return drawn
-
-
-def _text(line: list[Part], roles: Sequence[Role]) -> Pieces:
-    return tuple(Piece(part.text, roles[part.source]) for part in line)
-
-
-def _bars_below(line: list[Part], relevancies: list[float]) -> Pieces:
-    """For each token's text a bar of its width; spaces between words stay free."""
-    below: list[Piece] = []
-    for part in line:
-        value = relevancies[part.source]
-        blank = part.text.isspace()
-        below.append(Piece((" " if blank else bar(value)) * text.width(part.text), heat(value)))
-    return tuple(below)
-
-
-def _framed(label: str, body: Pieces, tail: Pieces, layout: Layout) -> Pieces:
+def _framed(run: Run, index: int, body: Pieces, layout: Layout) -> Pieces:
+    label = text.pad(label_of(run, index, layout), layout.columns.label)
     return (
-        Piece(text.pad(label, layout.label), "key" if label != "control" else "dim"),
+        Piece(label, "dim" if index == CONTROL else "key"),
         Piece(" " * layout.gap),
         *padded(body, layout.body),
-        *tail,
+        *_tail_pieces(run, index),
     )
 
 
 def _tail_pieces(run: Run, index: int) -> Pieces:
-    """The treatment effect, and whether the interpretation says more than the control."""
+    """The treatment effect, and the mark."""
     interpretation = run.interpretations.get(index)
     if interpretation is None:
         return ()
-    effect = interpretation.treatment_effect
-    number = Piece("    " if effect is None else f" {share(effect)}", "dim" if effect is None else heat(effect))
     mark = mark_of(interpretation)
+    effect = None if mark == SAYS_NOTHING else interpretation.treatment_effect
+    number = Piece("    ", "dim")
+    if effect is not None:
+        number = Piece(f" {share(effect)}", heat(effect) if mark == SAYS_MORE else "dim")
     return number, Piece(f" {mark}", "good" if mark == SAYS_MORE else "dim")
 
 
 def _random_lines(random: Control, layout: Layout) -> list[Pieces]:
-    body = flow_parts([layout.look.prose(random.text)], layout.body)
-    label = text.pad("  random", layout.label)
+    body = flow([Piece(layout.look.prose(random.text), "dim")], layout.body)
+    label = text.pad("~ random", layout.columns.label)
     return [
-        (Piece(label if number == 0 else " " * layout.label, "dim"), Piece(" " * layout.gap), *_text(line, ["dim"]))
+        (Piece(label if number == 0 else " " * layout.columns.label, "dim"), Piece(" " * layout.gap), *line)
         for number, line in enumerate(body)
     ]
 
 
-def _split_by(line: Pieces, hits: list[bool]) -> Iterator[Piece]:
-    at = iter(hits)
-    for piece in line:
-        for character in piece.text:
-            yield Piece(character, "match" if next(at) else piece.role)
+def _end_of(shown: str, width: int) -> str:
+    """The end of a text, which is where its last token is."""
+    if text.width(shown) <= width:
+        return shown
+    kept = shown[-max(width, 1) :]
+    while kept and text.width(kept) > width - 1:
+        kept = kept[1:]
+    return f"…{kept}"

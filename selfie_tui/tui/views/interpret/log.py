@@ -1,35 +1,24 @@
-"""The interpretations: all runs of the session below each other, as a window on lines laid out from the records."""
+"""The interpretations: all runs of the session below each other, one line each, searched, sorted, folded and copied."""
 
 from __future__ import annotations
 
-from typing import ClassVar
-
-from textual import events
+from textual.geometry import Region
 from textual.message import Message
 
 from selfie_tui.records import Severity
-from selfie_tui.tui.actions import Scope, bindings
-from selfie_tui.tui.render.flow import flow
-from selfie_tui.tui.render.styles import Piece, Pieces
-from selfie_tui.tui.runs import CONTROL, Run
-from selfie_tui.tui.views.interpret.entries import HEADER, LABEL_CELLS, Entry
-from selfie_tui.tui.views.interpret.interpretation_lines import Layout, folded, highlighted, label_cells
-from selfie_tui.tui.widgets.lines import Rows
-
-WELCOME = (
-    "What the model says of a hidden state will stand here, layer by layer.",
-    "",
-    "enter reads the token under the cursor at the marked layers.",
-    "",
-    "▁▂▃▄▅▆▇█ how much each token owes to the state · + says more than the control · = says no more",
-)
+from selfie_tui.tui.runs import Run
+from selfie_tui.tui.views.interpret.blocks import HEADER, ORDERS, Block, Item
+from selfie_tui.tui.views.interpret.plain import plain_header, plain_line
+from selfie_tui.tui.views.interpret.window import LogWindow
+from selfie_tui.tui.views.interpret.words import folded
 
 
-class Log(Rows):
-    """Entries with a cursor on one of them; follows new ones as long as the cursor is on the last."""
+class Log(LogWindow):
+    """What is done with the rows.
 
-    SCOPES: ClassVar[tuple[Scope, ...]] = ("log", "list")
-    BINDINGS = bindings("log")
+    A new run brings its header to the top, unless all of it fits below what is there. On the last row new
+    interpretations are followed.
+    """
 
     class DetailsWanted(Message):
         """The user wants to see an interpretation token by token."""
@@ -41,28 +30,27 @@ class Log(Rows):
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.entries: list[Entry] = []
-        self.shown: list[Entry] = []
-        self.query_text = ""
-        self.only_matches = False
-        self.below = False
-        self._lines: list[tuple[Entry, int]] = []
-        self._labels: dict[int, int] = {}
-        self._spare = 0
-        self._follow = True
-        self._welcome: list[Pieces] = []
+        self._from: int | None = None
+        """The row from which a search goes forward while it is typed."""
 
     # What happens ----------------------------------------------------------------------------------------------------
 
     def begin(self, run: Run) -> None:
-        """Show a new run, at the top of the window if it does not fit below what is there."""
-        self._labels[run.number] = label_cells(run, self._width, self.look)
-        entry = Entry(run, HEADER)
-        self._insert(entry, len(self.entries))
-        expected = len(run.request.cells) + 1
-        if self._follow and len(self._lines) + expected > self.top + self.size.height:
-            self._spare = min(expected, max(self.size.height - 1, 0))
-            self._set_top(entry.start)
+        """Show a new run, or one that was kept: its header at the top of the window, if it does not fit below."""
+        first = not self.outline.blocks
+        block = self.outline.add(Block(run))
+        block.folded = False
+        self._go_to_item(Item(block, HEADER))
+        self._follow = False
+        start, _ = self.outline.lines_of(self.cursor)
+        height = self.size.height
+        end = max(start + 1 + self._expected(block), self.outline.lines)
+        if end > self.top + height or first:
+            top = max(min(start, end - height), 0) if end - start <= height else start
+            self._bottom = top + height
+            self._set_top(top)
+        self.refresh()
+        self.settle()
 
     def open(self, run: Run) -> None:
         """Show a run that was kept, if it is not shown yet, and put the cursor on its header."""
@@ -81,237 +69,172 @@ class Log(Rows):
         return self.shown[self.cursor].run if self.shown else None
 
     def update(self, run: Run, index: int) -> None:
-        """Show an interpretation as it is now; its entry is made when it first has something to say."""
-        entry = self._find(run, index)
-        if entry is None:
-            self._insert(Entry(run, index), self._number_for(run, index))
-        else:
-            self._lay_out_again(entry)
+        """Show an interpretation as it is now; it has a row from when it first has something to say."""
+        block = self.outline.block_of(run)
+        if block is None:
+            return
+        self.drawn.forget(block, index)
+        searched = bool(self.outline.query) and block.match(index, self.outline.query, self.look)
+        moved = block.update(index) or (searched and self.outline.only_matches)
+        if moved or searched or not block.single:
+            self.outline.changed()
+        if moved:
+            self._rows_changed(Item(block, index))
+        elif (row := self.outline.row_of(Item(block, index))) is not None:
+            self.redraw(*self.outline.lines_of(row))
+        if searched:
+            self.settle()
 
     def update_header(self, run: Run) -> None:
         """Show how a run stands now."""
-        entry = self._find(run, HEADER)
-        if entry is not None:
-            self._lay_out_again(entry)
+        block = self.outline.block_of(run)
+        if block is not None:
+            self.drawn.forget(block, HEADER)
+            self._redraw_row(self.outline.row_of(Item(block, HEADER)))
+            if self._sticky() is block:
+                self.refresh(Region(0, 0, self.size.width, 1))
 
     def notice(self, text: str, severity: Severity) -> None:
         """Keep a notice among the interpretations."""
-        self._insert(Entry(None, HEADER, text, severity), len(self.entries))
+        block = self.outline.add(Block(None, text, severity))
+        self._rows_changed(Item(block, 0))
 
-    # Lines -----------------------------------------------------------------------------------------------------------
-
-    def count(self) -> int:
-        return len(self._lines) + self._spare if self.entries else len(self._welcome)
-
-    def pieces(self, index: int) -> Pieces:
-        if not self.entries:
-            return (Piece(" "), *self._welcome[index])
-        if index >= len(self._lines):
-            return ()
-        entry, line = self._lines[index]
-        here = self.has_focus and self.cursor < len(self.shown) and entry is self.shown[self.cursor]
-        pieces = highlighted(entry.lines[line], self.query_text)
-        if here and pieces:
-            pieces = (Piece(pieces[0].text, "cursor"), *pieces[1:])
-        return (Piece("▌" if here else " ", "key"), *pieces)
-
-    def extent(self) -> str:
-        matches = f"{len(self.matches())} matching “{self.query_text}”  " if self.query_text else ""
-        lines, height = len(self._lines), self.size.height
-        shown = f"{self.top + 1}–{min(self.top + height, lines)} of {lines}" if lines > height > 0 else ""
-        return matches + shown
-
-    @property
-    def _width(self) -> int:
-        return max(self.size.width - 1, 20)
-
-    def _lay_out(self, entry: Entry) -> None:
-        labels = self._labels.get(entry.run.number, LABEL_CELLS) if entry.run else LABEL_CELLS
-        entry.lay_out(Layout(self._width, labels, self.below, self.look))
-
-    def _lay_out_again(self, entry: Entry) -> None:
-        before = entry.lines
-        self._lay_out(entry)
-        if self.only_matches and self.query_text:
-            self._arrange()
-        elif entry.lines == before:
-            return
-        elif len(entry.lines) == len(before):
-            self.redraw(entry.start, entry.start + len(before) - 1)
-        else:
-            self._arrange(entry.start)
-
-    def _insert(self, entry: Entry, number: int) -> None:
-        first = not self.entries
-        at_end = number == len(self.entries)
-        self.entries.insert(number, entry)
-        self._lay_out(entry)
-        if at_end and not first and not (self.only_matches and self.query_text):
-            entry.start = len(self._lines)
-            self.shown.append(entry)
-            self._lines += [(entry, line) for line in range(len(entry.lines))]
-            self._grown(entry.start, len(entry.lines))
-        else:
-            self._arrange(0 if first else self.entries[max(number - 1, 0)].start)
-
-    def _arrange(self, changed: int = 0) -> None:
-        """Put all lines in order again; those from `changed` on are drawn again."""
-        before = len(self._lines)
-        self.shown = [entry for entry in self.entries if self._is_shown(entry)]
-        self._lines = []
-        for entry in self.shown:
-            entry.start = len(self._lines)
-            self._lines += [(entry, line) for line in range(len(entry.lines))]
-        self.cursor = min(self.cursor, max(len(self.shown) - 1, 0))
-        self._grown(changed, len(self._lines) - before)
-
-    def _grown(self, changed: int, lines: int) -> None:
-        """Account for more lines: into the spare ones first, then by half a window at a time."""
-        self._spare = max(self._spare - max(lines, 0), 0)
-        if self._follow and self.shown:
-            self.cursor = len(self.shown) - 1
-            if len(self._lines) > self.top + self.size.height > 0:
-                self._spare = max(self._spare, min(self._expected(), self.size.height // 2))
-                self._set_top(len(self._lines) + self._spare - self.size.height)
-        self.redraw(changed, self.top + self.size.height)
+    def _rows_changed(self, item: Item) -> None:
+        """Draw what stands elsewhere now that a row is new or has moved; the window stays on what it showed."""
+        row = self.outline.row_of(item)
+        line = self.outline.lines_of(row)[0] if row is not None else self.top
+        self._find_cursor()
+        if row is not None and line < self.top and item.index != HEADER:
+            height = self.outline.lines_of(row)[1] - line + 1
+            self._bottom += height
+            self._set_top(self.top + height)
+        if self._follow:
+            self._to_end()
+        whole = self.outline.only_matches or self.outline.order == "effect"
+        self.redraw(self.top if whole else line, self.top + self.size.height)
         self.settle()
 
-    def _expected(self) -> int:
-        """Entries that the running run still has to come."""
-        run = self.shown[-1].run
-        if run is None or run.state != "running":
+    def _to_end(self) -> None:
+        """Put the cursor on the last row; a window that has to move leaves half of it blank for what is to come."""
+        self.cursor = self.outline.rows - 1
+        self.here = self.outline.item(self.cursor)
+        lines, height = self.outline.lines, self.size.height
+        if lines > self.top + height > 0:
+            self._bottom = lines + min(self._expected(self.here.block), height // 2)
+            self._set_top(self._bottom - height)
+
+    def _expected(self, block: Block) -> int:
+        """Rows that a run still has to come, as far as they will be shown."""
+        run = block.run
+        if run is None or run.state not in ("waiting", "running") or block.folded or self.outline.only_matches:
             return 0
-        begun = len(run.interpretations.keys() | run.growing.keys() - {CONTROL})
-        return len(run.request.cells) - begun
-
-    def _is_shown(self, entry: Entry) -> bool:
-        return not (self.only_matches and self.query_text) or self._matches(entry)
-
-    def _find(self, run: Run, index: int) -> Entry | None:
-        return next((entry for entry in reversed(self.entries) if entry.run is run and entry.index == index), None)
-
-    def _number_for(self, run: Run, index: int) -> int:
-        """Behind the last entry of the run with a smaller index."""
-        for number in range(len(self.entries) - 1, -1, -1):
-            entry = self.entries[number]
-            if entry.run is run and entry.index <= index:
-                return number + 1
-        return len(self.entries)
-
-    def _on_resize(self, event: events.Resize) -> None:
-        self._welcome = [line for paragraph in WELCOME for line in flow([Piece(paragraph, "dim")], self._width)]
-        runs = {entry.run.number: entry.run for entry in self.entries if entry.run is not None}
-        self._labels = {number: label_cells(run, self._width, self.look) for number, run in runs.items()}
-        self._again()
-
-    def _again(self) -> None:
-        """Lay everything out again, the cursor's entry staying in sight."""
-        for entry in self.entries:
-            self._lay_out(entry)
-        self._spare = 0
-        self._arrange()
-        self.refresh()
-        self._show_cursor()
-
-    # The cursor ------------------------------------------------------------------------------------------------------
-
-    def go(self, index: int) -> None:
-        """Put the cursor on an entry; on the last one, new ones are followed."""
-        if not self.shown:
-            return
-        index = max(0, min(index, len(self.shown) - 1))
-        before, self.cursor = self.cursor, index
-        self._follow = index == len(self.shown) - 1
-        for number in (before, index):
-            if number < len(self.shown):
-                entry = self.shown[number]
-                self.redraw(entry.start, entry.start + len(entry.lines) - 1)
-        self._show_cursor()
-
-    def _show_cursor(self) -> None:
-        if self.shown:
-            entry = self.shown[self.cursor]
-            self.show(entry.start, entry.start + len(entry.lines) - 1)
-
-    def action_page(self, direction: int) -> None:
-        """Half a window up or down."""
-        if self.shown:
-            line = self.shown[self.cursor].start + direction * max(self.size.height // 2, 1)
-            line = max(0, min(line, len(self._lines) - 1))
-            self.go(self.shown.index(self._lines[line][0]))
-
-    def action_last(self) -> None:
-        """To the newest, and follow."""
-        self.go(len(self.shown) - 1)
-
-    def on_click(self, event: events.Click) -> None:
-        """Put the cursor on the entry under the mouse."""
-        line = self.top + event.y
-        if line < len(self._lines):
-            self.go(self.shown.index(self._lines[line][0]))
+        return len(run.request.cells) + 1 - len(block.sorted)
 
     def action_details(self) -> None:
-        """Ask for the details of the entry under the cursor."""
-        entry = self.shown[self.cursor] if self.shown else None
-        if entry is not None and entry.run is not None:
-            self.post_message(self.DetailsWanted(entry.run, entry.index))
+        """Ask for the details of what the cursor is on."""
+        if self.here is not None and self.here.block.run is not None:
+            self.post_message(self.DetailsWanted(self.here.block.run, self.here.index))
 
-    def action_bars(self) -> None:
-        """Bars below the text, or behind it."""
-        self.below = not self.below
+    # Folds and order -------------------------------------------------------------------------------------------------
+
+    def action_unfold(self) -> None:
+        """Show the whole of what the cursor is on: all of a text, or the readings of a run."""
+        self._fold_here(False)
+
+    def action_fold(self) -> None:
+        """Leave one line of what the cursor is on; of a reading that has but one, go to its run's header."""
+        if not self._fold_here(True) and self.here is not None and self.here.index != HEADER:
+            self.go(self.outline.row_of(Item(self.here.block, HEADER)) or 0)
+
+    def _fold_here(self, fold: bool) -> bool:
+        if self.here is None or self.here.block.run is None or not self.outline.fold(self.here, fold):
+            return False
+        self.drawn.forget(self.here.block, self.here.index)
+        self._bottom = 0
+        first, _ = self.outline.lines_of(self.cursor)
+        self._show_cursor()
+        self.redraw(first, self.top + self.size.height)
+        self.settle()
+        return True
+
+    def action_fold_runs(self) -> None:
+        """Leave of every run its header, or show all readings again."""
+        self.outline.fold_runs(not any(block.folded for block in self.outline.blocks))
+        self.drawn.clear()
+        self._again()
+
+    def action_unfold_all(self) -> None:
+        """Show every reading as a whole, or in one line again."""
+        self.drawn.clear()
+        self.outline.unfold_all(not self.outline.unfolded)
+        self._again()
+
+    def action_sort(self) -> None:
+        """The next order: as asked, by layer, the largest effect first."""
+        self.outline.sort(ORDERS[(ORDERS.index(self.outline.order) + 1) % len(ORDERS)])
         self._again()
 
     # Search ----------------------------------------------------------------------------------------------------------
 
-    def search(self, query: str) -> None:
-        """Mark all matches of `query`, none for ""; case does not count."""
-        self.query_text = folded(self.look.prose(query))
-        if not query:
-            self.only_matches = False
-        self._arrange()
-        self.refresh()
-        self._show_cursor()
+    @property
+    def query_text(self) -> str:
+        """What is searched for, in lower case; "" for nothing."""
+        return self.outline.query
 
-    def matches(self) -> list[int]:
-        """The numbers, among those that are shown, of the entries that match."""
-        return [number for number, entry in enumerate(self.shown) if self._matches(entry)] if self.query_text else []
+    def search(self, query: str) -> None:
+        """Mark all matches of `query` in the readings' texts and go to the first from the cursor on; "" ends it."""
+        if self._from is None or not self.outline.query:
+            self._from = self.cursor
+        self.outline.search(folded(self.look.prose(query)), self.look)
+        self.drawn.search(self.outline.query)
+        self._again()
+        row = self.outline.match_from(self._from, 1)
+        if row is not None:
+            self.go(row)
+        if not query:
+            self._from = None
 
     def find(self, direction: int) -> bool:
         """To the next match in a direction, around the end if need be; False when there is none."""
-        matches = self.matches()
-        if not matches:
-            return False
-        if direction > 0:
-            self.go(next((number for number in matches if number > self.cursor), matches[0]))
-        else:
-            self.go(next((number for number in reversed(matches) if number < self.cursor), matches[-1]))
-        return True
+        if not self.outline.matches and self.outline.found:
+            self.outline.fold_runs(False)
+            self._again()
+        row = self.outline.match_from(self.cursor + direction, direction)
+        if row is not None:
+            self.go(row)
+        return row is not None
 
     def action_filter(self) -> None:
-        """Only matches, or all again."""
-        if self.query_text:
-            here = self.shown[self.cursor] if self.shown else None
-            self.only_matches = not self.only_matches
-            self._arrange()
-            self.refresh()
-            if here in self.shown:
-                self.go(self.shown.index(here))
-
-    def _matches(self, entry: Entry) -> bool:
-        return self.query_text in folded(entry.searched(self.look))
+        """Only matches, below the headers of their runs, or all again."""
+        if not self.outline.query:
+            self.app.toast("Nothing is searched for: / begins.", "information")
+        elif not self.outline.only_matches and not self.outline.found:
+            self.app.toast(f"No reading says “{self.outline.query}”: all are shown.", "information")
+        else:
+            self.outline.filter(not self.outline.only_matches)
+            self._again()
 
     # Copying ---------------------------------------------------------------------------------------------------------
 
     def copyable(self) -> str:
-        """The entry under the cursor as a line of text."""
-        return self.shown[self.cursor].plain(self.look) if self.shown else ""
+        """What the cursor is on as a line of text."""
+        return "" if self.here is None else self._plain(self.here)
 
     def copyable_all(self) -> str:
-        """All entries that are shown, as lines of text."""
-        return "\n".join(entry.plain(self.look) for entry in self.shown)
+        """All that is shown, as lines of text."""
+        return "\n".join(self._plain(item) for item in self.outline.items())
+
+    def _plain(self, item: Item) -> str:
+        run = item.block.run
+        if run is None:
+            return f"! {item.block.notice}"
+        return plain_header(run) if item.index == HEADER else plain_line(run, item.index, self.look)
 
     def neighbour_of(self, run: Run, index: int, step: int) -> int | None:
-        """The index of the interpretation before or after one in its run, the control first."""
-        numbers = sorted(entry.index for entry in self.entries if entry.run is run and entry.index >= CONTROL)
-        there = numbers.index(index) + step if index in numbers else -1
-        return numbers[there] if 0 <= there < len(numbers) else None
+        """The index of the interpretation before or after one in its run, as shown; after a header the first."""
+        block = self.outline.block_of(run)
+        if block is None:
+            return None
+        shown = block.sorted if block.folded else block.shown
+        there = shown.index(index) + step if index in shown else 0 if step > 0 else -1
+        return shown[there] if 0 <= there < len(shown) else None

@@ -129,10 +129,15 @@ class InterpretView(View):
 
     @on(Log.DetailsWanted)
     def show_details(self, event: Log.DetailsWanted) -> None:
-        """Open the details of an interpretation."""
+        """Open the details of an interpretation; the cursor goes with them to the one where they are closed."""
         from selfie_tui.tui.views.interpret.details import DetailsScreen  # not needed for the first paint
 
-        self.app.push_screen(DetailsScreen(self.log_view, event.run, event.index, self.app.look))
+        page = DetailsScreen(self.log_view, event.run, event.index, self.app.look)
+
+        def closed(_: object) -> None:
+            self.log_view.go_to(page.run, page.index)
+
+        self.app.push_screen(page, closed)
 
     # Search ----------------------------------------------------------------------------------------------------------
 
@@ -143,9 +148,6 @@ class InterpretView(View):
     def search_typed(self, event: Input.Changed) -> None:
         """Search while typing."""
         self.log_view.search(event.value)
-        matches = self.log_view.matches()
-        if matches and self.log_view.cursor not in matches:
-            self.log_view.find(-1)
 
     def find(self, direction: int) -> bool:
         return self.log_view.find(direction)
