@@ -228,6 +228,23 @@ async def test_n_finds_what_folded_runs_hide():
         assert "Paris" in log_text(app)[app.main.view.log_view.cursor]
 
 
+async def test_a_token_a_layer_or_a_cell_typed_in_the_log_goes_to_its_reading():
+    async with running() as (app, pilot):
+        log = app.main.view.log_view
+        await pilot.press("escape", "space", "left", "space", "enter")
+        await run_to_end(app, pilot)
+        await pilot.press("5", "colon", *"L5,8", "enter")
+        assert "L5 · 8 of" in log_text(app)[log.cursor]
+        assert log.has_focus
+        await pilot.press("colon", *"L2", "enter")
+        assert "L2 · 8 of" in log_text(app)[log.cursor]
+        await pilot.press("colon", *"7", "enter")
+        assert "embed · 7 city" in log_text(app)[log.cursor]
+        await pilot.press("colon", *"3", "enter")
+        assert "This run has no reading of “3”." in toasts(app)[-1]
+        assert "embed · 7 city" in log_text(app)[log.cursor]
+
+
 # Order and folds ------------------------------------------------------------------------------------------------------
 
 

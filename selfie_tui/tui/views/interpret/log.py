@@ -53,15 +53,14 @@ class Log(LogWindow):
         self.settle()
 
     def open(self, run: Run) -> None:
-        """Show a run that was kept, if it is not shown yet, and put the cursor on its header."""
-        if self._find(run, HEADER) is None:
+        """Show a run that was kept, if it is not shown yet, with the cursor on its header."""
+        block = self.outline.block_of(run)
+        if block is None:
             self.begin(run)
-            for index in (CONTROL, *run.interpretations) if run.control else run.interpretations:
-                self.update(run, index)
-        header = self._find(run, HEADER)
-        if header in self.shown:
-            self.go(self.shown.index(header))
-            self._set_top(header.start)
+        else:
+            self._go_to_item(Item(block, HEADER))
+            self._set_top(self.outline.lines_of(self.cursor)[0])
+            self.refresh()
 
     @property
     def run_here(self) -> Run | None:

@@ -135,7 +135,7 @@ class InterpretView(View):
         page = DetailsScreen(self.log_view, event.run, event.index, self.app.look)
 
         def closed(_: object) -> None:
-            self.log_view.go_to(page.run, page.index)
+            self.log_view.go_to_reading(page.run, page.index)
 
         self.app.push_screen(page, closed)
 

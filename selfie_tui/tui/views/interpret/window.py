@@ -8,7 +8,10 @@ from textual import events
 from textual.geometry import Region
 from textual.strip import Strip
 
+from selfie_tui.errors import RequestError
+from selfie_tui.records import Cell
 from selfie_tui.tui.actions import Scope, bindings
+from selfie_tui.tui.go_to import parse_destination
 from selfie_tui.tui.host import Host
 from selfie_tui.tui.render.flow import flow
 from selfie_tui.tui.render.styles import Piece, Pieces
@@ -139,26 +142,33 @@ class LogWindow(Rows):
             if self.outline.query:
                 self.post_message(self.Scrolled(self))
 
-    def go_to(self, run: Run, index: int) -> bool:
-        """Put the cursor on an interpretation of a run; False where it is not shown."""
+    def go_to_reading(self, run: Run, index: int) -> bool:
+        """Put the cursor on an interpretation of a run, or on its header; False where it is not shown."""
         block = self.outline.block_of(run)
         row = self.outline.row_of(Item(block, index)) if block is not None else None
         if row is not None:
             self.go(row)
         return row is not None
 
-    def go_to_cell(self, layer: int | None, position: int | None) -> bool:
-        """Put the cursor on the reading of a cell in the cursor's run; what is None is as at the cursor, or any."""
+    def go_to(self, typed: str) -> bool:
+        """Put the cursor on the reading of a token, a layer or a cell in the run that it is in.
+
+        Of a layer alone, that of the cursor's token.
+
+        Raises:
+            RequestError: where that run has no such reading.
+        """
+        wanted = parse_destination(typed)
         run = self.here.block.run if self.here is not None else None
-        if self.here is None or run is None:
+        if self.here is None or run is None or wanted.name or wanted.marks:
             return False
         at = run.cell(self.here.index) if self.here.index > CONTROL else None
-        position = at.position if position is None and at is not None else position
-        for index in self.here.block.shown:
-            cell = run.cell(index) if index > CONTROL else None
-            if cell is not None and layer in (None, cell.layer) and position in (None, cell.position):
-                return self.go_to(run, index)
-        return False
+        position = at.position if wanted.position is None and at is not None else wanted.position
+        readings = (index for index in self.here.block.shown if index > CONTROL)
+        found = next((index for index in readings if _is_at(run.cell(index), wanted.layer, position)), None)
+        if found is None:
+            raise RequestError(f"This run has no reading of “{typed}”.", "[ and ] go to other runs.")
+        return self.go_to_reading(run, found)
 
     def _go_to_item(self, item: Item) -> None:
         self.here, self.cursor = item, self.outline.row_of(item) or 0
@@ -215,3 +225,8 @@ class LogWindow(Rows):
             block = self._sticky() if event.y == 0 else None
             row = self.outline.row_of(Item(block, HEADER)) if block is not None else None
             self.go(self.outline.row_at(line)[0] if row is None else row)
+
+
+def _is_at(cell: Cell, layer: int | None, position: int | None) -> bool:
+    """Whether a cell is at a layer and a position, of which None means any."""
+    return layer in (None, cell.layer) and position in (None, cell.position)
