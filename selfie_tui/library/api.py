@@ -30,7 +30,7 @@ def interpret(
     layers: str | int | Sequence[Layer] = "all",
     tokens: str | int | Sequence[int] = "-1",
     preset: Prompt = "summarize",
-    injection_layer: Layer = EMBED,
+    injection_layer: Layer = "embed",
     mode: str = "replace",
     strength: float = 1.0,
     max_new_tokens: int = 12,
@@ -47,8 +47,8 @@ def interpret(
     Args:
         model: from `load` or `adopt`, or a `ModelAgnosticSelfie`.
         prompt: the source prompt whose states are read.
-        layers: such as `"embed,0-7"`, `"all"`, or one or more numbers; layer `l` is the output of block `l`, and the
-            number -1 is `embed`.
+        layers: such as `"embed,0-7"`, `"all"`, or `"-1"` for the last, or one or more numbers or `"embed"`; layer `l`
+            is the output of block `l`. A negative number that is no text is refused.
         tokens: positions such as `"3,4"`, `"all"` but special ones, `"-1"` for the last, or one or more numbers.
         preset: an interpretation prompt: a preset or its name, or an `InterpretationPrompt`.
         injection_layer: where the vector is written over the placeholders.
@@ -81,7 +81,7 @@ def interpret_vectors(
     vectors: Vectors,
     *,
     preset: Prompt = "summarize",
-    injection_layer: Layer = EMBED,
+    injection_layer: Layer = "embed",
     mode: str = "replace",
     strength: float = 1.0,
     max_new_tokens: int = 12,

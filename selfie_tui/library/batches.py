@@ -15,7 +15,6 @@ from selfie_tui.library.interpretation_prompt import Prompt
 from selfie_tui.library.notices import warn_of_notices
 from selfie_tui.library.requests import make_request, prompt_text, prompt_texts, settings_in
 from selfie_tui.library.results import InterpretationTable, collect_batch
-from selfie_tui.records import EMBED
 
 
 def batch_process_interpretations(
@@ -25,7 +24,7 @@ def batch_process_interpretations(
     tokens_per_prompt: Iterable[CellPairs],
     batch_size: int | None = None,
     *,
-    injection_layer: Layer = EMBED,
+    injection_layer: Layer = "embed",
     max_new_tokens: int = 30,
     overlay_strength: float = 1.0,
     replacing_mode: str = "normalized",

@@ -12,7 +12,7 @@ from selfie_tui.parse import from_end
 from selfie_tui.records import EMBED, Cell, Token
 
 Layer = int | str
-"""A block's number, or `"embed"` (also -1) for the input of block 0."""
+"""A block's number, or `"embed"` for the input of block 0; -1 is refused, as it could mean the last layer too."""
 
 CellPairs = Iterable[tuple[Layer, int]] | tuple[Layer, int]
 """`(layer, position)` pairs, or one such pair."""
@@ -22,13 +22,19 @@ def layer_number(layer: Layer) -> int:
     """A layer as records have it; `Model.check_layer` says whether a model has it.
 
     Raises:
-        RequestError: for a name other than `embed`, or what is not an integer.
+        RequestError: for a name other than `embed`, a negative number, or what is not an integer.
     """
     if isinstance(layer, str):
         if layer != "embed":
             raise RequestError(f"Invalid layer “{layer}”.", "Write a block's number, or embed.")
         return EMBED
-    return as_int(layer, "layer")
+    number = as_int(layer, "layer")
+    if number < 0:
+        raise RequestError(
+            f"Invalid layer {number}: layers are not counted from the end here.",
+            'Write "embed" for the embeddings, or the number of the last layer, which is that of layers less one.',
+        )
+    return number
 
 
 def layer_numbers(layers: Iterable[Layer] | Layer) -> list[int]:
@@ -69,7 +75,7 @@ def as_pair(value: Any) -> tuple[Layer, int]:
         RequestError: for what is neither.
     """
     if isinstance(value, Cell):
-        return value.layer, value.position
+        return "embed" if value.layer == EMBED else value.layer, value.position
     try:
         layer, position = value
     except (TypeError, ValueError):

@@ -21,6 +21,15 @@ from selfie_tui.library.vectors import Vectors
 from selfie_tui.records import EMBED, Request
 
 
+class StatesByLayer(dict[int, torch.Tensor]):
+    """States `(1, tokens, hidden)` by layer, where `"embed"` finds those of the embeddings too."""
+
+    def __missing__(self, layer: object) -> torch.Tensor:
+        if layer == "embed" and EMBED in self:
+            return self[EMBED]
+        raise KeyError(layer)
+
+
 class ModelAgnosticSelfie:
     """A language model whose hidden states can be read, written and interpreted.
 
@@ -89,11 +98,13 @@ class ModelAgnosticSelfie:
     ) -> dict[int, torch.Tensor] | list[dict[int, torch.Tensor]]:
         """Residual states by layer, each `(1, tokens, hidden)`, in one forward that keeps only the chosen cells.
 
+        The embeddings are found by `"embed"`, and are under the number -1 where the dictionary is walked through.
+
         Several prompts go through the model as one padded batch, where padding is seen to change no state.
 
         Args:
             prompt: a text, or several for one dictionary each, as their lengths differ.
-            layer_indices: one or more layers (`l` is the output of block `l`, `"embed"` or -1 the input of block 0);
+            layer_indices: one or more layers (`l` is the output of block `l`, `"embed"` the input of block 0);
                 all blocks if None.
             token_indices: one or more positions, special tokens counted and negative ones from the end; all if None.
             stack: of an encoder-decoder, `encoder` or `decoder`.
@@ -114,7 +125,9 @@ class ModelAgnosticSelfie:
         if not layers or not all(positions):
             raise RequestError("No cell is chosen.", "Choose at least one layer and one token.")
         read = self._states(sources, layers, positions)
-        found = [{layer: states[layer].unsqueeze(0) for layer in layers} for states in read]
+        found: list[dict[int, torch.Tensor]] = [
+            StatesByLayer({layer: states[layer].unsqueeze(0) for layer in layers}) for states in read
+        ]
         return found[0] if alone else found
 
     def _states(
@@ -172,7 +185,7 @@ class ModelAgnosticSelfie:
         original_prompt: str | InterpretationPrompt,
         interpretation_prompt: Prompt,
         tokens_to_interpret: CellPairs,
-        injection_layer: Layer = EMBED,
+        injection_layer: Layer = "embed",
         batch_size: int | None = None,
         max_new_tokens: int = 30,
         overlay_strength: float = 1.0,
@@ -191,7 +204,7 @@ class ModelAgnosticSelfie:
         Args:
             original_prompt: the text whose states are read; an `InterpretationPrompt` stands for its own text.
             interpretation_prompt: built anew with this model's tokenizer.
-            tokens_to_interpret: `(layer, position)` pairs, or one; `"embed"` or -1 is the input of block 0, a negative
+            tokens_to_interpret: `(layer, position)` pairs, or one; `"embed"` is the input of block 0, a negative
                 position counts from the end.
             injection_layer: where the state is written over the placeholders.
             batch_size: not needed: a batch is as large as memory allows, and halved where it is not enough.
@@ -229,7 +242,7 @@ class ModelAgnosticSelfie:
         self,
         vectors: Vectors,
         interpretation_prompt: Prompt,
-        injection_layer: Layer = EMBED,
+        injection_layer: Layer = "embed",
         batch_size: int | None = None,
         max_new_tokens: int = 30,
         overlay_strength: float = 1.0,

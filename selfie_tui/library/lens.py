@@ -32,7 +32,7 @@ def logit_lens(
         model: from `load` or `adopt`, or a `ModelAgnosticSelfie`.
         ids: a prompt as text, or as token ids, special tokens included.
         position: a negative one counts from the end; the rows say which one it is.
-        layers: one or more: `l` is the output of block `l`, -1 or `"embed"` the input of block 0; all of them if None.
+        layers: one or more: `l` is the output of block `l`, `"embed"` the input of block 0; all of them if None.
         stack: of an encoder-decoder, `encoder` or `decoder`; for a text's decoder it begins with the answer of a chat
             turn, for ids without a `prefix` with its start alone.
 

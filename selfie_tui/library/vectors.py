@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from selfie_tui.engine.model import Model
 from selfie_tui.errors import RequestError
 from selfie_tui.library.arguments import as_list, describe
-from selfie_tui.library.cells import layer_number
+from selfie_tui.library.cells import Layer, layer_number
+from selfie_tui.records import EMBED
 
 METRICS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
     "cosine": lambda a, b: torch.nn.functional.cosine_similarity(a, b, dim=0),
@@ -161,7 +162,7 @@ def aggregate_activations(
     """
     aggregate = lookup(METHODS, method, "method")
     items = (
-        [activations[layer] for layer in sorted(activations, key=layer_number)]
+        [activations[layer] for layer in sorted(activations, key=number_of_key)]
         if isinstance(activations, Mapping)
         else as_list(activations, "activation")
     )
@@ -176,6 +177,11 @@ def aggregate_activations(
     if len({layer.shape for layer in layers}) > 1:
         raise RequestError("The layers' activations differ in shape.", "Take all of them from the same prompt.")
     return aggregate(torch.stack(layers))
+
+
+def number_of_key(layer: Layer) -> int:
+    """The number of a layer among the keys of `get_activations`, in which the embeddings are `EMBED`."""
+    return EMBED if layer == EMBED else layer_number(layer)
 
 
 def lookup(known: Mapping[str, Callable[..., torch.Tensor]], name: str, what: str) -> Callable[..., torch.Tensor]:

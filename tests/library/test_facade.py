@@ -32,7 +32,7 @@ CELLS = [("embed", 2), (6, 2), (3, -1)]
 
 def test_readings_and_relevancies_are_the_engines(selfie: ModelAgnosticSelfie, model: Model) -> None:
     table = selfie.interpret(PROMPT, "concept", CELLS, max_new_tokens=10)
-    result = interpret(model, PROMPT, layers=[-1, 3, 6], tokens=[2, 6], preset="concept", max_new_tokens=10)
+    result = interpret(model, PROMPT, layers=["embed", 3, 6], tokens=[2, 6], preset="concept", max_new_tokens=10)
     by_cell = {interpretation.cell: interpretation for interpretation in result.interpretations}
     expected = [by_cell[cell] for cell in (Cell(-1, 2), Cell(6, 2), Cell(3, 6))]
     assert table["interpretation"] == [interpretation.text for interpretation in expected]

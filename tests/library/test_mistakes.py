@@ -14,8 +14,9 @@ from selfie_tui.errors import RequestError
 from selfie_tui.library.api import interpret, interpret_vectors
 from selfie_tui.library.facade import ModelAgnosticSelfie
 from selfie_tui.library.interpretation_prompt import InterpretationPrompt
+from selfie_tui.library.lens import logit_lens
 from selfie_tui.library.results import Result
-from selfie_tui.records import Cell
+from selfie_tui.records import EMBED, Cell
 from selfie_tui.utils import (
     aggregate_activations,
     batch_process_interpretations,
@@ -45,12 +46,38 @@ def test_one_layer_or_token_is_a_list_of_one(model: Model, chosen: dict[str, Any
     assert cells_of(interpret(model, PROMPT, preset="concept", **chosen, **FEW)) == expected
 
 
-def test_the_embeddings_can_be_injected_into_by_name(model: Model) -> None:
-    by_name, by_number = (
-        interpret(model, PROMPT, layers=6, tokens=2, preset="concept", injection_layer=layer, **FEW)
-        for layer in ("embed", -1)
+def test_a_negative_number_for_a_layer_is_refused_with_both_things_that_it_could_mean(
+    model: Model, selfie: ModelAgnosticSelfie
+) -> None:
+    calls = (
+        lambda: interpret(model, PROMPT, layers=-1, preset="concept"),
+        lambda: interpret(model, PROMPT, layers=6, preset="concept", injection_layer=-1),
+        lambda: selfie.interpret(PROMPT, "concept", [(-1, 2)]),
+        lambda: selfie.get_activations(PROMPT, layer_indices=[-1]),
+        lambda: logit_lens(model, PROMPT, 2, layers=-2),
     )
-    assert by_name == by_number
+    for call in calls:
+        with pytest.raises(RequestError, match="Invalid layer -[12]") as caught:
+            call()
+        assert "embed" in caught.value.remedy
+        assert "last layer" in caught.value.remedy
+
+
+def test_the_text_minus_one_is_the_last_layer_and_embed_the_embeddings(
+    model: Model, selfie: ModelAgnosticSelfie
+) -> None:
+    last, first = (interpret(model, PROMPT, layers=layers, tokens=2, **FEW) for layers in ("-1", "embed"))
+    assert [result.interpretations[0].cell for result in (last, first)] == [Cell(model.layers - 1, 2), Cell(EMBED, 2)]
+    states = selfie.get_activations(PROMPT, layer_indices="embed")
+    assert states["embed"] is states[EMBED]
+    assert list(states) == [EMBED]
+    with pytest.raises(KeyError):
+        _ = states[3]
+
+
+def test_a_cell_record_of_the_embeddings_is_taken(selfie: ModelAgnosticSelfie) -> None:
+    table = selfie.interpret(PROMPT, "concept", [Cell(EMBED, 2)], max_new_tokens=2)
+    assert [record.cell for record in table.records] == [Cell(EMBED, 2)]
 
 
 def test_a_facade_stands_for_its_model_and_a_model_for_a_facade(selfie: ModelAgnosticSelfie, model: Model) -> None:

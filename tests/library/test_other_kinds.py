@@ -72,7 +72,7 @@ def test_an_encoders_states_are_what_hooks_see(encoder: ModelAgnosticSelfie, tok
 
 def test_an_encoder_fills_in_as_many_masks_as_tokens_are_asked_for(encoder: ModelAgnosticSelfie) -> None:
     table = encoder.interpret(
-        PROMPT, InterpretationPrompt(encoder.model.tokenizer, QUESTION), [(1, 2), (2, 3)], -1, None, 3
+        PROMPT, InterpretationPrompt(encoder.model.tokenizer, QUESTION), [(1, 2), (2, 3)], "embed", None, 3
     )
     assert [len(scores) for scores in table["relevancy_score"]] == [3, 3]
     assert all(0 <= score <= 1 for scores in table["relevancy_score"] for score in scores)

@@ -75,7 +75,7 @@ def test_the_defaults_of_the_librarys_own_calls_are_the_requests() -> None:
     for function in (selfie_tui.interpret, selfie_tui.interpret_vectors):
         for name, parameter in inspect.signature(function).parameters.items():
             if name in SETTINGS:
-                assert parameter.default == defaults[name], name
+                assert SETTINGS[name](parameter.default) == defaults[name], name
 
 
 def test_an_answer_ends_at_a_stop_text(call: Call) -> None:
