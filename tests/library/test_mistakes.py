@@ -57,7 +57,7 @@ def test_a_negative_number_for_a_layer_is_refused_with_both_things_that_it_could
         lambda: logit_lens(model, PROMPT, 2, layers=-2),
     )
     for call in calls:
-        with pytest.raises(RequestError, match="Invalid layer -[12]") as caught:
+        with pytest.raises(RequestError, match=r"Invalid layer -[12]") as caught:
             call()
         assert "embed" in caught.value.remedy
         assert "last layer" in caught.value.remedy
