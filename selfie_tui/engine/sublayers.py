@@ -55,11 +55,14 @@ class BlockParts:
     """The sub-layers of one layer, in the order in which they run.
 
     With `adds`, `resid_pre` plus the outputs of the parts is `resid_post`. Without, the block norms the stream itself
-    (BERT): `resid_mid = norm(resid_pre + attn_out)` and `resid_post = norm(resid_mid + mlp_out)`. `mid` is
-    `resid_mid`, None in parallel blocks and in those of one part. `lacking` says what was not found, if anything.
+    (BERT): `resid_mid = norm(resid_pre + attn_out)` and `resid_post = norm(resid_mid + mlp_out)`. `pre` and `post` are
+    where these two are; `mid` is `resid_mid`, None in parallel blocks and in those of one part. `lacking` says what was
+    not found, if anything.
     """
 
     layer: int
+    pre: TensorLocation
+    post: TensorLocation
     parts: tuple[Part, ...]
     adds: bool
     mid: TensorLocation | None = None
@@ -72,6 +75,7 @@ class BlockParts:
     def activation(self, name: str, which: int = 0) -> Activation:
         """An activation by name.
 
+        `resid_pre` and `resid_post`, the block's input and output, and in layer 0 `embed`, which is its `resid_pre`;
         `attn_out` (what attention and other mixers add), `cross_out`, `mlp_out`, `resid_mid`; by head `z`, `q`, `k`,
         `v`, and the same of cross-attention as `cross_z` and so on, of the first attention or of `which` (LongCat's
         blocks have two).
@@ -79,8 +83,8 @@ class BlockParts:
         Raises:
             RequestError: if this layer has none of that name, or it was not found.
         """
-        if name == "resid_mid" and self.mid is not None:
-            return Activation(name, self.layer, (self.mid,))
+        if stream := self.stream_location(name):
+            return Activation(name, self.layer, (stream,))
         added = tuple(out for part in self.parts if part.kind in OUTPUTS.get(name, ()) for out in part.out)
         if added:
             return Activation(name, self.layer, added)
@@ -95,6 +99,12 @@ class BlockParts:
                 "Choose another layer, or resid_post, which every layer has.",
             )
         return Activation(name, self.layer, (found[0],), found[1])
+
+    def stream_location(self, name: str) -> TensorLocation | None:
+        """Where the stream of that name is, None if this layer has none."""
+        if name == "embed" and self.layer == 0:
+            return self.pre
+        return {"resid_pre": self.pre, "resid_mid": self.mid, "resid_post": self.post}.get(name)
 
 
 @dataclass(frozen=True)
@@ -166,7 +176,8 @@ def block_parts(
             parts.append(Part(kind, part.region.path, part.out, heads, lacking))
         else:
             parts[same_kind] = replace(parts[same_kind], out=parts[same_kind].out + part.out)
-    return BlockParts(block.layer, tuple(parts), block.adds, mid_before_mlp(block, parts), block.lacking)
+    mid = mid_before_mlp(block, parts)
+    return BlockParts(block.layer, block.pre, block.post, tuple(parts), block.adds, mid, block.lacking)
 
 
 def kind_of_part(part: FoundPart, seen: Dependencies, positions: int) -> PartKind:

@@ -10,7 +10,7 @@ from selfie_tui.engine.prompts.source import source_tokens
 from selfie_tui.library.arguments import Facade, as_model
 from selfie_tui.library.cells import Layer, layer_numbers, positions_in
 from selfie_tui.library.interpretation_prompt import Prompt
-from selfie_tui.library.notices import warn_of_notices
+from selfie_tui.library.notices import warn_of_notices, warn_of_special_tokens
 from selfie_tui.library.requests import make_request, prompt_text, settings_in
 from selfie_tui.library.results import Result, collect, decode_vectors
 from selfie_tui.library.vectors import Vectors, stack_vectors
@@ -72,6 +72,7 @@ def interpret(
     count = len(model.anatomy.stack(stack).blocks)
     chosen = parse_layers(layers, count) if isinstance(layers, str) else layer_numbers(layers)
     positions = positions_among(tokens, source) if isinstance(tokens, str) else positions_in(source, tokens)
+    warn_of_special_tokens(model, (source[position] for position in positions), 2)
     cells = [Cell(layer, position) for position in positions for layer in chosen]
     return collect(model, make_request(text, cells, preset, settings))
 

@@ -14,6 +14,7 @@ from selfie_tui.library.api import interpret_vectors
 from selfie_tui.library.cells import CellPairs, Layer, cells_in, layer_numbers, positions_in
 from selfie_tui.library.injected_generation import continue_injected
 from selfie_tui.library.interpretation_prompt import InterpretationPrompt, Prompt
+from selfie_tui.library.notices import warn_of_special_tokens
 from selfie_tui.library.open_model import open_model
 from selfie_tui.library.requests import make_request, prompt_text, prompt_texts, settings_in
 from selfie_tui.library.results import InterpretationTable, collect
@@ -25,6 +26,7 @@ class StatesByLayer(dict[int, torch.Tensor]):
     """States `(1, tokens, hidden)` by layer, where `"embed"` finds those of the embeddings too."""
 
     def __missing__(self, layer: object) -> torch.Tensor:
+        """The states `(1, tokens, hidden)` of the embeddings by their name."""
         if layer == "embed" and EMBED in self:
             return self[EMBED]
         raise KeyError(layer)
@@ -222,6 +224,8 @@ class ModelAgnosticSelfie:
         """
         settings = settings_in(locals())
         request = self.request(original_prompt, interpretation_prompt, tokens_to_interpret, **settings)
+        source = source_tokens(self.model, request.prompt, stack)
+        warn_of_special_tokens(self.model, (source[cell.position] for cell in request.cells), 2)
         return InterpretationTable(collect(self.model, request))
 
     def request(

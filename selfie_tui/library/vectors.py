@@ -14,6 +14,7 @@ from selfie_tui.engine.model import Model
 from selfie_tui.errors import RequestError
 from selfie_tui.library.arguments import as_list, describe
 from selfie_tui.library.cells import Layer, layer_number
+from selfie_tui.library.notices import warn_of_equal
 from selfie_tui.records import EMBED
 
 METRICS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
@@ -145,6 +146,8 @@ def compute_activation_similarity(
             f"The activations have the shapes {tuple(one.shape)} and {tuple(other.shape)}.",
             "Compare the same cells of both.",
         )
+    if one.data_ptr() != other.data_ptr() and one.dtype == other.dtype and torch.equal(one, other.to(one.device)):
+        warn_of_equal(2)
     return float(measure(one.flatten().float().cpu(), other.flatten().float().cpu()))
 
 

@@ -478,3 +478,36 @@ def test_sub_layers_are_found_once_and_kept(monkeypatch: pytest.MonkeyPatch) -> 
     found = model.sublayers
     monkeypatch.setattr(model.module, "forward", None)
     assert model.sublayers is found
+
+
+@pytest.mark.parametrize("name", ["llama", "gptj", "bloom", "mixtral", "bert", "t5", "bart"])
+def test_the_stream_at_the_ends_of_a_block_is_an_activation_like_any_other(name: str) -> None:
+    model, inputs = build(name), texts(build(name))
+    for stack in sublayers(name):
+        ends = tracing.read_block_ends(model.traced, stack.stack, inputs)
+        names = [block.activation(each) for block in stack.blocks for each in ("resid_pre", "resid_post")]
+        found = tracing.read_activations(model.traced, inputs, [*names, stack.blocks[0].activation("embed")])
+        for value, expected in zip(found, [end for pair in ends for end in pair], strict=False):
+            assert torch.equal(value, expected)
+        assert torch.equal(found[-1], ends[0][0])
+
+
+@pytest.mark.parametrize("name", ["llama", "gptj", "t5"])
+@pytest.mark.parametrize("of", ["embed", "resid_pre", "resid_post"])
+def test_states_of_one_text_patched_over_another_at_an_end_of_a_block_give_its_logits(name: str, of: str) -> None:
+    model = build(name)
+    block = sublayers(name)[-1].blocks[0 if of == "embed" else LAST]
+    activation, one, other = block.activation(of), texts(model, rows=1), texts(model, rows=1, seed=6)
+    (states,) = tracing.read_activations(model.traced, one, [activation])
+    patch = Patch(activation, (0,), tuple(range(states.shape[1])), states)
+    with torch.no_grad():
+        plain = model.module(**one).logits
+    if name == "t5":  # the decoder also reads the encoder, so that its own text alone is another one
+        other = {**one, "decoder_input_ids": other["decoder_input_ids"]}
+    patched = tracing.run_patched(model.traced, other, [patch]).logits
+    torch.testing.assert_close(patched, plain, atol=LOGITS, rtol=0)
+
+
+def test_the_embeddings_are_an_activation_of_the_first_layer_alone() -> None:
+    with pytest.raises(RequestError, match="Layer 1 has no embed"):
+        sublayers("llama")[0].blocks[1].activation("embed")

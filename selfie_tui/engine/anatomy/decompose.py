@@ -67,11 +67,16 @@ class FoundPart:
 
 @dataclass(frozen=True)
 class FoundBlock:
-    """A block before the kinds of its parts are known. `lacking` says what was not found, if anything."""
+    """A block before the kinds of its parts are known; `pre` and `post` are where its input and its output are.
+
+    `lacking` says what was not found, if anything.
+    """
 
     layer: int
-    parts: tuple[FoundPart, ...]
-    adds: bool
+    pre: TensorLocation
+    post: TensorLocation
+    parts: tuple[FoundPart, ...] = ()
+    adds: bool = False
     mids: tuple[TensorLocation, ...] = ()
     lacking: str = ""
 
@@ -139,15 +144,22 @@ def calls_inside(block: Block, seen: ForwardCalls) -> BlockCalls:
     return BlockCalls(block, calls, entry.inputs[block.input.tensor_path], left.outputs[block.output.tensor_path], seen)
 
 
+def ends_of(block: Block, seen: ForwardCalls) -> tuple[TensorLocation, TensorLocation]:
+    """Where `resid_pre` and `resid_post` of a block are."""
+    entry, left = seen.of(block.entry_path)[block.call], seen.of(block.path)[block.call]
+    pre = TensorLocation(block.entry_path, block.call, block.input, entry.start, is_input=True)
+    return pre, TensorLocation(block.path, block.call, block.output, left.end)
+
+
 def decompose_block(layer: int, block: Block, seen: ForwardCalls) -> FoundBlock:
     """The parts of a block, by sums."""
-    inside = calls_inside(block, seen)
+    inside, ends = calls_inside(block, seen), ends_of(block, seen)
     if inside.pre.shape != inside.post.shape:
-        return FoundBlock(layer, (), False, lacking="its input and output differ in shape")
+        return FoundBlock(layer, *ends, lacking="its input and output differ in shape")
     outputs = inside.outputs()
     found = terms_of(inside, outputs, inside.post)
     if found is None:
-        return FoundBlock(layer, (), False, lacking="no tensors inside of the block add up to what it adds")
+        return FoundBlock(layer, *ends, lacking="no tensors inside of the block add up to what it adds")
     terms, norms = found
     sources = [source_of(inside, term) for term, _ in terms]
     parts = []
@@ -159,7 +171,7 @@ def decompose_block(layer: int, block: Block, seen: ForwardCalls) -> FoundBlock:
         projection = output_projection(inside, sources[index])
         parts.append(FoundPart(region, out, projection, projections_in(inside, around)))
     mids = tuple(inside.location(norm.call, norm.path) for norm in norms) if norms else mids_of(inside, terms)
-    return FoundBlock(layer, tuple(parts), not norms, mids)
+    return FoundBlock(layer, *ends, tuple(parts), not norms, mids)
 
 
 MOST_NORMS = 4
