@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -18,10 +18,9 @@ ONE, OTHER = "The Eiffel Tower is in Paris", "The Colosseum is in Rome"
 
 
 @pytest.fixture(autouse=True)
-def nothing_warned_of_yet() -> Iterator[None]:
+def nothing_warned_of_yet() -> None:
     for kept in (notices._warned_of_special, notices._warned_of_equal):
         kept.clear()
-    yield
 
 
 def warned(call: Callable[[], object]) -> list[str]:
