@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -29,6 +30,8 @@ from selfie_tui.tui.options import AppOptions
 from selfie_tui.tui.render.styles import Look, plain_terminal
 from selfie_tui.tui.screens.main import MainScreen
 from selfie_tui.tui.state import AppState
+
+log = logging.getLogger(__name__)
 
 FIRST_PROMPT = "The Eiffel Tower is located in the city of"
 TWICE = 2.0
@@ -77,6 +80,7 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
         self._theme_folders = [themes.shipped_dir(), *([options.user_themes] if options.user_themes else [])]
         self._interrupted = -TWICE
         self.copied = ""
+        self.crash = ""
         ascii = options.config.ascii if options.ascii is None else options.ascii
         self._ascii = plain_terminal(os.environ) if ascii is None else ascii
         self._choose_theme(options.theme or options.config.theme or self.memory.theme)
@@ -118,10 +122,35 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
 
     async def action_quit(self) -> None:
         """Leave: what runs is cancelled, and nobody waits for it."""
+        self._leave(0)
+
+    def leave(self, code: int) -> None:
+        """Leave with this exit code as by the quit key; callable from a signal's handler.
+
+        Raises:
+            SystemExit: the app is not running yet, or no more.
+        """
+        if self._loop is None:
+            raise SystemExit(code)
+        self._loop.call_soon_threadsafe(self.call_later, self._leave, code)
+
+    def _leave(self, code: int) -> None:
         self.jobs.close()
         self.remember(draft=self.main.prompt_text.value)
         self.session.close()
-        self.exit()
+        self.exit(return_code=code)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Have an error that ends the app in the log; on the terminal is one line, which says where that is."""
+        if not self.crash:
+            self.crash = f"selfie-tui ended for an error of its own ({type(error).__name__})."
+            log.critical(self.crash, exc_info=error)
+            if self._is_mounted:
+                self.remember(draft=self.main.prompt_text.value)
+        super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        self._close_messages_no_wait()
 
     def post_event(self, event: Event) -> None:
         """Hand an event to the interface; called on the job thread."""

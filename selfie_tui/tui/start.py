@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 
 import msgspec
@@ -10,7 +11,10 @@ from selfie_tui import config, paths
 from selfie_tui.tui.app import SelfieApp
 from selfie_tui.tui.keyboard import register_alt_digits
 from selfie_tui.tui.options import AppOptions
+from selfie_tui.tui.terminal.signals import leaving_on_signals
 from selfie_tui.tui.terminal.stderr_guard import StderrGuard
+
+LOGGED = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 def run_app(options: AppOptions) -> int:
@@ -31,6 +35,12 @@ def run_app(options: AppOptions) -> int:
             config=user_config,
             notes=tuple(note for note in (*problems, guard.problem) if note),
         )
+        # The log, while the terminal is drawn on; Textual puts something of its own in the place of `sys.stderr`.
+        logging.basicConfig(stream=sys.__stderr__, level=logging.WARNING, format=LOGGED)
         app = SelfieApp(options=options, driver_class=guard.driver_class())
-        app.run(mouse=options.mouse and user_config.mouse)
-    return app.return_code or 0
+        with leaving_on_signals(app.leave, lambda: guard.give_back()):
+            app.run(mouse=options.mouse and user_config.mouse)
+    if app.crash:
+        where = guard.problem or f"Its traceback is in {guard.log_path}"
+        print(f"{app.crash} {where}", file=sys.stderr)
+    return 1 if app.crash else app.return_code or 0

@@ -59,11 +59,23 @@ class PtyProgram:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
-        os.close(self._master)
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Close the terminal under the program."""
+        with suppress(OSError):  # closed before
+            os.close(self._master)
 
     def send(self, keys: str) -> None:
         """Type."""
-        os.write(self._master, keys.encode())
+        self.send_bytes(keys.encode())
+
+    def send_bytes(self, data: bytes) -> None:
+        """Send any bytes, at the pace at which they are read; what is drawn meanwhile is read."""
+        while data and self.process.poll() is None:
+            if select.select([], [self._master], [], 0.5)[1]:
+                data = data[os.write(self._master, data[:1024]) :]
+            self.read(0)
 
     def resize(self, columns: int, lines: int) -> None:
         """Change the size of the terminal."""

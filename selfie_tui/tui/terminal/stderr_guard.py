@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from io import TextIOWrapper
 from pathlib import Path
@@ -29,6 +30,8 @@ _STANDARD = (1, 2)
 class StderrGuard:
     """A context in which the terminal is for drawing alone. `problem` is the reason, in one line, if nothing is logged.
 
+    `give_back()` gives the terminal back at once, from any thread, where a driver still holds it.
+
     Descriptors that lead elsewhere (`2>file`) are left as they are; drawing then goes to standard output, or to
     `/dev/tty`. Without a terminal to read from and draw on the guard does nothing, and Textual draws as it would.
     """
@@ -40,15 +43,15 @@ class StderrGuard:
         self._log = -1
         self._kept: dict[int, int] = {}
         self._closing = ExitStack()
+        self.give_back: Callable[[], None] = _do_nothing
 
     def __enter__(self) -> StderrGuard:
         with ExitStack() as opened:
             terminal = _terminal()
             if terminal is not None:
                 encoding = getattr(sys.__stderr__, "encoding", None) or "utf-8"
-                self.drawing = opened.enter_context(
-                    open(terminal, "w", encoding=encoding, errors="backslashreplace", newline="")
-                )
+                self.drawing = open(terminal, "w", encoding=encoding, errors="backslashreplace", newline="")
+                opened.callback(_close, self.drawing)
                 self._log = self._open_log()
                 opened.callback(os.close, self._log)
                 opened.callback(self.release)
@@ -59,6 +62,7 @@ class StderrGuard:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
+        self.give_back()
         self._closing.close()
         self.drawing = None
 
@@ -97,20 +101,20 @@ class StderrGuard:
 
 
 def _guarded_driver(guard: StderrGuard, drawing: TextIOWrapper) -> type[Driver]:
-    from textual.drivers.linux_driver import LinuxDriver
+    from selfie_tui.tui.terminal.driver import TerminalDriver  # not on Windows
 
-    class GuardedDriver(LinuxDriver):
-        """Textual's driver, on the guard's descriptor."""
+    class GuardedDriver(TerminalDriver):
+        """A driver on the guard's descriptor."""
 
         def __init__(
             self, app: App[object], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
         ) -> None:
-            super().__init__(app, debug=debug, mouse=mouse, size=size)
-            self._file = drawing
+            super().__init__(app, drawing, debug=debug, mouse=mouse, size=size)
+            guard.give_back = self.give_back
 
         def start_application_mode(self) -> None:
             guard.engage()
-            super().start_application_mode()  # type: ignore[no-untyped-call]
+            super().start_application_mode()
 
         def stop_application_mode(self) -> None:
             super().stop_application_mode()
@@ -146,6 +150,15 @@ def _is_terminal(descriptor: int) -> bool:
         return os.isatty(descriptor)
     except OSError:
         return False
+
+
+def _do_nothing() -> None:
+    """No driver holds the terminal."""
+
+
+def _close(drawing: TextIOWrapper) -> None:
+    with suppress(OSError):  # of a terminal that has gone
+        drawing.close()
 
 
 def _flush() -> None:

@@ -1,0 +1,111 @@
+"""Textual's driver for a terminal that may send anything, vanish, or have to be given back at any moment."""
+
+from __future__ import annotations
+
+import codecs
+import logging
+import os
+import select
+import signal
+import termios
+from collections.abc import Iterable
+from contextlib import suppress
+from io import TextIOWrapper
+
+from textual.app import App
+from textual.drivers.linux_driver import LinuxDriver
+from textual.message import Message
+
+from selfie_tui.tui.terminal.input import InputParser
+
+log = logging.getLogger(__name__)
+
+GIVE_BACK = (
+    "\x1b\\\x1b[?2026l\x1b[r\x1b[m\x1b[?2004l\x1b[?7h\x1b[?2048l\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1016l\x1b[?1006l"
+    "\x1b[<u\x1b[?1049l\x1b[?25h\x1b[?1004l"
+)
+"""Ends a sequence that was cut off, and every mode that Textual sets."""
+
+_POLL = 0.1
+"""Seconds after which an escape that nothing follows is a key, and after which a driver that ends stops reading."""
+
+
+class TerminalDriver(LinuxDriver):
+    """Draws on a stream of its own, and reads keys until the terminal hangs up, which counts as SIGHUP."""
+
+    def __init__(
+        self,
+        app: App[object],
+        drawing: TextIOWrapper,
+        *,
+        debug: bool = False,
+        mouse: bool = True,
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__(app, debug=debug, mouse=mouse, size=size)
+        self._file = self._drawing = drawing
+        self._holds_terminal = False
+
+    def start_application_mode(self) -> None:
+        self._holds_terminal = True
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+
+    def stop_application_mode(self) -> None:
+        super().stop_application_mode()
+        self._holds_terminal = False
+
+    def give_back(self) -> None:
+        """Give the terminal back at once, from any thread, if it has not been given back in the regular way.
+
+        What waits to be drawn is dropped, and a terminal that takes nothing is not waited for.
+        """
+        if not self._holds_terminal:
+            return
+        self._holds_terminal = False
+        with suppress(OSError, ValueError, termios.error):
+            if self.attrs_before is not None:
+                termios.tcsetattr(self.fileno, termios.TCSANOW, self.attrs_before)
+            descriptor = self._drawing.fileno()
+            termios.tcflush(descriptor, termios.TCOFLUSH)
+            if select.select([], [descriptor], [], _POLL)[1]:
+                os.write(descriptor, GIVE_BACK.encode())
+
+    def run_input_thread(self) -> None:
+        parser = InputParser(self._debug)
+        decode = codecs.getincrementaldecoder("utf-8")(errors="replace").decode
+        ends = False
+        while not ends:
+            ends = self.exit_event.is_set()
+            if select.select([self.fileno], [], [], _POLL)[0]:
+                data = self._read()
+                if not data:
+                    return
+                self._process(parser.feed(decode(data)))
+            self._process(parser.tick())
+
+    def _run_input_thread(self) -> None:
+        try:
+            self.run_input_thread()
+        except Exception as error:  # noqa: BLE001 - raised where the app handles what is fatal
+            self._app.call_later(_raise, error)
+
+    def _read(self) -> bytes:
+        """What has come; nothing where the terminal has hung up."""
+        data = b""
+        with suppress(OSError):
+            data = os.read(self.fileno, 4096)
+        if not data and not self.exit_event.is_set():
+            ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            os.kill(os.getpid(), signal.SIGTERM if ignored else signal.SIGHUP)
+        return data
+
+    def _process(self, messages: Iterable[Message]) -> None:
+        for message in messages:
+            try:
+                self.process_message(message)
+            except Exception:
+                log.exception("Input was dropped: %r", message)
+
+
+def _raise(error: Exception) -> None:
+    raise error
