@@ -9,7 +9,6 @@ from selfie_tui.records import (
     CellFinished,
     Control,
     ControlFinished,
-    GeneratedToken,
     Interpret,
     Interpretation,
     Notice,
@@ -58,7 +57,8 @@ class TextPrinter:
         """One cell, and its random direction below it."""
         token = f"{cell.cell.position} {visible(cell.token.text)}"
         mark = "" if mark_of(cell) == SAYS_MORE else mark_of(cell)
-        self.line(layer_name(cell.cell.layer), token, cell.text, bars(without_blank_ends(cell.tokens)), mark)
+        text = cell.text or (f"({cell.problem})" if cell.problem else "")
+        self.line(layer_name(cell.cell.layer), token, text, bars(cell), mark)
         if cell.random is not None:
             self.line("", "random", cell.random.text, "", "")
 
@@ -70,6 +70,8 @@ class TextPrinter:
         print(columns.rstrip(), flush=True)
 
 
-def bars(tokens: tuple[GeneratedToken, ...]) -> str:
-    """A bar for the relevancy of each token."""
-    return "".join(bar(token.relevancy) for token in tokens if token.relevancy is not None)
+def bars(interpretation: Interpretation) -> str:
+    """A bar for the relevancy of each token that is seen, a space where it is no more than noise."""
+    relevancies = [token.relevancy for token in without_blank_ends(interpretation.tokens)]
+    floor = interpretation.relevancy_floor
+    return "".join(bar(value) if value > floor or not floor else " " for value in relevancies if value is not None)

@@ -23,6 +23,11 @@ DTYPES = {
 SHORT_NAMES = {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16", torch.float64: "fp64"}
 
 
+def short_name(dtype: torch.dtype) -> str:
+    """How a number format is written: `bf16`, and PyTorch's own name of one that has no short one."""
+    return SHORT_NAMES.get(dtype, str(dtype).removeprefix("torch."))
+
+
 def available_devices() -> tuple[str, ...]:
     """The devices of this machine, best first: MPS, CUDA, CPU."""
     found = []

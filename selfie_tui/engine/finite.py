@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from selfie_tui.engine.anatomy.calls import ModelFailed, model_code
-from selfie_tui.engine.devices import SHORT_NAMES
+from selfie_tui.engine.devices import short_name
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts.tokens import encode_source
 from selfie_tui.engine.unembed import lens_logits
@@ -34,7 +34,7 @@ def what_is_not_finite(model: Model, ids: Sequence[int]) -> str:
     """
     if weight := first_weight(model.module):
         return f"the weight {weight}{NOT_FINITE}"
-    dtype = SHORT_NAMES.get(model.dtype, str(model.dtype).removeprefix("torch."))
+    dtype = short_name(model.dtype)
     for tokens in texts(model, ids):
         with suppress(ModelFailed), model_code():  # a text that the model does not take, such as FSMT one with pads
             if problem := next(problems_in(model, tokens), ""):

@@ -18,7 +18,7 @@ from selfie_tui.engine.anatomy.finding import find_anatomy
 from selfie_tui.engine.anatomy.inputs import InputBuilder, Kind, input_builder
 from selfie_tui.engine.anatomy.layer_paths import LayerPaths
 from selfie_tui.engine.anatomy.places import Anatomy, BoundUnembedding, embeddings_of, text_config
-from selfie_tui.engine.devices import SHORT_NAMES, memory_errors
+from selfie_tui.engine.devices import memory_errors, short_name
 from selfie_tui.engine.sublayers import Sublayers, find_sublayers
 from selfie_tui.engine.tracing import TracedModel
 from selfie_tui.errors import Cancelled, RequestError
@@ -40,7 +40,8 @@ class Model:
 
     `traced` is its nnsight view. Every forward takes `lock`. `verdict` is that of the checks that were run at
     load, `cached` whether decoding keeps a cache or recomputes the text at every step, `padding_invariant` whether
-    padded rows have the states that they have alone, None until it was tried. `revision` is the hub's commit
+    padded rows have the states that they have alone, None until it was tried. `relevancy_floor` is the noise of
+    relevancy in its number format, None until it was measured (see `engine.noise`). `revision` is the hub's commit
     or a hash of the files, empty for a module in hand. `adapter` names the adapter of PEFT that changes the weights,
     by its folder or its name in a `PeftModel`, and `base` the model that it was added to; both are empty without one.
     """
@@ -56,6 +57,7 @@ class Model:
     cached: bool = True
     padding_invariant: bool | None = None
     notices: list[str] = field(default_factory=list)
+    relevancy_floor: float | None = None
     revision: str = ""
     base: str = ""
     adapter: str = ""
@@ -241,7 +243,7 @@ class Model:
             context=self.context,
             parameters=sum(p.numel() for p in self.module.parameters()),
             device=str(self.device),
-            dtype=SHORT_NAMES.get(self.dtype, str(self.dtype).removeprefix("torch.")),
+            dtype=short_name(self.dtype),
             verdict=self.verdict,
             chat=bool(getattr(self.tokenizer, "chat_template", None)),
             kind=self.kind,

@@ -11,8 +11,9 @@ from typing import Any
 import torch
 from msgspec.structs import replace
 
+from selfie_tui.engine.cell_states import CellStates, positions_read, read_cells, states_at
 from selfie_tui.engine.methods.activations import read_prompts
-from selfie_tui.engine.methods.interpret import interpret, interpret_vectors, read_vectors
+from selfie_tui.engine.methods.interpret import interpret, interpret_vectors, warnings_of
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts.placeholders import TargetPrompt
 from selfie_tui.engine.prompts.prepare import prepare
@@ -101,10 +102,11 @@ def collect_batch(model: Model, requests: Sequence[Request]) -> list[Result]:
     prepared = [prepare(model, request) for request in requests]
     target = prepared[0].target
     pairs = [(request, prompts.source) for request, prompts in zip(requests, prepared, strict=True)]
-    vectors = read_cells(model, pairs)
+    states = read_all(model, pairs)
     tokens = [source.tokens[cell.position] for request, source in pairs for cell in request.cells]
     cells = tuple(cell for request in requests for cell in request.cells)
-    batch = decode_vectors(model, replace(requests[0], cells=cells), vectors, tokens, target)
+    batch = decode_vectors(model, replace(requests[0], cells=cells), states.vectors, tokens, target, states.layer_norms)
+    batch = dataclasses.replace(batch, notices=(*batch.notices, *(notice.text for notice in warnings_of(tokens))))
     interpretations = iter(batch.interpretations)
     return [
         dataclasses.replace(batch, request=request, interpretations=tuple(islice(interpretations, len(request.cells))))
@@ -112,28 +114,23 @@ def collect_batch(model: Model, requests: Sequence[Request]) -> list[Result]:
     ]
 
 
-def read_cells(model: Model, pairs: Sequence[tuple[Request, Source]]) -> torch.Tensor:
-    """The states at the cells of several prompts, `(cells, hidden)`, in as few forwards as the model allows.
+def read_all(model: Model, pairs: Sequence[tuple[Request, Source]]) -> CellStates:
+    """The states at the cells of several prompts, in as few forwards as the model allows.
 
-    Prompts with a decoder's prefix are read one by one, and so is a batch with a state that is not finite, so that the
-    error can name its cell.
-
-    Raises:
-        SelfieError: for a state that is not finite.
+    Prompts with a decoder's prefix are read one by one.
     """
     if len(pairs) > 1 and not any(source.prefix for _, source in pairs):
         layers = sorted({cell.layer for request, _ in pairs for cell in request.cells})
-        positions = [sorted({cell.position for cell in request.cells}) for request, _ in pairs]
+        positions = [positions_read(source.tokens, request.cells) for request, source in pairs]
         found = read_prompts(model, [source.ids for _, source in pairs], layers, positions)
-        states = [
-            states[cell.layer][own.index(cell.position)].to(model.device)
-            for (request, _), states, own in zip(pairs, found, positions, strict=True)
-            for cell in request.cells
+        parts = [
+            states_at(model, source.tokens, request.cells, own, states)
+            for (request, source), own, states in zip(pairs, positions, found, strict=True)
         ]
-        vectors = torch.stack(states)
-        if bool(vectors.isfinite().all()):
-            return vectors
-    return torch.cat([read_vectors(model, source, request.cells) for request, source in pairs])
+    else:
+        parts = [read_cells(model, source, request.cells) for request, source in pairs]
+    norms = tuple(norm for part in parts for norm in part.layer_norms)
+    return CellStates(torch.cat([part.vectors for part in parts]), norms)
 
 
 def decode_vectors(
@@ -142,13 +139,15 @@ def decode_vectors(
     vectors: torch.Tensor,
     tokens: Sequence[Token],
     target: TargetPrompt,
+    layer_norms: tuple[float | None, ...] = (),
     control: bool = True,
 ) -> Result:
     """The result of a request for vectors `(cells, hidden)` or `(cells, positions, hidden)`.
 
     `tokens`, `target` and `control` are those of `engine.methods.interpret.interpret_vectors`.
     """
-    return gather(model, request, interpret_vectors(model, request, vectors, tokens, target, control=control))
+    states = CellStates(vectors, layer_norms)
+    return gather(model, request, interpret_vectors(model, request, states, tokens, target, control=control))
 
 
 def gather(model: Model, request: Request, events: Iterable[Event]) -> Result:

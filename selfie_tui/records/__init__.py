@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from selfie_tui.records.data import (
     EMBED,
+    FAR,
     VERIFIED,
     Cell,
     Control,
@@ -49,6 +50,7 @@ from selfie_tui.records.tasks import Earlier, Interpret, LoadModel, PreviewPrese
 __all__ = [
     "CONTROL",
     "EMBED",
+    "FAR",
     "VERIFIED",
     "Cell",
     "CellFinished",

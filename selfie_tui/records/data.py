@@ -17,6 +17,9 @@ EMBED = -1
 VERIFIED = "verified"
 """The verdict on a model that passes every check at load."""
 
+FAR = 8.0
+"""How many times longer or shorter than its layer's median a state's norm is called far from it."""
+
 Severity = Literal["information", "warning", "error"]
 
 
@@ -164,11 +167,32 @@ class Interpretation(Record, tag=True, frozen=True):
     treatment_effect: float | None = None
     equals_control: bool = msgspec.field(default=False, name="says_no_more")
     random: Control | None = None
+    layer_norm: float | None = None
+    """The median norm of the layer's states at the prompt's other tokens; None where there are too few to compare."""
+    relevancy_floor: float = 0.0
+    """What relevancy amounts to in this run where nothing is injected: a token's that is no larger means nothing."""
+    lead: float | None = None
+    """How far the first token's logit was above the second best's; None where it was sampled."""
+    problem: str = ""
+    """Why the cell could not be read, or its text not be finished: a state or logits that are not finite."""
 
     @property
     def is_empty(self) -> bool:
         """Whether the text is white space at most: it says nothing, whatever the control says."""
         return not self.text.strip()
+
+    @property
+    def is_noise(self) -> bool:
+        """Whether no token that is seen has a relevancy above the floor of the run's number format."""
+        relevancies = [token.relevancy for token in without_blank_ends(self.tokens) if token.relevancy is not None]
+        return self.relevancy_floor > 0 and bool(relevancies) and max(relevancies) <= self.relevancy_floor
+
+    @property
+    def is_far(self) -> bool:
+        """Whether the state's norm is far from the median of its layer, `FAR` times longer or shorter."""
+        if not self.layer_norm or self.problem:
+            return False
+        return not self.layer_norm / FAR <= self.norm <= self.layer_norm * FAR
 
 
 class LensToken(Record, frozen=True):

@@ -14,8 +14,9 @@ from typing import Any
 import msgspec
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, Gemma2Config, LlamaConfig
+from transformers import AutoModelForCausalLM, Gemma2Config
 
+from selfie_tui.ascii_json import decode_json, encode_ascii
 from selfie_tui.engine.generation import decode as decoding
 from selfie_tui.engine.generation import plan as planning
 from selfie_tui.engine.generation.decode import prefill_prompt
@@ -26,7 +27,9 @@ from selfie_tui.engine.loading.load import load
 from selfie_tui.engine.methods.interpret import interpret
 from selfie_tui.engine.model import Model, adopt
 from selfie_tui.engine.prompts.checks import source_tokens
+from selfie_tui.engine.prompts.target import build_target
 from selfie_tui.errors import Cancelled, PlaceholderError, PromptError, RequestError, SelfieError
+from selfie_tui.marks import NOT_READ, mark_of
 from selfie_tui.modes import MODES
 from selfie_tui.records import (
     EMBED,
@@ -339,17 +342,47 @@ def test_the_control_is_decoded_once_however_often_the_batch_is_split(
     assert prefills == [4, 3, 3]
 
 
-def test_states_that_overflow_the_number_format_are_named() -> None:
-    torch.manual_seed(0)
-    module = AutoModelForCausalLM.from_config(LlamaConfig(num_hidden_layers=2, **LLAMA_LIKE)).eval()
-    randomise(module)
+@pytest.fixture
+def holed(llama: Model) -> Iterator[int]:
+    """A model whose embedding of a token of `PROMPT` is NaN, and the position of that token; `PRESET` is without it."""
+    ids = llama.tokenizer(PROMPT)["input_ids"]
+    used = build_target(llama, PRESET, 1).ids
+    position = next(index for index, token in enumerate(ids) if ids.count(token) == 1 and token not in used)
+    weight = llama.module.get_input_embeddings().weight
+    before = weight[ids[position]].detach().clone()
     with torch.no_grad():
-        module.model.layers[0].mlp.down_proj.weight.mul_(1e5)
-    model = adopt(module.half(), byte_tokenizer(), "overflowing")
-    assert len(interpretations(interpret(model, changed(cells=(Cell(EMBED, 3),), injection_layer=1)))) == 1
-    with pytest.raises(SelfieError, match="state at L0, token 3 overflows fp16") as caught:
-        list(interpret(model, changed(cells=(Cell(EMBED, 3), Cell(0, 3)))))
-    assert "bf16" in caught.value.remedy
+        weight[ids[position]] = torch.nan
+        yield position
+        weight[ids[position]] = before
+
+
+def test_a_state_that_is_not_finite_is_a_result_that_says_so_and_the_others_are_read(llama: Model, holed: int) -> None:
+    cells = (Cell(0, holed), Cell(EMBED, holed - 1), Cell(1, holed + 1), Cell(EMBED, holed + 1))
+    events = list(interpret(llama, changed(cells=cells)))
+    found = {event.index: event.interpretation for event in events if isinstance(event, CellFinished)}
+    assert sorted(found) == [0, 1, 2, 3]
+    for unread in (found[0], found[2]):
+        assert (unread.text, unread.tokens, unread.problem) == ("", (), "the state is not finite in fp32")
+        assert not math.isfinite(unread.norm)
+        assert mark_of(unread) == NOT_READ
+    alone = interpretations(interpret(llama, changed(cells=(cells[1], cells[3]))))
+    assert [found[1], found[3]] == alone
+    assert all(each.text and not each.problem for each in alone)
+    (warning,) = [notice.text for notice in notices_of(events)]
+    assert warning == "2 states are not finite in fp32: load the model in bf16 or fp32."
+    done = [event for event in events if isinstance(event, Progress)][-1]
+    assert (done.cells_done, done.steps_done) == (4, done.steps)
+
+
+def test_a_run_of_states_that_are_all_not_finite_ends_with_their_results(llama: Model, holed: int) -> None:
+    (unread,) = interpretations(interpret(llama, changed(cells=(Cell(EMBED, holed),))))
+    assert unread.problem == "the state is not finite in fp32"
+
+
+def test_a_result_that_is_not_finite_is_kept_and_read_back(llama: Model, holed: int) -> None:
+    (unread,) = interpretations(interpret(llama, changed(cells=(Cell(EMBED, holed),))))
+    kept = decode_json(encode_ascii(unread), Interpretation)
+    assert repr(kept) == repr(unread)
 
 
 def test_answers_that_overflow_end_and_say_so_and_no_record_holds_a_number_that_is_none(llama: Model) -> None:

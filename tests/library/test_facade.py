@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import selfie_tui
+from selfie_tui.engine.cell_states import CellStates
 from selfie_tui.engine.methods.activations import takes_padding
 from selfie_tui.engine.methods.interpret import interpret_vectors
 from selfie_tui.engine.model import Model
@@ -87,7 +88,9 @@ def test_the_published_positions_are_used_where_they_are_asked_for(selfie: Model
     request = Request(PROMPT, (Cell(0, 0), Cell(6, 1)), preset, mode="blend", max_new_tokens=8)
     source = source_tokens(model, PROMPT)
     vectors = torch.stack([selfie.get_activations(PROMPT, [layer], [2])[layer][0, 0] for layer in (0, 6)])
-    expected = gather(model, request, interpret_vectors(model, request, vectors, [source[2]] * 2, published))
+    expected = gather(
+        model, request, interpret_vectors(model, request, CellStates(vectors), [source[2]] * 2, published)
+    )
     texts = [interpretation.text for interpretation in expected.interpretations]
     for question, compat in (
         ("concept", "selfie"),
@@ -134,16 +137,20 @@ def test_prompts_that_a_model_cannot_pad_are_read_one_by_one(
         assert [r.norm for r in one.records] == pytest.approx([r.norm for r in other.records], rel=1e-5)
 
 
-def test_a_state_that_overflows_in_a_batch_is_named(selfie: ModelAgnosticSelfie, model: Model) -> None:
+def test_a_state_that_overflows_in_a_batch_is_a_result_that_says_so_and_the_others_are_read(
+    selfie: ModelAgnosticSelfie, model: Model
+) -> None:
     def overflow(block: Any, args: Any, out: Any) -> None:
         (out[0] if isinstance(out, tuple) else out)[-1, -1] = math.inf
+        handle.remove()  # the prompts are read first
 
     handle = model.module.model.layers[5].register_forward_hook(overflow)
-    try:
-        with pytest.raises(SelfieError, match="The state at L6, token 0 overflows"):
-            batch_process_interpretations(selfie, ["Tokyo is a city", PROMPT], "concept", [[(6, 0)], [(6, -1)]])
-    finally:
-        handle.remove()
+    tables = batch_process_interpretations(selfie, ["Tokyo is a city", PROMPT], "concept", [[(6, 0)], [(6, -1)]])
+    read, unread = tables[0].records[0], tables[1].records[0]
+    assert (unread.text, unread.problem) == ("", "the state is not finite in fp32")
+    assert read.text
+    assert not read.problem
+    assert any("1 state is not finite in fp32" in notice for notice in tables[0].notices)
 
 
 def test_a_batch_wants_cells_for_every_prompt(selfie: ModelAgnosticSelfie) -> None:

@@ -4,11 +4,27 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from selfie_tui.engine.generation.decode import Row
 from selfie_tui.engine.generation.texts import answer, cut_tokens
 from selfie_tui.records import Cell, Control, GeneratedToken, Interpretation, Token, treatment_effect
+
+
+class ReadCell(NamedTuple):
+    """A cell, the source token at it, and the norms of its vector and of its layer (see `cell_states`)."""
+
+    cell: Cell
+    token: Token
+    norm: float
+    layer_norm: float | None
+    dtype: str
+    """The number format of the model."""
+
+    def unreadable(self) -> Interpretation:
+        """The result of a cell whose vector is not finite, which is not decoded."""
+        problem = f"the state is not finite in {self.dtype}"
+        return Interpretation(self.cell, self.token, "", (), self.norm, layer_norm=self.layer_norm, problem=problem)
 
 
 @dataclass(frozen=True)
@@ -48,27 +64,30 @@ class Answers:
 
     def interpretation(
         self,
-        cell: Cell,
-        token: Token,
+        read: ReadCell,
         row: Row,
-        norm: float,
         control: Control | None,
         baseline: list[float] | None = None,
         random: Control | None = None,
+        floor: float = 0.0,
     ) -> Interpretation:
-        """A row as the interpretation of a cell whose vector has the Euclidean norm `norm`.
+        """A row as the interpretation of a cell.
 
-        `control` is the run's, None where it is unknown; the treatment effect is of the tokens that are seen.
+        `control` is the run's, None where it is unknown; `floor` is that of relevancy (see `noise`).
         """
         tokens = self.tokens(row, baseline)
         text = self.text(row)
         return Interpretation(
-            cell=cell,
-            token=token,
+            cell=read.cell,
+            token=read.token,
             text=text,
             tokens=tokens,
-            norm=norm,
+            norm=read.norm,
             treatment_effect=treatment_effect(tokens),
             equals_control=control is not None and text == control.text,
             random=random,
+            layer_norm=read.layer_norm,
+            relevancy_floor=floor,
+            lead=row.lead,
+            problem=f"the logits are not finite in {read.dtype}" if row.overflowed else "",
         )

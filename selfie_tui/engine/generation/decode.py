@@ -31,6 +31,8 @@ class Row:
     done: bool = False
     overflowed: bool = False
     """It ended because the model's logits became NaN."""
+    lead: float | None = None
+    """How far the first token's logit is above the second best's; None where it was sampled or is not finite."""
 
 
 @dataclass(frozen=True)
@@ -70,12 +72,21 @@ def decode(
         if step:
             active, last = compact(rows, active, last, stepper)
         logits = stepper.next(last) if step else stepper.first()
+        if step == 0 and not limits.temperature:
+            note_leads(rows, logits)
         last, probabilities = choose(logits, limits.temperature, None if draws is None else draws[active, step])
         for index, token, probability in zip(active, last, probabilities, strict=True):
             extend(rows[index], token, probability, model.end_tokens, limits)
         yield rows, step + 1
         if all(row.done for row in rows):
             return
+
+
+def note_leads(rows: list[Row], logits: torch.Tensor) -> None:
+    """Note in each row how far the best of its first logits `(rows, vocabulary)` is above the second best."""
+    best = logits.topk(2).values
+    for row, lead in zip(rows, (best[:, 0] - best[:, 1]).tolist(), strict=True):
+        row.lead = lead if math.isfinite(lead) else None
 
 
 def extend(row: Row, token: int, probability: float, end_tokens: frozenset[int], limits: Limits) -> None:

@@ -20,21 +20,20 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-import torch
-
-from selfie_tui.engine.generation.answers import Answers
+from selfie_tui.engine.cell_states import CellStates, read_cells
+from selfie_tui.engine.devices import short_name
+from selfie_tui.engine.generation.answers import Answers, ReadCell
 from selfie_tui.engine.generation.batches import Halved, in_batches
 from selfie_tui.engine.generation.decode import Row
 from selfie_tui.engine.generation.plan import Batch, Plan, plan_run
 from selfie_tui.engine.generation.prefill import never
 from selfie_tui.engine.generation.texts import text_of
 from selfie_tui.engine.model import Model
+from selfie_tui.engine.noise import relevancy_floor
 from selfie_tui.engine.prompts.placeholders import TargetPrompt
 from selfie_tui.engine.prompts.prepare import prepare
-from selfie_tui.engine.prompts.source import Source
-from selfie_tui.errors import Cancelled, SelfieError
+from selfie_tui.errors import Cancelled
 from selfie_tui.records import (
-    Cell,
     CellFinished,
     Control,
     ControlFinished,
@@ -46,8 +45,8 @@ from selfie_tui.records import (
     Progress,
     Request,
     Token,
-    layer_name,
 )
+from selfie_tui.text import visible
 
 SECONDS_BETWEEN_TEXTS = 0.1
 CONTROL_ROW = -1
@@ -61,8 +60,8 @@ def interpret(
     The results of an `earlier` run of the same request come first, as they were; only the other cells are decoded.
 
     Raises:
-        SelfieError: before any forward, if the model cannot fulfil the request; after one, for a state that is not
-            finite, or if the device has no memory for a single cell.
+        SelfieError: before any forward, if the model cannot fulfil the request; after one, if the device has no memory
+            for a single cell.
         Cancelled: within one decoding step after `cancelled` gives true; cells already yielded stay valid.
     """
     prepared = prepare(model, request)
@@ -70,9 +69,10 @@ def interpret(
         yield from earlier_results(earlier)
         if len(earlier.interpretations) == len(request.cells):
             return
-    vectors = read_vectors(model, prepared.source, request.cells, cancelled)
     tokens = [prepared.source.tokens[cell.position] for cell in request.cells]
-    yield from interpret_vectors(model, request, vectors, tokens, prepared.target, cancelled, earlier=earlier)
+    yield from warnings_of(tokens)
+    states = read_cells(model, prepared.source, request.cells, cancelled)
+    yield from interpret_vectors(model, request, states, tokens, prepared.target, cancelled, earlier=earlier)
 
 
 def run(model: Model, task: Interpret, cancelled: Callable[[], bool]) -> Iterator[Event]:
@@ -93,7 +93,7 @@ def earlier_results(earlier: Earlier) -> Iterator[Event]:
 def interpret_vectors(
     model: Model,
     request: Request,
-    vectors: torch.Tensor,
+    states: CellStates,
     tokens: Sequence[Token],
     target: TargetPrompt,
     cancelled: Callable[[], bool] = never,
@@ -103,7 +103,8 @@ def interpret_vectors(
     """Interpret one vector for each cell of the request; the second half of `interpret`, with the same events.
 
     Args:
-        vectors: `(cells, hidden)`, or `(cells, positions, hidden)` with a vector for each position of `target`.
+        states: their vectors are `(cells, hidden)`, or `(cells, positions, hidden)` with one for each position of
+            `target`. A cell whose vector is not finite is not decoded: its result says so.
         tokens: the source token at each cell.
         target: the interpretation prompt.
         control: whether the prompt is also decoded with nothing injected.
@@ -119,10 +120,13 @@ def interpret_vectors(
             "read and written there. Remove it, or open the model again to have it checked with the hook.",
             severity="warning",
         )
-    plan = plan_run(model, request, vectors, target, cancelled)
-    run = Run(plan, tokens, cancelled, control_pending=control)
+    plan = plan_run(model, request, states.vectors, target, cancelled)
+    run = Run(plan, tokens, states.layer_norms, cancelled, control_pending=control)
     done = run.begin_with(earlier) if earlier else frozenset()
     pending = [index for index in range(len(request.cells)) if index not in done]
+    finite = states.vectors.flatten(1).isfinite().all(-1).tolist()
+    yield from run.unreadable([index for index in pending if not finite[index]])
+    pending = [index for index in pending if finite[index]]
     for event in in_batches(pending, plan.batch_size, run.batch, model.device):
         if isinstance(event, Halved):
             text = f"Out of memory with {event.size} cells at once: going on with {event.next_size}."
@@ -131,25 +135,13 @@ def interpret_vectors(
             yield event
 
 
-def read_vectors(
-    model: Model, source: Source, cells: Sequence[Cell], cancelled: Callable[[], bool] = never
-) -> torch.Tensor:
-    """The residual states at the cells, `(cells, hidden)` in the model's dtype, in one forward over the prompt.
-
-    Raises:
-        SelfieError: for a state that is not finite, naming its cell.
-    """
-    layers = sorted({cell.layer for cell in cells})
-    positions = sorted({cell.position for cell in cells})
-    states = model.read(source.ids, layers, positions, cancelled, source.prefix)
-    vectors = torch.stack([states[cell.layer][positions.index(cell.position)].to(model.device) for cell in cells])
-    for cell, finite in zip(cells, vectors.isfinite().all(-1).tolist(), strict=True):
-        if not finite:
-            raise SelfieError(
-                f"The state at {layer_name(cell.layer)}, token {cell.position} overflows {model.info().dtype}.",
-                "Load the model in bf16 or fp32.",
-            )
-    return vectors
+def warnings_of(tokens: Sequence[Token]) -> Iterator[Notice]:
+    """That special tokens are read, once for all of them."""
+    special = {token.position: token for token in tokens if token.special}
+    if special:
+        names = ", ".join(f"{position} {visible(token.text)}" for position, token in sorted(special.items()))
+        text = f"Special tokens stand for no text, and their states are often attention sinks: {names}."
+        yield Notice(text=text, severity="warning")
 
 
 @dataclass
@@ -158,6 +150,7 @@ class Run:
 
     plan: Plan
     tokens: Sequence[Token]
+    layer_norms: Sequence[float | None]
     cancelled: Callable[[], bool]
     control_pending: bool
     """Whether the control is still to be decoded."""
@@ -170,12 +163,23 @@ class Run:
 
     def __post_init__(self) -> None:
         self.answers = Answers(self.plan.model.tokenizer, self.plan.stops)
+        self.dtype = short_name(self.plan.model.dtype)
 
     def begin_with(self, earlier: Earlier) -> frozenset[int]:
         """Take over the control and the count of an earlier run; the indices of its cells."""
         self.control, self.control_pending = earlier.control, False
         self.cells_done = self.cells_before = len(earlier.interpretations)
         return frozenset(index for index, _ in earlier.interpretations)
+
+    def unreadable(self, cells: Sequence[int]) -> Iterator[Event]:
+        """The results of cells whose vectors are not finite, and what to do about them."""
+        for index in cells:
+            self.cells_done += 1
+            yield CellFinished(index=index, interpretation=self.read_cell(index).unreadable())
+        if cells:
+            states = "1 state is" if len(cells) == 1 else f"{len(cells)} states are"
+            text = f"{states} not finite in {self.dtype}: load the model in bf16 or fp32."
+            yield Notice(text=text, severity="warning")
 
     def batch(self, cells: Sequence[int]) -> Iterator[Event]:
         """Decode some of the request's cells together, with the control if it is still to be decoded."""
@@ -184,10 +188,11 @@ class Run:
             for _ in self.plan.decode(batch, self.cancelled):
                 yield from self.updates(batch)
             baseline = self.plan.baseline(batch.cell_rows, self.cancelled)
+            floor = 0.0 if baseline is None else relevancy_floor(self.plan.model, self.cancelled)
         except Cancelled:
             yield from self.complete_rows(batch)
             raise
-        yield from self.finished(batch, baseline)
+        yield from self.finished(batch, baseline, floor)
 
     def updates(self, batch: Batch) -> Iterator[Event]:
         """The events of a decoding step: progress always, texts at most every `SECONDS_BETWEEN_TEXTS`."""
@@ -214,11 +219,10 @@ class Run:
             if self.plan.complete(row):
                 yield self.cell_finished(index, row)
 
-    def finished(self, batch: Batch, baseline: list[list[float]] | None) -> Iterator[Event]:
-        """The records of a decoded batch, the control first; `baseline` as `Plan.baseline` gives it."""
+    def finished(self, batch: Batch, baseline: list[list[float]] | None, floor: float) -> Iterator[Event]:
+        """The records of a decoded batch, the control first; `baseline` is `Plan.baseline`, `floor` its noise."""
         if overflowed := sum(row.overflowed for row in batch.rows):
-            dtype = self.plan.model.info().dtype
-            text = f"{overflowed} answers of this batch end early: the logits overflow {dtype}."
+            text = f"{overflowed} answers of this batch end early: the logits overflow {self.dtype}."
             yield Notice(text=text, severity="warning")
         if batch.control_row:
             yield self.control_finished(batch)
@@ -228,7 +232,7 @@ class Run:
             cell = self.plan.request.cells[index]
             random = self.answers.control("random", random_row, cell) if random_row else None
             self.cells_done += 1
-            yield self.cell_finished(index, row, probabilities, random)
+            yield self.cell_finished(index, row, probabilities, random, floor)
         yield self.progress(self.cells_done * self.plan.steps)
 
     def control_finished(self, batch: Batch) -> ControlFinished:
@@ -238,16 +242,20 @@ class Run:
         return ControlFinished(control=self.control)
 
     def cell_finished(
-        self, index: int, row: Row, baseline: list[float] | None = None, random: Control | None = None
+        self,
+        index: int,
+        row: Row,
+        baseline: list[float] | None = None,
+        random: Control | None = None,
+        floor: float = 0.0,
     ) -> CellFinished:
         """The record of the cell at `index` in the request."""
-        interpretation = self.answers.interpretation(
-            self.plan.request.cells[index],
-            self.tokens[index],
-            row,
-            float(self.plan.vectors[index].float().norm()),
-            self.control,
-            baseline,
-            random,
-        )
+        read = self.read_cell(index)
+        interpretation = self.answers.interpretation(read, row, self.control, baseline, random, floor)
         return CellFinished(index=index, interpretation=interpretation)
+
+    def read_cell(self, index: int) -> ReadCell:
+        """What is known of the cell at `index` in the request before it is decoded."""
+        norm = float(self.plan.vectors[index].float().norm())
+        layer_norm = self.layer_norms[index] if self.layer_norms else None
+        return ReadCell(self.plan.request.cells[index], self.tokens[index], norm, layer_norm, self.dtype)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from selfie_tui import text
 from selfie_tui.glyphs import bar
-from selfie_tui.marks import MEANINGS, mark_of
+from selfie_tui.marks import MEANINGS, mark_of, norm_words
 from selfie_tui.records import GeneratedToken, layer_name
 from selfie_tui.settings import differences
 from selfie_tui.tui.actions import Scope, bindings
@@ -103,7 +103,8 @@ def _of_request(run: Run, width: int, look: Look) -> list[Pieces]:
 def _of_interpretation(run: Run, index: int) -> str:
     interpretation = run.interpretations[index]
     effect = interpretation.treatment_effect
-    parts = [f"norm of the state {interpretation.norm:.2f}"]
+    parts = [interpretation.problem] if interpretation.problem else []
+    parts.append(norm_words(interpretation))
     if effect is not None:
         parts.append(f"treatment effect {effect:.3f} (mean relevancy)")
     parts.append(MEANINGS[mark_of(interpretation)])
