@@ -18,13 +18,16 @@ PIECE = 4096
 class Hub:
     """Repositories by id, each a folder; `refusals` are answers by the end of a path: status and error code.
 
-    Files that end in `held` are sent as far as the first piece and then when `release` is set; `pause` is the time
-    between two pieces. Files in `xet` are said to be kept by xet. `requests` lists what was asked, method and path.
+    Files that end in `held` are sent as far as the first piece and then when `release` is set; of those that end in
+    `broken` the connection is closed after that piece. `silent` answers nothing until then. `pause` is the time between
+    two pieces. Files in `xet` are said to be kept by xet. `requests` lists what was asked, method and path.
     """
 
     repositories: dict[str, Path] = field(default_factory=dict)
     refusals: dict[str, tuple[int, str]] = field(default_factory=dict)
     held: str = "\0"
+    broken: str = "\0"
+    silent: bool = False
     release: threading.Event = field(default_factory=threading.Event)
     pause: float = 0.0
     xet: tuple[str, ...] = ()
@@ -61,6 +64,8 @@ class Hub:
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         path = request.path.partition("?")[0]
         self.requests.append((request.command, path))
+        if self.silent:
+            self.release.wait(20)
         for end, (status, code) in self.refusals.items():
             if path.endswith(end):
                 return send(request, status, {"X-Error-Code": code} if code else {}, b"{}")
@@ -102,6 +107,9 @@ class Hub:
             for start in range(0, len(content), PIECE):
                 if start and held:
                     self.release.wait(20)
+                if start and request.path.partition("?")[0].endswith(self.broken):
+                    request.close_connection = True
+                    return
                 request.wfile.write(content[start : start + PIECE])
                 request.wfile.flush()
                 time.sleep(self.pause)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 import threading
 import time
 from collections import namedtuple
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from subprocess import run
 
 import huggingface_hub
 import pytest
@@ -289,6 +292,72 @@ def test_a_cancel_ends_a_download_through_xet(hub: Hub, tmp_path: Path, capfd: p
     assert capfd.readouterr() == ("", "")
     hub.xet = ()
     assert load(NAME).verdict == "verified"
+
+
+def test_a_silent_hub_is_given_up_and_what_is_waited_for_is_said(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetching, "SECONDS_OF_SILENCE", 1.0)
+    monkeypatch.setattr(fetching, "SECONDS_BEFORE_SAYING_SO", 0.4)
+    hub.silent = True
+    reports, started = Reports(), time.monotonic()
+    with pytest.raises(LoadError, match="has sent nothing new of") as caught:
+        fetch_snapshot(NAME, reports)
+    assert time.monotonic() - started < 5
+    assert "Check the network" in caught.value.remedy
+    assert any(step == f"asking the hub for {NAME}: no answer for 1 s" for step, _ in reports)
+
+
+def test_a_hub_that_falls_silent_within_a_file_is_given_up(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetching, "SECONDS_OF_SILENCE", 1.0)
+    hub.held = ".safetensors"
+    with pytest.raises(LoadError, match="has sent nothing new of"):
+        fetch_snapshot(NAME, no_report)
+    hub.release.set()
+
+
+def test_a_file_that_is_broken_off_each_time_is_given_up_after_a_few_tries(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sleep = time.sleep
+    monkeypatch.setattr(time, "sleep", lambda seconds: sleep(min(seconds, 0.02)))  # the client's own retries
+    hub.broken = ".safetensors"
+    with pytest.raises(LoadError, match="broke off a file of") as caught:
+        fetch_snapshot(NAME, no_report)
+    assert caught.value.remedy
+    assert len([path for method, path in hub.requests if method == "GET" and path.endswith(".safetensors")]) < 12
+
+
+def test_a_slow_hub_is_waited_for_as_long_as_bytes_come(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetching, "SECONDS_OF_SILENCE", 0.5)
+    hub.pause = 0.02
+    started = time.monotonic()
+    assert fetch_snapshot(NAME, no_report).is_dir()
+    assert time.monotonic() - started > 0.5
+
+
+@pytest.mark.parametrize("place", [NAME, "config.json", "model-00001-of-00004.safetensors"])
+def test_not_found_is_no_reason_to_try_again(hub: Hub, place: str) -> None:
+    hub.refusals[place] = (404, "")
+    with pytest.raises(LoadError, match="was not found on the hub|lacks a file") as caught:
+        fetch_snapshot(NAME, no_report)
+    assert "Try again" not in str(caught.value)
+
+
+def test_a_model_that_the_law_forbids_is_no_reason_to_try_again(hub: Hub) -> None:
+    hub.refusals[NAME] = (451, "")
+    with pytest.raises(LoadError, match="error 451") as caught:
+        fetch_snapshot(NAME, no_report)
+    assert "Try again" not in caught.value.remedy
+
+
+def test_nothing_but_the_model_is_asked_for(hub: Hub) -> None:
+    """In a process of its own, as the client asks for what it reports home once in a process."""
+    code = f"from selfie_tui.engine.loading.load import load; print(load({NAME!r}).verdict)"
+    variables = {"HF_ENDPOINT": hub.url, "HF_HOME": str(Path(constants.HF_HUB_CACHE).parent / "home")}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "DISABLE_TEL"))}
+    found = run([sys.executable, "-c", code], env=kept | variables, capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "verified"
+    assert hub.requests[0] == ("GET", f"/api/models/{NAME}")
+    assert all(NAME in path for _, path in hub.requests)
 
 
 def test_a_download_draws_nothing(hub: Hub, capfd: pytest.CaptureFixture[str]) -> None:

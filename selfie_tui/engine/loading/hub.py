@@ -2,7 +2,8 @@
 
 The network may be silent for minutes, and a download through xet cannot be stopped from its callbacks. So a daemon
 thread talks to the hub, and the caller's thread watches it: it reports ten times a second, which is where a cancel is
-heard, and leaves a thread that does not stop behind.
+heard, and leaves a thread that does not stop behind. A hub that brings nothing new for `SECONDS_OF_SILENCE` is given
+up, whatever it does meanwhile: a client that resumes half a file would try for ever.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import errno
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +19,7 @@ from typing import Any
 
 from huggingface_hub import HfApi, constants, hf_hub_download, try_to_load_from_cache
 from huggingface_hub.errors import (
+    EntryNotFoundError,
     GatedRepoError,
     HfHubHTTPError,
     HFValidationError,
@@ -34,6 +37,17 @@ GIB = 2**30
 SECONDS_BETWEEN_REPORTS = 0.1
 SECONDS_TO_STOP = 0.5
 """How long a cancel waits for the download to clean up after itself; what takes longer does so in the background."""
+
+SECONDS_OF_SILENCE = 30.0
+"""How long a step may bring no byte that was not there before."""
+
+SECONDS_BEFORE_SAYING_SO = 3.0
+"""After so much silence the reports say what is waited for."""
+
+RESTARTS = 5
+"""How often a file may begin anew after it was broken off."""
+
+constants.HF_HUB_DISABLE_TELEMETRY = True  # else the client's first request asks for a list of agents to report
 
 CHUNK_BYTES = 2**20
 """Bytes read from the network between two reports, where a cancel can be raised; the hub's own 10 MiB take a minute on
@@ -66,12 +80,17 @@ def cached_folder(name: str) -> Path | None:
 
 @dataclass
 class Download:
-    """The download of one model: `step`, `done` and `total` bytes are written by its thread and read by the watcher."""
+    """The download of one model: `step`, `done` and `total` bytes are written by its thread and read by the watcher.
+
+    `moved` counts bytes on the network where the client says so (xet), and `restarts` the files that began anew.
+    """
 
     name: str
     step: str = ""
     done: float = 0
     total: float = 0
+    moved: float = 0
+    restarts: int = 0
     stopped: bool = False
     folder: Path | None = None
     error: BaseException | None = None
@@ -82,9 +101,14 @@ class Download:
         self.step = f"asking the hub for {self.name}"
         self.thread = threading.Thread(target=self.work, name=f"download of {self.name}", daemon=True)
         self.thread.start()
+        silence = Silence()
         try:
             while self.thread.is_alive():
-                report(self.step, min(1.0, self.done / self.total) if self.total else None)
+                seconds = silence.seconds(self)
+                waiting = f": no answer for {seconds:.0f} s" if seconds >= SECONDS_BEFORE_SAYING_SO else ""
+                report(f"{self.step}{waiting}", min(1.0, self.done / self.total) if self.total else None)
+                if seconds > SECONDS_OF_SILENCE:
+                    raise no_answer(self.name, seconds)
                 self.thread.join(SECONDS_BETWEEN_REPORTS)
         except BaseException:
             self.stop()
@@ -135,7 +159,7 @@ class Download:
 
     def repository_files(self) -> dict[str, int]:
         """The files at the root of the repository and their sizes in bytes."""
-        files = HfApi().model_info(self.name, files_metadata=True).siblings or []
+        files = HfApi().model_info(self.name, files_metadata=True, timeout=SECONDS_OF_SILENCE).siblings or []
         return {file.rfilename: file.size or 0 for file in files if "/" not in file.rfilename}
 
     def get(self, file: str) -> Path:
@@ -149,6 +173,37 @@ class Download:
         return sum(sizes.get(file, 0) for file in files if not isinstance(try_to_load_from_cache(self.name, file), str))
 
 
+@dataclass
+class Silence:
+    """How long a download has brought nothing new: neither another step nor more bytes than ever before."""
+
+    since: float = field(default_factory=time.monotonic)
+    newest: tuple[str, float] = ("", 0)
+
+    def seconds(self, download: Download) -> float:
+        """The seconds since something new came."""
+        step, most = self.newest
+        now = (download.step, download.done + (0 if download.restarts else download.moved))
+        if now[0] != step or now[1] > most:
+            self.newest, self.since = now, time.monotonic()
+        return time.monotonic() - self.since
+
+
+def no_answer(name: str, seconds: float) -> LoadError:
+    """The refusal of a hub that is silent, or sends what it has sent before."""
+    return LoadError(
+        f"The hub has sent nothing new of {name} for {seconds:.0f} s.",
+        "Check the network, and HF_ENDPOINT if it is set; then try again: what is here already is kept.",
+    )
+
+
+def broken_off(name: str) -> LoadError:
+    """The refusal of a hub that breaks a file off again and again."""
+    return LoadError(
+        f"The hub broke off a file of {name} {RESTARTS + 1} times.", "Try again later: what is here already is kept."
+    )
+
+
 def progress_class(download: Download) -> Any:
     """A progress bar that draws nothing, counts bytes, and stops a plain download when it is to stop.
 
@@ -160,12 +215,17 @@ def progress_class(download: Download) -> Any:
             super().__init__(*args, **{**kwargs, "disable": True})
 
         def update(self, n: float | None = 1) -> None:
-            if download.stopped and threading.current_thread() is download.thread:
+            mine = threading.current_thread() is download.thread
+            if download.stopped and mine:
                 raise Cancelled
             download.done += n or 0
+            download.restarts += (n or 0) < 0
+            if download.restarts > RESTARTS and mine:
+                raise broken_off(download.name)
 
         def update_transfer(self, n: float | None = 1) -> None:
             """Bytes on the network, which `update` counts once they are on the disk."""
+            download.moved += max(0, n or 0)
 
         def set_transfer_postfix_str(self, text: str, refresh: bool = False) -> None:
             """Draw nothing."""
@@ -199,17 +259,36 @@ def explanation(name: str, error: Exception) -> LoadError:
             f"Accept them at https://huggingface.co/{name} and log in with `hf auth login`.",
         )
     if isinstance(error, RepositoryNotFoundError):
-        return LoadError(
-            f"Model {name} was not found on the hub, or it is private.",
-            "Check the spelling; for a private one log in with `hf auth login`.",
-        )
+        return no_such_model(name)
     # The failure of a file is raised as "not in the cache", with the hub's answer as the cause.
     refused = error if isinstance(error, HfHubHTTPError) else error.__cause__
     if isinstance(refused, HfHubHTTPError):
-        status = refused.response.status_code
-        remedy = "Log in again with `hf auth login`." if status in (401, 403) else "Try again in a moment."
-        return LoadError(f"The hub answered for {name} with error {status}.", remedy)
+        return refusal_of(name, refused)
     return local_explanation(name, error)
+
+
+def no_such_model(name: str) -> LoadError:
+    """The refusal of a name that the hub does not have."""
+    return LoadError(
+        f"Model {name} was not found on the hub, or it is private.",
+        "Check the spelling; for a private one log in with `hf auth login`.",
+    )
+
+
+def refusal_of(name: str, error: HfHubHTTPError) -> LoadError:
+    """An answer of the hub that is an error, by its status."""
+    status = error.response.status_code
+    if isinstance(error, EntryNotFoundError):
+        return LoadError(f"The hub lacks a file of {name}.", OTHER_REPOSITORY)
+    if status == 404:
+        return no_such_model(name)
+    if status in (401, 403):
+        remedy = "Log in again with `hf auth login`."
+    elif status >= 500 or status in (408, 425, 429):
+        remedy = "Try again in a moment."
+    else:
+        remedy = f"See what https://huggingface.co/{name} says of it."
+    return LoadError(f"The hub answered for {name} with error {status}.", remedy)
 
 
 def local_explanation(name: str, error: Exception) -> LoadError:
