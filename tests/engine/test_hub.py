@@ -337,7 +337,7 @@ def test_a_slow_hub_is_waited_for_as_long_as_bytes_come(hub: Hub, monkeypatch: p
 @pytest.mark.parametrize("place", [NAME, "config.json", "model-00001-of-00004.safetensors"])
 def test_not_found_is_no_reason_to_try_again(hub: Hub, place: str) -> None:
     hub.refusals[place] = (404, "")
-    with pytest.raises(LoadError, match="was not found on the hub|lacks a file") as caught:
+    with pytest.raises(LoadError, match=r"was not found on the hub|lacks a file") as caught:
         fetch_snapshot(NAME, no_report)
     assert "Try again" not in str(caught.value)
 
