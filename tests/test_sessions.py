@@ -178,6 +178,24 @@ def test_a_full_disk_leaves_no_half_line_is_said_once_and_closing_raises_nothing
     assert path.read_bytes() == written_before
 
 
+def test_a_process_that_may_write_no_more_goes_on_and_says_so_once(tmp_path):
+    path = tmp_path / "s.jsonl"
+    program = (
+        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "from pathlib import Path; from selfie_tui.results.entries import RunEnded\n"
+        "from selfie_tui.results.sessions import Session\n"
+        f"session = Session(Path({str(path)!r}))\n"
+        "problems = [session.append(RunEnded(run, 'finished')) for run in range(100)]\n"
+        "session.close(); print('\\n'.join(filter(None, problems)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == f"The session is no longer saved: {path}: File too large\n"
+    assert done.stderr == ""
+    assert path.read_bytes().endswith(b"}\n")
+    assert [entry.run for entry in read(path)] == [*range(len(read(path)))]
+    assert 0 < path.stat().st_size <= 1000
+
+
 def test_a_draft_with_half_a_surrogate_pair_is_kept(tmp_path):
     memory = Memory(draft="half of \ud83d a pair")
     write_memory(tmp_path / "memory.json", memory)
