@@ -81,6 +81,7 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
         self._interrupted = -TWICE
         self.copied = ""
         self.crash = ""
+        self.parting = ""
         ascii = options.config.ascii if options.ascii is None else options.ascii
         self._ascii = plain_terminal(os.environ) if ascii is None else ascii
         self._choose_theme(options.theme or options.config.theme or self.memory.theme)
@@ -113,7 +114,7 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
             self.register_theme(theme)
         problems = [*self._notes, *resolve(self.options.config.keymap).problems, *loaded.problems]
         for problem in problems:
-            os.write(2, f"{self.look.prose(problem)}\n".encode())  # the log file, while the terminal is drawn on
+            log.warning("%s", self.look.prose(problem))
             handle(self.main, Notice(text=problem, severity="warning"))
 
     def on_unmount(self) -> None:
@@ -136,7 +137,7 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
 
     def _leave(self, code: int) -> None:
         self.jobs.close()
-        self.remember(draft=self.main.prompt_text.value)
+        self.parting = self.remember(draft=self.main.prompt_text.value)
         self.session.close()
         self.exit(return_code=code)
 
@@ -214,19 +215,21 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
 
     # Keeping ------------------------------------------------------------------------------------------------------
 
-    def remember(self, **changes: Any) -> None:
-        """Keep something for the next start; a disk that refuses is reported once."""
+    def remember(self, **changes: Any) -> str:
+        """Keep something for the next start; a disk that refuses is reported once, by a toast and what is returned."""
         memory = msgspec.structs.replace(self.memory, **changes)
         if memory == self.memory or self._keep is None:
-            return
+            return ""
         self.memory = memory
         try:
             config.write_memory(self._keep / "memory.json", memory)
         except OSError as error:
-            problem = f"Drafts are not kept: {self._keep}: {error.strerror}"
+            problem = f"Drafts and settings are not kept: {self._keep}: {error.strerror}"
             if problem not in self._notes:
                 self._notes.append(problem)
                 self.toast(problem, "warning")
+                return problem
+        return ""
 
     def model_ready(self, model: ModelInfo) -> None:
         """Remember a model that could be loaded."""

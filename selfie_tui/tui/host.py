@@ -34,8 +34,8 @@ class Host(WireApp[None], inherit_bindings=False):
         """Ask for a file, and write to it."""
         raise NotImplementedError
 
-    def remember(self, **changes: Any) -> None:
-        """Keep something for the next start."""
+    def remember(self, **changes: Any) -> str:
+        """Keep something for the next start; what went wrong, where that has not been said yet."""
         raise NotImplementedError
 
     def model_ready(self, model: ModelInfo) -> None:

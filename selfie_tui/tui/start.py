@@ -40,6 +40,8 @@ def run_app(options: AppOptions) -> int:
         app = SelfieApp(options=options, driver_class=guard.driver_class())
         with leaving_on_signals(app.leave, lambda: guard.give_back()):
             app.run(mouse=options.mouse and user_config.mouse)
+    if app.parting:
+        print(app.look.prose(app.parting), file=sys.stderr)
     if app.crash:
         where = guard.problem or f"Its traceback is in {guard.log_path}"
         print(f"{app.crash} {where}", file=sys.stderr)

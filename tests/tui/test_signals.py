@@ -30,10 +30,12 @@ run()
 class Selfie(PtyProgram):
     """The program, with folders of its own; what it sends is kept."""
 
-    def __init__(self, home: Path, *arguments: str, program: tuple[str, ...] = ("-m", "selfie_tui.cli")) -> None:
+    def __init__(
+        self, home: Path, *arguments: str, program: tuple[str, ...] = ("-m", "selfie_tui.cli"), shell: str = ""
+    ) -> None:
         self.sent = ""
         folders = {f"XDG_{name}_HOME": str(home / name.lower()) for name in ("CONFIG", "STATE", "CACHE", "DATA")}
-        super().__init__(*program, *arguments, size=(100, 30), env={"HOME": str(home), **folders})
+        super().__init__(*program, *arguments, size=(100, 40), env={"HOME": str(home), **folders}, shell=shell)
         self.modes_before = termios.tcgetattr(self._master)
         self.state = home / "state" / "selfie-tui"
 
