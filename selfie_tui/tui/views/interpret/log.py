@@ -65,7 +65,7 @@ class Log(LogWindow):
     @property
     def run_here(self) -> Run | None:
         """The run under the cursor."""
-        return self.shown[self.cursor].run if self.shown else None
+        return self.here.block.run if self.here is not None else None
 
     def update(self, run: Run, index: int) -> None:
         """Show an interpretation as it is now; it has a row from when it first has something to say."""
