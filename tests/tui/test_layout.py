@@ -14,7 +14,7 @@ from selfie_tui.records import PromptToken, Token
 from selfie_tui.tui.render.flow import flow, flow_parts
 from selfie_tui.tui.render.styles import Look, Piece, cells, clipped, heat, level, padded, share
 from selfie_tui.tui.status import clock
-from selfie_tui.tui.views.interpret.settings_line import slot_pieces
+from selfie_tui.tui.views.interpret.preset_view import around, slot_pieces
 from selfie_tui.tui.widgets.tokens import chips
 
 ANY = st.text(st.characters(codec="utf-8"), max_size=20)
@@ -113,3 +113,29 @@ def test_overwritten_tokens_stand_in_brackets_of_their_own_role():
     pieces = slot_pieces(tokens, PLAIN)
     assert plain(pieces) == "Say [_]."
     assert Piece("[_]", "slot") in pieces
+
+
+# The interpretation prompt --------------------------------------------------------------------------------------------
+
+
+def prompt_pieces(before: str, after: str) -> list[Piece]:
+    return [Piece(before), Piece("[_]", "slot"), Piece(" "), Piece("[_]", "slot"), Piece(after)]
+
+
+def test_a_long_interpretation_prompt_is_shown_around_its_placeholders():
+    line = plain(around(prompt_pieces("You are a helpful assistant. " * 3, " and so on" * 5), 30))
+    assert text.width(line) == 30
+    assert line[0] == line[-1] == "…"
+    assert "[_] [_]" in line
+    assert abs(line.index("[_] [_]") - (30 - 7) // 2) <= 1
+
+
+def test_what_is_cut_off_is_marked_at_that_end_alone():
+    assert plain(around(prompt_pieces("", " and so on" * 5), 20)) == "[_] [_] and so on a…"
+    assert plain(around(prompt_pieces("and so on " * 5, ""), 20)) == "…n and so on [_] [_]"
+    assert plain(around(prompt_pieces("a ", " b"), 20)) == "a [_] [_] b"
+
+
+@given(ANY.map(text.prose), ANY.map(text.prose), st.integers(2, 40))
+def test_the_window_on_an_interpretation_prompt_is_never_too_wide(before, after, room):
+    assert cells(around(prompt_pieces(before, after), room)) <= room

@@ -12,7 +12,7 @@ from textual.widgets import ContentSwitcher
 from selfie_tui.tui.host import Host
 from selfie_tui.tui.state import AppState
 from selfie_tui.tui.views.view import View
-from selfie_tui.tui.widgets.bars import Colon, HintLine, StatusLine, ViewBar
+from selfie_tui.tui.widgets.bars import Fixed, HintLine, StatusLine, ViewBar
 from selfie_tui.tui.widgets.field import Field, PromptField
 from selfie_tui.tui.widgets.layers import LayerList
 from selfie_tui.tui.widgets.lines import Lines
@@ -61,7 +61,7 @@ class PaneScreen(Screen[None], inherit_bindings=False):
             yield Vertical(self.prompt_pane, self.switcher, id="right", classes="-alone")
         yield self.hints
         with Horizontal(id="go-line", classes="-hidden"):
-            yield Colon()
+            yield Fixed(" :")
             yield self.go_text
 
     @property

@@ -92,16 +92,20 @@ def fitting(versions: list[Pieces], width: int) -> Pieces:
     return clipped(versions[-1], width) if versions else ()
 
 
-class Colon(Lines):
-    """The colon before the line in which one types where to go."""
+class Fixed(Lines):
+    """Two characters that stay: the colon before the line to type in, the digit of a folded pane."""
 
-    DEFAULT_CSS = "Colon { width: 2; height: 1; }"
+    DEFAULT_CSS = "Fixed { width: 2; height: 1; }"
+
+    def __init__(self, shown: str, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._shown = shown
 
     def count(self) -> int:
         return 1
 
     def pieces(self, index: int) -> Pieces:
-        return (Piece(" :", "key"),)
+        return (Piece(self._shown, "key"),)
 
 
 class HintLine(Lines):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import ClassVar, Literal, NamedTuple
 
+from textual.geometry import Size
 from textual.message import Message
 
 from selfie_tui import text
@@ -31,8 +32,9 @@ class Row(NamedTuple):
 
 
 class ModelList(Rows):
-    """One line for each model, one to type another, one each for device and precision."""
+    """One line for each model, one to type another, one each for device and precision; as high as these."""
 
+    DEFAULT_CSS = "ModelList { height: auto; max-height: 12; }"
     SCOPES: ClassVar[tuple[Scope, ...]] = ("models", "list")
     BINDINGS = bindings("models")
 
@@ -66,7 +68,7 @@ class ModelList(Rows):
         self._arrange()
         gone = here.kind == "model" and here.name not in self._names
         self.cursor = self._index_of(here.kind, self.current if gone else here.name)
-        self.refresh()
+        self.refresh(layout=True)
         self.settle()
 
     def show_gpus(self, count: int) -> None:
@@ -84,6 +86,9 @@ class ModelList(Rows):
                 self.redraw(index)
 
     def count(self) -> int:
+        return len(self._rows)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         return len(self._rows)
 
     def pieces(self, index: int) -> Pieces:

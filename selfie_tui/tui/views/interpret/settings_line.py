@@ -1,24 +1,20 @@
-"""The settings of a run in one line, and the interpretation prompt with the tokens that the injection overwrites."""
+"""The settings of a run in one line."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import chain, groupby
 from typing import ClassVar
 
 import msgspec
 from textual import events
 from textual.message import Message
 
-from selfie_tui.presets import PRESETS
-from selfie_tui.records import Preset, PresetTokens, PromptToken
+from selfie_tui.records import Preset
 from selfie_tui.settings import CUSTOM, SETTINGS, Bounds, InterpretSettings
 from selfie_tui.tui.actions import Scope, bindings
-from selfie_tui.tui.render.flow import flow
-from selfie_tui.tui.render.styles import Look, Piece, Pieces, cells
+from selfie_tui.tui.render.styles import Piece, Pieces, cells
 from selfie_tui.tui.state import AppState
 from selfie_tui.tui.views.interpret.typed import typed_value
-from selfie_tui.tui.widgets.lines import TALL, Lines
+from selfie_tui.tui.widgets.lines import Lines
 from selfie_tui.tui.widgets.messages import SettingsChanged
 
 MORE = "…"
@@ -159,87 +155,3 @@ class SettingsLine(Lines, can_focus=True):
             self.action_change(1)
         else:
             self.action_step(under - self.cursor)
-
-
-def slot_pieces(tokens: Sequence[PromptToken], look: Look) -> list[Piece]:
-    """An interpretation prompt as running text in which every token that will be overwritten stands in brackets.
-
-    The masks that an encoder will fill in stand out, those of a row as one: `[MASK]×12`.
-    """
-    pieces: list[Piece] = []
-    for filled, grouped in groupby(_without_spaces(tokens), lambda token: token.filled):
-        row = list(grouped)
-        pieces += _masks(row, look) if filled else chain.from_iterable(_slot(token, look) for token in row)
-    return pieces
-
-
-def _without_spaces(tokens: Sequence[PromptToken]) -> list[PromptToken]:
-    """The tokens less those that are nothing but the space before a mask."""
-    after = [*tokens[1:], None]
-    return [
-        token
-        for token, next in zip(tokens, after, strict=True)
-        if token.overwritten or token.token.text.strip() or next is None or not next.filled
-    ]
-
-
-def _slot(token: PromptToken, look: Look) -> list[Piece]:
-    shown = look.prose(token.token.text)
-    if not token.overwritten:
-        return [Piece(shown)]
-    lead = " " if shown.startswith(" ") else ""
-    return [Piece(lead), Piece(f"[{shown.strip() or look.visible(token.token.text)}]", "slot")]
-
-
-def _masks(row: list[PromptToken], look: Look) -> list[Piece]:
-    many = f"×{len(row)}" if len(row) > 1 else ""
-    return [Piece(" "), Piece(look.prose(row[0].token.text).strip() + many, "accent")]
-
-
-class PresetView(Lines):
-    """The interpretation prompt with its overwritten tokens marked, or why it cannot be used."""
-
-    def __init__(self, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self.shown: PresetTokens | None = None
-        self.preset: Preset = PRESETS[0]
-        self._lines: list[Pieces] = []
-
-    def show_preset(self, preset: Preset) -> None:
-        """Show a preset's text until its tokens are known."""
-        self.preset = preset
-        self._lay_out()
-
-    def show_tokens(self, tokens: PresetTokens) -> None:
-        """Show the tokens of the preset, if it is still the one that is chosen."""
-        if tokens.preset == self.preset:
-            self.shown = tokens
-            self._lay_out()
-
-    @property
-    def problem(self) -> str:
-        """Why the preset cannot be used, as far as is known."""
-        return self.shown.problem if self.shown is not None and self.shown.preset == self.preset else ""
-
-    def count(self) -> int:
-        return len(self._lines)
-
-    def pieces(self, index: int) -> Pieces:
-        return (Piece(" "), *self._lines[index])
-
-    def _lay_out(self) -> None:
-        width = max(self.size.width - 2, 1)
-        if self.problem:
-            words = [Piece("cannot be used: ", "bad"), Piece(self.look.prose(self.problem), "bad")]
-        elif self.shown is not None and self.shown.preset == self.preset:
-            words = slot_pieces(self.shown.tokens, self.look)
-        else:
-            words = [Piece(self.look.prose(self.preset.text), "dim")]
-        low = self.app.size.height < TALL
-        self._lines = [tuple(words)] if low else flow(words, width)
-        self.fit(4)
-        self.refresh()
-        self.settle()
-
-    def _on_resize(self, event: events.Resize) -> None:
-        self._lay_out()

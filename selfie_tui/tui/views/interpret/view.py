@@ -18,9 +18,12 @@ from selfie_tui.tui.exporting import Exportable, entries_of
 from selfie_tui.tui.state import AppState, Changed
 from selfie_tui.tui.views.interpret.actions import ACTIONS, SECTIONS
 from selfie_tui.tui.views.interpret.log import Log
-from selfie_tui.tui.views.interpret.settings_line import PresetView, SettingsLine
+from selfie_tui.tui.views.interpret.preset_view import PresetView
+from selfie_tui.tui.views.interpret.settings_line import SettingsLine
 from selfie_tui.tui.views.view import Command, View
+from selfie_tui.tui.widgets.bars import Fixed
 from selfie_tui.tui.widgets.field import Field
+from selfie_tui.tui.widgets.lines import TALL
 from selfie_tui.tui.widgets.pane import Pane
 
 if TYPE_CHECKING:
@@ -47,7 +50,14 @@ class InterpretView(View):
         self.log_view = Log(id="interpretations")
         self.search_text = Field(placeholder="search", id="search", classes="-hidden")
         self.settings_pane = Pane(
-            3, "Settings", self.settings, self.preset_text, self.preset_view, id="settings-pane", classes="-described"
+            3,
+            "Settings",
+            self.settings,
+            self.preset_text,
+            self.preset_view,
+            id="settings-pane",
+            above=(Fixed(" 3", id="settings-digit"),),
+            classes="-described",
         )
         self.log_pane = Pane(5, "Interpretations", self.log_view, self.search_text, id="log")
         self.panes = (self.settings_pane, self.log_pane)
@@ -67,6 +77,7 @@ class InterpretView(View):
             self.preset_view.show_preset(self.state.settings.preset)
         if changed.preset and self.state.preset_tokens is not None:
             self.preset_view.show_tokens(self.state.preset_tokens)
+            self._fold()
         if changed.run is not None:
             self._show_run(changed.run, changed)
 
@@ -96,10 +107,21 @@ class InterpretView(View):
     def on_descendant_focus(self) -> None:
         """Describe the setting where the keys go to the settings."""
         self.describe_setting()
+        self._fold()
 
     def on_descendant_blur(self) -> None:
         """Describe the settings as a whole where the keys go elsewhere."""
         self.describe_setting()
+        self._fold()
+
+    def on_resize(self) -> None:
+        """Fold the settings on a low screen."""
+        self._fold()
+
+    def _fold(self) -> None:
+        """On a low screen the settings are one line, unless the keys go there or the prompt cannot be used."""
+        unfolded = self.settings_pane.has_class("-active") or self.preset_view.problem
+        self.settings_pane.set_class(self.app.size.height < TALL and not unfolded, "-folded")
 
     # Runs ------------------------------------------------------------------------------------------------------------
 
