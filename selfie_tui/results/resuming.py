@@ -107,6 +107,9 @@ def contents(stored: StoredRun) -> tuple[Request, Control | None, dict[int, Inte
 
 
 def is_whole(interpretation: Interpretation, request: Request) -> bool:
-    """Whether an interpretation has all that its request asked for."""
+    """Whether an interpretation has all that its request asked for; one of a state that could not be read has no more."""
+    if interpretation.problem and not interpretation.tokens:
+        return True
     measured = any(token.effect is not None for token in interpretation.tokens) or not interpretation.tokens
-    return (measured or not request.relevancy) and (interpretation.random is not None or not request.random_control)
+    compared = interpretation.random is not None or not request.random_control
+    return compared and (measured or not request.relevancy)

@@ -104,8 +104,10 @@ def test_results_that_a_cancellation_cut_short_are_made_again(tmp_path):
         full, tokens=tuple(msgspec.structs.replace(token, effect=None) for token in full.tokens), treatment_effect=None
     )
     empty = msgspec.structs.replace(cut, tokens=(), text="")
+    unread = msgspec.structs.replace(empty, problem="the state is not finite in fp16")
     request = began().request
     assert [is_whole(each, request) for each in (full, cut, empty)] == [True, False, True]
+    assert is_whole(unread, msgspec.structs.replace(request, random_control=True))
     assert is_whole(cut, msgspec.structs.replace(request, relevancy=False))
     assert not is_whole(full, msgspec.structs.replace(request, random_control=True))
     first, control, *_ = run_of([], 1, cells=3)
