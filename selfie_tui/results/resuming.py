@@ -107,7 +107,7 @@ def contents(stored: StoredRun) -> tuple[Request, Control | None, dict[int, Inte
 
 
 def is_whole(interpretation: Interpretation, request: Request) -> bool:
-    """Whether an interpretation has all that its request asked for; one of a state that could not be read has no more."""
+    """Whether an interpretation has all that its request asked for; an unreadable one has no more."""
     if interpretation.problem and not interpretation.tokens:
         return True
     measured = any(token.effect is not None for token in interpretation.tokens) or not interpretation.tokens
