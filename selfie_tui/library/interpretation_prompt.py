@@ -90,10 +90,10 @@ class InterpretationPrompt:
         return list(self._target.positions)
 
     def __repr__(self) -> str:
-        """The prompt's tokens, those that are overwritten in `«»`."""
-        overwritten = frozenset(self._target.positions)
+        """The prompt's tokens, those that are overwritten in `«»`, and `|` where it is tokenised in pieces."""
+        overwritten, cuts = frozenset(self._target.positions), frozenset(self._target.cuts)
         shown = (
-            f"«{visible(token)}»" if position in overwritten else visible(token)
+            ("|" if position in cuts else "") + (f"«{visible(token)}»" if position in overwritten else visible(token))
             for position, token in enumerate(self._target.tokens)
         )
         compat = f", compat={self.compat!r}" if self.compat else ""

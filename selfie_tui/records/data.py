@@ -70,11 +70,17 @@ class Preset(Record, frozen=True):
 
 
 class PromptToken(Record, frozen=True):
-    """A token of an interpretation prompt: whether the injection overwrites it, and whether an encoder fills it in."""
+    """A token of an interpretation prompt: whether the injection overwrites it, and whether an encoder fills it in.
+
+    `cut` is true of a token that was tokenised apart from the one before it, with which it would have been one token.
+    `system` is true of the tokens of a chat template's own default system text.
+    """
 
     token: Token
     overwritten: bool
     filled: bool = False
+    cut: bool = False
+    system: bool = False
 
 
 class RunSettings(Record, kw_only=True, frozen=True):

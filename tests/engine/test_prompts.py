@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from transformers import ByT5Tokenizer, CTRLTokenizer, PerceiverTokenizer, PreTr
 
 from selfie_tui.engine.prompts.placeholders import build_prompt
 from selfie_tui.engine.prompts.target import target_tokens
+from selfie_tui.engine.prompts.tokens import token_texts
 from selfie_tui.errors import PlaceholderError
 from selfie_tui.presets import PRESETS, preset_named
 from selfie_tui.records import Preset
@@ -367,9 +369,12 @@ def test_the_space_mark_that_sentencepiece_puts_before_the_text_is_not_overwritt
     assert prompt.positions == tuple(range(first, first + count))
 
 
-def test_two_placeholders_in_one_token_are_refused() -> None:
-    with pytest.raises(PlaceholderError, match="holds the placeholder `_` and `_ _ _`"):
-        build_prompt(tokenizer_of("superword"), Preset("drawn", "_ _ _ _ of"))
+def test_two_placeholders_in_one_token_are_tokenised_apart() -> None:
+    prompt = build_prompt(tokenizer_of("superword"), Preset("drawn", "_ _ _ _ of"))
+    assert [prompt.tokens[position].strip() for position in prompt.positions] == ["_"] * 4
+    assert "".join(prompt.tokens) == "<s>_ _ _ _ of"
+    with pytest.raises(PlaceholderError, match="holds the placeholder"):
+        build_prompt(without_offsets("superword"), Preset("drawn", "_ _ _ _ of"))
 
 
 def test_the_selfie_readme_prompt_is_spaced_where_the_first_placeholder_merges_with_the_bracket() -> None:
@@ -381,9 +386,56 @@ def test_the_selfie_readme_prompt_is_spaced_where_the_first_placeholder_merges_w
     assert [prompt.tokens[position] for position in prompt.positions] == [" _"] * 5
 
 
-def test_a_plain_prompt_is_refused_where_a_placeholder_merges_with_a_bracket() -> None:
+SHARING = [
+    ("gpt2", "the ]_ is"), ("gpt2", 'of "_" is'), ("gpt2_prefixed", "the ]_ is"), ("llama3", 'of "_" is'),
+    ("superword", "of [_] is"), ("normalising", "the ]_ is"), ("greedy_mask", "the [_] is"), ("llama2", "the ]_ is"),
+    ("llama2", 'of "_" is'), ("gemma", 'of "_" is'), ("gemma", "_] is"), ("mistral", "the ]_ is"), ("mistral", '"_"'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "text"), SHARING)
+def test_a_placeholder_that_shares_a_token_is_tokenised_apart_and_the_text_stays_the_same(kind: str, text: str) -> None:
+    tokenizer = tokenizer_of(kind)
+    prompt = build_prompt(tokenizer, Preset("drawn", text))
+    whole = tuple(tokenizer(text)["input_ids"])
+    assert prompt.cuts
+    assert prompt.ids != whole
+    assert prompt.ids[0] == whole[0] == tokenizer.bos_token_id
+    assert "".join(prompt.tokens) == "".join(token_texts(tokenizer, whole))
+    assert [prompt.tokens[position].strip() for position in prompt.positions] == ["_"]
+    (position,) = prompt.positions
+    assert {position, position + 1} & set(prompt.cuts)
+    assert set(prompt.cuts) <= {position, position + 1}
+
+
+@pytest.mark.parametrize("template", [None, *CHAT_TEMPLATES])
+@pytest.mark.parametrize("kind", LOSSLESS)
+def test_the_meaning_preset_works_with_every_tokenizer_that_has_all_bytes(kind: str, template: str | None) -> None:
+    preset = preset_named("meaning")
+    assert preset is not None
+    prompt = build_prompt(tokenizer_of(kind, template), preset)
+    assert [prompt.tokens[position].strip() for position in prompt.positions] == ["_", "_"]
+
+
+@pytest.mark.parametrize("kind", LOSSLESS)
+def test_a_prompt_whose_placeholders_have_their_own_tokens_is_not_cut(kind: str) -> None:
+    text = "the message _ of ? and _ is"
+    prompt = build_prompt(tokenizer_of(kind), Preset("drawn", text))
+    if kind != "superword":
+        assert prompt.cuts == ()
+        assert prompt.ids == tuple(tokenizer_of(kind)(text)["input_ids"])
+
+
+def test_a_prompt_of_words_that_the_tokenizer_does_not_know_is_refused_where_a_placeholder_is_part_of_one() -> None:
     with pytest.raises(PlaceholderError, match=re.escape("Token 2 `·]_` holds the placeholder `_` and `]`")):
-        build_prompt(tokenizer_of("llama2"), Preset("drawn", "the ]_ is"))
+        build_prompt(tokenizer_of("words_between_spaces"), Preset("drawn", "the ]_ is"))
+
+
+def test_it_is_shown_where_a_text_was_cut() -> None:
+    preset = Preset("drawn", "the ]_ is")
+    prompt = build_prompt(tokenizer_of("gpt2"), preset)
+    shown = target_tokens(replace(build("llama", layers=2), tokenizer=tokenizer_of("gpt2")), preset)
+    assert tuple(token.token.position for token in shown if token.cut) == prompt.cuts != ()
 
 
 def test_compat_hits_four_of_five_placeholders_and_the_bracket_as_selfie_does_on_llama_2() -> None:

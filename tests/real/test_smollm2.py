@@ -13,7 +13,7 @@ from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts.target import build_target
 from selfie_tui.engine.unembed import lens_logits
 from selfie_tui.jobs import default_engine
-from selfie_tui.presets import preset_called
+from selfie_tui.presets import PRESETS, preset_called
 from selfie_tui.records import EMBED, Cell, CellFinished, ControlFinished, Request
 from selfie_tui.tui.app import SelfieApp
 from selfie_tui.tui.options import AppOptions
@@ -96,6 +96,17 @@ def test_an_interpretation_prompt_is_its_own_chat_turn_with_every_placeholder_ov
     assert [index for index, token in enumerate(target.tokens) if "_" in token.replace("<|im_", "")] == list(
         target.positions
     )
+
+
+def test_every_preset_can_be_used_and_the_meaning_of_a_state_is_asked_in_pieces(smollm2: Model) -> None:
+    """Its tokenizer has the tokens `_"` and `"?`; the placeholder is cut off the former."""
+    targets = {preset.name: build_target(smollm2, preset, 4) for preset in PRESETS}
+    assert [name for name, target in targets.items() if target.cuts] == ["meaning"]
+    target = targets["meaning"]
+    assert [target.tokens[position] for position in target.positions] == ["_", "_"]
+    assert "".join(target.tokens) == target.text
+    together = smollm2.tokenizer(target.text, add_special_tokens=False)["input_ids"]
+    assert smollm2.tokenizer.decode(list(target.ids)) == smollm2.tokenizer.decode(together)
 
 
 def test_the_lens_of_its_last_layer_is_its_logits(smollm2: Model) -> None:

@@ -1,18 +1,21 @@
 """An interpretation prompt as token ids, and the exact positions that the injection overwrites.
 
 Positions come from where each token lies in the text, never from the length of encoded prefixes, which byte-pair
-merges shift. A prompt in which a placeholder cannot be overwritten alone is refused with the reason.
+merges shift. A placeholder that shares a token with other text is tokenised apart from it; where that fails too, the
+prompt is refused with the reason.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import accumulate, chain, pairwise
 from typing import TYPE_CHECKING
 
 from selfie_tui.engine.prompts.chat import Rendering, render, spaced_turn
+from selfie_tui.engine.prompts.pieces import tokenize_apart
 from selfie_tui.engine.prompts.tokens import encode_source, is_unicode, token_texts
 from selfie_tui.errors import PlaceholderError
 from selfie_tui.records import Preset
@@ -32,14 +35,16 @@ class TargetPrompt:
     """An interpretation prompt as the model gets it (the target prompt of Patchscopes, arXiv 2401.06102).
 
     `text` is what was encoded, chat template included; `ids` and `tokens` (their texts, unsafe to print) have one
-    entry a token, special tokens included; `positions` are those to overwrite, ascending. `masks` are the positions
-    that an encoder fills; `prefix` is what the decoder of an encoder-decoder begins with.
+    entry a token, special tokens included; `positions` are those to overwrite, ascending. `cuts` are the positions of
+    tokens before which the text was cut, to be tokenised in pieces. `masks` are the positions that an encoder fills;
+    `prefix` is what the decoder of an encoder-decoder begins with.
     """
 
     text: str
     ids: tuple[int, ...]
     positions: tuple[int, ...]
     tokens: tuple[str, ...]
+    cuts: tuple[int, ...] = ()
     masks: tuple[int, ...] = ()
     prefix: TargetPrompt | None = None
 
@@ -50,25 +55,25 @@ def build_prompt(tokenizer: PreTrainedTokenizerBase, preset: Preset, compat: boo
     A chat turn goes through the tokenizer's chat template and is encoded without further special tokens; placeholders
     count only in the user's and the answer's own words. Other text, or a tokenizer without template, is encoded as it
     stands with the special tokens the tokenizer adds by default; where the literal `[INST]` or `[/INST]` would share a
-    token with a placeholder, a space is put between them, as Llama 2's own format has it.
+    token with a placeholder, a space is put between them, as Llama 2's own format has it. Where a placeholder still
+    shares a token with other text, the two are tokenised apart (see `pieces`).
 
     `compat` reproduces what SelfIE (arXiv 2403.10949) and NNsight Selfie compute instead: the literal text, and
     positions from the lengths of encoded prefixes, wrong where tokens merge.
 
-    Raises PlaceholderError, with what to change, without a placeholder, if one gives no token or shares a token with
-    other text or another placeholder, or if the chat template refuses or rewrites the message.
+    Raises PlaceholderError, with what to change, without a placeholder, if one gives no token or cannot be tokenised
+    apart from other text, or if the chat template refuses or rewrites the message.
     """
     check_preset(preset)
     if compat:
         rendering = render(None, preset.text)
         return _published(tokenizer, rendering.text, placeholder_spans(rendering, preset.placeholder))
-    try:
-        return exact_prompt(tokenizer, render(tokenizer, preset.text), preset.placeholder)
-    except PlaceholderError as refusal:
-        try:
-            return exact_prompt(tokenizer, render(tokenizer, spaced_turn(preset.text)), preset.placeholder)
-        except PlaceholderError:
-            raise refusal from None
+    rendering = render(tokenizer, preset.text)
+    with suppress(PlaceholderError):
+        return whole_prompt(tokenizer, rendering, preset.placeholder)
+    with suppress(PlaceholderError):
+        return whole_prompt(tokenizer, render(tokenizer, spaced_turn(preset.text)), preset.placeholder)
+    return exact_prompt(tokenizer, rendering, preset.placeholder)
 
 
 def check_preset(preset: Preset) -> None:
@@ -82,10 +87,41 @@ def check_preset(preset: Preset) -> None:
 def exact_prompt(
     tokenizer: PreTrainedTokenizerBase, rendering: Rendering, placeholder: str, needed: bool = True
 ) -> TargetPrompt:
-    """The prompt, its positions those of the tokens that hold a placeholder and nothing else.
+    """The prompt, its positions those of the tokens that hold a placeholder and nothing else, cut where it must be.
 
     Raises PlaceholderError as `build_prompt`; without a placeholder only if they are `needed`.
     """
+    try:
+        return whole_prompt(tokenizer, rendering, placeholder, needed)
+    except PlaceholderError:
+        with suppress(PlaceholderError):
+            if cut := cut_prompt(tokenizer, rendering, found_placeholders(rendering, placeholder)):
+                return cut
+        raise
+
+
+def cut_prompt(tokenizer: PreTrainedTokenizerBase, rendering: Rendering, spans: Sequence[Span]) -> TargetPrompt | None:
+    """The prompt in pieces (see `pieces`); None where placeholders have no tokens of their own in these either."""
+    apart = tokenize_apart(tokenizer, rendering.text, spans)
+    if apart is None:
+        return None
+    ids, offsets, cuts = apart.ids, list(apart.offsets), apart.cuts
+    if not rendering.templated:
+        whole = _ids(tokenizer, rendering.text, special=False)
+        full, places = _with_special_tokens(tokenizer, rendering.text, whole, [(1, 1)] * len(whole))
+        first, last = places.index((1, 1)), len(places) - places[::-1].index((1, 1))
+        ids = (*full[:first], *ids, *full[last:])
+        offsets = [*places[:first], *offsets, *places[last:]]
+        cuts = tuple(cut + first for cut in cuts)
+    tokens = token_texts(tokenizer, ids)
+    positions = [position for span in spans for position in _overwritten(rendering.text, span, offsets, tokens)]
+    return TargetPrompt(rendering.text, ids, tuple(positions), tokens, cuts)
+
+
+def whole_prompt(
+    tokenizer: PreTrainedTokenizerBase, rendering: Rendering, placeholder: str, needed: bool = True
+) -> TargetPrompt:
+    """The prompt tokenised as a whole; raises as `exact_prompt`, also for a placeholder that shares a token."""
     spans = placeholder_spans(rendering, placeholder) if needed else found_placeholders(rendering, placeholder)
     ids, offsets = _encoded(tokenizer, rendering, spans)
     tokens = token_texts(tokenizer, ids)

@@ -84,6 +84,7 @@ def with_prefix(model: Model, preset: Preset) -> TargetPrompt:
         ids=(*start, *begun.ids),
         positions=tuple(position + len(start) for position in begun.positions),
         tokens=(*token_texts(model.tokenizer, start), *begun.tokens),
+        cuts=tuple(position + len(start) for position in begun.cuts),
     )
     return replace(read, prefix=prefix)
 
@@ -96,11 +97,12 @@ def target_tokens(
     Those that the decoder of an encoder-decoder begins with come after the encoder's.
     """
     target = build_target(model, preset, max_new_tokens, compat)
-    ids, tokens, overwritten = target.ids, target.tokens, set(target.positions)
+    ids, overwritten, cuts = target.ids, set(target.positions), set(target.cuts)
     if target.prefix:
         overwritten |= {len(ids) + position for position in target.prefix.positions}
-        ids, tokens = ids + target.prefix.ids, tokens + target.prefix.tokens
+        cuts |= {len(ids) + position for position in target.prefix.cuts}
+        ids = ids + target.prefix.ids
     return tuple(
-        PromptToken(token, token.position in overwritten, token.position in target.masks)
+        PromptToken(token, token.position in overwritten, token.position in target.masks, token.position in cuts)
         for token in as_records(model.tokenizer, ids)
     )
