@@ -1,7 +1,8 @@
 """Reads a language model's hidden states aloud: a terminal workbench and a Python library.
 
-`load`, `adopt`, `interpret`, `interpret_vectors` and `logit_lens` are the library, `ModelAgnosticSelfie` and
-`InterpretationPrompt` the same in the calls of NNsight Selfie; they bring in torch when they are first used.
+`load`, `adopt`, `interpret`, `interpret_vectors`, `logit_lens`, `export` and `read_results` are the library,
+`ModelAgnosticSelfie` and `InterpretationPrompt` the same in the calls of NNsight Selfie; they bring in torch when they
+are first used.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ _LIBRARY = {
     "InterpretationPrompt": "selfie_tui.library.interpretation_prompt",
     "get_optimal_device": "selfie_tui.library.devices",
     "print_device_info": "selfie_tui.library.devices",
+    # These two stand on a higher floor, so that their types are not named above.
+    "export": "selfie_tui.results.of_library",
+    "read_results": "selfie_tui.results.of_library",
 }
 
 

@@ -19,15 +19,26 @@ from selfie_tui.engine.prompts.placeholders import TargetPrompt
 from selfie_tui.engine.prompts.prepare import prepare
 from selfie_tui.engine.prompts.source import Source
 from selfie_tui.library.tables import columns_of, data_frame, rows_of
-from selfie_tui.records import CellFinished, Control, ControlFinished, Event, Interpretation, Notice, Request, Token
+from selfie_tui.records import (
+    CellFinished,
+    Control,
+    ControlFinished,
+    Event,
+    Interpretation,
+    ModelInfo,
+    Notice,
+    Request,
+    Token,
+)
 
 
 @dataclass(frozen=True)
 class Result:
     """The records of a run: the interpretations in the order of the request's cells, and the control without injection.
 
-    `verdict` is the model's: whether reading and writing its states was verified when it was loaded. `notices` are
-    the model's own, such as that it is not verified, and then the run's; the library warns of the former once.
+    `info` describes the model, None where that is not known. `verdict` is the model's: whether reading and writing its
+    states was verified when it was loaded. `notices` are the model's own, such as that it is not verified, and then the
+    run's; the library warns of the former once.
     """
 
     request: Request
@@ -35,6 +46,7 @@ class Result:
     interpretations: tuple[Interpretation, ...]
     notices: tuple[str, ...] = ()
     verdict: str = ""
+    info: ModelInfo | None = None
 
     def columns(self) -> dict[str, list[Any]]:
         """The interpretations as equally long lists (see `tables.columns_of`)."""
@@ -164,4 +176,4 @@ def gather(model: Model, request: Request, events: Iterable[Event]) -> Result:
             case Notice(text=text):
                 notices.append(text)
     interpretations = tuple(found[index] for index in sorted(found))
-    return Result(request, control, interpretations, (*model.notices, *notices), model.verdict)
+    return Result(request, control, interpretations, (*model.notices, *notices), model.verdict, model.info())
