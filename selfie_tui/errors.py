@@ -37,6 +37,8 @@ LONGEST_SUMMARY = 200
 
 def summary(error: BaseException) -> str:
     """An error's message in one line, or its kind where it has none."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
     message = error.cause if isinstance(error, SelfieError) else str(error)
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     text = " ".join(lines[:2]).rstrip(".") or type(error).__name__

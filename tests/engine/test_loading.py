@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -150,6 +151,18 @@ def with_a_torn_index(folder: Path) -> None:
     written("model.safetensors.index.json", b'{"weight_map"')(folder)
 
 
+class Code:
+    """Something that is not a weight: unpickled, it would end the program."""
+
+    def __reduce__(self) -> Any:
+        return os._exit, (3,)
+
+
+def pickled_code(folder: Path) -> None:
+    torch.save({"model.norm.weight": Code()}, folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+
+
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
 BERT = BertConfig(vocab_size=160, **SMALL)
 T5 = T5Config(d_model=32, d_kv=8, d_ff=32, num_layers=1, num_heads=2, vocab_size=160)
@@ -189,6 +202,45 @@ SPOILT: dict[str, tuple[Spoil, str, str]] = {
     ),
     "a torn tokenizer": (written("tokenizer.json", b"{"), "tokenizer of .* could not be read", "tokenizer.json"),
     "BERT without head": (resaved(lambda: BertModel(BERT)), r"lacks \d weights, such as cls", "complete checkpoint"),
+    "a config nested too deeply": (written("config.json", b"[" * 100_000), "not valid JSON .nested too", "again"),
+    "a tokenizer nested too deeply": (
+        written("tokenizer_config.json", b"[" * 100_000),
+        "tokenizer of .* could not be read .it is nested too deeply",
+        "tokenizer.json",
+    ),
+    "a generation config nested too deeply": (
+        written("generation_config.json", b"[" * 100_000),
+        "generation_config.json of .* cannot be read .it is nested too deeply",
+        "opens without it",
+    ),
+    "a torn generation config": (
+        written("generation_config.json", b"{"),
+        "generation_config.json of .* cannot be read",
+        "Delete that file",
+    ),
+    "an index nested too deeply": (
+        lambda folder: (sharded(folder), written("model.safetensors.index.json", b"[" * 100_000)(folder)),
+        "does not list the files",
+        "download it again",
+    ),
+    "a billion layers": (
+        configured(num_hidden_layers=10**9),
+        "num_hidden_layers 1,000,000,000, and has at most 21 tensors",
+        "belongs to these weights",
+    ),
+    "a billion layers of another part": (
+        configured(vision_config={"num_hidden_layers": 10**9}),
+        "num_hidden_layers 1,000,000,000",
+        "belongs to these weights",
+    ),
+    "a billion columns": (configured(hidden_size=10**9), "hidden_size 1,000,000,000", "belongs to these weights"),
+    "more numbers than in the weights": (
+        configured(intermediate_size=10**6),
+        r"describes 384,\d+,\d+ numbers, and its weights are \d+,\d+ bytes",
+        "belongs to these weights",
+    ),
+    "a list for a model type": (configured(model_type=["llama"]), "does not know the model type", "Update"),
+    "a pickle that runs code": (pickled_code, "could run code: it is not opened", "with model.safetensors"),
     "a classifier": (
         resaved(lambda: GPT2ForSequenceClassification(CONFIGS["gpt2"](2))),
         "saved as GPT2ForSequenceClassification",
@@ -235,6 +287,25 @@ def assert_refused(name: str, cause: str, remedy: str, **options: str) -> None:
 )
 def test_a_name_that_leads_nowhere_is_refused_with_cause_and_remedy(name: str, cause: str, remedy: str) -> None:
     assert_refused(name, cause, remedy)
+
+
+@pytest.mark.parametrize(
+    "taker", ["AutoConfig.from_pretrained", "AutoTokenizer.from_pretrained", "GenerationConfig.from_pretrained"]
+)
+def test_a_lack_of_memory_is_not_blamed_on_a_file(saved: Path, taker: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: Any, **options: Any) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr(f"transformers.{taker}", full)
+    assert_refused(str(saved), f"There is not enough memory to open {saved}", "smaller model")
+
+
+def test_a_lack_of_memory_while_the_model_is_looked_at_is_said(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: Any, **options: Any) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr(loading, "adopt", full)
+    assert_refused(str(saved), "There is not enough memory to open", "smaller model")
 
 
 def test_a_file_in_place_of_a_folder_is_refused_as_such(saved: Path) -> None:

@@ -11,11 +11,13 @@ import json
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 from selfie_tui.engine.loading.checkpoint import Checkpoint
 from selfie_tui.engine.loading.locate import ProgressReport, locate
 from selfie_tui.engine.loading.placement import need
+from selfie_tui.engine.loading.weights import holds_code
 from selfie_tui.errors import LoadError, summary
 from selfie_tui.paths import model_path
 
@@ -111,6 +113,8 @@ def with_adapter(module: Any, adapter: Adapter) -> Any:
         try:
             adapted = PeftModel.from_pretrained(module, str(adapter.folder), config=config, torch_device="cpu")
         except Exception as error:
+            if isinstance(error, UnpicklingError) or "weights_only" in str(error):
+                raise holds_code(adapter.name) from error
             raise does_not_fit(adapter, summary(error)) from error
     if lacking := next((str(warning.message) for warning in caught if MISSING in str(warning.message)), ""):
         raise does_not_fit(adapter, summary(ValueError(lacking)))

@@ -81,7 +81,7 @@ def shards(index: Path) -> list[str]:
     """The files that an index of sharded weights lists."""
     try:
         return sorted(set(json.loads(index.read_text())["weight_map"].values()))
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OSError, RecursionError) as error:
         raise LoadError(
             f"{index.name} does not list the files of the weights ({type(error).__name__}).",
             f"Delete {index} and download it again.",

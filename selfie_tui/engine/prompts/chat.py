@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from selfie_tui.engine.prompts.deadline import TookTooLong, within
 from selfie_tui.errors import PlaceholderError
 
 if TYPE_CHECKING:
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
 
 _TURN = re.compile(r"\[INST\](?P<user>.*?)\[/INST\](?P<answer>.*)", re.DOTALL)
 _STAND_IN = "Zq7mStandInForTheMessage4vX"
+SECONDS = 5.0
+"""How long a template may take for one message; they take milliseconds."""
+
+_too_slow: set[str] = set()
 _PLAIN_TEXT = "Write the prompt as plain text, without [INST] and [/INST]."
 
 
@@ -73,6 +78,9 @@ def _around(tokenizer: PreTrainedTokenizerBase, user: str) -> tuple[str, str]:
         try:
             rendered = _rendered(tokenizer, user, in_parts)
             before, *rest = _rendered(tokenizer, _STAND_IN, in_parts).split(_STAND_IN)
+        except TookTooLong:
+            problem = f"takes longer than {SECONDS:.0f} s"
+            break
         except Exception as error:  # noqa: BLE001 - a template is foreign code and raises what it likes
             problem = problem if in_parts else f"refuses the message: {error}"
             continue
@@ -82,8 +90,20 @@ def _around(tokenizer: PreTrainedTokenizerBase, user: str) -> tuple[str, str]:
 
 
 def _rendered(tokenizer: PreTrainedTokenizerBase, user: str, in_parts: bool) -> str:
+    """The message through the template, within `SECONDS`; a template that took longer once is not tried again.
+
+    Raises:
+        TookTooLong: if the template takes longer.
+    """
+    template = str(tokenizer.chat_template)
+    if template in _too_slow:
+        raise TookTooLong
     content: Any = [{"type": "text", "text": user}] if in_parts else user
-    text = tokenizer.apply_chat_template(
-        [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
-    )
-    return str(text)
+    messages = [{"role": "user", "content": content}]
+    try:
+        return within(
+            SECONDS, lambda: str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+        )
+    except TookTooLong:
+        _too_slow.add(template)
+        raise
