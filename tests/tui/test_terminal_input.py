@@ -130,6 +130,9 @@ def test_200_000_pasted_characters_are_parsed_in_well_under_a_second():
 def test_the_app_goes_on_after_input_that_is_not_understood(tmp_path: Path):
     with Selfie(tmp_path) as selfie:
         assert selfie.shows("verified")
+        selfie.send_bytes("é".encode()[:1])
+        selfie.read(0.3)
+        selfie.send_bytes("é".encode()[1:])
         for what, data in BROKEN.items():
             selfie.send_bytes(data)
             selfie.read(0.2)

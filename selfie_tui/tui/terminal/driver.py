@@ -80,7 +80,8 @@ class TerminalDriver(LinuxDriver):
                 data = self._read()
                 if not data:
                     return
-                self._process(parser.feed(decode(data)))
+                if text := decode(data):  # a part of a character is kept for what comes next
+                    self._process(parser.feed(text))
             self._process(parser.tick())
 
     def _run_input_thread(self) -> None:
