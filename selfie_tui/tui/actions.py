@@ -68,6 +68,8 @@ FRAME: tuple[Action, ...] = (
            palette="text source"),
     Action("edit.preset", "Edit the interpretation prompt", "write an interpretation prompt", "e", "main",
            "edit_preset", palette="preset template"),
+    Action("preset.save", "Save the interpretation prompt", "keep the interpretation prompt under a name", "w", "main",
+           "save_preset", palette="preset save as own write"),
     Action("edit.model", "Open a model by name", "type a hub id, a folder or a GGUF file", "o", "main", "edit_model",
            palette="load hub folder"),
     Action("model.about", "About the model", "the loaded model, and the checks of its hooks in full", "m", "main",

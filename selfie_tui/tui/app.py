@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 import msgspec
@@ -15,8 +16,11 @@ from textual.message import Message
 from textual.screen import Screen
 
 from selfie_tui import clipboard, config, paths, themes
+from selfie_tui.errors import RequestError
 from selfie_tui.jobs import Engine, Jobs, default_engine
-from selfie_tui.records import Event, ModelInfo, Notice, Severity
+from selfie_tui.preset_files import save_preset
+from selfie_tui.presets import RESERVED
+from selfie_tui.records import Event, ModelInfo, Notice, Preset, Severity
 from selfie_tui.results import sessions
 from selfie_tui.results.recorder import Recorder
 from selfie_tui.tui import catalog
@@ -28,6 +32,7 @@ from selfie_tui.tui.keyboard import KeyboardApp
 from selfie_tui.tui.keymap import UNBOUND, resolve
 from selfie_tui.tui.options import AppOptions
 from selfie_tui.tui.render.styles import Look, plain_terminal
+from selfie_tui.tui.restoring import placement, restore
 from selfie_tui.tui.screens.main import MainScreen
 from selfie_tui.tui.state import AppState
 
@@ -97,7 +102,10 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
     def get_default_screen(self) -> Screen[Any]:
         options = self.options
         prompt = (self.memory.draft if options.prompt is None else options.prompt) or FIRST_PROMPT
-        self.main = MainScreen(AppState(self.jobs, self.kept), prompt, options.model, options.device, options.dtype)
+        state = AppState(self.jobs, self.kept)
+        self._notes += restore(state, self.memory, options.user_presets)
+        device, dtype = placement(self.memory, options.device, options.dtype)
+        self.main = MainScreen(state, prompt, options.model, device, dtype)
         return self.main
 
     def on_mount(self) -> None:
@@ -137,7 +145,7 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
 
     def _leave(self, code: int) -> None:
         self.jobs.close()
-        self.parting = self.remember(draft=self.main.prompt_text.value)
+        self.parting = self.main.remember_all()
         self.session.close()
         self.exit(return_code=code)
 
@@ -212,6 +220,12 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
     def export(self, exportable: Exportable) -> None:
         """Ask for a file, and write to it."""
         self.main.export(exportable)
+
+    def save_preset(self, preset: Preset) -> Path:
+        """Write a preset to a file of its name."""
+        if self.options.user_presets is None:
+            raise RequestError("This session keeps no presets.")
+        return save_preset(self.options.user_presets, preset, RESERVED)
 
     # Keeping ------------------------------------------------------------------------------------------------------
 

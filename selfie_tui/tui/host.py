@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from selfie_tui.records import ModelInfo, Severity
+from selfie_tui.records import ModelInfo, Preset, Severity
 from selfie_tui.tui.actions import Action
 from selfie_tui.tui.exporting import Exportable
 from selfie_tui.tui.render.styles import Look
@@ -32,6 +33,10 @@ class Host(WireApp[None], inherit_bindings=False):
 
     def export(self, exportable: Exportable) -> None:
         """Ask for a file, and write to it."""
+        raise NotImplementedError
+
+    def save_preset(self, preset: Preset) -> Path:
+        """Write a preset to a file of its name; raises RequestError."""
         raise NotImplementedError
 
     def remember(self, **changes: Any) -> str:

@@ -28,6 +28,8 @@ class AppOptions(msgspec.Struct, frozen=True):
     state_dir: Path | None = None
     """The folder of draft, recent models and sessions; None keeps nothing."""
     user_themes: Path | None = None
+    user_presets: Path | None = None
+    """The folder of the user's own interpretation prompts; None has none."""
     config: Config = Config()
     notes: tuple[str, ...] = ()
     """Problems from before the start, shown once the app is there."""

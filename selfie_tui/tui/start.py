@@ -32,6 +32,7 @@ def run_app(options: AppOptions) -> int:
             options,
             state_dir=paths.state_dir(),
             user_themes=paths.user_themes_dir(),
+            user_presets=paths.user_presets_dir(),
             config=user_config,
             notes=tuple(note for note in (*problems, guard.problem) if note),
         )

@@ -155,18 +155,13 @@ class AppState:
         return run
 
     def mark_as_asked(self) -> None:
-        """Mark the cells of the run that `marks_of` names, if the tokens of its prompt are there.
-
-        A position whose token is another now, as in another model, is left out.
-        """
+        """Select the cells of the run that `marks_of` names, if the tokens of its prompt are there."""
         run, selection = self.marks_of, self.selection
         if run is None or not selection.tokens or selection.prompt != self.prompt:
             return
         self.marks_of = None
         if (run.request.prompt, run.request.stack) == (selection.prompt, selection.stack):
-            texts = dict(enumerate(token.text for token in selection.tokens))
-            other = {token.position for token in run.sources.values() if texts.get(token.position) != token.text}
-            selection.show_cells(cell for cell in run.request.cells if cell.position not in other)
+            selection.show_cells(run.request.cells, run.sources.values())
 
     def cancel(self) -> list[Run]:
         """Stop what runs and forget what waits; the runs that will not begin any more."""

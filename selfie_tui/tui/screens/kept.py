@@ -11,6 +11,7 @@ from textual.binding import BindingsMap
 from textual.timer import Timer
 
 from selfie_tui.errors import SelfieError
+from selfie_tui.presets import RESERVED
 from selfie_tui.results import writers
 from selfie_tui.results.stored import StoredRun
 from selfie_tui.tui import views
@@ -19,10 +20,13 @@ from selfie_tui.tui.background import in_background
 from selfie_tui.tui.exporting import Exportable, proposed_name
 from selfie_tui.tui.kept import read_back
 from selfie_tui.tui.opening import ask_again, next_number, run_open, take_opened
+from selfie_tui.tui.restoring import offer_saved
 from selfie_tui.tui.runs import Run
+from selfie_tui.tui.screens.source import DRAFT_PAUSE
 from selfie_tui.tui.screens.views import ViewScreen
 from selfie_tui.tui.state import AppState, Changed
 from selfie_tui.tui.widgets.messages import RunWanted
+from selfie_tui.tui.widgets.models import ModelList
 
 FOLLOW = 1.0
 """Seconds after which results of a run that is under way are looked for in the session's file."""
@@ -37,11 +41,41 @@ class KeptScreen(ViewScreen, inherit_bindings=False):
         super().__init__(state, device, dtype)
         self._bindings = BindingsMap(bindings("main", "views"))
         self._following: Timer | None = None
+        self._keeping: Timer | None = None
+        self._to_keep: set[str] = set()
+        """What the user has chosen that the next start is to have, and that is not kept yet."""
 
     def show(self, changed: Changed) -> None:
         super().show(changed)
         if changed.run is not None and not changed.run.origin:
             self._follow(changed.run, ended=changed.header)
+        if (changed.settings or changed.stack) and not changed.model:
+            self._remember_soon(settings=changed.settings, stack=changed.stack)
+
+    # For the next start ----------------------------------------------------------------------------------------------
+
+    @on(ModelList.PlacementChanged)
+    def placement_changed(self) -> None:
+        """Keep the chosen device and precision."""
+        self._remember_soon(device=True, dtype=True)
+
+    def _remember_soon(self, **fields: bool) -> None:
+        """Keep these for the next start, once there is a pause."""
+        self._to_keep |= {name for name, changed in fields.items() if changed}
+        if self._keeping is not None:
+            self._keeping.stop()
+        self._keeping = self.set_timer(DRAFT_PAUSE, self.remember_all)
+
+    def remember_all(self) -> None:
+        """Keep the draft and what has been chosen for the next start, now."""
+        now = {
+            "settings": self.state.settings,
+            "stack": self.state.stack,
+            "device": self.models.device,
+            "dtype": self.models.dtype,
+        }
+        self.app.remember(draft=self.prompt_text.value, **{name: now[name] for name in self._to_keep})
+        self._to_keep.clear()
 
     # Which there are -------------------------------------------------------------------------------------------------
 
@@ -130,6 +164,24 @@ class KeptScreen(ViewScreen, inherit_bindings=False):
             self.app.toast(f"Exported {done}", "information")
 
         self.ask_for(f"export {exportable.what} to", proposed_name(exportable, Path.cwd()), write)
+
+    # Presets of one's own --------------------------------------------------------------------------------------------
+
+    def action_save_preset(self) -> None:
+        """Ask for a name, and keep the interpretation prompt under it."""
+        preset = self.state.settings.preset
+
+        async def save(name: str, again: bool) -> None:
+            named = msgspec.structs.replace(preset, name=name, source="")
+            taken = next((known for known in self.state.bounds.presets if known.name == name), None)
+            if taken is not None and name not in RESERVED and not again:
+                raise SelfieError("There is such a preset.", "Once more: enter replaces it")
+            path = self.app.save_preset(named)
+            offer_saved(self.state, named)
+            self.show(Changed(settings=True))
+            self.app.toast(f"Saved: {path}", "information")
+
+        self.ask_for("save this interpretation prompt as", "" if preset.name in RESERVED else preset.name, save)
 
     def action_interpret(self) -> None:
         """Run the job of the view."""

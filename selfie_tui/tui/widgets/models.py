@@ -48,6 +48,9 @@ class ModelList(Rows):
     class OtherWanted(Message):
         """The user wants to type a name."""
 
+    class PlacementChanged(Message):
+        """The user chose another device or precision for the models that are loaded from now on."""
+
     def __init__(self, device: str = "auto", dtype: str = "auto", id: str | None = None) -> None:
         super().__init__(id=id)
         self.device = device
@@ -126,6 +129,8 @@ class ModelList(Rows):
             self.device = _next(self.devices, self.device, step)
         elif kind == "dtype":
             self.dtype = _next(self.dtypes, self.dtype, step)
+        if kind in ("device", "dtype"):
+            self.post_message(self.PlacementChanged())
         self.redraw(self.cursor)
 
     def _arrange(self) -> None:
