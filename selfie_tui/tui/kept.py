@@ -8,11 +8,13 @@ from pathlib import Path
 
 from selfie_tui import paths
 from selfie_tui.records import CONTROL, Control, Interpretation
+from selfie_tui.results.deleting import delete_run
 from selfie_tui.results.entries import Entry, Result, RunBegan
 from selfie_tui.results.history import History, ended, history, read_run, without_resumed
 from selfie_tui.results.index import indexed
 from selfie_tui.results.stored import StoredRun
-from selfie_tui.tui.runs import Run, State
+from selfie_tui.results.undeleting import lines_of
+from selfie_tui.tui.runs import Run, State, sources_of
 
 STATES: dict[str, State] = {"finished": "finished", "cancelled": "cancelled", "failed": "failed"}
 """How a run that was read back stands, by its ending; any other was not finished."""
@@ -31,6 +33,8 @@ class KeptRuns:
         self._cache = cache
         self.runs: list[StoredRun] = []
         self.problems: list[str] = []
+        self.deleted: list[tuple[StoredRun, bytes]] = []
+        """The runs that this program has deleted, with their lines, the last one last."""
         self.listed = False
         """Whether the session files have been looked at."""
 
@@ -68,6 +72,17 @@ class KeptRuns:
         except FileNotFoundError:
             return []
 
+    def delete(self, run: StoredRun) -> bytes:
+        """Delete a run from its file; its lines.
+
+        Raises:
+            SelfieError: for a run that is still being written, or a file that cannot be changed.
+            OSError: the file cannot be read.
+        """
+        lines = lines_of(run)
+        delete_run(run, self.cache)
+        return lines
+
     def take_in(self, path: Path, found: Iterable[StoredRun]) -> None:
         """Take what `find_in` found in place of what was known of that file."""
         runs = [*(run for run in self.runs if run.path != path), *found]
@@ -99,7 +114,7 @@ def run_of(entries: Iterable[Entry], number: int, ending: str, today: datetime |
         number=number,
         model=began.model,
         request=began.request,
-        sources={found.token.position: found.token for found in interpretations.values()},
+        sources=sources_of(interpretations),
         state=STATES.get(ending, "unfinished"),
         control=controls[-1] if controls else None,
         interpretations=interpretations,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from selfie_tui.kinds import stacks_of
+from selfie_tui.records import Interpret
 from selfie_tui.results.stored import StoredRun
 from selfie_tui.settings import settings_of
 from selfie_tui.tui.changes import Changed
-from selfie_tui.tui.runs import Run
+from selfie_tui.tui.runs import Run, sources_of
 from selfie_tui.tui.state import AppState
 
 
@@ -37,3 +38,26 @@ def ask_again(state: AppState, run: Run) -> Changed:
     state.prompt, state.marks_of = request.prompt, run
     state.mark_as_asked()
     return changed._replace(run=run, header=True, settings=True, selection=True, status=True)
+
+
+def resume(state: AppState, stored: StoredRun, task: Interpret) -> Run:
+    """Go on with a run that stopped: what it has finished is there from the start."""
+    earlier = task.earlier
+    interpretations = dict(earlier.interpretations) if earlier else {}
+    here = state.selection.tokens if state.selection.prompt == task.request.prompt else ()
+    run = Run(
+        number=state.submit(task),
+        model=stored.began.model,
+        request=task.request,
+        sources={token.position: token for token in here} | sources_of(interpretations),
+        control=earlier.control if earlier else None,
+        interpretations=interpretations,
+        info=state.model,
+    )
+    state.runs[run.number] = run
+    return run
+
+
+def under_way(state: AppState, task: Interpret) -> bool:
+    """Whether a run is being gone on with already."""
+    return any(run.request == task.request and run.state in ("waiting", "running") for run in state.runs.values())

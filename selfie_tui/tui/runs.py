@@ -70,6 +70,12 @@ class Run:
         """Whether an interpretation will not change any more."""
         return self.control is not None if index == CONTROL else index in self.interpretations
 
+    def finish(self, index: int, interpretation: Interpretation) -> None:
+        """Take a finished interpretation; its token is a source, where that was not known."""
+        self.interpretations[index] = interpretation
+        if interpretation.token.position not in self.sources:
+            self.sources = {**self.sources, interpretation.token.position: interpretation.token}
+
     def description(self) -> str:
         """How the run stands, in a few words; of one that was read back, from when it is."""
         done, all = len(self.interpretations), len(self.request.cells)
@@ -85,3 +91,8 @@ class Run:
 
 def _readings(count: int) -> str:
     return "reading" if count == 1 else "readings"
+
+
+def sources_of(interpretations: Mapping[int, Interpretation]) -> dict[int, Token]:
+    """The tokens that interpretations are of, by their position."""
+    return {found.token.position: found.token for found in interpretations.values()}

@@ -317,7 +317,7 @@ class AppState:
         run = self.runs.get(event.job)
         if run is None:
             return NOTHING
-        run.interpretations[event.index] = event.interpretation
+        run.finish(event.index, event.interpretation)
         return Changed(run=run, indices=(event.index,))
 
     def _ended(self, event: JobFinished | JobCancelled | JobFailed) -> Changed:

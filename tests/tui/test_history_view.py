@@ -9,17 +9,20 @@ import msgspec
 import pytest
 
 from selfie_tui.records import EMBED, Interpret, PromptTokens, StackInfo
+from selfie_tui.results.entries import Result
 from selfie_tui.results.history import stored_runs
 from selfie_tui.tui.app import SelfieApp
 from selfie_tui.tui.kept import day, moment, read_back
 from selfie_tui.tui.opening import run_open, take_opened
+from selfie_tui.tui.pages.error import ErrorScreen
 from selfie_tui.tui.render.styles import Look
 from selfie_tui.tui.state import AppState
+from selfie_tui.tui.views.history.compare import compare
 from selfie_tui.tui.views.history.glimpse import SAMPLE, glimpse
 from selfie_tui.tui.views.history.rows import by_day, done, run_pieces
 from tests.results.runs import run_of, write
 from tests.tui.driving import log_text, run_to_end, running, text_of, toasts, until
-from tests.tui.fake_engine import FakeEngine, words
+from tests.tui.fake_engine import FakeEngine, info, words
 from tests.tui.test_state import Submitted, ready
 
 PARIS = ["the word of.", "Paris, the capital", "PARIS"]
@@ -248,3 +251,134 @@ async def test_the_list_is_legible_at_any_size(tmp_path: Path, size):
         await pilot.press("5")
         await until(pilot, lambda: "The Eiffel Tower" in text_of(app))
         assert ("4 Runs" in text_of(app)) == (size[0] >= 100), "in a narrow terminal one pane is seen at a time"
+
+
+# Going on, deleting, comparing ----------------------------------------------------------------------------------------
+
+
+def stopped(done: int, model: str = "demo") -> list:
+    """The entries of a run of eight cells that was killed after so many of them."""
+    first, control, *_ = run_of(PARIS, cells=8, ending=None, began=yesterday(), model=model)
+    request = msgspec.structs.replace(first.request, relevancy=False)
+    first = msgspec.structs.replace(first, task=Interpret(request), info=info(model, 8))
+    results = [
+        Result(1, index, FakeEngine()._interpretation(cell, words(PROMPT), request))
+        for index, cell in enumerate(request.cells[:done])
+    ]
+    return [first, control, *results]
+
+
+async def test_a_run_that_was_killed_goes_on_where_it_stopped(tmp_path: Path):
+    engine = FakeEngine()
+    kept(tmp_path, stopped(3))
+    async with running(engine, state_dir=tmp_path) as (app, pilot):
+        await pilot.press("f8")
+        await until(pilot, lambda: list_of(app).here is not None)
+        assert "◐ 3/8" in text_of(app)
+        await pilot.press("r")
+        await until(pilot, lambda: any(isinstance(task, Interpret) for task in engine.done))
+        await run_to_end(app, pilot)
+        (task,) = [task for task in engine.done if isinstance(task, Interpret)]
+        assert task.earlier is not None
+        assert [index for index, _ in task.earlier.interpretations] == [0, 1, 2]
+        assert "8 readings" in text_of(app)
+        await pilot.press("H")
+        await until(pilot, lambda: [done(run) for run in list_of(app).runs] == ["8"])
+        await pilot.press("r")
+        await until(pilot, lambda: any("This run is whole" in toast for toast in toasts(app)))
+
+
+async def test_the_model_of_a_run_is_loaded_before_it_goes_on(tmp_path: Path):
+    engine = FakeEngine()
+    kept(tmp_path, stopped(1, "gpt2"))
+    async with running(engine, state_dir=tmp_path) as (app, pilot):
+        await pilot.press("f8")
+        await until(pilot, lambda: list_of(app).here is not None)
+        await pilot.press("r")
+        await until(pilot, lambda: any("Loading gpt2, to go on" in toast for toast in toasts(app)))
+        await until(pilot, lambda: any(isinstance(task, Interpret) for task in engine.done))
+        await run_to_end(app, pilot)
+        assert app.main.state.model.name == "gpt2"
+
+
+async def test_a_model_that_does_not_come_leaves_the_run_as_it_is(tmp_path: Path):
+    engine = FakeEngine()
+    kept(tmp_path, stopped(1, "missing"))
+    async with running(engine, state_dir=tmp_path) as (app, pilot):
+        await pilot.press("f8")
+        await until(pilot, lambda: list_of(app).here is not None)
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen, ErrorScreen))
+        await pilot.press("escape")
+        app.main.load("demo")
+        await run_to_end(app, pilot)
+        assert not any(isinstance(task, Interpret) for task in engine.done)
+
+
+async def test_a_run_is_deleted_by_the_second_d_and_u_takes_it_back(tmp_path: Path):
+    (_, older) = kept(tmp_path, run_of(["ancient"], 1, began=yesterday(9)), run_of(PARIS, 2, began=yesterday(18)))
+    before = older.path.read_bytes()
+    async with running(state_dir=tmp_path) as (app, pilot):
+        await pilot.press("f8")
+        await until(pilot, lambda: len(list_of(app).runs) == 2)
+        await pilot.press("d")
+        await until(pilot, lambda: "d again deletes this run" in text_of(app))
+        await pilot.press("down", "up")
+        await until(pilot, lambda: "d again" not in text_of(app))
+        await pilot.press("d", "down", "d")
+        await pilot.pause()
+        assert older.path.read_bytes() == before, "the second d was on another run"
+        await pilot.press("d")
+        await until(pilot, lambda: [run.id for run in list_of(app).runs] == ["yesterday:2"])
+        assert b"ancient" not in older.path.read_bytes()
+        await pilot.press("d", "d")
+        await until(pilot, lambda: not older.path.exists())
+        await until(pilot, lambda: not list_of(app).runs)
+        await pilot.press("u")
+        await until(pilot, lambda: [run.id for run in list_of(app).runs] == ["yesterday:2"])
+        await pilot.press("u")
+        await until(pilot, lambda: [run.id for run in list_of(app).runs] == ["yesterday:2", "yesterday:1"])
+        assert sorted(older.path.read_bytes().splitlines()) == sorted(before.splitlines())
+        await pilot.press("u")
+        await until(pilot, lambda: any("Nothing was deleted" in toast for toast in toasts(app)))
+
+
+async def test_two_marked_runs_are_compared_cell_by_cell(tmp_path: Path):
+    kept(tmp_path, run_of(PARIS, 1, began=yesterday(9)), run_of(["the word of.", "Rome"], 2, began=yesterday(18)))
+    async with running(state_dir=tmp_path) as (app, pilot):
+        await pilot.press("f8")
+        await until(pilot, lambda: len(list_of(app).runs) == 2)
+        await pilot.press("space", "down", "space")
+        await until(pilot, lambda: "enter compares the two marked" in text_of(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: "1 of 2 cells that both have say other words." in text_of(app))
+        page = text_of(app)
+        assert "L1 · 2 Tower" in page
+        assert "A  Paris, the capital" in page
+        assert "B  Rome" in page
+        assert page.index("A  Paris") < page.index("B  Rome")
+
+
+def test_a_comparison_says_what_was_asked_otherwise(tmp_path: Path):
+    first, second = kept(tmp_path, run_of(PARIS, 1), run_of(PARIS, 2, prompt="Another Eiffel Tower", cells=9))
+    found = compare(read_back(first, -1), read_back(second, -2))
+    assert found.settings == ("prompt: “Another Eiffel Tower” | “The Eiffel Tower”",)
+    assert (found.shared, found.differing) == (3, ())
+
+
+async def test_an_empty_log_says_how_to_open_what_was_read_earlier(tmp_path: Path):
+    kept(tmp_path, run_of(PARIS, began=yesterday()))
+    async with running(state_dir=tmp_path) as (app, pilot):
+        await until(pilot, lambda: "H enter opens the 3 readings of yesterday" in text_of(app))
+
+
+async def test_a_preview_says_what_is_not_as_it_was(tmp_path: Path):
+    first, *rest = run_of(PARIS, began=yesterday())
+    then = msgspec.structs.replace(info("demo", 8), dtype="float32")
+    kept(tmp_path, [msgspec.structs.replace(first, info=then, versions={}), *rest])
+    async with running(state_dir=tmp_path) as (app, pilot):
+        await pilot.press("f8")
+        await until(pilot, lambda: "dtype float32 →" in text_of(app).replace("\n", " "))
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: any("Not as it was then: dtype float32 → bfloat16" in each for each in toasts(app)))
+        await run_to_end(app, pilot)

@@ -1,38 +1,39 @@
-"""Runs that were kept: listed when the program has begun, followed as they come, opened as if just run."""
+"""Runs that were kept: listed when the program has begun, followed as they come, opened, gone on with, deleted."""
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-import msgspec
 from textual import on
 from textual.binding import BindingsMap
 from textual.timer import Timer
 
 from selfie_tui.errors import SelfieError
-from selfie_tui.presets import RESERVED
-from selfie_tui.results import writers
+from selfie_tui.records import LoadModel, ModelInfo
+from selfie_tui.results.resuming import DECISIVE, check_resumable, differences, resume_task
 from selfie_tui.results.stored import StoredRun
+from selfie_tui.results.undeleting import put_back
 from selfie_tui.tui import views
 from selfie_tui.tui.actions import bindings
 from selfie_tui.tui.background import in_background
-from selfie_tui.tui.exporting import Exportable, proposed_name
 from selfie_tui.tui.kept import read_back
-from selfie_tui.tui.opening import ask_again, next_number, run_open, take_opened
-from selfie_tui.tui.restoring import offer_saved
+from selfie_tui.tui.opening import ask_again, next_number, resume, run_open, take_opened, under_way
 from selfie_tui.tui.runs import Run
-from selfie_tui.tui.screens.source import DRAFT_PAUSE
-from selfie_tui.tui.screens.views import ViewScreen
+from selfie_tui.tui.screens.keeping import KeepingScreen
 from selfie_tui.tui.state import AppState, Changed
-from selfie_tui.tui.widgets.messages import RunWanted
-from selfie_tui.tui.widgets.models import ModelList
+from selfie_tui.tui.widgets.messages import DeletionRegretted, RunWanted
 
 FOLLOW = 1.0
 """Seconds after which results of a run that is under way are looked for in the session's file."""
 
+SOON = 0.05
+"""Seconds after which a run that is new or has ended is looked for there."""
 
-class KeptScreen(ViewScreen, inherit_bindings=False):
+
+class KeptScreen(KeepingScreen, inherit_bindings=False):
     """The views, with the runs of all sessions at hand."""
 
     BINDINGS = bindings("main", "views")
@@ -41,41 +42,17 @@ class KeptScreen(ViewScreen, inherit_bindings=False):
         super().__init__(state, device, dtype)
         self._bindings = BindingsMap(bindings("main", "views"))
         self._following: Timer | None = None
-        self._keeping: Timer | None = None
-        self._to_keep: set[str] = set()
-        """What the user has chosen that the next start is to have, and that is not kept yet."""
+        self._to_resume: StoredRun | None = None
+        """The run that is gone on with once its model is loaded."""
 
     def show(self, changed: Changed) -> None:
         super().show(changed)
         if changed.run is not None and not changed.run.origin:
             self._follow(changed.run, ended=changed.header)
-        if (changed.settings or changed.stack) and not changed.model:
-            self._remember_soon(settings=changed.settings, stack=changed.stack)
-
-    # For the next start ----------------------------------------------------------------------------------------------
-
-    @on(ModelList.PlacementChanged)
-    def placement_changed(self) -> None:
-        """Keep the chosen device and precision."""
-        self._remember_soon(device=True, dtype=True)
-
-    def _remember_soon(self, **fields: bool) -> None:
-        """Keep these for the next start, once there is a pause."""
-        self._to_keep |= {name for name, changed in fields.items() if changed}
-        if self._keeping is not None:
-            self._keeping.stop()
-        self._keeping = self.set_timer(DRAFT_PAUSE, self.remember_all)
-
-    def remember_all(self) -> None:
-        """Keep the draft and what has been chosen for the next start, now."""
-        now = {
-            "settings": self.state.settings,
-            "stack": self.state.stack,
-            "device": self.models.device,
-            "dtype": self.models.dtype,
-        }
-        self.app.remember(draft=self.prompt_text.value, **{name: now[name] for name in self._to_keep})
-        self._to_keep.clear()
+        if self._to_resume is not None and (changed.model or isinstance(changed.ended, LoadModel)):
+            stored, self._to_resume = self._to_resume, None
+            if changed.model:
+                self._start(self._resume(stored))
 
     # Which there are -------------------------------------------------------------------------------------------------
 
@@ -99,11 +76,11 @@ class KeptScreen(ViewScreen, inherit_bindings=False):
             self._following.stop()
         elif self._following is not None:
             return
-        self._following = self.set_timer(0.05 if soon else FOLLOW, self._find_own)
+        self._following = self.set_timer(SOON if soon else FOLLOW, self._find_own)
 
     def _find_own(self) -> None:
         self._following = None
-        if self.state.kept.own is not None and self.state.kept.own.exists():
+        if self.state.kept.own is not None:
             self.run_worker(self._find_in(self.state.kept.own), group="kept")
 
     async def _find_in(self, path: Path) -> None:
@@ -116,73 +93,112 @@ class KeptScreen(ViewScreen, inherit_bindings=False):
         kept.take_in(path, found)
         self.show(Changed(kept=True))
 
-    # Opening ---------------------------------------------------------------------------------------------------------
+    # What is done with one -------------------------------------------------------------------------------------------
 
     @on(RunWanted)
     def run_wanted(self, event: RunWanted) -> None:
-        """Open a run, and ask the same again where that is wanted."""
-        self.run_worker(self._open(event.stored, again=event.again), exclusive=True, group="open")
+        """Do what is wanted with a run."""
+        stored = event.stored
+        if event.what == "resume":
+            self.resume(stored)
+        else:
+            self._start(
+                self._delete(stored) if event.what == "delete" else self._open(stored, again=event.what == "again")
+            )
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        self.run_worker(self._refusing(work), group="run")
+
+    async def _refusing(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something with a run; a run that has been changed since it was listed is said, and all are listed anew."""
+        try:
+            await work
+        except SelfieError as error:
+            self.app.toast(f"{error.cause} {error.remedy}", "error")
+        except (OSError, ValueError) as error:
+            self.app.toast(f"The run cannot be read: {error}. It was changed since it was listed.", "error")
+            self.list_kept()
 
     async def _open(self, stored: StoredRun, *, again: bool) -> None:
         run = run_open(self.state, stored)
         if run is None:
-            try:
-                run = await in_background(partial(read_back, stored, next_number(self.state)))
-            except (OSError, msgspec.DecodeError) as error:
-                self.app.toast(f"The run cannot be read: {error}. It was changed since it was listed.", "error")
-                self.list_kept()
-                return
+            run = await in_background(partial(read_back, stored, next_number(self.state)))
             changed = take_opened(self.state, stored, run)
         else:
             changed = ask_again(self.state, run)
+        await self._show_opened(run, changed)
+        if again:
+            self._say_differences(stored)
+            self.action_interpret()
+
+    async def _show_opened(self, run: Run, changed: Changed) -> None:
         await self.action_view(views.VIEWS[0].NAME)
         self.prompt_text.value = run.request.prompt
         self.view.open_run(run)
         self.show(changed)
-        if again:
-            self.action_interpret()
 
-    # Exporting -------------------------------------------------------------------------------------------------------
+    def _say_differences(self, stored: StoredRun) -> None:
+        model = self.state.model
+        changed = differences(stored.began, model) if model is not None else ()
+        if changed:
+            self.app.toast(f"Not as it was then: {', '.join(map(str, changed))}.", "warning")
 
-    def action_export(self) -> None:
-        """Ask for a file, and write to it what the view has to export."""
-        exportable = self.view.exportable()
-        if exportable is None:
-            self.app.toast("There is nothing to export yet: enter makes readings.", "information")
+    # Going on with one -----------------------------------------------------------------------------------------------
+
+    def resume(self, stored: StoredRun) -> None:
+        """Go on with a run that stopped; with its model, which is loaded first where it is another."""
+        if not stored.is_partial:
+            self.app.toast(
+                "This run is still running." if stored.ending == "running" else "This run is whole: enter opens it.",
+                "information",
+            )
+        elif self.state.model is not None and not other_model(stored, self.state.model):
+            self._start(self._resume(stored))
         else:
-            self.export(exportable)
+            began = stored.began
+            self.app.toast(f"Loading {began.model}, to go on with its run.", "information")
+            self._to_resume = stored
+            self.state.load(began.model, self.models.device, began.info.dtype if began.info else self.models.dtype)
+            self.update_status()
 
-    def export(self, exportable: Exportable) -> None:
-        """Ask for a file in the folder that the program was started in, and write to it."""
+    async def _resume(self, stored: StoredRun) -> None:
+        task = await in_background(partial(resume_task, stored))
+        if self.state.model is None or under_way(self.state, task):
+            return
+        check_resumable(stored.began, self.state.model)
+        run = resume(self.state, stored, task)
+        await self._show_opened(run, ask_again(self.state, run))
 
-        async def write(typed: str, again: bool) -> None:
-            path = Path(typed).expanduser()
-            try:
-                done = await in_background(lambda: writers.export(exportable.entries(), path, overwrite=again))
-            except writers.FileThere as there:
-                raise SelfieError("There is such a file.", "Once more: enter overwrites it") from there
-            self.app.toast(f"Exported {done}", "information")
+    # Deleting one ----------------------------------------------------------------------------------------------------
 
-        self.ask_for(f"export {exportable.what} to", proposed_name(exportable, Path.cwd()), write)
+    async def _delete(self, stored: StoredRun) -> None:
+        kept = self.state.kept
+        lines = await in_background(partial(kept.delete, stored))
+        kept.deleted.append((stored, lines))
+        await self._find_in(stored.path)
+        self.app.toast("Deleted the run. u takes that back.", "information")
 
-    # Presets of one's own --------------------------------------------------------------------------------------------
+    @on(DeletionRegretted)
+    def take_back(self) -> None:
+        """Take the last deletion back."""
+        if self.state.kept.deleted:
+            self._start(self._take_back(*self.state.kept.deleted.pop()))
+        else:
+            self.app.toast("Nothing was deleted.", "information")
 
-    def action_save_preset(self) -> None:
-        """Ask for a name, and keep the interpretation prompt under it."""
-        preset = self.state.settings.preset
+    async def _take_back(self, stored: StoredRun, lines: bytes) -> None:
+        await in_background(partial(put_back, stored.path, lines))
+        await self._find_in(stored.path)
 
-        async def save(name: str, again: bool) -> None:
-            named = msgspec.structs.replace(preset, name=name, source="")
-            taken = next((known for known in self.state.bounds.presets if known.name == name), None)
-            if taken is not None and name not in RESERVED and not again:
-                raise SelfieError("There is such a preset.", "Once more: enter replaces it")
-            path = self.app.save_preset(named)
-            offer_saved(self.state, named)
-            self.show(Changed(settings=True))
-            self.app.toast(f"Saved: {path}", "information")
-
-        self.ask_for("save this interpretation prompt as", "" if preset.name in RESERVED else preset.name, save)
+    def update_status(self) -> None:
+        """Write how things stand."""
+        raise NotImplementedError
 
     def action_interpret(self) -> None:
         """Run the job of the view."""
         raise NotImplementedError
+
+
+def other_model(stored: StoredRun, model: ModelInfo) -> bool:
+    """Whether a run was made with another model than this one, or in another precision."""
+    return any(difference.name in DECISIVE for difference in differences(stored.began, model))

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from textual.message import Message
 
 from selfie_tui.results.stored import StoredRun
+
+Wanted = Literal["open", "again", "resume", "delete"]
+"""What can be done with a run that was kept."""
 
 
 class SelectionChanged(Message):
@@ -16,9 +21,13 @@ class SettingsChanged(Message):
 
 
 class RunWanted(Message):
-    """The user wants to see a run that was kept; with `again`, to have it asked once more of the loaded model."""
+    """The user wants something done with a run that was kept: see it, see it made again, go on with it, delete it."""
 
-    def __init__(self, stored: StoredRun, *, again: bool = False) -> None:
+    def __init__(self, stored: StoredRun, what: Wanted) -> None:
         super().__init__()
         self.stored = stored
-        self.again = again
+        self.what = what
+
+
+class DeletionRegretted(Message):
+    """The user wants the run back that was deleted last."""

@@ -10,6 +10,8 @@ ACTIONS = (
            "enter", "runs", "ask('open')", hint="open", palette="session yesterday compare"),
     Action("runs.again", "Run again", "ask the same of the loaded model, and name what differs from then", "ctrl+r",
            "runs", "ask('again')", hint="again", palette="replay"),
+    Action("runs.resume", "Resume", "go on with a run that was cancelled or killed, with its model", "r", "runs",
+           "ask('resume')", hint="resume", palette="continue"),
     Action("runs.mark", "Mark", "mark the run, for comparing two", "space", "runs", "ask('mark')", hint="mark"),
     Action("runs.delete", "Delete", "pressed twice, delete the run", "d", "runs", "ask('delete')", hint="delete",
            palette="remove"),

@@ -9,6 +9,7 @@ from textual import events
 
 from selfie_tui import text
 from selfie_tui.records import Interpretation, ModelInfo, layer_name
+from selfie_tui.results.resuming import differences as differences_of_models
 from selfie_tui.results.stored import StoredRun
 from selfie_tui.settings import differences
 from selfie_tui.tui.actions import Scope, bindings
@@ -123,21 +124,10 @@ def changes_lines(run: StoredRun, model: ModelInfo | None, width: int, look: Loo
     """What would differ if the run were made again with the loaded model."""
     if model is None or run.began.info is None:
         return []
-    changes = differences_of_models(run.began.info, model)
+    changes = differences_of_models(run.began, model)
     if not changes:
-        return [(Piece(text.clip("the loaded model is the one that made it", width), "good"),)]
-    return flow([Piece("since then: ", "dim"), Piece(look.prose(", ".join(changes)), "warn")], width)
-
-
-def differences_of_models(then: ModelInfo, now: ModelInfo) -> tuple[str, ...]:
-    """In what another model differs from the one of a run, in words: `bfloat16 → float32`, `another revision`."""
-    changed = [
-        f"{before} → {after}"
-        for before, after in ((then.name, now.name), (then.dtype, now.dtype), (then.device, now.device))
-        if before != after
-    ]
-    revision = then.name == now.name and then.revision != now.revision
-    return (*changed, *(["another revision"] if revision else []))
+        return [(Piece(text.clip("model and versions are as they were", width), "good"),)]
+    return flow([Piece("since then: ", "dim"), Piece(look.prose(", ".join(map(str, changes))), "warn")], width)
 
 
 def found_lines(run: StoredRun, found: tuple[int, tuple[str, ...]], width: int, look: Look) -> Iterator[Pieces]:

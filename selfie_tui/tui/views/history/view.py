@@ -12,19 +12,27 @@ from selfie_tui.results.history import Found, search
 from selfie_tui.results.stored import StoredRun
 from selfie_tui.tui.background import in_background
 from selfie_tui.tui.exporting import Exportable, stored_entries
+from selfie_tui.tui.kept import read_back
 from selfie_tui.tui.state import AppState, Changed
 from selfie_tui.tui.views.history.actions import ACTIONS, SECTIONS
+from selfie_tui.tui.views.history.compare import compared_lines
 from selfie_tui.tui.views.history.glimpse import glimpse
 from selfie_tui.tui.views.history.preview import Preview
 from selfie_tui.tui.views.history.rows import how_many
 from selfie_tui.tui.views.history.run_list import EMPTY, LOOKING, NOTHING_FOUND, RunList
 from selfie_tui.tui.views.view import View
 from selfie_tui.tui.widgets.field import Field
-from selfie_tui.tui.widgets.messages import RunWanted
+from selfie_tui.tui.widgets.messages import DeletionRegretted, RunWanted, Wanted
 from selfie_tui.tui.widgets.pane import Pane
 
 PAUSE = 0.1
 """Seconds without a key after which a run is looked at, or what was typed is searched for."""
+
+MOST_MARKED = 2
+"""Runs that are marked at a time: two are compared."""
+
+WANTED: dict[str, Wanted] = {"open": "open", "again": "again", "resume": "resume"}
+"""What is done by the frame, by the name of it in the list's actions."""
 
 
 class HistoryView(View):
@@ -99,6 +107,8 @@ class HistoryView(View):
         total, query = len(self.state.kept.runs), self.app.look.prose(self.search_text.value)
         found = f"/ {query}: {len(self.list.runs)} of {total} runs" if self._found is not None else ""
         asked = "d again deletes this run" if self._to_delete else ""
+        if not asked and len(self.list.marked) == MOST_MARKED:
+            asked = "enter compares the two marked"
         narrow = "5: what it said" if self.screen.has_class("-narrow") else ""
         parts = [part for part in (asked, found, narrow, self.list.extent()) if part]
         self.runs_pane.update_subtitle(" ── ".join(parts))
@@ -141,21 +151,21 @@ class HistoryView(View):
         self._chosen = True
         self._opens_first = event.what == "open" and not self.state.kept.listed
         if event.what == "undelete":
-            self.undelete()
-        elif run is not None:
-            {"open": self.open, "again": self.again, "mark": self.mark, "delete": self.delete}[event.what](run)
-
-    def open(self, run: StoredRun) -> None:
-        """Have the run shown as if just run; of two marked runs, what differs."""
-        self.post_message(RunWanted(run))
-
-    def again(self, run: StoredRun) -> None:
-        """Have the run asked again of the loaded model."""
-        self.post_message(RunWanted(run, again=True))
+            self.post_message(DeletionRegretted())
+        elif run is None:
+            return
+        elif event.what == "mark":
+            self.mark(run)
+        elif event.what == "delete":
+            self.delete(run)
+        elif event.what == "open" and len(self.list.marked) == MOST_MARKED:
+            self.compare()
+        elif event.what in WANTED:
+            self.post_message(RunWanted(run, WANTED[event.what]))
 
     def run_job(self) -> None:
         if self.list.here is not None:
-            self.again(self.list.here)
+            self.post_message(RunWanted(self.list.here, "again"))
 
     def mark(self, run: StoredRun) -> None:
         """Mark a run, or take its mark away; a third mark takes the first one's place."""
@@ -163,14 +173,33 @@ class HistoryView(View):
         if run.id in marked:
             marked.remove(run.id)
         else:
-            marked[:] = [*marked, run.id][-2:]
+            marked[:] = [*marked, run.id][-MOST_MARKED:]
         self.list.refresh()
+        self.update_border()
 
     def delete(self, run: StoredRun) -> None:
         """Ask, and delete a run when it is asked for again."""
+        again, self._to_delete = self._to_delete == run.id, run.id
+        if again:
+            self._to_delete = ""
+            self.post_message(RunWanted(run, "delete"))
+        self.update_border()
 
-    def undelete(self) -> None:
-        """Take the last deletion back."""
+    def compare(self) -> None:
+        """Open the cells in which the two marked runs say other words."""
+        runs = [run for id in self.list.marked for run in self.state.kept.runs if run.id == id]
+        if len(runs) == MOST_MARKED:
+            self.run_worker(self._compare(*sorted(runs, key=lambda run: run.began.began)), exclusive=True, group="look")
+
+    async def _compare(self, first: StoredRun, second: StoredRun) -> None:
+        from selfie_tui.tui.pages.page import PageScreen  # not needed for the first paint
+
+        try:
+            one, other = await in_background(lambda: (read_back(first, -1), read_back(second, -2)))
+        except (OSError, ValueError) as error:
+            self.app.toast(f"A run cannot be read: {error}.", "error")
+            return
+        self.app.push_screen(PageScreen("Two runs", lambda width, look: compared_lines(one, other, width, look)))
 
     def exportable(self) -> Exportable | None:
         """The marked runs, or the one under the cursor."""

@@ -13,9 +13,12 @@ from textual.widgets import Input
 
 from selfie_tui.modes import MODES
 from selfie_tui.records import EMBED, Cell, Event, Notice, layer_name
+from selfie_tui.results.stored import StoredRun
 from selfie_tui.settings import InterpretSettings
 from selfie_tui.tui.exporting import Exportable, entries_of
+from selfie_tui.tui.kept import local, moment
 from selfie_tui.tui.state import AppState, Changed
+from selfie_tui.tui.status import key_of
 from selfie_tui.tui.views.interpret.actions import ACTIONS, SECTIONS
 from selfie_tui.tui.views.interpret.log import Log
 from selfie_tui.tui.views.interpret.preset_view import PresetView
@@ -78,6 +81,8 @@ class InterpretView(View):
         if changed.preset and self.state.preset_tokens is not None:
             self.preset_view.show_tokens(self.state.preset_tokens)
             self._fold()
+        if changed.kept:
+            self.log_view.show_earlier(earlier(self.state.kept.before, key_of("view.history", self.app.keymap)))
         if changed.run is not None:
             self._show_run(changed.run, changed)
 
@@ -244,3 +249,11 @@ class InterpretView(View):
         for layer in range(EMBED, bounds.blocks):
             run = partial(self.change, changed(injection_layer=layer))
             yield Command(f"Inject at: {layer_name(layer)}", "the injection layer", run)
+
+
+def earlier(run: StoredRun | None, key: str) -> str:
+    """How to open the last run of an earlier session: `H enter opens the 90 readings of yesterday 18:02.`"""
+    if run is None:
+        return ""
+    readings = f"{run.done} reading{'' if run.done == 1 else 's'}"
+    return f"{key} enter opens the {readings} of {moment(local(run.began.began))}."

@@ -53,6 +53,7 @@ class LogWindow(Rows):
         self._follow = False
         """Whether the cursor goes with new rows."""
         self._welcome: list[Pieces] = []
+        self._earlier = ""
 
     # Lines -----------------------------------------------------------------------------------------------------------
 
@@ -107,11 +108,26 @@ class LogWindow(Rows):
 
     def _on_resize(self, event: events.Resize) -> None:
         width = max(self.size.width - 1, 20)
-        self._welcome = [line for paragraph in WELCOME for line in flow([Piece(paragraph, "dim")], width)]
+        self._lay_out_welcome(width)
         if width != self.drawn.width:
             self.drawn.resize(width, self.look)
             self.outline.forget_heights()
         self._again()
+
+    def _lay_out_welcome(self, width: int) -> None:
+        paragraphs = [Piece(paragraph, "dim") for paragraph in WELCOME]
+        if self._earlier:
+            paragraphs += [Piece("", "dim"), Piece(self._earlier, "accent")]
+        self._welcome = [line for paragraph in paragraphs for line in flow([paragraph], width)]
+
+    def show_earlier(self, earlier: str) -> None:
+        """Say in an empty log how to open what was read earlier."""
+        if earlier != self._earlier:
+            self._earlier = earlier
+            self._lay_out_welcome(max(self.size.width - 1, 20))
+            if not self.outline.blocks:
+                self.refresh()
+                self.settle()
 
     def look_changed(self) -> None:
         """Lay out anew, as with other glyphs."""
