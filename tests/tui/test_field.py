@@ -14,6 +14,7 @@ from selfie_tui.tui.state import LENS_KEPT, AppState
 from selfie_tui.tui.widgets.field import MOST_CHARACTERS, Field
 from tests.tui.driving import running, text_of, toasts, until
 from tests.tui.fake_engine import FakeEngine
+from tests.tui.ptys import PtyProgram
 
 
 class Alone(Field):
@@ -105,3 +106,11 @@ def test_lenses_and_tasks_of_earlier_prompts_are_not_kept():
     for position in range(2 * LENS_KEPT):
         state.take(LensRead(prompt=state.prompt, position=position, rows=()))
     assert len(state._lenses) == LENS_KEPT
+
+
+def test_a_value_that_was_set_before_there_was_space_is_painted_though_the_keys_are_elsewhere(tmp_path):
+    folders = {"HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
+    prompt = "The text that was there from the start"
+    with PtyProgram("-m", "selfie_tui.cli", "--prompt", prompt, env=folders, size=(120, 40)) as program:
+        assert program.shows("verified")
+        assert prompt in program.text()

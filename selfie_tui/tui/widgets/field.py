@@ -94,6 +94,7 @@ class Field(Input, inherit_bindings=False):
 
     def _on_resize(self, event: events.Resize) -> None:
         self._first = 0
+        self.refresh()
 
     def _reaches(self, cursor: int, width: int) -> bool:
         """Whether the window as it is has the cursor in it."""
