@@ -26,8 +26,12 @@ from selfie_tui.results.stored import StoredRun
 from selfie_tui.results.writers import ENDINGS
 from selfie_tui.settings import SETTINGS
 from selfie_tui.text import clip, pad, prose
+from selfie_tui.text import width as cells_of
 
 LONGEST_LINE = 240
+LONGEST_PROMPT = 60
+WIDE = 120
+"""Cells of a line that has room for how a run ended and for its id."""
 NAMES = "a number from the list, an id, a session's name, or all"
 
 
@@ -83,20 +87,14 @@ def of_list(arguments: argparse.Namespace) -> int:
 
 
 def row(number: int, run: StoredRun, width: int) -> str:
-    """A run on a line of so many cells: its number, time, model, readings, what was asked, its id, and its prompt."""
+    """A run on a line of so many cells: number, time, model, readings, prompts; if it is wide, its end and its id."""
     request = run.began.request
     done = f"{run.done}" if run.done == run.cells else f"{run.done}/{run.cells}"
-    columns = (
-        f"{number:3}",
-        local_time(run.began.began),
-        pad(prose(run.began.model), 12),
-        f"{done:>7}",
-        pad("" if run.ending == "finished" else run.ending, 9),
-        pad(prose(f"{request.preset.name} at {layer_name(request.injection_layer)}"), 20),
-        prose(run.id),
-        prose(request.prompt),
-    )
-    return clip(" ".join(columns), width)
+    asked = pad(prose(f"{request.preset.name} at {layer_name(request.injection_layer)}"), 18)
+    first = f"{number:3} {local_time(run.began.began)} {pad(prose(run.began.model), 10)} {done:>7} {asked} "
+    last = f" {pad('' if run.ending == 'finished' else run.ending, 9)} {prose(run.id)}" if width >= WIDE else ""
+    prompt = max(0, min(LONGEST_PROMPT, width - cells_of(first) - cells_of(last)))
+    return clip(first + pad(prose(request.prompt), prompt) + last, width).rstrip()
 
 
 def line_width() -> int:

@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 
 from selfie_tui.commands import client
+from selfie_tui.commands.sessions import row
 from selfie_tui.records import Cell
 from selfie_tui.results.entries import RunBegan, RunEnded
+from selfie_tui.results.history import stored_runs
 from selfie_tui.results.sessions import read
 from selfie_tui.settings import InterpretSettings
+from selfie_tui.text import width as cells_of
 from tests.engine.records_compared import assert_same
 from tests.results.runs import run_of, write
 
@@ -209,3 +212,17 @@ def test_the_request_of_a_stored_run_is_what_was_asked(command, sessions):
     command("interpret", EIFFEL, "--layers", "3", "--seed", "9")
     (first, *_) = read(next(sessions.glob("*.jsonl")))
     assert first.request == InterpretSettings(seed=9).request(EIFFEL, (Cell(3, 9),))
+
+
+@pytest.mark.parametrize(("width", "has_id"), [(60, False), (80, False), (120, True), (200, True)])
+def test_a_line_fits_the_terminal_and_shows_the_prompt(sessions, tmp_path, width, has_id):
+    write(
+        sessions / "2026-01-01_00-00-00_12345.jsonl",
+        run_of(["x"], 1, prompt="漢字 漢字 " * 20, ending="cancelled", cells=9),
+    )
+    (run,) = stored_runs(sessions, tmp_path / "cache")
+    line = row(1, run, width)
+    assert cells_of(line) <= width
+    assert "1/9" in line
+    assert ("漢" in line) == (width >= 80)
+    assert line.endswith("cancelled 2026-01-01_00-00-00_12345:1") == has_id

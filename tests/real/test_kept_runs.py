@@ -1,0 +1,67 @@
+"""Runs on the published model that are kept: resumed, exported with their sink and their settings, and made again."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas
+import pytest
+
+import selfie_tui
+from selfie_tui.engine.model import Model
+from selfie_tui.records import EMBED, Cell, Interpret
+from selfie_tui.results.entries import RunBegan
+from selfie_tui.results.history import read_run, search, stored_runs
+from selfie_tui.results.resuming import differences, resume_task
+from selfie_tui.settings import InterpretSettings
+from tests.engine.records_compared import assert_same
+from tests.results.test_resuming import events_to_disk
+
+pytestmark = pytest.mark.real
+
+PROMPT = "The Eiffel Tower is located in the city of"
+LAYERS = ["embed", 2, 9, 20, 29]
+
+
+def test_a_stopped_run_goes_on_and_ends_as_a_whole_one(
+    smollm2: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("selfie_tui.engine.generation.plan.rows_that_fit", lambda *arguments: 4)
+    cells = tuple(Cell(layer, position) for position in (9, 4) for layer in (EMBED, 2, 9, 20, 29))
+    request = InterpretSettings(temperature=0.7, seed=4, max_new_tokens=8).request(PROMPT, cells)
+    events_to_disk(tmp_path / "whole", smollm2, Interpret(request))
+    events_to_disk(tmp_path / "parts", smollm2, Interpret(request), stop_after=6)
+    (stopped,) = stored_runs(tmp_path / "parts", tmp_path / "cache")
+    assert (stopped.done, stopped.cells, stopped.ending) == (6, 10, "killed")
+    assert differences(stopped.began, smollm2.info()) == ()
+    events_to_disk(tmp_path / "parts", smollm2, resume_task(stopped), number=2)
+    (resumed,) = stored_runs(tmp_path / "parts", tmp_path / "cache")
+    (whole,) = stored_runs(tmp_path / "whole", tmp_path / "cache")
+    found, wanted = list(read_run(resumed)), list(read_run(whole))
+    assert isinstance(found[0], RunBegan)
+    assert [entry.value.text for entry in found[1:-1]] == [entry.value.text for entry in wanted[1:-1]]
+    assert_same([entry.value for entry in found[1:-1]], [entry.value for entry in wanted[1:-1]])
+
+
+def test_what_was_found_is_found_again_exported_and_made_again_by_a_script(smollm2: Model, tmp_path: Path) -> None:
+    result = selfie_tui.interpret(smollm2, PROMPT, layers=LAYERS, tokens=[0, 9], max_new_tokens=8)
+    for ending in (".jsonl", ".csv", ".parquet", ".py"):
+        selfie_tui.export(result, tmp_path / f"found{ending}")
+    (run,) = stored_runs(tmp_path, tmp_path / "cache")
+    texts = [each.text for each in result.interpretations]
+    word = next(text for text in texts if text).split()[0]
+    (found,) = search([run], word.upper())
+    assert found.matches == sum(word.casefold() in text.casefold() for text in texts)
+    frame = pandas.read_parquet(tmp_path / "found.parquet")
+    assert frame["text"].tolist() == texts
+    assert frame["norm"].tolist() == [each.norm for each in result.interpretations]
+    assert "^" in frame["mark"].tolist() or "∅" in frame["mark"].tolist()
+    table = pandas.read_csv(tmp_path / "found.csv", keep_default_na=False)
+    assert table["text"].tolist() == texts
+    assert json.loads(table["probabilities"][3]) == [token.probability for token in result.interpretations[3].tokens]
+    script = [sys.executable, tmp_path / "found.py"]
+    done = subprocess.run(script, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    assert done.stdout.splitlines()[-1] == "10 of 10 texts are the exported ones"
