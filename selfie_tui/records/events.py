@@ -93,7 +93,7 @@ class PartialTexts(Event, kw_only=True, frozen=True):
 
 
 class Progress(Event, kw_only=True, frozen=True):
-    """How far a run is: whole cells, decoding steps over all batches, and the estimated seconds left."""
+    """How far a run is: whole cells, steps of work over all batches (texts are scored too), and the seconds left."""
 
     latest_by: ClassVar[str | None] = ""
     cells_done: int

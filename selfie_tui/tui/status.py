@@ -27,7 +27,9 @@ ENDED: dict[State, Role] = {"finished": "dim", "cancelled": "warn", "failed": "b
 def under_way(state: AppState, escape: str, prose: Prose) -> Pieces:
     """What runs, loads or waits, how far it is, and how to stop it with `escape`."""
     if state.cancelling or state.runs_now:
-        return progress_pieces(state.progress, state.cancelling, escape)
+        running = state.runs.get(state.running or 0)
+        cells = len(running.request.cells) if running else 0
+        return progress_pieces(state.progress, cells, state.cancelling, escape)
     if state.loading is not None:
         return _loading(state, escape, prose)
     if state.model is None:
@@ -145,19 +147,17 @@ def verdict(model: ModelInfo, prose: Prose) -> Piece:
     return Piece(f"! {verdict}", "bad" if " differs by " in verdict else "warn")
 
 
-def progress_pieces(progress: Progress | None, cancelling: bool, escape: str) -> Pieces:
-    """`12/81 cells  0:02 left  esc cancels`."""
+def progress_pieces(progress: Progress | None, cells: int, cancelling: bool, escape: str) -> Pieces:
+    """`reading 310 states…`, then `12/81 cells  0:02 left  esc cancels`, with the share where no cell is done yet."""
     if cancelling:
         return (Piece("cancelling…", "warn"),)
-    if progress is None:
-        return (Piece("starting  ", "accent"), Piece(escape, "key"), Piece(" cancels", "dim"))
+    cancels = (Piece(escape, "key"), Piece(" cancels", "dim"))
+    if progress is None or not progress.steps_done:
+        what = f"reading {cells:,} {'state' if cells == 1 else 'states'}…  " if cells else "starting…  "
+        return (Piece(what, "accent"), *cancels)
     left = "" if progress.seconds_left is None else f"  {clock(progress.seconds_left)} left"
-    done = progress.cells_done
-    if not done and progress.steps:
-        done_text = f"{100 * progress.steps_done // progress.steps} % of {progress.cells} cells"
-    else:
-        done_text = f"{done}/{progress.cells} cells"
-    return (Piece(f"{done_text}{left}  ", "accent"), Piece(escape, "key"), Piece(" cancels", "dim"))
+    share = f"{100 * progress.steps_done // max(progress.steps, 1)} % · " if not progress.cells_done else ""
+    return (Piece(f"{share}{progress.cells_done}/{progress.cells} cells{left}  ", "accent"), *cancels)
 
 
 def clock(seconds: float) -> str:

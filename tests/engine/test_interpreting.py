@@ -488,6 +488,23 @@ def test_all_answers_are_kept_when_relevancy_is_cancelled(llama: Model) -> None:
     assert_same(control_of(events), control_of(expected))
 
 
+@pytest.mark.parametrize("relevancy", [True, False])
+def test_progress_grows_and_is_at_its_end_with_the_last_cell_and_no_sooner(
+    llama: Model, relevancy: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Scoring the texts is work too: a run whose texts are all decoded and not scored is not at its end."""
+    monkeypatch.setattr(planning, "rows_that_fit", lambda *_: 4)
+    shares = []
+    for event in interpret(llama, changed(relevancy=relevancy)):
+        if isinstance(event, Progress):
+            shares.append(event.steps_done / event.steps)
+            ended = event.cells_done == event.cells
+            assert (event.steps_done == event.steps) is ended or not relevancy
+            assert (event.seconds_left is None) is (event.steps_done == event.steps)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+
+
 def test_cells_of_earlier_batches_are_kept_with_relevancy(llama: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planning, "rows_that_fit", lambda *_: 4)
     flag, finished = Flag(), itertools.count(1)

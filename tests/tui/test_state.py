@@ -24,6 +24,7 @@ from selfie_tui.records import (
     PartialTexts,
     Preset,
     PresetTokens,
+    Progress,
     PromptTokens,
     ReadLens,
     StackInfo,
@@ -37,7 +38,7 @@ from selfie_tui.tui.runs import CONTROL
 from selfie_tui.tui.screens.source import selected
 from selfie_tui.tui.selection import Selection
 from selfie_tui.tui.state import NOTHING, AppState, Changed
-from selfie_tui.tui.status import hand, outcome
+from selfie_tui.tui.status import hand, outcome, under_way
 from tests.tui.fake_engine import info, words
 
 PROMPT = "one two three four"
@@ -207,6 +208,20 @@ def test_a_run_goes_from_waiting_to_its_outcome_which_stays_until_the_next_begin
     assert outcome(state) == ()
     state.take(JobCancelled(job=second.number))
     assert shown(outcome(state)) == "cancelled · 0 of 5"
+
+
+def test_a_run_says_from_its_beginning_what_it_does_and_with_its_first_cell_how_many_are_done():
+    state = ready()
+    run = state.interpret(state.selection.cells())
+    assert shown(under_way(state, "esc", str)) == ""
+    state.take(JobStarted(job=run.number, task=Interpret(run.request)))
+    assert shown(under_way(state, "esc", str)) == "reading 5 states…  esc cancels"
+    state.take(Progress(job=run.number, cells_done=0, cells=5, steps_done=0, steps=75))
+    assert shown(under_way(state, "esc", str)) == "reading 5 states…  esc cancels"
+    state.take(Progress(job=run.number, cells_done=0, cells=5, steps_done=60, steps=75, seconds_left=5.0))
+    assert shown(under_way(state, "esc", str)) == "80 % · 0/5 cells  0:05 left  esc cancels"
+    state.take(Progress(job=run.number, cells_done=3, cells=5, steps_done=65, steps=75, seconds_left=2.0))
+    assert shown(under_way(state, "esc", str)) == "3/5 cells  0:02 left  esc cancels"
 
 
 def test_a_failure_is_the_problem_of_what_was_asked():

@@ -15,15 +15,21 @@ SHARE = 0.5
 """Share of the free memory that a batch may take; the rest is for activations and other programs."""
 
 
+PROCESSOR_ROWS = 32
+"""Rows at once on a processor: more are no faster there, and the first results come the later."""
+
+
 def rows_that_fit(model: Model, prefill: Prefill, new_tokens: int) -> int:
     """Rows of a prompt and `new_tokens` more whose caches, logits and widest activations fit; at least 1.
 
-    A low estimate, from the cache of the one row that has been run; no bound where the free memory is unknown.
+    A low estimate, from the cache of the one row that has been run; no bound where the free memory is unknown, and
+    `PROCESSOR_ROWS` at most on a processor.
     """
+    most = PROCESSOR_ROWS if model.device.type == "cpu" else 1 << 20
     free = free_memory(model.device)
     if free is None:
-        return 1 << 20
-    return max(1, int(SHARE * free / bytes_per_row(model, prefill, new_tokens)))
+        return most
+    return max(1, min(most, int(SHARE * free / bytes_per_row(model, prefill, new_tokens))))
 
 
 def bytes_per_row(model: Model, prefill: Prefill, new_tokens: int) -> int:

@@ -24,6 +24,9 @@ from selfie_tui.engine.prompts.placeholders import TargetPrompt
 from selfie_tui.parse import parse_mode
 from selfie_tui.records import Request
 
+RELEVANCY_COST = 4
+"""Tokens that are scored without injection in the time in which one is generated, at least."""
+
 
 @dataclass
 class Batch:
@@ -73,6 +76,12 @@ class Plan:
     def steps(self) -> int:
         """Decoding steps of a batch at most: the tokens to generate, or an encoder's masks."""
         return len(self.target.masks) or self.request.max_new_tokens
+
+    @property
+    def work(self) -> int:
+        """What a cell costs in decoding steps: those of its text, and for relevancy the forward that scores it."""
+        scored = -(-self.steps // RELEVANCY_COST) if self.request.relevancy else 0
+        return self.steps + scored
 
     @property
     def batch_size(self) -> int:

@@ -196,7 +196,7 @@ class Run:
 
     def updates(self, batch: Batch) -> Iterator[Event]:
         """The events of a decoding step: progress always, texts at most every `SECONDS_BETWEEN_TEXTS`."""
-        yield self.progress(self.cells_done * self.plan.steps + batch.steps * len(batch.cells))
+        yield self.progress(self.cells_done * self.plan.work + batch.steps * len(batch.cells))
         if time.monotonic() - self.last_texts >= SECONDS_BETWEEN_TEXTS:
             self.last_texts = time.monotonic()
             rows = list(zip(batch.cells, batch.cell_rows, strict=True))
@@ -204,10 +204,10 @@ class Run:
             yield PartialTexts(texts=tuple((index, text_of(self.plan.model.tokenizer, row.ids)) for index, row in rows))
 
     def progress(self, done: int) -> Progress:
-        """How far the run is after `done` steps of single cells, and at that speed the seconds left."""
+        """How far the run is after `done` steps of `Plan.work`, and at that speed the seconds left."""
         cells = len(self.plan.request.cells)
-        steps = cells * self.plan.steps
-        since = done - self.cells_before * self.plan.steps
+        steps = cells * self.plan.work
+        since = done - self.cells_before * self.plan.work
         left = (time.monotonic() - self.started) / since * (steps - done) if since and done < steps else None
         return Progress(cells_done=self.cells_done, cells=cells, steps_done=done, steps=steps, seconds_left=left)
 
@@ -233,7 +233,7 @@ class Run:
             random = self.answers.control("random", random_row, cell) if random_row else None
             self.cells_done += 1
             yield self.cell_finished(index, row, probabilities, random, floor)
-        yield self.progress(self.cells_done * self.plan.steps)
+        yield self.progress(self.cells_done * self.plan.work)
 
     def control_finished(self, batch: Batch) -> ControlFinished:
         """The control's record, kept for the cells that are compared with it."""
