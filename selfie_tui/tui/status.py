@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from selfie_tui import text
 from selfie_tui.kinds import layers_description
 from selfie_tui.records import VERIFIED, ModelInfo, Progress, layer_name
 from selfie_tui.tui.actions import EVERYWHERE, Scope, action_of, by_scope, hints, keys_of
@@ -73,6 +74,10 @@ def prompt_note(state: AppState) -> str:
     return ""
 
 
+HAND_CELLS = 10
+"""Cells that the token in the hand has at least."""
+
+
 def hand(selection: Selection, look: Look) -> Pieces:
     """The cursor's cell and the number of marked cells: `L18 · 9 of   3 marked`."""
     token = selection.token
@@ -80,6 +85,7 @@ def hand(selection: Selection, look: Look) -> Pieces:
         return ()
     site = "" if selection.site == "resid" else f"{selection.site} "
     shown = look.prose(token.text).strip() or look.visible(token.text)
+    shown = text.pad(shown, max(text.width(shown), HAND_CELLS))  # so that what stands before it stays where it is
     cell = Piece(f"{site}{layer_name(selection.layer)} · {token.position} {shown}", "strong")
     marks = selection.marks()
     return (cell, Piece(f"   {marks:,} marked", "accent")) if marks else (cell,)

@@ -37,7 +37,7 @@ def test_a_row_of_the_lens_is_drawn():
     selection.show_model(2, "")
     layers = LayerList(selection)
     layers.lens = {0: LensRow(Cell(0, 0), (LensToken("the", NAN),), NAN, 0)}
-    assert "".join(piece.text for piece in layers._lens_pieces(0, 20)) == "× the            ×  "
+    assert "".join(piece.text for piece in layers._lens_pieces(0, 20, numbered=True)) == "× the            ×  "
 
 
 class NotNumbers(FakeEngine):
@@ -57,7 +57,7 @@ async def test_a_model_all_of_whose_numbers_are_nan_is_shown_in_every_pane():
         assert "× ?" in text_of(app)
         await pilot.press("enter")
         await run_to_end(app, pilot)
-        await pilot.press("5", "b", "enter")
+        await pilot.press("5", "b", "G", "enter")
         await until(pilot, lambda: "+nan" in text_of(app).lower() or " nan" in text_of(app).lower())
         assert "×" in text_of(app)
         await pilot.press("escape", "y")

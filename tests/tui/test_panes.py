@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from selfie_tui.errors import RequestError
 from selfie_tui.presets import PRESETS
 from selfie_tui.records import EMBED, Interpret, PreviewPreset, ReadLens
 from tests.tui.driving import run_to_end, running, text_of, toasts, until
@@ -36,13 +37,52 @@ async def test_a_lens_that_was_read_is_not_read_again():
         assert not [task for task in engine.done if isinstance(task, ReadLens)]
 
 
-async def test_the_lens_of_another_token_does_not_stay_when_the_cursors_own_does_not_come():
+async def test_a_lens_of_another_token_is_marked_until_the_cursors_own_comes():
     engine = FakeEngine()
     async with running(engine) as (app, pilot):
-        engine.run = lambda task, cancelled, post: iter(())  # an engine that answers nothing
+        answer, engine.run = engine.run, lambda task, cancelled, post: iter(())  # an engine that answers nothing
         app.main.tokens.go(3)
-        assert app.main.layer_list.lens
-        await until(pilot, lambda: not app.main.layer_list.lens)
+        await until(pilot, lambda: "4 Layers…" in text_of(app))
+        assert "·of7" in text_of(app)
+        engine.run = answer
+        app.main.tokens.go(4)
+        await until(pilot, lambda: "·located7" in text_of(app))
+        assert "4 Layers…" not in text_of(app)
+
+
+async def test_a_lens_that_cannot_be_read_leaves_no_other_ones_behind():
+    engine = FakeEngine()
+    async with running(engine) as (app, pilot):
+
+        def fail(*arguments):
+            raise RequestError("The lens cannot be read.", "Try another token.")
+
+        engine._lens = fail
+        await pilot.press("left")
+        await until(pilot, lambda: toasts(app))
+        assert not app.main.layer_list.lens
+
+
+async def test_while_steps_come_fast_the_lens_waits_and_then_is_read_once():
+    engine = FakeEngine()
+    async with running(engine) as (app, pilot):
+        engine.done.clear()
+        for _ in range(6):
+            app.main.tokens.go(app.main.tokens.cursor - 1)
+            app.main.selection_changed()
+        assert sum(isinstance(task, ReadLens) for task in engine.done) <= 1
+        await until(pilot, lambda: "·Tower7" in text_of(app))
+        assert sum(isinstance(task, ReadLens) for task in engine.done) <= 2
+        assert "▌2 ·Tower▐" in text_of(app)
+
+
+async def test_the_probability_of_the_lens_stands_in_the_line_under_the_cursor_alone():
+    async with running() as (app, pilot):
+        layers = app.main.layer_list
+        drawn = ["".join(piece.text for piece in layers.pieces(line)) for line in range(9)]
+        assert [line for line, text in enumerate(drawn) if " ." in text] == [0]
+        await pilot.press("4", "G")
+        assert " .89 " in "".join(piece.text for piece in layers.pieces(8))
 
 
 async def test_without_marks_the_token_under_the_cursor_is_read():

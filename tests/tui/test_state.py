@@ -108,7 +108,7 @@ def test_free_marks_are_named_in_the_prompts_border_and_given_up_for_a_mark_of_a
     selection = ready().selection
     selection.mark_cells({Cell(0, 0), Cell(1, 1), Cell(2, 1)})
     assert selected(selection, Look()) == "reads 3 marked cells"
-    assert shown(hand(selection, Look())) == "embed · 3 four   3 marked"
+    assert shown(hand(selection, Look())) == "embed · 3 four         3 marked"
     selection.toggle_position()
     assert selection.marked_cells == frozenset()
     assert {cell.position for cell in selection.cells()} == {3}
@@ -159,7 +159,7 @@ def test_the_hand_names_a_site_that_is_not_the_residual_stream():
     selection = ready().selection
     selection.site = "attn"
     selection.move(layer=2, position=1)
-    assert shown(hand(selection, Look())) == "attn L2 · 1 two"
+    assert shown(hand(selection, Look())).rstrip() == "attn L2 · 1 two"
 
 
 # Events ---------------------------------------------------------------------------------------------------------------

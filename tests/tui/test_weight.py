@@ -148,6 +148,34 @@ def test_what_is_sent_stays_within_the_budgets(terminal):
         assert 0 < terminal.press(b"j") <= 512, "a step through the readings"
 
 
+LENS = """
+import hashlib
+from selfie_tui.records import Cell, LensRow, LensToken
+from tests.tui.fake_engine import FakeEngine
+WORDS = (" the", " of", " Paris", "ffel", " located", " in", "-", " city", " France", " and", " Tower", " a", ",")
+def lens(self, text, position, blocks):
+    rows = []
+    for layer in range(-1, blocks):
+        dice = hashlib.md5(f"{text}{position}{layer}".encode()).digest()
+        token = LensToken(WORDS[dice[0] % len(WORDS)], dice[1] / 256)
+        rows.append(LensRow(Cell(layer, position), (token,), 1.0, 0))
+    return tuple(rows)
+FakeEngine._lens = lens
+"""
+
+
+def test_a_step_of_the_token_cursor_stays_within_its_budget_though_every_line_of_thirty_layers_changes():
+    terminal = Terminal(LENS + PROGRAM, blocks=30)
+    try:
+        terminal.settle(b"31 layers", quiet=1.0)
+        steps = [terminal.press(key) for key in (LEFT,) * 6 + (RIGHT,) * 6]
+        assert all(0 < step <= 640 for step in steps)
+        assert sum(steps) / len(steps) <= 512
+        assert terminal.press(LEFT * 5) <= 1024, "the lens follows when the keys pause"
+    finally:
+        terminal.close()
+
+
 def test_scrolling_by_single_steps_costs_a_kibibyte_a_key_at_most():
     """The window moves by its height less two, so that most steps of the cursor redraw two lines."""
     terminal = Terminal(blocks=30, words=16)

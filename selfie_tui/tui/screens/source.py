@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 from textual import on
 from textual.timer import Timer
 from textual.widgets import Input
 
+from selfie_tui.records import ReadLens
 from selfie_tui.tui.render.styles import Look
 from selfie_tui.tui.screens.panes import PaneScreen
 from selfie_tui.tui.selection import Selection
@@ -18,6 +21,9 @@ from selfie_tui.tui.widgets.tokens import TokenStrip
 
 TYPING_PAUSE = 0.08
 """Seconds without a key after which what was typed is looked at."""
+
+TOO_FAST = 1 / 15
+"""Seconds between two steps of the cursor below which the lens does not follow each of them."""
 
 STALE = 0.2
 """Seconds for which the lens of the token before may stand while the cursor's own is being read."""
@@ -34,6 +40,9 @@ class SourceScreen(PaneScreen, inherit_bindings=False):
         self._typing: Timer | None = None
         self._drafting: Timer | None = None
         self._stale: Timer | None = None
+        self._following: Timer | None = None
+        self._stepped = 0.0
+        """When the cursor or a mark was changed last."""
 
     def on_mount(self) -> None:
         """Let the state have the prompt with every key."""
@@ -55,8 +64,12 @@ class SourceScreen(PaneScreen, inherit_bindings=False):
             self.tokens.show_selection()
             self.layer_list.show_selection()
             self.update_selected()
-        if changed.lens or changed.selection:
+        if changed.lens:
             self.show_lens()
+        elif changed.selection:
+            self.follow()
+        if isinstance(changed.ended, ReadLens) and not changed.stale:
+            self.layer_list.show_lens(())
         if changed.settings:
             self.state.preview()
 
@@ -92,6 +105,18 @@ class SourceScreen(PaneScreen, inherit_bindings=False):
 
     # The lens --------------------------------------------------------------------------------------------------------
 
+    def follow(self) -> None:
+        """Let the lens follow the cursor; while steps come faster than it could be looked at, once they pause."""
+        now, before = time.monotonic(), self._stepped
+        self._stepped = now
+        if self._following is not None:
+            self._following.stop()
+            self._following = None
+        if now - before < TOO_FAST:
+            self._following = self.set_timer(TOO_FAST, self.show_lens)
+        else:
+            self.show_lens()
+
     def show_lens(self) -> None:
         """Show the lens at the token cursor, now or when it has been read."""
         selection = self.state.selection
@@ -99,14 +124,18 @@ class SourceScreen(PaneScreen, inherit_bindings=False):
             rows = self.state.lens()
             if rows is not None:
                 self.layer_list.show_lens(rows)
+                self.layers_pane.retitle()
             elif self._stale is None:
-                self._stale = self.set_timer(STALE, self.blank_stale_lens)
+                self._stale = self.set_timer(STALE, self.name_stale_lens)
 
-    def blank_stale_lens(self) -> None:
-        """Take away a lens of another token when the cursor's own is not there in time."""
+    def name_stale_lens(self) -> None:
+        """Say that the lens is still of another token when the cursor's own is not there in time.
+
+        To take it away, and to draw the new one on blank lines, would send twice as much.
+        """
         self._stale = None
         if self.state.selection.tokens and not self.state.has_lens():
-            self.layer_list.show_lens(())
+            self.layers_pane.retitle("…")
 
     # What is selected ------------------------------------------------------------------------------------------------
 

@@ -153,12 +153,13 @@ class Painter:
 
     def _down(self, from_x: int, x: int, lines: int) -> list[str]:
         """Ways from column `from_x` to column `x` some lines below."""
-        down = f"\x1b[{lines}B" if lines > 1 else "\x1b[B"
+        down = f"\x1b[{lines}B" if lines > 1 else INDEX
         ways = ["\r" + "\n" * lines + _forward(x)]
         if from_x >= self._width:
             # With the wrap off, the cursor stays on the last cell drawn; where terminals count it, they differ.
             return [*ways, down] if x == self._width - 1 else ways
-        return [*ways, down + (_forward(x - from_x) if x >= from_x else "\b" * (from_x - x))]
+        back = min("\b" * (from_x - x), f"\x1b[{from_x - x}D", key=len)
+        return [down + (_forward(x - from_x) if x >= from_x else back), *ways]
 
     def _bridge(self, x: int, end: int, row: Row, pen: Pen, step: int) -> bool:
         """Draw the unchanged cells up to column `end` if that costs at most `step` bytes; return whether it did."""
@@ -179,6 +180,10 @@ class Painter:
         self._out.append(bridge)
         self._held = held
         return True
+
+
+INDEX = "\x1bD"
+"""One line down in the same column; a line feed does that only after the terminal's driver has sent a return."""
 
 
 def absolute(x: int, y: int) -> str:

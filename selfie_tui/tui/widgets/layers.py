@@ -86,15 +86,16 @@ class LayerList(Rows):
         marked = layer in self.marks
         name = (Piece("▌" if here else " ", "key"), Piece(MARK if marked else " ", "accent"))
         label = Piece(f" {layer_name(layer):{NAME_CELLS}} ", "text" if marked else "dim")
-        line = (label, *self._lens_pieces(layer, self.size.width - NAME_CELLS - 4))
+        line = (label, *self._lens_pieces(layer, self.size.width - NAME_CELLS - 4, numbered=here))
         return (*name, *(on_cursor(line, self.cursor_role) if here else line))
 
-    def _lens_pieces(self, layer: int, width: int) -> Pieces:
+    def _lens_pieces(self, layer: int, width: int, *, numbered: bool) -> Pieces:
+        """What the lens reads in a layer: its bar and its token; in one line, for all would weigh on a slow line, P."""
         row = self.lens.get(layer)
         if row is None or not row.top:
             return (Piece(" " * max(width, 0)),)
         best = row.top[0]
-        number = f" {share(best.probability)} " if width >= 14 else ""
+        number = f" {share(best.probability)} " if numbered and width >= 14 else ""
         token = text.pad(self.look.visible(best.text), max(width - 2 - len(number), 0))
         return (Piece(f"{bar(best.probability)} "), Piece(token), Piece(number))
 
