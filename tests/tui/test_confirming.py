@@ -1,4 +1,4 @@
-"""Very many cells are read at the second enter, with an estimate of how long it takes; special tokens are warned of."""
+"""Very many cells are read at the second enter, after an estimate of how long it takes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from selfie_tui.records import Cell, Interpret, Token
 from selfie_tui.settings import InterpretSettings
 from selfie_tui.tui.estimates import MANY, about, seconds_for
 from selfie_tui.tui.runs import Run
-from tests.tui.driving import run_to_end, running, text_of, toasts, until
+from tests.tui.driving import run_to_end, running, text_of, until
 from tests.tui.fake_engine import FakeEngine, info, words
 
 LONG = " ".join(f"w{number}" for number in range(70))
@@ -67,24 +67,12 @@ async def test_a_run_that_waited_for_the_model_is_asked_about_when_the_tokens_ar
         assert runs(engine) == 1
 
 
-async def test_a_special_token_is_left_out_of_all_and_warned_of_once():
+async def test_a_special_token_is_left_out_of_all():
     engine = FakeEngine()
     engine._source = lambda prompt, stack: (Token(0, 1, "<s>", special=True), *words(f"x {prompt}")[1:])
     async with running(engine) as (app, pilot):
         await pilot.press("a")
         assert app.main.tokens.marks == frozenset(range(1, 10))
-        await pilot.press("enter")
-        await run_to_end(app, pilot)
-        assert not toasts(app)
-        await pilot.press("g", "space", "enter")
-        await run_to_end(app, pilot)
-        await pilot.press("space", "enter")
-        await run_to_end(app, pilot)
-        await pilot.press("space", "enter")
-        await run_to_end(app, pilot)
-        assert [toast for toast in toasts(app) if "special" in toast] == [
-            "Token 0 “<s>” is a special token: its state tells little of the text."
-        ]
 
 
 def finished(cells: int, tokens: int, seconds: float, model: str = "demo") -> Run:

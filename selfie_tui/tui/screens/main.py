@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from textual import events, on
 
-from selfie_tui.records import Cell
 from selfie_tui.tui.actions import Scope, bindings
 from selfie_tui.tui.estimates import MANY, about, seconds_for
 from selfie_tui.tui.screens.kept import KeptScreen
@@ -26,7 +25,6 @@ class MainScreen(KeptScreen, inherit_bindings=False):
         self._first_prompt, self._first_model = prompt, model
         self._question: str | None = None
         """What is asked before very many cells are read, where it is; the next enter says yes."""
-        self._warned_of_special = False
 
     def on_mount(self) -> None:
         """Begin to load the model, and show what is not known yet."""
@@ -150,7 +148,6 @@ class MainScreen(KeptScreen, inherit_bindings=False):
             self.ask(f"{len(cells):,} cells · {about(seconds)}")
             return
         self.ask(None)
-        self._warn_of_special(cells)
         view.run_job()
 
     def ask(self, question: str | None) -> None:
@@ -158,18 +155,6 @@ class MainScreen(KeptScreen, inherit_bindings=False):
         if question != self._question:
             self._question = question
             self.update_hints()
-
-    def _warn_of_special(self, cells: tuple[Cell, ...]) -> None:
-        """Say once of a session that special tokens are read, whose states tell little of the text."""
-        positions = {cell.position for cell in cells}
-        special = [token for token in self.state.selection.tokens if token.special and token.position in positions]
-        if special and not self._warned_of_special:
-            self._warned_of_special = True
-            name = self.app.look.visible(special[0].text)
-            self.app.toast(
-                f"Token {special[0].position} “{name}” is a special token: its state tells little of the text.",
-                "warning",
-            )
 
     def action_run_prompt(self) -> None:
         """Run the view's job, and leave the text for its tokens."""
