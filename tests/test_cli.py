@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -291,6 +292,16 @@ def test_the_doctor_verifies_the_bundled_model(run: Callable[..., Done]) -> None
     assert rows["verdict"] == "verified"
     assert "model.layers: 8 layers" in rows["decoder"]
     assert run("doctor", "./nowhere").returncode == 3
+
+
+def test_the_doctor_takes_a_number_format_and_says_what_rounding_does(run: Callable[..., Done]) -> None:
+    rounded = run("doctor", "demo", "--device", "cpu", "--dtype", "bf16").stdout
+    assert re.search(r"^runs on +cpu · bf16$", rounded, re.MULTILINE)
+    assert "56 of 216 greedy texts differ" in rounded
+    exact = run("doctor", "demo", "--dtype", "fp32").stdout
+    assert re.search(r"^runs on +cpu · fp32$", exact, re.MULTILINE)
+    assert "rounding" not in exact
+    assert run("doctor", "demo", "--dtype", "int3").returncode == 3
 
 
 def test_without_a_terminal_the_app_says_what_to_do() -> None:

@@ -8,8 +8,10 @@ import platform
 
 from selfie_tui import __version__, paths
 from selfie_tui.commands.client import narrate
+from selfie_tui.commands.model_options import add_placement
 from selfie_tui.cores import usable_cores
 from selfie_tui.errors import SelfieError
+from selfie_tui.precision import BF16
 from selfie_tui.results.entries import package_version
 from selfie_tui.text import prose
 
@@ -30,10 +32,11 @@ PACKAGES = (
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Fill in the command's grammar."""
     command.add_argument("model_name", nargs="?", metavar="MODEL", help="open this model and print the verdict")
-    command.set_defaults(run=lambda arguments: run_doctor(arguments.model_name))
+    add_placement(command)
+    command.set_defaults(run=lambda given: run_doctor(given.model_name, given.device, given.dtype))
 
 
-def run_doctor(model_name: str | None) -> int:
+def run_doctor(model_name: str | None, device: str = "auto", dtype: str = "auto") -> int:
     """Print versions, devices and folders, and the model of a name; 0, or 3 if it cannot be opened."""
     row("selfie-tui", __version__)
     row("python", f"{platform.python_version()} · {platform.system()} {platform.machine()} · {usable_cores()} cores")
@@ -50,7 +53,7 @@ def run_doctor(model_name: str | None) -> int:
     ):
         row(name, f"{folder}{'' if folder.exists() else ' (does not exist yet)'}")
     devices()
-    return model(model_name) if model_name else 0
+    return model(model_name, device, dtype) if model_name else 0
 
 
 def devices() -> None:
@@ -64,12 +67,12 @@ def devices() -> None:
         row(f"device {name}", "" if free is None else f"{free / 2**30:.1f} GiB free")
 
 
-def model(name: str) -> int:
+def model(name: str, device: str, dtype: str) -> int:
     """Open a model and print its parts, revision and verdict; 0, or 3 if it cannot be opened."""
     from selfie_tui.engine.loading.load import load
 
     try:
-        opened = load(name, report=Steps())
+        opened = load(name, device=device, dtype=dtype, report=Steps())
     except SelfieError as error:
         narrate(str(error))
         return 3
@@ -84,6 +87,8 @@ def model(name: str) -> int:
         after = [type(module).__name__ for module in (*tail.modules, tail.head)] if tail else ["read through the model"]
         row("after them", " → ".join(after))
     row("runs on", f"{info.device} · {info.dtype}")
+    if info.dtype in ("bf16", "fp16"):
+        row("rounding", BF16)
     row("revision", info.revision)
     row("verdict", info.verdict)
     for notice in opened.notices:

@@ -15,5 +15,10 @@ def add_model(to: argparse.ArgumentParser) -> None:
     to.add_argument(
         "--model", default="demo", help="demo (bundled), a folder, a GGUF file, or a hub id (default: demo)"
     )
+    add_placement(to)
+
+
+def add_placement(to: argparse.ArgumentParser) -> None:
+    """The options that say where a model runs, and in what number format."""
     to.add_argument("--device", default="auto", help=f"{DEVICES} (default: auto, the best there is)")
     to.add_argument("--dtype", default="auto", help=f"{DTYPES} (default: auto, the checkpoint's own)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from selfie_tui.precision import BF16
 from selfie_tui.tui.actions import Scope
 
 METHOD = (
@@ -78,7 +79,7 @@ TEXTS: dict[Scope, tuple[str, ...]] = {
     "tokens": (METHOD, PROMPT, STACKS, MARKS, LENS),
     "layers": (LENS, STACKS, MARKS),
     "settings": (SETTINGS, METHOD),
-    "models": (MODELS,),
+    "models": (MODELS, BF16),
     "log": (RELEVANCY, CONTROL, LIMITS, METHOD),
     "text": (),
 }
