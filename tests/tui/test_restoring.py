@@ -15,6 +15,7 @@ from selfie_tui.tui.restoring import current, placement, restore
 from selfie_tui.tui.state import AppState
 from tests.tui.driving import running, text_of, toasts, until
 from tests.tui.fake_engine import FakeEngine
+from tests.tui.ptys import PtyProgram
 from tests.tui.test_state import Submitted
 
 OWN = Preset("my-own", "Say _ in a word:", "_")
@@ -106,3 +107,30 @@ async def test_an_interpretation_prompt_is_saved_under_a_name_and_stands_beside_
         await until(pilot, lambda: any("broken.toml" in toast for toast in toasts(app)))
         await pilot.press("alt+3", "G")
         await until(pilot, lambda: "‹mine›" in text_of(app))
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from selfie_tui.tui.app import SelfieApp
+from selfie_tui.tui.options import AppOptions
+from tests.tui.fake_engine import FakeEngine
+SelfieApp(FakeEngine, AppOptions(theme="dusk", ascii=False, state_dir=Path(sys.argv[1]))).run()
+"""
+
+
+def test_a_program_that_was_killed_begins_with_the_draft_and_the_settings_it_had(tmp_path: Path):
+    with PtyProgram("-c", PROGRAM, str(tmp_path), size=(100, 30)) as program:
+        assert program.until(lambda: program.shows("The Eiffel Tower is located in the city of"))
+        assert program.until(lambda: program.shows("0 The"))
+        program.send("i much")
+        assert program.until(lambda: program.shows("the city of much"))
+        program.send_bytes(b"\x1b")
+        assert program.until(lambda: program.shows("i edit"))
+        program.send("3j")
+        assert program.until(lambda: program.shows("‹summarize-paragraph›"))
+        assert program.until(lambda: "summarize-paragraph" in (tmp_path / "memory.json").read_text())
+        program.process.kill()
+    with PtyProgram("-c", PROGRAM, str(tmp_path), size=(100, 30)) as program:
+        assert program.until(lambda: program.shows("the city of much"))
+        assert program.until(lambda: program.shows("‹summarize-paragraph›"))
