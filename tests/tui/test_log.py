@@ -132,6 +132,19 @@ async def test_a_growing_reading_is_shown_and_then_replaced():
         assert len(log_text(app)) == 11
 
 
+async def test_a_runs_header_counts_its_readings_as_they_come():
+    engine = FakeEngine(pause=0.05)
+    async with running(engine) as (app, pilot):
+        await pilot.press("enter")
+        seen = set()
+        while app.main.state.busy or app.main.state.pending_view:
+            seen.add(log_text(app)[0].rsplit("─", 1)[-1].strip())
+            await pilot.pause(0.01)
+        assert {"3 of 9", "7 of 9"} & seen
+        await run_to_end(app, pilot)
+        assert log_text(app)[0].endswith("s")
+
+
 async def test_a_search_goes_forward_from_the_cursor_around_the_end_and_counts():
     async with running() as (app, pilot):
         await pilot.press("enter")

@@ -21,6 +21,7 @@ from selfie_tui.tui.views.interpret.interpretation_lines import (
     whole_lines,
 )
 from selfie_tui.tui.views.interpret.words import cut, folded, spans_of, words
+from tests.tui.fake_engine import info
 
 ANY = st.text(st.characters(codec="utf-8"), max_size=20)
 PLAIN = Look()
@@ -109,6 +110,29 @@ def test_an_empty_reading_says_so_and_has_neither_heat_nor_number():
     assert not [piece for piece in line if piece.role.startswith("heat")]
 
 
+def test_a_reading_that_could_not_be_made_says_why_in_place_of_its_text():
+    run = run_of([" x"], [0.9])
+    problem = "The state is not finite in fp16."
+    run.interpretations[0] = msgspec.structs.replace(run.interpretations[0], text="", tokens=(), problem=problem)
+    line = line_of(run, 80)
+    assert problem in line
+    assert line.endswith("     !")
+
+
+def test_a_reading_of_a_state_far_from_its_layers_has_heat_and_a_mark_of_its_own():
+    run = run_of([" Paris"], [0.9])
+    run.interpretations[0] = msgspec.structs.replace(run.interpretations[0], norm=22304.0, layer_norm=151.0)
+    line = one_line(run, 0, layout_of(run, 80))
+    assert "Paris█" in plain(line)
+    assert line[-1] == Piece(" ^", "warn")
+
+
+def test_no_bar_is_drawn_up_to_the_noise_of_the_number_format():
+    run = run_of([" Paris", " is"], [0.2, 0.3])
+    run.interpretations[0] = msgspec.structs.replace(run.interpretations[0], relevancy_floor=0.25)
+    assert "Paris is▃" in line_of(run, 80)
+
+
 def test_blank_tokens_at_the_ends_are_left_out_with_their_bars():
     line = line_of(run_of(["\n\n", " Paris", "\n"], [0.8, 0.9, 0.8]), 80)
     assert "↵" not in line
@@ -165,6 +189,13 @@ def test_a_header_fits_its_width_whatever_the_prompt_is(prompt, width):
     line = header_line(run, layout_of(run, width))
     assert cells(line) == width
     assert plain(line).endswith("1 reading · 0.0 s")
+
+
+def test_a_header_names_the_model_by_its_title_and_a_long_one_without_its_middle():
+    run = run_of([" a"], [0.5])
+    run.model = "/models/of/mine/a-model-with-a-rather-long-name.gguf"
+    run.info = info("a-title", 8)
+    assert plain(header_line(run, layout_of(run, 80))).startswith("── a-title · summarize")
 
 
 def test_a_header_names_the_model():

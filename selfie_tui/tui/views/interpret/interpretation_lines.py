@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from selfie_tui import text
-from selfie_tui.marks import SAYS_MORE, SAYS_NOTHING, mark_of
-from selfie_tui.records import Control, Interpretation, layer_name, without_blank_ends
+from selfie_tui.marks import FAR_NORM, NOT_READ, SAYS_MORE, SAYS_NOTHING, mark_of
+from selfie_tui.records import Control, layer_name, without_blank_ends
 from selfie_tui.settings import differences
 from selfie_tui.tui.render.flow import flow
 from selfie_tui.tui.render.styles import Look, Piece, Pieces, Role, cells, clipped, heat, padded, share
@@ -30,8 +30,14 @@ ROOMY = 64
 LEAST_RANDOM = 16
 """Cells below which a random direction's text is not begun behind an interpretation."""
 
-RELEVANCY_FLOOR = 0.06
-"""The relevancy above which a word has a bar."""
+ROLES_OF_MARKS: dict[str, Role] = {SAYS_MORE: "good", FAR_NORM: "warn"}
+"""How the marks of what says more than the control are drawn; such a text has heat."""
+
+INSTEAD = {SAYS_NOTHING: "no text", NOT_READ: "not read"}
+"""What stands in place of a text that has no words, or whose problem is not known, by its mark."""
+
+LEAST_RELEVANCY = 0.06
+"""The relevancy above which a word has a bar, unless the noise of the model's number format is above it."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +105,8 @@ def header_line(run: Run, layout: Layout, *, folded: bool = False) -> Pieces:
     if request.stack:
         settings = f"{request.stack} · {settings}"
     settings = ", ".join([settings, *(look.prose(other) for other in differences(request))])
-    model = f"{text.clip(look.prose(run.model), max(layout.width // 5, 8))} · "
+    name = run.info.title or run.model if run.info else run.model
+    model = f"{text.clip_path(look.prose(name), max(layout.width // 5, 8))} · "
     width = layout.width - text.width(model) - text.width(settings) - text.width(description) - 8
     quoted = f"“{_end_of(look.prose(request.prompt), width - 2)}”" if width >= 8 else ""
     start = Piece("▸─ " if folded else "── ", "key" if folded else "dim")
@@ -135,25 +142,17 @@ def whole_lines(run: Run, index: int, layout: Layout) -> list[Pieces]:
 def _words(run: Run, index: int, layout: Layout) -> list[Piece]:
     """The text of an interpretation, without heat for the control and for what says no more than it."""
     interpretation = run.interpretations.get(index)
-    role = _role(index, interpretation)
+    if interpretation is not None and mark_of(interpretation) in INSTEAD:
+        return [Piece(layout.look.prose(interpretation.problem or INSTEAD[SAYS_NOTHING]), "dim")]
+    warm = index != CONTROL and (interpretation is None or mark_of(interpretation) in ROLES_OF_MARKS)
+    role: Role = "text" if warm else "dim"
     tokens = without_blank_ends(run.tokens(index))
     if not tokens:
-        shown = layout.look.prose(run.text(index).strip())
-        return words([shown], (), layout.query, 0.0, role) if shown or interpretation is None else [NO_TEXT]
+        return words([layout.look.prose(run.text(index).strip())], (), layout.query, 0.0, role)
     first, *others = (layout.look.prose(token.text) for token in tokens)
-    relevancies = [token.relevancy for token in tokens if token.relevancy is not None] if role == "text" else []
-    return words([first.lstrip(" "), *others], relevancies, layout.query, RELEVANCY_FLOOR, role)
-
-
-NO_TEXT = Piece("no text", "dim")
-"""Stands where an interpretation is empty."""
-
-
-def _role(index: int, interpretation: Interpretation | None) -> Role:
-    """`text` for what may have heat: what grows, and what says more than the control."""
-    if index == CONTROL or (interpretation is not None and mark_of(interpretation) != SAYS_MORE):
-        return "dim"
-    return "text"
+    relevancies = [token.relevancy for token in tokens if token.relevancy is not None] if warm else []
+    floor = max(LEAST_RELEVANCY, interpretation.relevancy_floor if interpretation else 0.0)
+    return words([first.lstrip(" "), *others], relevancies, layout.query, floor, role)
 
 
 def _framed(run: Run, index: int, body: Pieces, layout: Layout) -> Pieces:
@@ -172,11 +171,11 @@ def _tail_pieces(run: Run, index: int) -> Pieces:
     if interpretation is None:
         return ()
     mark = mark_of(interpretation)
-    effect = None if mark == SAYS_NOTHING else interpretation.treatment_effect
+    effect = None if mark in INSTEAD else interpretation.treatment_effect
     number = Piece("    ", "dim")
     if effect is not None:
-        number = Piece(f" {share(effect)}", heat(effect) if mark == SAYS_MORE else "dim")
-    return number, Piece(f" {mark}", "good" if mark == SAYS_MORE else "dim")
+        number = Piece(f" {share(effect)}", heat(effect) if mark in ROLES_OF_MARKS else "dim")
+    return number, Piece(f" {mark}", ROLES_OF_MARKS.get(mark, "dim"))
 
 
 def _random_lines(random: Control, layout: Layout) -> list[Pieces]:

@@ -91,6 +91,8 @@ class InterpretView(View):
             self.log_view.update_header(run)
         for index in changed.indices:
             self.log_view.update(run, index)
+        if not changed.header and any(run.finished(index) for index in changed.indices):
+            self.log_view.update_header(run)
 
     # Settings --------------------------------------------------------------------------------------------------------
 

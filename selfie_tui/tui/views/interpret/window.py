@@ -26,7 +26,7 @@ WELCOME = (
     "",
     "enter reads the token under the cursor at the marked layers.",
     "",
-    "▂▄▆█ how much a word owes to the state · + says more than the control · = says no more · ∅ says nothing",
+    "▂▄▆█ how much a word owes to the state · + says more than the control · = says no more",
 )
 
 ORDER_NAMES = {"asked": "", "layer": "by layer", "effect": "by effect"}
@@ -69,7 +69,7 @@ class LogWindow(Rows):
         return self._with_cursor(self.drawn.lines(self.outline.item(row))[line], row)
 
     def _with_cursor(self, pieces: Pieces, row: int) -> Pieces:
-        here = self.has_focus and row == self.cursor
+        here = (self.has_focus or bool(self.outline.query)) and row == self.cursor
         if here and pieces:
             pieces = (Piece(pieces[0].text, "cursor"), *pieces[1:])
         return (Piece("▌" if here else " ", "key"), *pieces)
