@@ -319,6 +319,13 @@ SETTINGS: tuple[Setting, ...] = (
         "compare each token with the same text without injection",
     ),
     _switch(
+        "system",
+        "--no-system",
+        "system",
+        "leave out the chat template's own system text",
+        "keep the chat template's own system text, such as “You are a helpful assistant”",
+    ),
+    _switch(
         "compat",
         "--compat",
         "compat",

@@ -39,6 +39,7 @@ def interpret(
     random_control: bool = False,
     temperature: float = 0.0,
     seed: int = 0,
+    system: bool = True,
     stack: str = "",
     compat: bool | str | None = False,
 ) -> Result:
@@ -58,6 +59,7 @@ def interpret(
         relevancy: whether to measure what the injection changed of each token's probability.
         random_control: whether to decode a random direction of each vector's norm too.
         temperature: 0 is greedy; above, tokens are sampled, by `seed`.
+        system: whether a chat template keeps its own system text, such as "You are a helpful assistant".
         stack: of an encoder-decoder, whose states are read: `encoder`, or `decoder` for those of what it has written.
         compat: True or `"selfie"` for the positions that SelfIE and NNsight Selfie overwrite (see
             `InterpretationPrompt`).
@@ -91,6 +93,7 @@ def interpret_vectors(
     random_control: bool = False,
     temperature: float = 0.0,
     seed: int = 0,
+    system: bool = True,
     compat: bool | str | None = False,
 ) -> Result:
     """Interpret vectors of any origin, `(n, hidden)` or a list of `(hidden,)`; the settings are those of `interpret`.

@@ -200,6 +200,7 @@ class ModelAgnosticSelfie:
         random_control: bool = False,
         temperature: float = 0.0,
         seed: int = 0,
+        system: bool = True,
     ) -> InterpretationTable:
         """Interpret the states at cells of a prompt, all of them decoded as one batch.
 
@@ -218,6 +219,7 @@ class ModelAgnosticSelfie:
             stop: one or more texts at which an answer ends, before the text itself.
             random_control: whether to decode a random direction of each state's norm too (in the table's `records`).
             temperature: 0 is greedy; above, tokens are sampled, by `seed`.
+            system: whether a chat template keeps its own system text, such as "You are a helpful assistant".
 
         Raises:
             SelfieError: for a request that the model cannot fulfil, with what to change.
@@ -256,6 +258,7 @@ class ModelAgnosticSelfie:
         stop: str | Sequence[str] = (),
         temperature: float = 0.0,
         seed: int = 0,
+        system: bool = True,
     ) -> list[str]:
         """The texts of vectors of any origin, in their order; the settings are those of `interpret`.
 

@@ -89,7 +89,7 @@ class RunSettings(Record, kw_only=True, frozen=True):
     `strength` scales the vector as the `mode` has it. `stop` ends a text before any of its strings. `temperature` 0 is
     greedy; `seed` is that of sampling and of random directions. `relevancy` compares each token's probability with that
     without injection; `random_control` also decodes a random direction of each cell's norm. `compat` overwrites the
-    positions that SelfIE's published code does.
+    positions that SelfIE's published code does. `system` keeps what a chat template writes by itself before the turn.
     """
 
     injection_layer: int = EMBED
@@ -102,6 +102,7 @@ class RunSettings(Record, kw_only=True, frozen=True):
     temperature: float = 0.0
     seed: int = 0
     compat: bool = False
+    system: bool = True
 
 
 class Request(RunSettings, frozen=True):

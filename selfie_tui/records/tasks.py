@@ -48,6 +48,7 @@ class PreviewPreset(Task, frozen=True):
     preset: Preset
     max_new_tokens: int = 12
     compat: bool = False
+    system: bool = True
 
 
 class ReadLens(Task, frozen=True):

@@ -121,7 +121,7 @@ class AppState:
         """Ask which tokens of the interpretation prompt will be overwritten, and which ones filled in."""
         settings = self.settings
         if self.model is not None:
-            self.submit(PreviewPreset(settings.preset, settings.max_new_tokens, settings.compat))
+            self.submit(PreviewPreset(settings.preset, settings.max_new_tokens, settings.compat, settings.system))
 
     def lens(self) -> tuple[LensRow, ...] | None:
         """The lens at the cursor's position if it has been read; else it is asked for, once."""

@@ -296,6 +296,39 @@ def test_a_chat_turn_has_one_bos_and_plain_text_the_default_special_tokens(kind:
     assert list(build_prompt(plain, Preset("drawn", text)).ids) == plain(text)["input_ids"]
 
 
+@pytest.mark.parametrize("kind", ["gpt2", "llama2", "gemma"])
+def test_the_templates_own_system_text_is_known_and_can_be_left_out(kind: str) -> None:
+    tokenizer = tokenizer_of(kind, "with_system")
+    preset = Preset("drawn", "[INST]the city _ of[/INST] is in")
+    kept, left_out = build_prompt(tokenizer, preset), build_prompt(tokenizer, preset, system=False)
+    assert kept.text == "<s>System: you are _ x, a helper.\nuser: the city _ of</s>\nassistant: is in"
+    assert left_out.text == "<s>user: the city _ of</s>\nassistant: is in"
+    said = "".join(kept.tokens[position] for position in kept.system)
+    assert said.strip() == "System: you are _ x, a helper."
+    assert left_out.system == ()
+    assert not set(kept.system) & set(kept.positions)
+    assert [left_out.tokens[position].strip() for position in left_out.positions] == ["_"]
+
+
+@pytest.mark.parametrize("template", sorted({*CHAT_TEMPLATES} - {"with_system", "decoy"}))
+def test_a_template_without_a_system_text_of_its_own_gives_the_same_prompt_either_way(template: str) -> None:
+    tokenizer = tokenizer_of("gpt2", template)
+    preset = Preset("drawn", "[INST]the city _ of[/INST] is in")
+    kept = build_prompt(tokenizer, preset)
+    assert kept.system == ()
+    assert build_prompt(tokenizer, preset, system=False) == kept
+    plain = Preset("drawn", "the city _ of")
+    assert build_prompt(tokenizer, plain, system=False) == build_prompt(tokenizer, plain)
+
+
+def test_the_preview_shows_which_tokens_are_system_text() -> None:
+    model = replace(build("llama", layers=2), tokenizer=tokenizer_of("gpt2", "with_system"))
+    preset = Preset("drawn", "[INST]the city _ of[/INST] is in")
+    shown = target_tokens(model, preset)
+    assert "".join(token.token.text for token in shown if token.system).strip() == "System: you are _ x, a helper."
+    assert not [token for token in target_tokens(model, preset, system=False) if token.system]
+
+
 def test_the_answers_space_is_dropped_only_where_the_template_ends_in_white_space() -> None:
     preset = Preset("drawn", "[INST]_ _ _ [/INST] Sure, _ :\n\n")
     assert build_prompt(tokenizer_of("gpt2", "chatml"), preset).text.endswith("assistant\nSure, _ :\n\n")

@@ -233,11 +233,28 @@ IN_PARTS = (
     "{% for m in messages %}<s>{% for part in m['content'] %}{{ part['text'] }}{% endfor %}{% endfor %}"
     "{% if add_generation_prompt %} </s> {% endif %}"
 )
+WITH_SYSTEM = (
+    "{{ bos_token }}{% if messages[0]['role'] != 'system' %}System: you are _ x, a helper.\n{% endif %}"
+    "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}</s>\n{% endfor %}"
+    "{% if add_generation_prompt %}assistant: {% endif %}"
+)
+ONE_TURN = (
+    "{% if messages | length > 1 %}{{ raise_exception('one message only') }}{% endif %}"
+    "System: you are x.\nuser: {{ messages[0]['content'] }}"
+)
 REFUSING = "{{ raise_exception('Conversation roles must alternate') }}"
 SHOUTING = "{% for m in messages %}<s>{{ m['content'] | upper }} {{ m['content'] | length }}{% endfor %}"
 TWICE = "{% for m in messages %}<s>{{ m['content'] }} again: {{ m['content'] }}{% endfor %}"
 UNUSABLE = {"refusing": REFUSING, "shouting": SHOUTING, "twice": TWICE}
-CHAT_TEMPLATES = {"llama2": LLAMA_2, "chatml": CHATML, "decoy": DECOY, "stripping": STRIPPING, "in_parts": IN_PARTS}
+CHAT_TEMPLATES = {
+    "llama2": LLAMA_2,
+    "chatml": CHATML,
+    "decoy": DECOY,
+    "stripping": STRIPPING,
+    "in_parts": IN_PARTS,
+    "with_system": WITH_SYSTEM,
+    "one_turn": ONE_TURN,
+}
 
 
 @cache

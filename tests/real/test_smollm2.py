@@ -109,6 +109,14 @@ def test_every_preset_can_be_used_and_the_meaning_of_a_state_is_asked_in_pieces(
     assert smollm2.tokenizer.decode(list(target.ids)) == smollm2.tokenizer.decode(together)
 
 
+def test_the_system_text_of_its_chat_template_is_known_and_can_be_left_out(smollm2: Model) -> None:
+    kept, left_out = (build_target(smollm2, preset_called("summarize"), 8, system=system) for system in (True, False))
+    assert "".join(kept.tokens[at] for at in kept.system) == f"<|im_start|>system\n{SYSTEM}<|im_end|>\n"
+    assert left_out.text == kept.text.removeprefix(f"<|im_start|>system\n{SYSTEM}<|im_end|>\n")
+    assert left_out.text.startswith("<|im_start|>user\n_ _ _ _ _<|im_end|>")
+    assert len(left_out.positions) == 5
+
+
 def test_the_lens_of_its_last_layer_is_its_logits(smollm2: Model) -> None:
     ids = smollm2.tokenizer(PROMPT)["input_ids"]
     assert len(ids) == LAST + 1

@@ -20,7 +20,7 @@ def tokenize(model: Model, task: Tokenize, cancelled: Callable[[], bool]) -> Ite
 def preview(model: Model, task: PreviewPreset, cancelled: Callable[[], bool]) -> Iterator[Event]:
     """Do a `PreviewPreset` task; why an interpretation prompt cannot be used is part of the answer."""
     try:
-        tokens = target_tokens(model, task.preset, task.max_new_tokens, task.compat)
+        tokens = target_tokens(model, task.preset, task.max_new_tokens, task.compat, task.system)
         yield PresetTokens(preset=task.preset, tokens=tokens)
     except SelfieError as error:
         yield PresetTokens(preset=task.preset, problem=str(error))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import accumulate, chain, pairwise
 from typing import TYPE_CHECKING
 
-from selfie_tui.engine.prompts.chat import Rendering, render, spaced_turn
+from selfie_tui.engine.prompts.chat import Rendering, Span, render, spaced_turn
 from selfie_tui.engine.prompts.pieces import tokenize_apart
 from selfie_tui.engine.prompts.tokens import encode_source, is_unicode, token_texts
 from selfie_tui.errors import PlaceholderError
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TargetPrompt", "build_prompt", "encode_source", "exact_prompt", "token_texts"]
 
-Span = tuple[int, int]
-"""Characters from the first number up to the second."""
-
 
 @dataclass(frozen=True)
 class TargetPrompt:
@@ -36,8 +33,9 @@ class TargetPrompt:
 
     `text` is what was encoded, chat template included; `ids` and `tokens` (their texts, unsafe to print) have one
     entry a token, special tokens included; `positions` are those to overwrite, ascending. `cuts` are the positions of
-    tokens before which the text was cut, to be tokenised in pieces. `masks` are the positions that an encoder fills;
-    `prefix` is what the decoder of an encoder-decoder begins with.
+    tokens before which the text was cut, to be tokenised in pieces, `system` those of the chat template's own system
+    text. `masks` are the positions that an encoder fills; `prefix` is what the decoder of an encoder-decoder begins
+    with.
     """
 
     text: str
@@ -45,18 +43,21 @@ class TargetPrompt:
     positions: tuple[int, ...]
     tokens: tuple[str, ...]
     cuts: tuple[int, ...] = ()
+    system: tuple[int, ...] = ()
     masks: tuple[int, ...] = ()
     prefix: TargetPrompt | None = None
 
 
-def build_prompt(tokenizer: PreTrainedTokenizerBase, preset: Preset, compat: bool = False) -> TargetPrompt:
+def build_prompt(
+    tokenizer: PreTrainedTokenizerBase, preset: Preset, compat: bool = False, system: bool = True
+) -> TargetPrompt:
     """The prompt of `preset` under this tokenizer, with the tokens that make up its placeholders.
 
-    A chat turn goes through the tokenizer's chat template and is encoded without further special tokens; placeholders
-    count only in the user's and the answer's own words. Other text, or a tokenizer without template, is encoded as it
-    stands with the special tokens the tokenizer adds by default; where the literal `[INST]` or `[/INST]` would share a
-    token with a placeholder, a space is put between them, as Llama 2's own format has it. Where a placeholder still
-    shares a token with other text, the two are tokenised apart (see `pieces`).
+    A chat turn goes through the tokenizer's chat template, without its own system text unless `system`, and is encoded
+    without further special tokens; placeholders count only in the user's and the answer's own words. Other text, or a
+    tokenizer without template, is encoded as it stands with the special tokens the tokenizer adds by default; where the
+    literal `[INST]` or `[/INST]` would share a token with a placeholder, a space is put between them, as Llama 2's own
+    format has it. Where a placeholder still shares a token with other text, the two are tokenised apart (see `pieces`).
 
     `compat` reproduces what SelfIE (arXiv 2403.10949) and NNsight Selfie compute instead: the literal text, and
     positions from the lengths of encoded prefixes, wrong where tokens merge.
@@ -68,11 +69,11 @@ def build_prompt(tokenizer: PreTrainedTokenizerBase, preset: Preset, compat: boo
     if compat:
         rendering = render(None, preset.text)
         return _published(tokenizer, rendering.text, placeholder_spans(rendering, preset.placeholder))
-    rendering = render(tokenizer, preset.text)
+    rendering = render(tokenizer, preset.text, system)
     with suppress(PlaceholderError):
         return whole_prompt(tokenizer, rendering, preset.placeholder)
     with suppress(PlaceholderError):
-        return whole_prompt(tokenizer, render(tokenizer, spaced_turn(preset.text)), preset.placeholder)
+        return whole_prompt(tokenizer, render(tokenizer, spaced_turn(preset.text), system), preset.placeholder)
     return exact_prompt(tokenizer, rendering, preset.placeholder)
 
 
@@ -115,7 +116,7 @@ def cut_prompt(tokenizer: PreTrainedTokenizerBase, rendering: Rendering, spans: 
         cuts = tuple(cut + first for cut in cuts)
     tokens = token_texts(tokenizer, ids)
     positions = [position for span in spans for position in _overwritten(rendering.text, span, offsets, tokens)]
-    return TargetPrompt(rendering.text, ids, tuple(positions), tokens, cuts)
+    return TargetPrompt(rendering.text, ids, tuple(positions), tokens, cuts, _within(rendering.system, offsets))
 
 
 def whole_prompt(
@@ -126,7 +127,13 @@ def whole_prompt(
     ids, offsets = _encoded(tokenizer, rendering, spans)
     tokens = token_texts(tokenizer, ids)
     positions = [position for span in spans for position in _overwritten(rendering.text, span, offsets, tokens)]
-    return TargetPrompt(rendering.text, ids, tuple(positions), tokens)
+    return TargetPrompt(rendering.text, ids, tuple(positions), tokens, system=_within(rendering.system, offsets))
+
+
+def _within(span: Span, offsets: Sequence[Span]) -> tuple[int, ...]:
+    """Positions of the tokens that have a character in a span of the text."""
+    start, end = span
+    return tuple(index for index, (first, last) in enumerate(offsets) if first < end and last > start)
 
 
 def placeholder_spans(rendering: Rendering, placeholder: str) -> list[Span]:

@@ -44,6 +44,6 @@ def prepare(model: Model, request: Request) -> Prepared:
 def prepare_target(model: Model, request: Request) -> TargetPrompt:
     """The interpretation prompt of a request whose vectors do not come from its source prompt; raises as `prepare`."""
     check_settings(request)
-    target = build_target(model, request.preset, request.max_new_tokens, request.compat)
+    target = build_target(model, request.preset, request.max_new_tokens, request.compat, request.system)
     check_fits(model, target, request)
     return target

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
-def build_target(model: Model, preset: Preset, max_new_tokens: int, compat: bool = False) -> TargetPrompt:
+def build_target(
+    model: Model, preset: Preset, max_new_tokens: int, compat: bool = False, system: bool = True
+) -> TargetPrompt:
     """The prompt of `preset` as this model gets it.
 
     A decoder goes on with it (see `build_prompt`). The encoder of an encoder-decoder gets the user's words of a chat
@@ -31,7 +33,7 @@ def build_target(model: Model, preset: Preset, max_new_tokens: int, compat: bool
         RequestError: if the published positions, which are those of decoders, are asked of another kind.
     """
     if model.kind == "decoder":
-        return build_prompt(model.tokenizer, preset, compat)
+        return build_prompt(model.tokenizer, preset, compat, system)
     if compat:
         raise RequestError(
             f"The published positions are those of decoders, and {model.name} is an {model.kind}.",
@@ -90,19 +92,25 @@ def with_prefix(model: Model, preset: Preset) -> TargetPrompt:
 
 
 def target_tokens(
-    model: Model, preset: Preset, max_new_tokens: int = 1, compat: bool = False
+    model: Model, preset: Preset, max_new_tokens: int = 1, compat: bool = False, system: bool = True
 ) -> tuple[PromptToken, ...]:
     """The tokens of an interpretation prompt, each with whether it is overwritten; raises as `build_target`.
 
     Those that the decoder of an encoder-decoder begins with come after the encoder's.
     """
-    target = build_target(model, preset, max_new_tokens, compat)
+    target = build_target(model, preset, max_new_tokens, compat, system)
     ids, overwritten, cuts = target.ids, set(target.positions), set(target.cuts)
     if target.prefix:
         overwritten |= {len(ids) + position for position in target.prefix.positions}
         cuts |= {len(ids) + position for position in target.prefix.cuts}
         ids = ids + target.prefix.ids
     return tuple(
-        PromptToken(token, token.position in overwritten, token.position in target.masks, token.position in cuts)
+        PromptToken(
+            token,
+            overwritten=token.position in overwritten,
+            filled=token.position in target.masks,
+            cut=token.position in cuts,
+            system=token.position in target.system,
+        )
         for token in as_records(model.tokenizer, ids)
     )
