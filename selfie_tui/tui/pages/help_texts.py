@@ -15,14 +15,17 @@ RELEVANCY = (
     "The relevancy of a generated token is r = |P_injected − P_none|, from 0 to 1: how much its probability changes "
     "with the injection, against the same prompt and the same tokens without it. A word has the bar of its highest, ▁ "
     "for a low one to █ for 1, and none near 0: the model would have generated it anyway. The number after an "
-    "interpretation is the mean over its tokens, its treatment effect."
+    "interpretation is the mean over the tokens that are shown, its treatment effect. In bf16 and fp16 rounding alone "
+    "gives some relevancy; how much is measured once for a model, and no bar is drawn below it."
 )
 
 CONTROL = (
     "control is what the model generates from the interpretation prompt alone, without any injection. + marks an "
     "interpretation that says more than the control, = one that says the same and is thus no evidence about the "
-    "state, ∅ an empty one, which says nothing. A random control injects a random direction with the state's norm; ~ "
-    "is before its text. Expect fluent nonsense from it; an interpretation that looks like it is worth as much."
+    "state, ∅ an empty one, which says nothing, ^ one that says more but is of a state whose norm is far from its "
+    "layer's, such as an attention sink, ! a state that is not finite and could not be read. A random control "
+    "injects a random direction with the state's norm; ~ is before its text. Expect fluent nonsense from it; an "
+    "interpretation that looks like it is worth as much."
 )
 
 LIMITS = (
@@ -52,7 +55,10 @@ SETTINGS = (
     "interpretation after a sentence or a line. Tokens in [brackets] will be overwritten. e edits an interpretation "
     "prompt of your own, with _ as placeholder. An encoder fills in each [MASK] that you write, from left to right, "
     "or else as many masks at the end as the number of tokens. The encoder of an encoder-decoder reads what is "
-    "between [INST] and [/INST], its decoder continues what comes after; placeholders may be in either."
+    "between [INST] and [/INST], its decoder continues what comes after; placeholders may be in either. system: a chat "
+    "template may write a system text of its own before the prompt. On SmolLM2 43 of 234 interpretations spoke of it, "
+    "and none without it, but those of the token's own word fell from 37 to 13. Where a placeholder would share a "
+    "token with its neighbours, they are tokenised apart."
 )
 
 STACKS = (
@@ -66,7 +72,9 @@ MODELS = (
     "model can be typed: a decoder, an encoder-decoder or an encoder. What is not in the cache is downloaded. 8bit "
     "and 4bit need CUDA; all, offered where there are several GPUs, spreads a model over them. The verdict in the "
     "status line is the result of checks that run whenever a model is loaded, and m shows it in full: if the hooks "
-    "are not verified, do not trust the interpretations."
+    "are not verified, do not trust the interpretations. auto takes the checkpoint's own precision, which is often "
+    "bf16: 56 of 216 texts differed from those of fp32 on SmolLM2, most where the first token led the second by less "
+    "than a quarter of a logit."
 )
 
 PROMPT = (
