@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from enum import StrEnum
 
 from textual import _ansi_sequences, events
@@ -10,6 +12,15 @@ from selfie_tui.tui.host import Host
 from selfie_tui.tui.pages.page import PageScreen
 from selfie_tui.tui.screens.main import MainScreen
 from selfie_tui.tui.widgets.field import Field
+
+BURST = 0.01
+"""Seconds between keys that are taken to have come together."""
+
+DRAWN_EVERY = 0.1
+"""Seconds of a burst of keys after which the screen is drawn."""
+
+DRAWING = 0.025
+"""Seconds for that: a little more than Textual waits between two frames."""
 
 
 class AltDigit(StrEnum):
@@ -31,6 +42,8 @@ def register_alt_digits() -> None:
 class KeyboardApp(Host, inherit_bindings=False):
     """An app that carries out each key before it looks at the next one."""
 
+    _key_at = _drawn_at = 0.0
+
     async def on_event(self, event: events.Event) -> None:
         """Carry out a key before the next one is looked at.
 
@@ -44,8 +57,12 @@ class KeyboardApp(Host, inherit_bindings=False):
             else None
         )
         if screen is not None:
-            if isinstance(event, events.Key) and await self._key(screen, event):
-                return
+            await self._let_others_work()
+            if isinstance(event, events.Key):
+                done = await self._key(screen, event)
+                self._key_at = time.monotonic()
+                if done:
+                    return
             if isinstance(event, events.Paste) and screen.focused is not None and self._paste(screen, event.text):
                 return
         await super().on_event(event)
@@ -55,6 +72,15 @@ class KeyboardApp(Host, inherit_bindings=False):
             return None
         screen = self.screen
         return screen if isinstance(screen, (MainScreen, PageScreen)) else None
+
+    async def _let_others_work(self) -> None:
+        """Let the screen be drawn between the keys of a burst, which else are all answered before anything is drawn."""
+        now, before = time.monotonic(), self._key_at
+        if now - before > BURST:
+            self._drawn_at = now
+        elif now - self._drawn_at > DRAWN_EVERY:
+            await asyncio.sleep(DRAWING)
+            self._drawn_at = time.monotonic()
 
     def _paste(self, screen: MainScreen | PageScreen, pasted: str) -> bool:
         """Insert what was pasted into the field with the focus; on the prompt's tokens, into their text."""

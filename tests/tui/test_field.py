@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from textual.events import Paste
+from textual.events import Key, Paste
 from textual.geometry import Size
 
 from selfie_tui import text
 from selfie_tui.records import Tokenize
+from selfie_tui.tui import keyboard
 from selfie_tui.tui.state import LENS_KEPT, AppState
 from selfie_tui.tui.widgets.field import MOST_CHARACTERS, Field
+from selfie_tui.tui.widgets.pause import Pause
 from tests.tui.driving import running, text_of, toasts, until
 from tests.tui.fake_engine import FakeEngine
 from tests.tui.ptys import PtyProgram
@@ -114,3 +118,38 @@ def test_a_value_that_was_set_before_there_was_space_is_painted_though_the_keys_
     with PtyProgram("-m", "selfie_tui.cli", "--prompt", prompt, env=folders, size=(120, 40)) as program:
         assert program.shows("verified")
         assert prompt in program.text()
+
+
+async def test_between_the_keys_of_a_long_burst_there_is_time_to_draw(monkeypatch):
+    monkeypatch.setattr(keyboard, "DRAWN_EVERY", 0.0)
+    monkeypatch.setattr(keyboard, "BURST", 60.0)
+    seen = set()
+
+    async def look(app):
+        while True:
+            seen.add(len(app.main.prompt_text.value))
+            await asyncio.sleep(0.001)
+
+    async with running(prompt="x") as (app, pilot):
+        await pilot.press("i")
+        looking = asyncio.create_task(look(app))
+        for _ in range(40):
+            app.post_message(Key("a", "a"))
+        await until(pilot, lambda: len(app.main.prompt_text.value) == 41)
+        looking.cancel()
+        assert len(seen) > 20
+
+
+async def test_a_pause_comes_once_after_the_last_of_many_and_again_after_the_next():
+    async with running() as (app, pilot):
+        calls = []
+        pause = Pause(app, 0.03, lambda: calls.append(1))
+        for _ in range(20):
+            pause.again()
+            await asyncio.sleep(0.002)
+        assert len(calls) <= 1
+        await until(pilot, lambda: calls)
+        calls.clear()
+        pause.again()
+        await until(pilot, lambda: calls)
+        assert len(calls) == 1

@@ -17,6 +17,7 @@ from selfie_tui.tui.status import hand, prompt_note
 from selfie_tui.tui.views.view import View
 from selfie_tui.tui.widgets.field import Field
 from selfie_tui.tui.widgets.messages import SelectionChanged, SettingsChanged
+from selfie_tui.tui.widgets.pause import Pause
 from selfie_tui.tui.widgets.tokens import TokenStrip
 
 TYPING_PAUSE = 0.08
@@ -37,8 +38,8 @@ class SourceScreen(PaneScreen, inherit_bindings=False):
 
     def __init__(self, state: AppState, view: View, device: str, dtype: str) -> None:
         super().__init__(state, view, device, dtype)
-        self._typing: Timer | None = None
-        self._drafting: Timer | None = None
+        self._typing = Pause(self, TYPING_PAUSE, self.tokenize)
+        self._drafting = Pause(self, DRAFT_PAUSE, self.save_draft)
         self._stale: Timer | None = None
         self._following: Timer | None = None
         self._stepped = 0.0
@@ -83,11 +84,8 @@ class SourceScreen(PaneScreen, inherit_bindings=False):
     @on(Input.Changed, "#prompt-text")
     def prompt_changed(self) -> None:
         """Ask for the new tokens when the typing pauses, and save the draft when it pauses longer."""
-        for timer in (self._typing, self._drafting):
-            if timer is not None:
-                timer.stop()
-        self._typing = self.set_timer(TYPING_PAUSE, self.tokenize)
-        self._drafting = self.set_timer(DRAFT_PAUSE, self.save_draft)
+        self._typing.again()
+        self._drafting.again()
 
     def tokenize(self) -> None:
         """Ask for the prompt's tokens, if they are others than those that are shown."""
