@@ -187,6 +187,14 @@ def test_an_architecture_that_transformers_does_not_unpack_is_refused(
     assert_refused(file, "opens no GGUF files of the architecture “rwkv6”", "config.json")
 
 
+def test_more_layers_than_tensors_are_refused_before_anything_is_built(
+    module: LlamaForCausalLM, tokenizer: Any, tmp_path: Path
+) -> None:
+    file = write_gguf(tmp_path / "small.gguf", module, tokenizer, metadata={"llama.block_count": 10**9})
+    with pytest.raises(LoadError, match=r"block_count 1,000,000,000, and has at most \d+ tensors"):
+        load(file)
+
+
 def test_a_part_of_a_split_model_is_refused(module: LlamaForCausalLM, tokenizer: Any, tmp_path: Path) -> None:
     file = write_gguf(tmp_path / "small.gguf", module, tokenizer, metadata={"split.count": 3, "split.no": 0})
     assert_refused(file, "one of 3 parts of a model", "llama-gguf-split --merge")

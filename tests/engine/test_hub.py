@@ -15,6 +15,7 @@ from subprocess import run
 import huggingface_hub
 import pytest
 from huggingface_hub import constants
+from transformers import AutoModelForCausalLM
 
 from selfie_tui.engine.loading import hub as fetching
 from selfie_tui.engine.loading.hub import fetch_snapshot
@@ -347,6 +348,20 @@ def test_a_model_that_the_law_forbids_is_no_reason_to_try_again(hub: Hub) -> Non
     with pytest.raises(LoadError, match="error 451") as caught:
         fetch_snapshot(NAME, no_report)
     assert "Try again" not in caught.value.remedy
+
+
+def test_an_adapter_and_the_base_model_that_it_names_are_fetched(hub: Hub, tmp_path: Path) -> None:
+    from peft import LoraConfig, get_peft_model
+
+    module = AutoModelForCausalLM.from_pretrained(hub.repositories[NAME])
+    adapted = get_peft_model(module, LoraConfig(target_modules=["q_proj"], init_lora_weights=False))
+    adapted.peft_config["default"].base_model_name_or_path = NAME
+    adapted.save_pretrained(tmp_path / "lora")
+    hub.repositories["someone/lora"] = tmp_path / "lora"
+    model = load("someone/lora")
+    assert (model.verdict, model.info().title, model.revision) == ("verified", "tiny-llama + lora", COMMIT)
+    hub.close()
+    assert load("someone/lora").verdict == "verified"  # from the cache
 
 
 def test_nothing_but_the_model_is_asked_for(hub: Hub) -> None:

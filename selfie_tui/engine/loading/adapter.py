@@ -14,6 +14,8 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
+from selfie_tui.engine.loading.checkpoint import ADAPTER_CONFIG as CONFIG
+from selfie_tui.engine.loading.checkpoint import ADAPTER_WEIGHTS as WEIGHTS
 from selfie_tui.engine.loading.checkpoint import Checkpoint
 from selfie_tui.engine.loading.locate import ProgressReport, locate
 from selfie_tui.engine.loading.placement import need
@@ -21,8 +23,6 @@ from selfie_tui.engine.loading.weights import holds_code
 from selfie_tui.errors import LoadError, summary
 from selfie_tui.paths import model_path
 
-CONFIG = "adapter_config.json"
-WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 MISSING = "missing adapter keys"
 """What PEFT's warning says of an adapter that lacks weights."""
 

@@ -16,6 +16,10 @@ FORMATS = (
 )
 """Names of a single file of weights, and of the index of a sharded one, in the order in which transformers looks."""
 
+ADAPTER_CONFIG = "adapter_config.json"
+ADAPTER_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
+"""The files of an adapter of PEFT: its configuration, and its weights under one of these names."""
+
 VOCABULARIES = (
     "tokenizer.json",
     "tokenizer.model",
@@ -62,13 +66,15 @@ def checkpoint_in(folder: Path) -> Checkpoint:
 
 
 def weight_names(names: Collection[str], index_path: Callable[[str], Path]) -> list[str]:
-    """The weight files that transformers reads among files of these `names`; empty if it finds none.
+    """The weight files that are read among files of these `names`, an adapter's where it is one; empty for none.
 
     `index_path` gives the local path of the index that lists the shards.
 
     Raises:
         LoadError: if that index cannot be read.
     """
+    if ADAPTER_CONFIG in names:
+        return [name for name in ADAPTER_WEIGHTS if name in names][:1]
     for single, index in FORMATS:
         if single in names:
             return [single]
@@ -99,17 +105,17 @@ def weights_of(folder: Path) -> list[Path]:
 
 
 def is_complete(folder: Path) -> bool:
-    """Whether a model folder has its configuration, every file of its weights, and a tokenizer's vocabulary."""
+    """Whether a model folder has its configuration, every file of its weights, and a tokenizer's vocabulary.
+
+    An adapter needs no vocabulary: its base model has one.
+    """
     try:
         weights = weights_of(folder)
     except LoadError:
         return False
-    return (
-        bool(weights)
-        and all(path.is_file() for path in weights)
-        and (folder / "config.json").is_file()
-        and has_vocabulary(folder)
-    )
+    if not weights or not all(path.is_file() for path in weights):
+        return False
+    return (folder / ADAPTER_CONFIG).is_file() or ((folder / "config.json").is_file() and has_vocabulary(folder))
 
 
 def has_vocabulary(folder: Path) -> bool:

@@ -29,7 +29,7 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils import _xet, tqdm
 
-from selfie_tui.engine.loading.checkpoint import is_complete, weight_names
+from selfie_tui.engine.loading.checkpoint import ADAPTER_CONFIG, is_complete, weight_names
 from selfie_tui.errors import Cancelled, LoadError
 
 SIDE_FILES = (".json", ".model", ".txt", ".jinja", ".tiktoken")
@@ -73,9 +73,11 @@ def fetch_snapshot(name: str, report: ProgressReport) -> Path:
 
 def cached_folder(name: str) -> Path | None:
     """The folder of a model in the hub's cache if nothing that loading needs is missing there."""
-    config = try_to_load_from_cache(name, "config.json")
-    folder = Path(config).parent if isinstance(config, str) else None
-    return folder if folder is not None and is_complete(folder) else None
+    for file in ("config.json", ADAPTER_CONFIG):
+        config = try_to_load_from_cache(name, file)
+        if isinstance(config, str) and is_complete(Path(config).parent):
+            return Path(config).parent
+    return None
 
 
 @dataclass
@@ -144,7 +146,7 @@ class Download:
                 f"{self.name} has no weights that transformers can load.",
                 DOWNLOAD_GGUF if is_gguf else OTHER_REPOSITORY,
             )
-        if "config.json" not in sizes:
+        if "config.json" not in sizes and ADAPTER_CONFIG not in sizes:
             raise LoadError(f"{self.name} has no config.json.", OTHER_REPOSITORY)
         side = [file for file in sizes if file.endswith(SIDE_FILES) and file not in weights]
         check_disk(self.name, self.missing_bytes([*side, *weights], sizes))

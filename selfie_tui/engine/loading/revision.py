@@ -13,7 +13,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from selfie_tui.engine.loading.checkpoint import VOCABULARIES, Checkpoint, weights_of
+from selfie_tui.engine.loading.checkpoint import ADAPTER_CONFIG, VOCABULARIES, Checkpoint, weights_of
 
 PREFIX = "content:"
 DIGITS = 12
@@ -46,7 +46,7 @@ def revision_of(checkpoint: Checkpoint) -> str:
     if checkpoint.gguf_path is not None:
         return content_hash([checkpoint.gguf_path])
     folder = checkpoint.folder
-    if (folder / "adapter_config.json").is_file():
+    if (folder / ADAPTER_CONFIG).is_file():
         return content_hash([path for path in folder.glob("adapter_*") if path.is_file()])
     side = [folder / name for name in SIDE_FILES] + list(folder.glob("*.tiktoken"))
     return content_hash(weights_of(folder), [path for path in side if path.is_file()])
