@@ -10,10 +10,13 @@ from rich.cells import cell_len
 
 from selfie_tui import text
 from selfie_tui.glyphs import BARS, bar
-from selfie_tui.records import PromptToken, Token
+from selfie_tui.presets import PRESETS
+from selfie_tui.records import Cell, Interpretation, ModelInfo, PromptToken, Request, Token
 from selfie_tui.tui.render.flow import flow, flow_parts
 from selfie_tui.tui.render.styles import Look, Piece, cells, clipped, heat, level, padded, share
+from selfie_tui.tui.runs import Run
 from selfie_tui.tui.status import clock
+from selfie_tui.tui.views.interpret.details import details_lines
 from selfie_tui.tui.views.interpret.preset_view import around, slot_pieces
 from selfie_tui.tui.widgets.tokens import chips
 
@@ -113,6 +116,39 @@ def test_overwritten_tokens_stand_in_brackets_of_their_own_role():
     pieces = slot_pieces(tokens, PLAIN)
     assert plain(pieces) == "Say [_]."
     assert Piece("[_]", "slot") in pieces
+
+
+def test_where_text_was_tokenised_apart_there_is_a_bar_and_system_text_is_dim():
+    tokens = [
+        PromptToken(Token(0, 0, "Be kind."), False, system=True),
+        PromptToken(Token(1, 0, ' "'), False),
+        PromptToken(Token(2, 0, "_"), True, cut=True),
+        PromptToken(Token(3, 0, '"'), False, cut=True),
+    ]
+    pieces = slot_pieces(tokens, PLAIN)
+    assert plain(pieces) == 'Be kind. "|[_]|"'
+    assert [piece.text for piece in pieces if piece.role == "dim"] == ["Be kind.", "|", "|"]
+
+
+def test_the_details_say_what_an_interpretation_is_worth_and_in_which_number_format_it_was_made():
+    cell = Cell(2, 0)
+    sink = Interpretation(
+        cell, Token(0, 5, "The"), "a", (), 22304.0, 0.25, layer_norm=151.0, relevancy_floor=0.046, lead=0.124
+    )
+    request = Request("The city", (cell,), PRESETS[0])
+    info = ModelInfo("m", "m", "llama", 8, 4, 5, 6, 7, "cpu", "bf16", "verified", False)
+    run = Run(1, "m", request, {}, state="finished", info=info)
+    run.interpretations[0] = sink
+    shown = " ".join(plain(line).strip() for line in details_lines(run, 0, 70, PLAIN))
+    for words in (
+        "bf16 on cpu",
+        "norm of the state 22,304, the layer's median 151: likely an attention sink",
+        "treatment effect 0.250 (mean relevancy of the tokens that are shown)",
+        "rounding alone gives up to 0.046",
+        "the first token leads the second by 0.12 logits",
+        "says more than the control, of a state whose norm is far from its layer's",
+    ):
+        assert words in shown
 
 
 # The interpretation prompt --------------------------------------------------------------------------------------------

@@ -87,9 +87,11 @@ def _token_line(number: int, token: GeneratedToken, widest: int, look: Look) -> 
 
 def _of_request(run: Run, width: int, look: Look) -> list[Pieces]:
     request = run.request
+    runs_on = f" · {run.info.dtype} on {run.info.device}" if run.info else ""
     settings = (
-        f"{look.prose(run.model)} · {look.prose(request.preset.name)} · at {layer_name(request.injection_layer)} · "
-        f"{request.mode} · strength {request.strength:g} · {request.max_new_tokens} tokens · {run.description()}"
+        f"{look.prose(run.model)}{runs_on} · {look.prose(request.preset.name)} · at "
+        f"{layer_name(request.injection_layer)} · {request.mode} · strength {request.strength:g} · "
+        f"{request.max_new_tokens} tokens · {run.description()}"
     )
     settings = " · ".join([settings, *(look.prose(other) for other in differences(request))])
     lines = flow([Piece(settings, "dim")], width)
@@ -106,6 +108,10 @@ def _of_interpretation(run: Run, index: int) -> str:
     parts = [interpretation.problem] if interpretation.problem else []
     parts.append(norm_words(interpretation))
     if effect is not None:
-        parts.append(f"treatment effect {effect:.3f} (mean relevancy)")
+        parts.append(f"treatment effect {effect:.3f} (mean relevancy of the tokens that are shown)")
+    if interpretation.relevancy_floor:
+        parts.append(f"rounding alone gives up to {interpretation.relevancy_floor:.3f}")
+    if interpretation.lead is not None:
+        parts.append(f"the first token leads the second by {interpretation.lead:.2f} logits")
     parts.append(MEANINGS[mark_of(interpretation)])
     return " · ".join(parts)

@@ -24,7 +24,8 @@ CUT = "…"
 def slot_pieces(tokens: Sequence[PromptToken], look: Look) -> list[Piece]:
     """An interpretation prompt as running text in which every token that will be overwritten stands in brackets.
 
-    The masks that an encoder will fill in stand out, those of a row as one: `[MASK]×12`.
+    A bar stands where text was tokenised apart, and a chat template's own system text is dim. The masks that an encoder
+    will fill in stand out, those of a row as one: `[MASK]×12`.
     """
     pieces: list[Piece] = []
     for filled, grouped in groupby(_without_spaces(tokens), lambda token: token.filled):
@@ -45,10 +46,11 @@ def _without_spaces(tokens: Sequence[PromptToken]) -> list[PromptToken]:
 
 def _slot(token: PromptToken, look: Look) -> list[Piece]:
     shown = look.prose(token.token.text)
+    apart = [Piece("|", "dim")] if token.cut else []
     if not token.overwritten:
-        return [Piece(shown)]
+        return [*apart, Piece(shown, "dim" if token.system else "text")]
     lead = " " if shown.startswith(" ") else ""
-    return [Piece(lead), Piece(f"[{shown.strip() or look.visible(token.token.text)}]", "slot")]
+    return [*apart, Piece(lead), Piece(f"[{shown.strip() or look.visible(token.token.text)}]", "slot")]
 
 
 def _masks(row: list[PromptToken], look: Look) -> list[Piece]:
