@@ -49,7 +49,7 @@ FRAME: tuple[Action, ...] = (
     Action("app.help", "Help", "how to read the focused pane, and its keys", "?,f1", "app", "help", hint="help",
            palette="keys manual"),
     Action("app.palette", "Command palette", "every action, preset, theme and model by name", "ctrl+p", "app",
-           "command_palette", hint="commands"),
+           "palette", hint="commands"),
     Action("app.theme", "Next theme", "the next of the themes; the palette has them by name", "ctrl+t", "app",
            "next_theme", palette="colours"),
     Action("app.repaint", "Redraw", "redraw the screen, when something wrote over it", "ctrl+l", "app", "repaint",

@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 from textual.driver import Driver
@@ -58,8 +58,7 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
     CSS_PATH = "screens/main.tcss"
     CSS = "Toast { width: 60; } ToastRack { margin-bottom: 1; }"
     BINDINGS = bindings("app")
-    COMMANDS: ClassVar[set[Any]] = set()
-    ENABLE_COMMAND_PALETTE = True
+    ENABLE_COMMAND_PALETTE = False
     ESCAPE_TO_MINIMIZE = False
     ALLOW_SELECT = False
 
@@ -301,9 +300,13 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
         else:
             await self.run_action(action.handler, target)
 
-    def action_command_palette(self) -> None:
-        """Everything by name."""
-        from selfie_tui.tui.palette import Palette, provider
+    async def action_palette(self) -> None:
+        """Everything by name; what is typed meanwhile waits for the palette."""
+        from selfie_tui.tui.pages.palette import Command, Palette
+        from selfie_tui.tui.palette import commands
+
+        def run(command: Command) -> None:
+            self.call_later(command.run)
 
         if isinstance(self.screen, MainScreen):
-            self.push_screen(Palette([provider], placeholder="an action, preset, mode, layer, theme or model"))
+            await self.push_screen(Palette(commands(self, self.main), run))

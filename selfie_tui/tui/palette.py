@@ -1,82 +1,19 @@
-"""The command palette: every action, and every preset, mode, layer, theme and model, by name."""
+"""What the command palette offers: every action, and every preset, mode, layer, theme and model, by name."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import cast
 
-from textual import on
-from textual.command import CommandList, CommandPalette, DiscoveryHit, Hit, Hits, Provider
-from textual.content import Content
 from textual.dom import DOMNode
-from textual.fuzzy import FuzzySearch
-from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import ContentSwitcher, Input, OptionList
+from textual.widgets import ContentSwitcher
 
 from selfie_tui.kinds import stacks_of
 from selfie_tui.tui.actions import EVERYWHERE, Action, all_actions, keys_of
 from selfie_tui.tui.host import Host
+from selfie_tui.tui.pages.palette import Command
 from selfie_tui.tui.screens.main import MainScreen
-from selfie_tui.tui.views.view import Command
-
-WORDS_WEIGHT = 0.5
-"""How much a match in a command's other words counts, against one in its name."""
-
-
-class Palette(CommandPalette):
-    """Textual's palette, no wider than its lines need, without a blinking cursor."""
-
-    DEFAULT_CSS = """
-    Palette { background: transparent; }
-    Palette > Vertical { max-width: 80; margin-top: 1; }
-    Palette #--results { max-height: 22; }
-    Palette.-ascii SearchIcon { display: none; }
-    """
-
-    def on_mount(self) -> None:
-        """Stop the cursor's timer."""
-        self.set_class(cast(Host, self.app).look.ascii, "-ascii")
-        self.query_one(Input).cursor_blink = False
-
-    @on(Input.Submitted)
-    @on(OptionList.OptionSelected)
-    def choose_once(self, event: Message) -> None:
-        """Keep what was chosen a second time, before the palette was gone, from closing it once more."""
-        if not self.is_current:
-            event.stop()
-            event.prevent_default()
-
-    def _action_command_list(self, action: str) -> None:
-        """Pass an action on to the list of commands, once it has been laid out: before, it does not know its lines."""
-        if self.query_one(CommandList).size.height:
-            super()._action_command_list(action)
-
-
-class Commands(Provider):
-    """The commands that are available now; their names are shown as they are, never parsed."""
-
-    async def discover(self) -> Hits:
-        for command in commands(cast(Host, self.app), cast(MainScreen, self.screen)):
-            yield DiscoveryHit(Content(command.name), command.run, text=command.name, help=command.help)
-
-    async def search(self, query: str) -> Hits:
-        fuzzy = FuzzySearch()
-        for command in commands(cast(Host, self.app), cast(MainScreen, self.screen)):
-            score, offsets = fuzzy.match(query, command.name)
-            if not score:
-                score = WORDS_WEIGHT * fuzzy.match(query, command.words)[0]
-            if score:
-                name = Content(command.name)
-                for offset in offsets:
-                    name = name.stylize("bold underline", offset, offset + 1)
-                yield Hit(score, name, command.run, text=command.name, help=command.help)
-
-
-def provider() -> type[Provider]:
-    """The provider, for a palette that loads it when it opens."""
-    return Commands
 
 
 def commands(app: Host, main: MainScreen) -> Iterator[Command]:

@@ -126,18 +126,12 @@ async def test_the_palette_does_what_is_chosen():
     async with running() as (app, pilot):
         await pilot.press("ctrl+p", *"mentions")
         await until(pilot, lambda: "Preset: mentions" in text_of(app))
-        await pilot.press("down", "enter")
+        await pilot.press("enter")
         await until(pilot, lambda: app.main.view.settings.values.preset.name == "mentions")
         await pilot.press("ctrl+p", *"maximise")
         await until(pilot, lambda: "the whole screen" in text_of(app))
-        await pilot.press("down", "enter")
+        await pilot.press("enter")
         await until(pilot, lambda: app.main.zoomed is not None)
-
-
-async def test_the_palette_does_not_blink():
-    async with running() as (app, pilot):
-        await pilot.press("ctrl+p")
-        assert not app.screen.query_one("CommandInput").cursor_blink
 
 
 async def test_help_opens_for_what_has_the_focus():
@@ -387,5 +381,5 @@ async def test_the_palette_unfolds_all_texts_from_another_pane():
     async with running() as (app, pilot):
         await pilot.press("escape", "1", "ctrl+p", *"whole texts")
         await until(pilot, lambda: "Whole texts  [b]" in text_of(app))
-        await pilot.press("down", "enter")
+        await pilot.press("enter")
         await until(pilot, lambda: app.main.view.log_view.outline.unfolded)

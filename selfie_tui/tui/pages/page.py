@@ -101,9 +101,10 @@ class PageScreen(ModalScreen[None], inherit_bindings=False):
         super().__init__(classes=classes)
         self._title = title
         self.page = Page(build)
+        self.box = Vertical(id="box")
 
     def compose(self) -> ComposeResult:
-        with Vertical(id="box"):
+        with self.box:
             yield self.page
 
     def on_mount(self) -> None:
@@ -115,14 +116,22 @@ class PageScreen(ModalScreen[None], inherit_bindings=False):
     @on(Lines.Scrolled)
     def show_keys(self) -> None:
         """Write the keys on the border, and which lines are in sight where there are more."""
-        keys = [f"{key} {word}" for key, word in hints(self.SCOPES, self.app.keymap)]
-        extent = self.page.extent()
-        below = "  ".join([*([f"↑↓ {extent}"] if extent else []), *keys])
-        self.query_one("#box").border_subtitle = Content(self.app.look.glyphs(below))
+        extent = self.lines.extent()
+        below = "  ".join([*([f"↑↓ {extent}"] if extent else []), *self.keys()])
+        self.box.border_subtitle = Content(self.app.look.glyphs(below))
+
+    @property
+    def lines(self) -> Lines:
+        """The lines in the box."""
+        return self.page
+
+    def keys(self) -> list[str]:
+        """The keys that work here, each with a word."""
+        return [f"{key} {word}" for key, word in hints(self.SCOPES, self.app.keymap)]
 
     def retitle(self, title: str) -> None:
         """Write the title, which is safe text."""
-        self.query_one("#box").border_title = Content(self.app.look.glyphs(title))
+        self.box.border_title = Content(self.app.look.glyphs(title))
 
     def copyable(self) -> tuple[str, str]:
         """What `copy` copies, and what that is called."""

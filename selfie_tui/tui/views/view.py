@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import ClassVar, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.widget import Widget
@@ -12,24 +12,13 @@ from selfie_tui.records import Cell, Event
 from selfie_tui.tui.actions import Action, Scope, Section
 from selfie_tui.tui.exporting import Exportable
 from selfie_tui.tui.host import Host
+from selfie_tui.tui.pages.palette import Command
 from selfie_tui.tui.runs import Run
 from selfie_tui.tui.state import AppState, Changed
 from selfie_tui.tui.widgets.field import Field
 from selfie_tui.tui.widgets.pane import Pane
 
 FRAME_PANES = frozenset({"model", "prompt", "layers"})
-
-
-class Command(NamedTuple):
-    """Something that the palette offers.
-
-    `name` is any safe text, `help` only our own, since the palette parses it as markup; `words` find it too.
-    """
-
-    name: str
-    help: str
-    run: Callable[[], object]
-    words: str = ""
 
 
 class View(Widget):

@@ -17,13 +17,14 @@ from selfie_tui.results.stored import StoredRun
 from selfie_tui.settings import InterpretSettings
 from selfie_tui.tui.exporting import Exportable, entries_of
 from selfie_tui.tui.kept import local, moment
+from selfie_tui.tui.pages.palette import Command
 from selfie_tui.tui.state import AppState, Changed
 from selfie_tui.tui.status import key_of
 from selfie_tui.tui.views.interpret.actions import ACTIONS, SECTIONS
 from selfie_tui.tui.views.interpret.log import Log
 from selfie_tui.tui.views.interpret.preset_view import PresetView
 from selfie_tui.tui.views.interpret.settings_line import SettingsLine
-from selfie_tui.tui.views.view import Command, View
+from selfie_tui.tui.views.view import View
 from selfie_tui.tui.widgets.bars import Fixed
 from selfie_tui.tui.widgets.field import Field
 from selfie_tui.tui.widgets.lines import TALL
