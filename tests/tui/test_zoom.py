@@ -54,7 +54,7 @@ async def test_a_long_prompt_has_all_lines_of_its_zoomed_pane():
         low = tokens.size.height
         await pilot.press("z")
         await pilot.pause()
-        assert low <= 4 < 15 < tokens.size.height
+        assert low <= 4 < 10 < tokens.size.height
         await pilot.press("z")
         await pilot.pause()
         assert tokens.size.height == low

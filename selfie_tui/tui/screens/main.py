@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from textual import events, on
+import os
 
+from textual import events, on
+from textual.app import SuspendNotSupported
+from textual.widgets.input import Selection
+
+from selfie_tui.errors import SelfieError
 from selfie_tui.tui.actions import Scope, bindings
 from selfie_tui.tui.estimates import MANY, about, seconds_for
 from selfie_tui.tui.screens.kept import KeptScreen
@@ -190,6 +195,35 @@ class MainScreen(KeptScreen, inherit_bindings=False):
     def action_edit_preset(self) -> None:
         """Edit the interpretation prompt."""
         self._edit_if_any(self.view.preset_field(), "an interpretation prompt")
+
+    def action_edit_in_editor(self) -> None:
+        """Edit the prompt in the user's editor; in the settings, the interpretation prompt."""
+        in_settings = self.pane_here.digit == 3
+        field = (self.view.preset_field() if in_settings else None) or self.prompt_text
+        try:
+            edited = self._edited(field.value)
+        except SelfieError as error:
+            self.app.toast(str(error), "warning")
+        except SuspendNotSupported:
+            self.app.toast("This terminal cannot be handed to an editor.", "warning")
+        else:
+            if edited != field.value:
+                field.selection = Selection(0, len(field.value))
+                field.put(edited)
+
+    def _edited(self, text: str) -> str:
+        """A text as the user's editor left it. Raises `EditorError` once the terminal is ours again."""
+        from selfie_tui.tui.editor import EditorError, edit
+
+        problem: EditorError | None = None
+        with self.app.suspend():  # which must be left without an exception to resume
+            try:
+                text = edit(text, os.environ)
+            except EditorError as error:
+                problem = error
+        if problem is not None:
+            raise problem
+        return text
 
     def action_edit_model(self) -> None:
         """Type the name of a model."""

@@ -13,11 +13,12 @@ from selfie_tui.tui.host import Host
 from selfie_tui.tui.state import AppState
 from selfie_tui.tui.views.view import View
 from selfie_tui.tui.widgets.bars import Fixed, HintLine, StatusLine, ViewBar
-from selfie_tui.tui.widgets.field import Field, PromptField
+from selfie_tui.tui.widgets.field import Field
 from selfie_tui.tui.widgets.layers import LayerList
 from selfie_tui.tui.widgets.lines import Lines
 from selfie_tui.tui.widgets.models import ModelList
 from selfie_tui.tui.widgets.pane import Pane
+from selfie_tui.tui.widgets.prompt_field import PromptField
 from selfie_tui.tui.widgets.tokens import TokenStrip
 
 SIDE = ("model", "layers")

@@ -149,10 +149,3 @@ class Field(Input, inherit_bindings=False):
     def action_newline(self) -> None:
         """Insert a line break at the cursor."""
         self.replace("\n", *self.selection)
-
-
-class PromptField(Field):
-    """The field of the source prompt."""
-
-    BINDINGS = bindings("prompt")
-    SCOPES: ClassVar[tuple[Scope, ...]] = ("prompt", "text")

@@ -8,6 +8,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from selfie_tui.tui.widgets.lines import Lines, look_of
+from selfie_tui.tui.widgets.prompt_field import PromptField
 
 
 class Pane(Vertical):
@@ -36,8 +37,10 @@ class Pane(Vertical):
 
     def fill(self, filled: bool) -> None:
         """Let the lines that are as high as their content be as high as the pane, or as they were."""
-        for lines in self.query(Lines):
-            lines.fill(filled)
+        for part in self.query(Lines):
+            part.fill(filled)
+        for field in self.query(PromptField):
+            field.fill(filled)
 
     def update_subtitle(self, subtitle: str) -> None:
         """Write on the lower border, if it is something else; `subtitle` is safe text."""
