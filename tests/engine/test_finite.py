@@ -84,6 +84,8 @@ def test_lens_rows_of_states_that_are_not_finite_hold_nan_and_the_others_numbers
     assert [row.cell.layer for row in rows] == [EMBED, *range(8)]
     assert [math.isnan(row.entropy) for row in rows] == [False] * 4 + [True] * 5
     assert [math.isnan(row.top[0].probability) for row in rows] == [False] * 4 + [True] * 5
+    assert [bool(row.top[0].text) for row in rows] == [True] * 4 + [False] * 5
+    assert rows[-1].answer_rank >= 159
 
 
 def test_tensors_with_nan_at_the_same_indices_are_the_same() -> None:

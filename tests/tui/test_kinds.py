@@ -251,7 +251,7 @@ async def test_the_verdict_stands_in_the_status_line_and_in_full_behind_one_key(
             assert "encoder-decoder 6+6 layers" in status
         await pilot.press("escape", "m")
         assert isinstance(app.screen, AboutScreen)
-        assert f"the hooks are {told}" in text_of(app)
+        assert f"the verdict: {told}" in text_of(app)
         assert "encoder-decoder 6+6 layers" in text_of(app)
 
 

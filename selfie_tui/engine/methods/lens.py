@@ -61,21 +61,16 @@ def logit_lens(
 def lens_row(model: Model, cell: Cell, logits: torch.Tensor, answer: int, k: int) -> LensRow:
     """The lens at one cell from its logits `(vocabulary,)` float32; entropy in nats, the rank of `answer` from 0.
 
-    Of logits that are not finite, probabilities and entropy are NaN and the answer ranks last.
+    Of logits that hold NaN, probabilities and entropy are NaN, the top tokens have no text, and the answer ranks last.
     """
     log_probabilities = logits.log_softmax(-1)
     probabilities = log_probabilities.exp()
     top = probabilities.topk(min(k, probabilities.shape[-1]))
+    known = not bool(logits.isnan().any())
+    texts = [token_texts(model.tokenizer, [token])[0] if known else "" for token in top.indices.tolist()]
     return LensRow(
         cell=cell,
-        top=tuple(
-            LensToken(text, probability)
-            for text, probability in zip(
-                (token_texts(model.tokenizer, [token])[0] for token in top.indices.tolist()),
-                top.values.tolist(),
-                strict=True,
-            )
-        ),
+        top=tuple(LensToken(text, probability) for text, probability in zip(texts, top.values.tolist(), strict=True)),
         entropy=float(-torch.where(probabilities == 0, 0.0, probabilities * log_probabilities).sum()),
         answer_rank=int((~(logits <= logits[answer])).sum()),
     )

@@ -55,7 +55,7 @@ def about_lines(model: ModelInfo, width: int, look: Look) -> list[Pieces]:
     if model.kind == "decoder":
         template = "its template is used for [INST]…[/INST]" if model.chat else "no template: [INST] stays as it is"
         facts.append(("chat", template))
-    lines = flow([Piece("the hooks are ", "dim"), verified], width)
+    lines = flow([Piece("the verdict: ", "dim"), verified], width)
     lines += [*flow([Piece(VERIFIED if verified.role == "good" else NOT_VERIFIED, "dim")], width), ()]
     for name, value in facts:
         first, *more = flow([Piece(look.prose(value))], max(width - NAME_CELLS, 8))
