@@ -94,3 +94,9 @@ def replacing(path: Path, mode: int | None = None) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):  # it has its place, or was never made
             fresh.unlink()
+
+
+def under_home(path: str) -> str:
+    """A path with `~` for the user's own folder."""
+    home = os.path.expanduser("~").rstrip("/")
+    return f"~{path[len(home) :]}" if home and path.startswith(f"{home}/") else path

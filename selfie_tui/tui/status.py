@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from selfie_tui import text
 from selfie_tui.kinds import layers_description
+from selfie_tui.paths import under_home
 from selfie_tui.records import VERIFIED, ModelInfo, Progress, layer_name
 from selfie_tui.tui.actions import EVERYWHERE, Scope, action_of, by_scope, hints, keys_of
 from selfie_tui.tui.render.styles import Look, Piece, Pieces, Role
@@ -49,7 +50,8 @@ def outcome(state: AppState) -> Pieces:
 def _loading(state: AppState, escape: str, prose: Prose) -> Pieces:
     step, name = state.load_step, state.loading.name if state.loading else ""
     percent = f" {step.fraction:.0%}" if step and step.fraction is not None else ""
-    description = Piece(f"{prose(name)}: {prose(step.step) if step else 'loading'}{percent}", "accent")
+    name = text.clip_path(prose(under_home(name)), NAME_CELLS)
+    description = Piece(f"{name}: {prose(step.step) if step else 'loading'}{percent}", "accent")
     if state.pending_view:
         forgets = (Piece(escape, "key"), Piece(" forgets  ", "dim"))
         return (Piece("will interpret when ready  ", "warn"), *forgets, description)
@@ -73,6 +75,9 @@ def prompt_note(state: AppState) -> str:
         return "write [INST]encoder's text[/INST] decoder's text"
     return ""
 
+
+NAME_CELLS = 24
+"""Cells that the name of a model that is being loaded has at most."""
 
 HAND_CELLS = 10
 """Cells that the token in the hand has at least."""

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from selfie_tui import text
 from selfie_tui.errors import RequestError
+from selfie_tui.paths import under_home
 from selfie_tui.records import Interpret, LoadModel
-from selfie_tui.tui.widgets.models import under_home
 from tests.tui.driving import run_to_end, running, text_of, toasts, until
 from tests.tui.fake_engine import FakeEngine, words
 
@@ -95,3 +95,16 @@ def test_the_users_own_folder_is_a_tilde(monkeypatch):
     assert under_home("/home/ada/models/x") == "~/models/x"
     assert under_home("/home/adam/x") == "/home/adam/x"
     assert under_home("org/name") == "org/name"
+
+
+async def test_while_a_model_of_a_long_path_is_loaded_the_header_says_how_far_and_how_to_stop():
+    engine = FakeEngine()
+    engine.loaded.clear()
+    path = "/data/" + "models/" * 12 + "llama-3/"
+    async with running(engine, (80, 24), ready=False, model=path) as (app, pilot):
+        await until(pilot, lambda: "reading weights 50%" in text_of(app))
+        header = text_of(app).splitlines()[0]
+        assert "…/llama-3/: reading weights 50%" in header
+        assert header.endswith("esc cancels")
+        await pilot.press("1")
+        assert "another: hub i" in text_of(app)

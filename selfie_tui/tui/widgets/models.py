@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from typing import ClassVar, Literal, NamedTuple
 
 from textual.geometry import Size
 from textual.message import Message
 
 from selfie_tui import text
+from selfie_tui.paths import under_home
 from selfie_tui.tui.actions import Scope, bindings
 from selfie_tui.tui.catalog import Offer
 from selfie_tui.tui.go_to import listed
@@ -153,7 +153,9 @@ class ModelList(Rows):
             note = "loaded"
         mark = {self.current: "●", self.coming: "○"}.get(row.name, " ") if row.kind == "model" else "…"
         width = self.size.width - 4 - len(note)
-        name = text.pad(text.clip_path(self.look.prose(under_home(row.name)), max(width, 4)), max(width, 4))
+        width = max(width, 4)
+        shown = self.look.prose(row.name)
+        name = text.pad(text.clip_path(under_home(shown), width) if row.kind == "model" else shown, width)
         return (
             Piece(f"{mark} ", "good"),
             Piece(name, "dim" if row.kind == "other" else "text"),
@@ -167,12 +169,6 @@ class ModelList(Rows):
             Piece(f"‹{chosen}›"),
             Piece(" " * max(self.size.width - 15 - len(chosen), 0)),
         )
-
-
-def under_home(path: str) -> str:
-    """A path with `~` for the user's own folder."""
-    home = os.path.expanduser("~").rstrip("/")
-    return f"~{path[len(home) :]}" if home and path.startswith(f"{home}/") else path
 
 
 def _next(values: tuple[str, ...], value: str, step: int) -> str:
