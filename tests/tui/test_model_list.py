@@ -63,6 +63,8 @@ async def test_enter_on_a_prompt_that_was_refused_says_why():
     async with running(engine) as (app, pilot):
         await pilot.press("i", "exclamation_mark")
         await until(pilot, lambda: "takes 256" in text_of(app))
+        await pilot.resize_terminal(80, 24)
+        assert "Shorten it" in text_of(app), "the reason is seen as a whole"
         await pilot.press("escape", "enter")
         assert any("takes 256" in toast for toast in toasts(app))
         assert not app.main.state.pending_view

@@ -61,6 +61,10 @@ class TokenStrip(Lines, can_focus=True):
         self.note = ""
         self._drawn: tuple[int, frozenset[int]] = (0, frozenset())
         self._chips: list[Chip] = []
+        self._starts: list[int] = []
+        """The first position of each line."""
+        self._notes: list[str] = [""]
+        """The note in lines, where it stands instead of tokens."""
 
     @property
     def tokens(self) -> tuple[Token, ...]:
@@ -97,22 +101,27 @@ class TokenStrip(Lines, can_focus=True):
         """Show a note behind the tokens, or instead of them."""
         if note != self.note:
             self.note = note
-            self.refresh()
+            self._lay_out()
 
     def count(self) -> int:
-        return self._chips[-1].line + 1 if self._chips else 1
+        return len(self._starts) or len(self._notes)
 
     def pieces(self, index: int) -> Pieces:
-        if not self.tokens:
-            return (Piece(f" {self.note}", "dim"),) if index == 0 else ()
+        if not self._chips:
+            return (Piece(f" {self._notes[index]}", "dim"),)
         last = self.note if index == self.count() - 1 else ""
         line: list[Piece] = []
-        for position, chip in enumerate(self._chips):
-            if chip.line == index:
-                line += self._edge(position, position - 1)
-                line += self._chip(position, chip)
-        line += self._edge(len(self._chips), self._last_of(index))
+        positions = self._positions(index)
+        for position in positions:
+            line += self._edge(position, position - 1)
+            line += self._chip(position, self._chips[position])
+        line += self._edge(len(self._chips), positions[-1])
         return (*line, Piece(f" {last}", "dim"))
+
+    def _positions(self, line: int) -> range:
+        """The positions of the tokens in a line."""
+        ends = [*self._starts[line + 1 : line + 2], len(self._chips)]
+        return range(self._starts[line], ends[0])
 
     def _edge(self, right: int, left: int) -> list[Piece]:
         """The column between two tokens, which is where the cursor's bars stand."""
@@ -126,9 +135,6 @@ class TokenStrip(Lines, can_focus=True):
     @property
     def _cursor_role(self) -> Role:
         return "cursor" if self.has_focus else "rest"
-
-    def _last_of(self, line: int) -> int:
-        return max((position for position, chip in enumerate(self._chips) if chip.line == line), default=-1)
 
     def _chip(self, position: int, chip: Chip) -> list[Piece]:
         marked = position in self.marks
@@ -158,8 +164,8 @@ class TokenStrip(Lines, can_focus=True):
         if not self._chips:
             return
         here = self._chips[self.cursor]
-        line = [position for position, chip in enumerate(self._chips) if chip.line == here.line + step]
-        if line:
+        if 0 <= here.line + step < self.count():
+            line = self._positions(here.line + step)
             self.go(min(line, key=lambda position: abs(self._chips[position].column - here.column)))
 
     def action_up(self) -> None:
@@ -207,7 +213,11 @@ class TokenStrip(Lines, can_focus=True):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        self._chips = chips(self.tokens, max(self.size.width, 1), self.look)
+        width = max(self.size.width, 1)
+        self._chips = chips(self.tokens, width, self.look)
+        lines = [chip.line for chip in self._chips]
+        self._starts = [index for index, line in enumerate(lines) if index == 0 or line != lines[index - 1]]
+        self._notes = text.wrap(self.look.prose(self.note), width - 2)
         self._drawn = (self.cursor, self.marks)
         self.fit(4)
         self.refresh()
