@@ -56,7 +56,10 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
 
     TITLE = "selfie"
     CSS_PATH = "screens/main.tcss"
-    CSS = "Toast { width: 60; } ToastRack { margin-bottom: 1; }"
+    CSS = """
+    Toast { width: 60; }
+    ToastRack { dock: top; align: right top; margin: 2 1 0 0; }
+    """
     BINDINGS = bindings("app")
     ENABLE_COMMAND_PALETTE = False
     ESCAPE_TO_MINIMIZE = False
@@ -198,9 +201,10 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
 
     # Toasts -------------------------------------------------------------------------------------------------------
 
-    def toast(self, message: str, severity: Severity) -> None:
-        """A toast; any text is safe here."""
-        self.notify(self.look.prose(self.look.glyphs(message)).replace("↵", "\n"), severity=severity, markup=False)
+    def toast(self, message: str, severity: Severity, *, seconds: float | None = None) -> None:
+        """A toast, at the top, where no reading appears; any text is safe here."""
+        shown = self.look.prose(self.look.glyphs(message)).replace("↵", "\n")
+        self.notify(shown, severity=severity, markup=False, timeout=seconds)
 
     def copy_text(self, copied: str, what: str) -> None:
         """Copy to the clipboard of the user's terminal, and say what became of it."""
@@ -276,7 +280,7 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
             self.run_worker(self.action_quit())
         else:
             self._interrupted = now
-            self.toast("ctrl+c once more quits.", "information")
+            self.toast("ctrl+c once more quits.", "information", seconds=TWICE)
 
     def action_repaint(self) -> None:
         """Draw the whole screen anew."""

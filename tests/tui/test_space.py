@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from textual.widgets._toast import Toast
 
 from selfie_tui.records import Preset
+from selfie_tui.tui.app import TWICE
 from selfie_tui.tui.catalog import Offer
 from tests.tui.driving import run_to_end, running, text_of, until
 from tests.tui.fake_engine import FakeEngine
@@ -76,3 +78,24 @@ async def test_a_long_interpretation_prompt_is_shown_around_what_is_overwritten(
         shown = "\n".join(text_of(app).splitlines()[pane.y : pane.bottom])
         assert "[_]" in shown
         assert shown.count("…") >= 2
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24), (60, 20)])
+async def test_a_toast_covers_neither_the_header_nor_the_newest_reading(size):
+    async with running(size=size) as (app, pilot):
+        app.main.enter_pane(app.main.prompt_pane)
+        await pilot.press("a", "enter")
+        await run_to_end(app, pilot)
+        app.toast("A toast that is long enough to need some lines, as problems often are. " * 3, "warning")
+        await pilot.pause(0.1)
+        (toast,) = app.screen.query(Toast)
+        assert toast.region.y >= 1
+        assert toast.region.bottom <= app.main.view.log_pane.region.bottom - 3
+        assert "A toast" in text_of(app)
+
+
+async def test_the_toast_of_ctrl_c_stays_as_long_as_a_second_one_quits():
+    async with running() as (app, pilot):
+        await pilot.press("ctrl+c")
+        (shown,) = [notice for notice in app._notifications if "once more" in notice.message]
+        assert shown.timeout == TWICE
