@@ -16,6 +16,7 @@ from peft import LoraConfig, PromptTuningConfig, get_peft_model
 import selfie_tui
 from selfie_tui.engine.loading import placement
 from selfie_tui.engine.loading.load import load
+from selfie_tui.engine.loading.revision import content_hash
 from selfie_tui.engine.methods.interpret import interpret
 from selfie_tui.engine.model import Model, adopt
 from selfie_tui.errors import LoadError
@@ -103,7 +104,7 @@ def test_a_peft_model_in_hand_gives_what_plain_hooks_on_the_merged_model_give(me
 def test_base_model_and_adapter_are_named_in_the_description(folder: Path) -> None:
     info = load(folder, device="cpu").info()
     assert (info.base, info.adapter, info.title) == ("demo", str(folder), "demo + my-lora")
-    assert info.revision.startswith("content:")
+    assert info.revision == f"{content_hash(folder.glob('adapter_*'))} on {load('demo').info().revision}"
     in_hand = selfie_tui.adopt(adapted(), load("demo", device="cpu").tokenizer, name="mine").info()
     assert (in_hand.base, in_hand.adapter, in_hand.title) == ("mine", "default", "mine + default")
 

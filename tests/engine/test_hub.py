@@ -359,7 +359,11 @@ def test_an_adapter_and_the_base_model_that_it_names_are_fetched(hub: Hub, tmp_p
     adapted.save_pretrained(tmp_path / "lora")
     hub.repositories["someone/lora"] = tmp_path / "lora"
     model = load("someone/lora")
-    assert (model.verdict, model.info().title, model.revision) == ("verified", "tiny-llama + lora", COMMIT)
+    assert (model.verdict, model.info().title, model.revision) == (
+        "verified",
+        "tiny-llama + lora",
+        f"{COMMIT} on {COMMIT}",
+    )
     hub.close()
     assert load("someone/lora").verdict == "verified"  # from the cache
 

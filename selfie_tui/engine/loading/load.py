@@ -18,7 +18,7 @@ from selfie_tui.engine.devices import OutOfMemory, device_unavailable, memory_er
 from selfie_tui.engine.loading.adapter import Adapter, adapter_in, locate_base, with_adapter
 from selfie_tui.engine.loading.auto_class import auto_class
 from selfie_tui.engine.loading.bounds import check_layer_count, check_parameters
-from selfie_tui.engine.loading.checkpoint import has_vocabulary
+from selfie_tui.engine.loading.checkpoint import Checkpoint, has_vocabulary
 from selfie_tui.engine.loading.configuration import read_config, read_gguf_config, read_tokenizer
 from selfie_tui.engine.loading.gguf import folder_of_one, open_header, unpacking
 from selfie_tui.engine.loading.locate import ProgressReport, locate, no_report
@@ -79,9 +79,10 @@ def open_checkpoint(
     placement = resolve_placement(device, str(dtype).removeprefix("torch."))
     checkpoint = locate(name, report)
     adapter = adapter_in(checkpoint, name)
+    base = None if adapter is None else locate_base(adapter, report)
     with quiet_transformers():
-        if adapter is not None:
-            module, tokenizer = read_adapted(adapter, placement, report)
+        if adapter is not None and base is not None:
+            module, tokenizer = read_adapted(adapter, base, placement, report)
         elif checkpoint.gguf_path is None:
             module, tokenizer = read_folder(checkpoint.folder, name, placement, report)
         else:
@@ -92,7 +93,7 @@ def open_checkpoint(
             module, fallback = move(module, placement.device)
         report("verifying the hooks", None)
         model = adopt(module, tokenizer, name, layer_paths)
-        model.revision = revision_of(checkpoint)
+        model.revision = " on ".join(revision_of(files) for files in (checkpoint, base) if files)
         model.base, model.adapter = (adapter.base, name) if adapter else ("", "")
         model.notices += [text for text in (placement.notice, fallback) if text]
         return verify(model)
@@ -111,9 +112,8 @@ def read_folder(folder: Path, name: str, placement: Placement, report: ProgressR
     return read_weights(folder, name, opener, placement.options()), tokenizer
 
 
-def read_adapted(adapter: Adapter, placement: Placement, report: ProgressReport) -> tuple[Any, Any]:
+def read_adapted(adapter: Adapter, base: Checkpoint, placement: Placement, report: ProgressReport) -> tuple[Any, Any]:
     """The module of an adapter's base model with the adapter in it, and its tokenizer, or the adapter's own."""
-    base = locate_base(adapter, report)
     if base.gguf_path is not None:
         raise LoadError(
             f"The base model of {adapter.name} is a GGUF file, to which no adapter can be added.",
