@@ -252,8 +252,8 @@ class ModelInfo(Record, frozen=True):
     kind: str = "decoder"
     stacks: tuple[StackInfo, ...] = ()
     revision: str = ""
-    """The commit of a hub repository, or `content:` and a hash of the files; "" for a module in hand. Of an adapter, its
-    own revision and, after “on”, that of its base model."""
+    """The commit of a hub repository, or `content:` and a hash of the files; "" for a module in hand.
+    Of an adapter, its own revision and, after “on”, that of its base model."""
     base: str = ""
     """The base model of an adapter, "" for a model without one."""
     adapter: str = ""
