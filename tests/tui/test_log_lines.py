@@ -18,6 +18,7 @@ from selfie_tui.tui.views.interpret.interpretation_lines import (
     header_line,
     label_of,
     one_line,
+    surely_one_line,
     whole_lines,
 )
 from selfie_tui.tui.views.interpret.words import cut, folded, spans_of, words
@@ -177,6 +178,20 @@ def test_no_line_of_a_reading_is_wider_than_asked(texts, width, ascii, query):
     assert cells(one_line(run, 0, layout)) <= widest
     for line in whole_lines(run, 0, layout):
         assert cells(line) <= widest
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8"), max_size=8), max_size=12), st.integers(20, 60), st.booleans())
+def test_what_is_surely_one_line_is_one_line(texts, width, ascii):
+    run = run_of(texts, [0.5] * len(texts))
+    layout = layout_of(run, width, look=Look(ascii=ascii))
+    if surely_one_line(run, 0, layout):
+        assert len(whole_lines(run, 0, layout)) == 1
+
+
+def test_a_short_plain_text_is_surely_one_line():
+    run = run_of([" Paris", ",", " the", " capital"], [0.9] * 4)
+    assert surely_one_line(run, 0, layout_of(run, 80))
+    assert not surely_one_line(run, 0, layout_of(run, 30))
 
 
 # Headers --------------------------------------------------------------------------------------------------------------

@@ -139,6 +139,14 @@ def whole_lines(run: Run, index: int, layout: Layout) -> list[Pieces]:
     return lines
 
 
+def surely_one_line(run: Run, index: int, layout: Layout) -> bool:
+    """Whether the whole of an interpretation is one line, by a look at its text alone; False where it may be."""
+    interpretation = run.interpretations.get(index)
+    shown = run.text(index)
+    plain = shown.isascii() and shown.isprintable() and (interpretation is None or interpretation.random is None)
+    return plain and len(shown) + shown.count(" ") + 1 <= layout.body
+
+
 def _words(run: Run, index: int, layout: Layout) -> list[Piece]:
     """The text of an interpretation, without heat for the control and for what says no more than it."""
     interpretation = run.interpretations.get(index)

@@ -86,6 +86,11 @@ class Outline:
         row = item.block.row_of(item.index)
         return None if row is None else self._starts.rows[self.blocks.index(item.block)] + row
 
+    def headers(self) -> list[int]:
+        """The rows of the headers of runs."""
+        starts = zip(self.blocks, self._starts.rows, strict=False)
+        return [row for block, row in starts if block.run is not None and block.rows]
+
     def lines_of(self, row: int) -> tuple[int, int]:
         """The first and the last line of a row."""
         number = bisect_right(self._starts.rows, row) - 1

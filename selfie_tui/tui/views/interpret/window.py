@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from typing import ClassVar
 
 from textual import events
@@ -90,7 +91,7 @@ class LogWindow(Rows):
         return None if first.block.run is None or first.index == HEADER else first.block
 
     def _measure(self, item: Item) -> int:
-        return len(self.drawn.lines(item))
+        return self.drawn.height(item)
 
     def extent(self) -> str:
         lines, height = self.outline.lines, self.size.height
@@ -227,12 +228,10 @@ class LogWindow(Rows):
 
     def action_run(self, step: int) -> None:
         """To the header of the run before or after."""
-        headers = [Item(block, HEADER) for block in self.outline.blocks if block.run is not None and block.rows]
-        rows = [row for item in headers if (row := self.outline.row_of(item)) is not None]
-        if step > 0:
-            self.go(next((row for row in rows if row > self.cursor), self.cursor))
-        else:
-            self.go(next((row for row in reversed(rows) if row < self.cursor), self.cursor))
+        rows = self.outline.headers()
+        number = bisect_right(rows, self.cursor) if step > 0 else bisect_left(rows, self.cursor) - 1
+        if 0 <= number < len(rows):
+            self.go(rows[number])
 
     def on_click(self, event: events.Click) -> None:
         """Put the cursor on the row under the mouse."""
