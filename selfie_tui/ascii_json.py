@@ -44,12 +44,14 @@ def decode_json(line: bytes, kind: type[T]) -> T:
     """
     try:
         return msgspec.json.decode(line, type=kind)
+    except RecursionError as error:
+        raise msgspec.DecodeError("nested too deeply") from error
     except msgspec.DecodeError:
         if b'"nan"' not in line and b'inf"' not in line and b"\\ud" not in line:
             raise
     try:
         return msgspec.convert(json.loads(line), kind, strict=False)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise msgspec.DecodeError(str(error)) from error
 
 

@@ -10,6 +10,7 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -22,6 +23,12 @@ PIECE = 1 << 20
 """Bytes that are read at a time."""
 
 
+LARGEST = 2**31 - 1
+"""The largest number of a run or an index; what is larger is no number of ours."""
+
+Number = Annotated[int, msgspec.Meta(ge=CONTROL, le=LARGEST)]
+
+
 class _Text(msgspec.Struct, gc=False):
     text: str = ""
 
@@ -30,8 +37,8 @@ class _Line(msgspec.Struct, gc=False):
     """As much of any line, of this version or an older one, as a list of runs needs."""
 
     type: str
-    run: int
-    index: int = CONTROL
+    run: Number
+    index: Number = CONTROL
     value: _Text | None = None
     interpretation: _Text | None = None
     ending: str = ""
@@ -94,7 +101,7 @@ class _Growing:
             self.run = msgspec.structs.replace(self.run, end=offset, ending=line.ending, problem=line.problem)
         elif line.index == CONTROL:
             self.run = msgspec.structs.replace(self.run, control_at=offset)
-        else:
+        elif line.index < self.run.cells:
             self.results[line.index] = offset, fold(line.text)
 
     def stored(self) -> StoredRun:

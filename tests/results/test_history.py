@@ -11,12 +11,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from selfie_tui.errors import SelfieError
 from selfie_tui.results import benchmark
 from selfie_tui.results import history as module
 from selfie_tui.results.deleting import delete_run, delete_session
-from selfie_tui.results.entries import RunEnded
+from selfie_tui.results.entries import RunEnded, encode
 from selfie_tui.results.history import StoredRun, history, read_began, read_run, search, stored_runs
 from selfie_tui.results.index import indexed
 from selfie_tui.results.scan import Scan
@@ -263,3 +265,29 @@ def test_a_list_of_many_interpretations_takes_a_fraction_of_what_they_take_on_di
     assert sum(run.done for run in runs) == 3100
     (index,) = (tmp_path / "cache").iterdir()
     assert index.stat().st_size < (tmp_path / "a.jsonl").stat().st_size / 15
+
+
+@given(st.data())
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_session_with_broken_bytes_is_listed_as_far_as_it_can_be_read(tmp_path, data):
+    lines = [encode(entry) for run in (run_of(PARIS, 1), run_of(["x"], 2, cells=4)) for entry in run]
+    broken = bytearray(b"\n".join(lines) + b"\n")
+    for _ in range(data.draw(st.integers(1, 6))):
+        at = data.draw(st.integers(0, len(broken) - 1))
+        broken[at : at + data.draw(st.integers(0, 40))] = data.draw(
+            st.binary(max_size=8)
+            | st.sampled_from([b'"', b"9" * 30, b"-7", b"null", b"\\ud800", b"\n", b"[" * 200_000])
+        )
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(broken)
+    runs, _ = history(tmp_path, tmp_path / "cache")
+    assert history(tmp_path, tmp_path / "cache").runs == runs
+    assert len(list(search(runs, ""))) == len(runs)
+    for run in runs:
+        assert all(0 <= index < run.cells for index in run.indices)
+        list(search([run], "paris"))
+        try:
+            entries = list(read_run(run))
+        except (OSError, msgspec.DecodeError):
+            continue
+        assert len(entries) >= run.done

@@ -205,6 +205,19 @@ def test_a_full_disk_leaves_the_file_that_was_there(exported, monkeypatch):
     assert [each.name for each in path.parent.iterdir()] == [path.name]
 
 
+def test_a_session_that_is_broken_or_gone_leaves_no_half_export(tmp_path):
+    path = write(tmp_path / "a.jsonl", run_of(["x"], 1), run_of(["y"], 2))
+    runs = stored_runs(tmp_path, tmp_path / "cache")
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"probability", b"improbable!"))
+    with pytest.raises(ExportError, match="A run cannot be read"):
+        export(chain.from_iterable(map(read_run, runs)), tmp_path / "out.csv")
+    path.unlink()
+    with pytest.raises(ExportError, match="No such file"):
+        export(chain.from_iterable(map(read_run, runs)), tmp_path / "out.csv")
+    assert [each.name for each in tmp_path.iterdir()] == ["cache"]
+
+
 def test_an_export_has_the_rights_that_the_user_chose_for_new_files(tmp_path):
     before = os.umask(0o027)
     try:

@@ -12,6 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
+from msgspec import DecodeError
+
 from selfie_tui.errors import SelfieError
 from selfie_tui.paths import replacing
 from selfie_tui.results.entries import Entry
@@ -68,10 +70,10 @@ def export(entries: Iterable[Entry], path: Path, *, overwrite: bool = False) -> 
 
     Raises:
         FileThere: for a file that is there, unless it is to be overwritten.
-        ExportError: as `check`, or for a disk that refuses.
+        ExportError: as `check`, for a disk that refuses, or for entries that cannot be read.
     """
     writer = check(path, overwrite)
-    counted = Counted(kept_runs(entries))
+    counted = Counted(kept_runs(readable(entries)))
     try:
         with replacing(path) as fresh:
             writer.write(counted, fresh)
@@ -109,6 +111,18 @@ def is_installed(package: str) -> bool:
         return find_spec(package) is not None
     except ValueError:  # it has been imported, or kept from it, in an unusual way
         return sys.modules.get(package) is not None
+
+
+def readable(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """The entries; a session that cannot be read on the way is an error of its own kind.
+
+    Raises:
+        ExportError: saying why.
+    """
+    try:
+        yield from entries
+    except (OSError, DecodeError) as error:
+        raise ExportError(f"A run cannot be read: {error}.", "List the sessions again.") from error
 
 
 class Counted(Iterable[KeptRun]):
