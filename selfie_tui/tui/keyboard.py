@@ -42,7 +42,7 @@ def register_alt_digits() -> None:
 class KeyboardApp(Host, inherit_bindings=False):
     """An app that carries out each key before it looks at the next one."""
 
-    _key_at = _drawn_at = 0.0
+    _typed_at = _drawn_at = 0.0
 
     async def on_event(self, event: events.Event) -> None:
         """Carry out a key before the next one is looked at.
@@ -60,7 +60,7 @@ class KeyboardApp(Host, inherit_bindings=False):
             await self._let_others_work()
             if isinstance(event, events.Key):
                 done = await self._key(screen, event)
-                self._key_at = time.monotonic()
+                self._typed_at = time.monotonic()
                 if done:
                     return
             if isinstance(event, events.Paste) and screen.focused is not None and self._paste(screen, event.text):
@@ -75,7 +75,7 @@ class KeyboardApp(Host, inherit_bindings=False):
 
     async def _let_others_work(self) -> None:
         """Let the screen be drawn between the keys of a burst, which else are all answered before anything is drawn."""
-        now, before = time.monotonic(), self._key_at
+        now, before = time.monotonic(), self._typed_at
         if now - before > BURST:
             self._drawn_at = now
         elif now - self._drawn_at > DRAWN_EVERY:

@@ -409,3 +409,14 @@ async def test_tab_goes_through_the_panes_in_the_order_of_their_digits():
         assert seen == [3, 4, 5, 1, 2, 3]
         await pilot.press("shift+tab")
         assert app.main.panes[1].has_class("-active")
+
+
+async def test_nothing_has_a_name_that_textual_takes_for_the_handler_of_a_key():
+    async with running() as (app, pilot):
+        await pilot.press("escape", "question_mark")
+        nodes = [app, app.main, app.screen, *app.main.query("*"), *app.screen.query("*")]
+        for node in nodes:
+            names = {name for name in (*vars(node), *vars(type(node))) if name.startswith(("key_", "_key_"))}
+            assert all(callable(getattr(node, name)) for name in names), (node, names)
+        await pilot.press("escape", "at")
+        assert app.is_running
