@@ -199,7 +199,7 @@ def of_delete(arguments: argparse.Namespace) -> int:
     """Delete runs, once the user has agreed."""
     runs = named(arguments.names)
     readings = sum(run.done for run in runs)
-    what = f"{len(runs)} run{'' if len(runs) == 1 else 's'} with {readings} interpretations"
+    what = f"{counted(len(runs), 'run')} with {counted(readings, 'interpretation')}"
     if not arguments.yes and not agreed(f"Delete {what} for good?"):
         narrate("Nothing was deleted.")
         return RUN_FAILED
@@ -207,6 +207,11 @@ def of_delete(arguments: argparse.Namespace) -> int:
         delete_run(run)
     narrate(f"deleted {what}")
     return DONE
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things in words: `1 run`, `2 runs`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def agreed(question: str) -> bool:

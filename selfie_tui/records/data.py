@@ -28,7 +28,7 @@ def layer_name(layer: int) -> str:
     return "embed" if layer == EMBED else f"L{layer}"
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """Base of all records: immutable, compared by value, written as JSON without further code."""
 
 

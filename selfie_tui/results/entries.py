@@ -108,11 +108,21 @@ def decode(line: bytes) -> Entry:
     Raises:
         msgspec.DecodeError: for a line that is not an entry.
     """
+    try:
+        return _DECODER.decode(line)
+    except (msgspec.DecodeError, RecursionError):
+        return _decode_unusual(line)
+
+
+_DECODER: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)
+
+
+def _decode_unusual(line: bytes) -> Entry:
+    """The entry of a line of an older version, or with a number or a text that JSON lacks; raises as `decode`."""
     head = decode_json(line, _Head)
     if head.schema < SCHEMA and head.type in _OLD:
         kind, upgrade = _OLD[head.type]
-        entry: Entry = upgrade(decode_json(line, kind))
-        return entry
+        return upgrade(decode_json(line, kind))
     return decode_json(line, Entry)  # type: ignore[arg-type]
 
 

@@ -103,11 +103,19 @@ def read_began(stored: StoredRun) -> RunBegan:
 
 
 def entries_at(path: Path, offsets: Iterable[int]) -> Iterator[Entry]:
-    """The entries whose lines begin at the offsets of a file, in their order; raises as `read_run`."""
+    """The entries whose lines begin at the offsets of a file, in their order; raises as `read_run`.
+
+    The texts of tokens, which are few and come again and again, are shared between entries.
+    """
+    texts: dict[str, str] = {}
     with path.open("rb") as file:
         for offset in offsets:
             file.seek(offset)
-            yield decode(file.readline())
+            entry = decode(file.readline())
+            if isinstance(entry, Result):
+                for token in entry.value.tokens:
+                    msgspec.structs.force_setattr(token, "text", texts.setdefault(token.text, token.text))
+            yield entry
 
 
 def search(runs: Iterable[StoredRun], text: str) -> Iterator[Found]:

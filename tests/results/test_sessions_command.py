@@ -112,7 +112,7 @@ def test_a_deletion_asks_and_does_nothing_without_a_yes(command, two_runs, monke
         monkeypatch.setattr("sys.stdin", Terminal(answer))
         done = command("sessions", "delete", "1")
         assert done.code == code
-        assert "Delete 1 run with 1 interpretations for good?" in done.err
+        assert "Delete 1 run with 1 interpretation for good?" in done.err
     assert two_runs.exists()
     monkeypatch.setattr("sys.stdin", Terminal("y\n"))
     assert command("sessions", "delete", "1").code == client.DONE
