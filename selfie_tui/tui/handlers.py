@@ -55,6 +55,7 @@ def _failed(screen: MainScreen, event: JobFailed, changed: Changed) -> None:
             pass  # shown in place of the tokens
         case LoadModel(name=name):
             screen.app.offer_models()
+            screen.app.remember(device="", dtype="")  # the next start would fail as well
             _show_error(screen, f"{screen.app.look.prose(name)} was not loaded", event)
         case Interpret():
             _show_error(screen, "The interpretation stopped", event)

@@ -134,3 +134,12 @@ def test_a_program_that_was_killed_begins_with_the_draft_and_the_settings_it_had
     with PtyProgram("-c", PROGRAM, str(tmp_path), size=(100, 30)) as program:
         assert program.until(lambda: program.shows("the city of much"))
         assert program.until(lambda: program.shows("‹summarize-paragraph›"))
+
+
+async def test_a_placement_with_which_a_load_failed_is_not_that_of_the_next_start(tmp_path: Path):
+    async with running(state_dir=tmp_path) as (app, pilot):
+        await pilot.press("alt+1", "down", "down", "right")
+        await until(pilot, lambda: read_memory(tmp_path / "memory.json")[0].device == "cpu")
+        await pilot.press("o", "ctrl+u", *"missing", "enter")
+        await until(pilot, lambda: "was not loaded" in text_of(app))
+        assert read_memory(tmp_path / "memory.json")[0].device == ""
