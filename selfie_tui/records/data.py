@@ -17,8 +17,12 @@ EMBED = -1
 VERIFIED = "verified"
 """The verdict on a model that passes every check at load."""
 
-FAR = 8.0
-"""How many times longer or shorter than its layer's median a state's norm is called far from it."""
+FAR = 4.0
+"""How many times longer or shorter than its layer's median a state's norm is called far from it.
+
+Norms of ordinary tokens were .4 to 2.2 times the median on SmolLM2 and the bundled model, those of sinks up to 200
+times.
+"""
 
 Severity = Literal["information", "warning", "error"]
 

@@ -303,8 +303,8 @@ def test_the_templates_own_system_text_is_known_and_can_be_left_out(kind: str) -
     kept, left_out = build_prompt(tokenizer, preset), build_prompt(tokenizer, preset, system=False)
     assert kept.text == "<s>System: you are _ x, a helper.\nuser: the city _ of</s>\nassistant: is in"
     assert left_out.text == "<s>user: the city _ of</s>\nassistant: is in"
-    said = "".join(kept.tokens[position] for position in kept.system)
-    assert said.strip() == "System: you are _ x, a helper."
+    system_text = "".join(kept.tokens[position] for position in kept.system)
+    assert system_text.strip() == "System: you are _ x, a helper."
     assert left_out.system == ()
     assert not set(kept.system) & set(kept.positions)
     assert [left_out.tokens[position].strip() for position in left_out.positions] == ["_"]

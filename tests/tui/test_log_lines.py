@@ -111,6 +111,15 @@ def test_an_empty_reading_says_so_and_has_neither_heat_nor_number():
     assert not [piece for piece in line if piece.role.startswith("heat")]
 
 
+def test_an_empty_reading_of_a_state_far_from_its_layers_says_so_in_place_of_its_text():
+    run = run_of(["\n"], [0.9])
+    run.interpretations[0] = msgspec.structs.replace(run.interpretations[0], norm=22304.0, layer_norm=151.0)
+    assert "no text · norm of the state 22,304, the layer's median 151: likely an attention sink" in line_of(run, 120)
+    assert line_of(run, 120).endswith("∅")
+    assert not surely_one_line(run, 0, layout_of(run, 40))
+    assert len(whole_lines(run, 0, layout_of(run, 40))) > 1
+
+
 def test_a_reading_that_could_not_be_made_says_why_in_place_of_its_text():
     run = run_of([" x"], [0.9])
     problem = "The state is not finite in fp16."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from selfie_tui import text
-from selfie_tui.marks import FAR_NORM, NOT_READ, SAYS_MORE, SAYS_NOTHING, mark_of
+from selfie_tui.marks import FAR_NORM, NOT_READ, SAYS_MORE, SAYS_NOTHING, mark_of, norm_words
 from selfie_tui.records import Control, layer_name, without_blank_ends
 from selfie_tui.settings import differences
 from selfie_tui.tui.render.flow import flow
@@ -143,15 +143,21 @@ def surely_one_line(run: Run, index: int, layout: Layout) -> bool:
     """Whether the whole of an interpretation is one line, by a look at its text alone; False where it may be."""
     interpretation = run.interpretations.get(index)
     shown = run.text(index)
-    plain = shown.isascii() and shown.isprintable() and (interpretation is None or interpretation.random is None)
+    if interpretation is not None and (interpretation.random is not None or interpretation.is_empty):
+        return False
+    plain = shown.isascii() and shown.isprintable()
     return plain and len(shown) + shown.count(" ") + 1 <= layout.body
 
 
 def _words(run: Run, index: int, layout: Layout) -> list[Piece]:
-    """The text of an interpretation, without heat for the control and for what says no more than it."""
+    """The text of an interpretation, without heat for the control and for what says no more than it.
+
+    One without text says why: what went wrong, or the norm of its state where that is far from its layer's.
+    """
     interpretation = run.interpretations.get(index)
     if interpretation is not None and mark_of(interpretation) in INSTEAD:
-        return [Piece(layout.look.prose(interpretation.problem or INSTEAD[SAYS_NOTHING]), "dim")]
+        shown = layout.look.prose(interpretation.problem or INSTEAD[SAYS_NOTHING])
+        return [Piece(f"{shown} · {norm_words(interpretation)}" if interpretation.is_far else shown, "dim")]
     warm = index != CONTROL and (interpretation is None or mark_of(interpretation) in ROLES_OF_MARKS)
     role: Role = "text" if warm else "dim"
     tokens = without_blank_ends(run.tokens(index))
