@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 from selfie_tui.tui.views.interpret.blocks import HEADER
 from tests.tui.driving import log_text, run_to_end, running, text_of, toasts, until
 from tests.tui.fake_engine import FakeEngine
+from tests.tui.test_outline import run_of
 
 
 def shown_lines(log):
@@ -406,6 +409,27 @@ async def test_the_random_control_stands_beside_its_reading():
         await pilot.press("escape", "3", "left", *["right"] * 6, "up", "enter")
         await run_to_end(app, pilot)
         assert "~ Picasso, painter" in log_text(app)[3]
+
+
+async def test_a_hundred_thousand_readings_are_opened_and_gone_through_without_a_wait():
+    """Bounds are ten times what is needed, for a machine that does other things."""
+    async with running() as (app, pilot):
+        log = app.main.view.log_view
+        runs = [run_of(number, 1000) for number in range(100)]
+        start = time.process_time()
+        for run in runs:
+            run.state = "finished"
+            log.open(run)
+        text_of(app)
+        assert time.process_time() - start < 3
+        assert log.outline.rows == 100 * 1001
+        for key in ("5", "g", "j", "G", "ctrl+u", "s", "s", "b", "slash", *"paris", "enter", "n", "f", "["):
+            start = time.process_time()
+            await pilot.press(key)
+            text_of(app)
+            assert time.process_time() - start < 1.5, key
+        assert log.here.index == HEADER
+        assert log.outline.rows == 100 * 201
 
 
 async def test_a_resize_lays_the_log_out_again_and_loses_nothing():
