@@ -130,10 +130,6 @@ class LogWindow(Rows):
                 self.refresh()
                 self.settle()
 
-    def look_changed(self) -> None:
-        """Lay out anew, as with other glyphs."""
-        self.drawn.resize(self.drawn.width, self.look)
-
     def _again(self) -> None:
         """Draw everything again, what the cursor is on staying in sight."""
         self._bottom = 0

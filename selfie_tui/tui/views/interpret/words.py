@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from selfie_tui import text
 from selfie_tui.glyphs import bar
 from selfie_tui.tui.render.flow import joined
-from selfie_tui.tui.render.styles import Piece, Pieces, Role, cells, clipped, heat
+from selfie_tui.tui.render.styles import Piece, Pieces, Role, cells, heat
 
 WORD = re.compile(r"↵|[^\s↵]+|\s+")
 
@@ -78,8 +78,18 @@ def cut(pieces: Sequence[Piece], width: int) -> Pieces:
         return tuple(pieces)
     hidden = _before_match(pieces, width)
     head: Pieces = (Piece("…", "dim"),) if hidden else ()
-    kept = clipped(_without(pieces, hidden), width - cells(head) - 1)
-    return (*head, *kept, Piece("…", "dim"))
+    return (*head, *_beginning(_without(pieces, hidden), width - cells(head) - 1), Piece("…", "dim"))
+
+
+def _beginning(pieces: Iterable[Piece], width: int) -> Iterator[Piece]:
+    """As much of the pieces as fits, the last one cut without a sign of it."""
+    for piece in pieces:
+        size = text.width(piece.text)
+        if size > width:
+            yield Piece(text.clip(piece.text, width, ""), piece.role)
+            return
+        yield piece
+        width -= size
 
 
 def _before_match(pieces: Sequence[Piece], width: int) -> int:
