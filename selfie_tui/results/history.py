@@ -15,7 +15,7 @@ import msgspec
 from selfie_tui import paths
 from selfie_tui.records import CONTROL
 from selfie_tui.results.entries import Entry, Result, RunBegan, decode
-from selfie_tui.results.index import Index, indexed
+from selfie_tui.results.index import Index, forget_others, indexed
 from selfie_tui.results.locks import is_held
 from selfie_tui.results.stored import StoredRun, fold
 
@@ -47,9 +47,12 @@ def history(folder: Path, cache: Path | None = None) -> History:
     A run that another one resumes is left out once that one has all of its results.
     """
     found = History([], [])
-    for path in session_files(folder):
+    cache = paths.history_dir() if cache is None else cache
+    files = session_files(folder)
+    forget_others(folder, files, cache)
+    for path in files:
         try:
-            index = indexed(path, paths.history_dir() if cache is None else cache)
+            index = indexed(path, cache)
         except OSError as error:
             found.problems.append(f"{path}: {error.strerror}")
             continue

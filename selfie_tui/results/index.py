@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from selfie_tui import __version__
 from selfie_tui.paths import make_private, replacing
 from selfie_tui.results.scan import Scan
 from selfie_tui.results.stored import StoredRun
 
-VERSION = 1
-"""The version of the shape of an index; another one is made anew."""
+VERSION = f"1 {__version__}"
+"""The version of an index's shape and of the program that made it, which may know more of a run than others do."""
 
 TAIL = 64
 """Bytes before the end of what was read, by which a file that grew is told from one that was replaced."""
@@ -28,7 +30,7 @@ TAIL = 64
 class Index(msgspec.Struct, frozen=True, kw_only=True):
     """The runs in a session file when it had a size and a time of change; `tail` are the last bytes that were read."""
 
-    version: int = VERSION
+    version: str = VERSION
     size: int
     changed: int
     scanned: int
@@ -72,9 +74,23 @@ def forget(path: Path, cache: Path) -> None:
         index_path(path, cache).unlink()
 
 
+def forget_others(folder: Path, paths: Iterable[Path], cache: Path) -> None:
+    """Drop the indexes of the session files of a folder that are no longer there: an index holds their texts."""
+    there = {index_path(path, cache) for path in paths}
+    with contextlib.suppress(OSError):
+        for index in index_folder(folder, cache).glob("*.index"):
+            if index not in there:
+                index.unlink()
+
+
 def index_path(path: Path, cache: Path) -> Path:
     """Where the index of a session file is kept."""
-    return cache / f"{path.stem}-{sha256(os.fsencode(path.absolute())).hexdigest()[:16]}.index"
+    return index_folder(path.parent, cache) / f"{path.stem}.index"
+
+
+def index_folder(folder: Path, cache: Path) -> Path:
+    """Where the indexes of a folder's session files are kept."""
+    return cache / sha256(os.fsencode(folder.absolute())).hexdigest()[:16]
 
 
 def read_index(path: Path) -> Index | None:

@@ -144,10 +144,22 @@ def test_a_cache_that_cannot_be_written_or_is_broken_changes_nothing(folder, tmp
     (tmp_path / "file").write_text("")
     (run,) = stored_runs(folder, tmp_path / "file" / "cache")
     assert stored_runs(folder, tmp_path / "cache") == [run]
-    (index,) = (tmp_path / "cache").iterdir()
+    (index,) = (tmp_path / "cache").rglob("*.index")
     assert stat.S_IMODE(index.stat().st_mode) == 0o600
     index.write_bytes(b"nonsense")
     assert stored_runs(folder, tmp_path / "cache") == [run]
+
+
+def test_the_index_of_a_session_that_was_removed_by_hand_goes_with_it(folder, listed, tmp_path):
+    path = write(folder / "a.jsonl", run_of(["secret"], 1))
+    write(folder / "b.jsonl", run_of(["kept"], 2))
+    write(tmp_path / "other" / "c.jsonl", run_of(["elsewhere"], 3))
+    stored_runs(tmp_path / "other", tmp_path / "cache")
+    listed()
+    path.unlink()
+    listed()
+    held = b"".join(index.read_bytes() for index in (tmp_path / "cache").rglob("*.index"))
+    assert [word in held for word in (b"secret", b"kept", b"elsewhere")] == [False, True, True]
 
 
 def test_a_search_finds_texts_prompts_presets_and_models_whatever_their_case(folder, listed):
@@ -228,7 +240,7 @@ def test_a_session_is_deleted_whole_but_not_while_it_is_written(folder, listed, 
     listed()
     delete_session(path, tmp_path / "cache")
     assert listed() == []
-    assert list((tmp_path / "cache").iterdir()) == []
+    assert list((tmp_path / "cache").rglob("*.index")) == []
 
 
 def test_a_disk_that_refuses_a_deletion_leaves_the_session_as_it_was(folder, listed):
@@ -263,7 +275,7 @@ def test_a_list_of_many_interpretations_takes_a_fraction_of_what_they_take_on_di
     benchmark.make_session(tmp_path / "a.jsonl", 3100, 310)
     runs = stored_runs(tmp_path, tmp_path / "cache")
     assert sum(run.done for run in runs) == 3100
-    (index,) = (tmp_path / "cache").iterdir()
+    (index,) = (tmp_path / "cache").rglob("*.index")
     assert index.stat().st_size < (tmp_path / "a.jsonl").stat().st_size / 15
 
 
