@@ -19,6 +19,9 @@ from selfie_tui.tui.views.history.glimpse import Glimpse
 from selfie_tui.tui.views.history.rows import how_many
 from selfie_tui.tui.widgets.lines import Lines
 
+BRIEFLY = 2
+"""Readings that are shown while the keys go elsewhere: each step through the runs sends them."""
+
 REVISION = 12
 """Characters of a revision that are shown."""
 
@@ -69,7 +72,7 @@ class Preview(Lines, can_focus=True):
             *settings_lines(self.run, width, self.look),
             *changes_lines(self.run, self.model, width, self.look),
             *found_lines(self.run, self.found, width, self.look),
-            *glimpse_lines(glimpse, width, self.look),
+            *glimpse_lines(glimpse, width, self.look, None if self.has_focus else BRIEFLY),
         ]
 
     def count(self) -> int:
@@ -81,6 +84,15 @@ class Preview(Lines, can_focus=True):
     def copyable(self) -> str:
         """All lines as text."""
         return "\n".join("".join(piece.text for piece in line).rstrip() for line in self._lines)
+
+    def on_focus(self) -> None:
+        """Show all that is known."""
+        self.rebuild()
+
+    def on_blur(self) -> None:
+        """Show what a step through the runs can afford."""
+        self.top = 0
+        self.rebuild()
 
     def _on_resize(self, event: events.Resize) -> None:
         self.rebuild()
@@ -140,8 +152,8 @@ def found_lines(run: StoredRun, found: tuple[int, tuple[str, ...]], width: int, 
             yield (Piece(text.clip(look.prose(found_text.strip()), width), "match"),)
 
 
-def glimpse_lines(glimpse: Glimpse | None, width: int, look: Look) -> Iterator[Pieces]:
-    """The control and the strongest readings."""
+def glimpse_lines(glimpse: Glimpse | None, width: int, look: Look, most: int | None = None) -> Iterator[Pieces]:
+    """The control and the strongest readings, at most so many of them."""
     if glimpse is None:
         return
     yield ()
@@ -150,7 +162,7 @@ def glimpse_lines(glimpse: Glimpse | None, width: int, look: Look) -> Iterator[P
         return
     if glimpse.control:
         yield _reading("control", glimpse.control, None, width, look)
-    for reading in glimpse.strongest:
+    for reading in glimpse.strongest[:most]:
         yield _reading(_label(reading, look), reading.text, reading.treatment_effect, width, look)
 
 

@@ -55,20 +55,24 @@ def asked(run: StoredRun) -> str:
     return f"{request.preset.name} at {layer_name(request.injection_layer)}"
 
 
-def run_pieces(run: StoredRun, width: int, look: Look, *, marked: bool) -> Pieces:
-    """A run in columns: time, model, kind, cells done, what was asked, prompt."""
+def run_pieces(run: StoredRun, width: int, look: Look, *, marked: bool, cursor: Role | None = None) -> Pieces:
+    """A run in columns: mark, time, model, kind, cells done, what was asked, prompt; `cursor` is the role of its time.
+
+    Few styles, and a cursor that is a few cells: what a step and a change of view send depends on it.
+    """
     kind = f"{KINDS.get(type(run.began.task), ''):{KIND_CELLS}}" if width >= ROOMY else ""
-    role: Role = "warn" if PARTLY in done(run) else "text"
+    model = text.pad(look.prose(_short(run.began.model)), MODEL_CELLS)
+    partly = PARTLY in done(run)
+    asks = text.pad(look.prose(asked(run)), ASKED_CELLS)
     left = (
-        Piece("●" if marked else " ", "good"),
-        Piece(f"{local(run.began.began):%H:%M}  ", "key"),
-        Piece(text.pad(look.prose(_short(run.began.model)), MODEL_CELLS) + " "),
-        Piece(kind, "dim"),
-        Piece(f"{done(run):>{DONE_CELLS}}  ", role),
-        Piece(text.pad(look.prose(asked(run)), ASKED_CELLS) + "  "),
+        Piece("●" if marked else " ", "good" if marked else "text"),
+        Piece(f"{local(run.began.began):%H:%M}", cursor or "text"),
+        Piece(f"  {model} {kind}"),
+        Piece(f"{done(run):>{DONE_CELLS}}", "warn" if partly else "text"),
+        Piece(f"  {asks}  "),
     )
     rest = max(width - sum(text.width(piece.text) for piece in left), 0)
-    return (*left, Piece(text.pad(look.prose(run.began.request.prompt), rest), "dim"))
+    return (*left, Piece(text.pad(look.prose(run.began.request.prompt), rest)))
 
 
 def _short(model: str) -> str:

@@ -11,7 +11,7 @@ from selfie_tui.results.stored import StoredRun
 from selfie_tui.tui.actions import Scope, bindings
 from selfie_tui.tui.render.styles import Piece, Pieces
 from selfie_tui.tui.views.history.rows import Line, by_day, run_pieces
-from selfie_tui.tui.widgets.lines import Rows, on_cursor
+from selfie_tui.tui.widgets.lines import Rows
 
 EMPTY = "No runs yet: enter in Read makes one, and it is kept here."
 LOOKING = "reading the session files…"
@@ -90,9 +90,9 @@ class RunList(Rows):
         if line.run is None:
             return (Piece(line.heading, "strong"),)
         here = index == self.cursor
-        marked = line.run.id in self.marked
-        pieces = run_pieces(line.run, max(self.size.width - 1, 1), self.look, marked=marked)
-        return (Piece("▌" if here else " ", "key"), *(on_cursor(pieces, self.cursor_role) if here else pieces))
+        marked, cursor = line.run.id in self.marked, self.cursor_role if here else None
+        pieces = run_pieces(line.run, max(self.size.width - 1, 1), self.look, marked=marked, cursor=cursor)
+        return (Piece("▌" if here else " ", "key"), *pieces)
 
     def extent(self) -> str:
         count = len(self.lines)
