@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from selfie_tui.commands.client import Client, narrate, show_progress
 from selfie_tui.glyphs import bar
-from selfie_tui.marks import SAYS_MORE, mark_of
+from selfie_tui.marks import SAYS_MORE, mark_of, norm_words
 from selfie_tui.records import (
     CellFinished,
     Control,
@@ -58,7 +58,7 @@ class TextPrinter:
         token = f"{cell.cell.position} {visible(cell.token.text)}"
         mark = "" if mark_of(cell) == SAYS_MORE else mark_of(cell)
         text = cell.text or (f"({cell.problem})" if cell.problem else "")
-        self.line(layer_name(cell.cell.layer), token, text, bars(cell), mark)
+        self.line(layer_name(cell.cell.layer), token, text, f"{bars(cell)}{norm_if_far(cell)}", mark)
         if cell.random is not None:
             self.line("", "random", cell.random.text, "", "")
 
@@ -68,6 +68,11 @@ class TextPrinter:
             f"{label:8}{mark or ' ':2}{pad(clip(token, TOKEN_WIDTH), TOKEN_WIDTH)}  {pad(prose(text), 48)}  {heat}"
         )
         print(columns.rstrip(), flush=True)
+
+
+def norm_if_far(interpretation: Interpretation) -> str:
+    """The norm of a state that is far from its layer's; nothing for others."""
+    return f"  {norm_words(interpretation)}" if interpretation.is_far else ""
 
 
 def bars(interpretation: Interpretation) -> str:
