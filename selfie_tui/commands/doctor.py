@@ -46,8 +46,10 @@ def run_doctor(model_name: str | None, device: str = "auto", dtype: str = "auto"
     for name, folder in (
         ("config", paths.config_dir()),
         ("themes", paths.user_themes_dir()),
+        ("presets", paths.user_presets_dir()),
         ("state", paths.state_dir()),
         ("sessions", paths.sessions_dir()),
+        ("indexes", paths.history_dir()),
         ("log", paths.log_file()),
         ("hub cache", paths.hub_cache_dir()),
     ):
