@@ -16,6 +16,8 @@ import msgspec
 import pandas
 import pyarrow.parquet
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from selfie_tui.errors import SelfieError
 from selfie_tui.presets import PRESETS
@@ -268,3 +270,19 @@ def test_a_script_runs_and_prints_the_same_words_on_the_bundled_model(demo, tmp_
     assert [line[:2] for line in printed[1:5]] == [["embed", "9"], ["L5", "9"], ["embed", "1"], ["L5", "1"]]
     assert printed[4][3] == "was: something else"
     assert printed[5] == ["3 of 4 texts are the exported ones"]
+
+
+@given(texts=st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1, max_size=5))
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_text_is_read_back_from_every_table(tmp_path, texts):
+    entries = run_of(texts, prompt=texts[0])
+    for ending in (".csv", ".parquet", ".jsonl"):
+        export(entries, tmp_path / f"any{ending}", overwrite=True)
+    assert read(tmp_path / "any.jsonl") == entries
+    assert pyarrow.parquet.read_table(tmp_path / "any.parquet")["text"].to_pylist() == texts
+    with (tmp_path / "any.csv").open(newline="", encoding="utf-8") as file:
+        found = list(csv.DictReader(file))
+    assert [row["text"] for row in found] == texts
+    assert [row["prompt"] for row in found] == [texts[0]] * len(texts)
+    frame = pandas.read_csv(tmp_path / "any.csv", keep_default_na=False, dtype=str)
+    assert frame["text"].tolist() == texts
