@@ -78,7 +78,7 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
             driver_class, ansi_color=True if "NO_COLOR" in os.environ else None, stock_display=options.stock_display
         )
         self.animation_level = "none"
-        self.HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (100, "-wide")]
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (100, "-wide"), (160, "-huge")]
         self.VERTICAL_BREAKPOINTS = [(0, "-flat"), (18, "-low"), (30, "-high")]
         self.keymap: Mapping[str, str] = {}
         self._keep = keep = options.state_dir
@@ -190,6 +190,7 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
         """Draw in the new theme, and remember it."""
         self.look = Look(self.available_themes[name], ascii=self._ascii)
         if self.is_running:  # the first theme is set before there is a screen
+            self.draw_at_once(anew=True)
             self.main.look_changed()
             self.remember(theme=name)
 

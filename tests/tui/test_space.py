@@ -99,3 +99,10 @@ async def test_the_toast_of_ctrl_c_stays_as_long_as_a_second_one_quits():
         await pilot.press("ctrl+c")
         (shown,) = [notice for notice in app._notifications if "once more" in notice.message]
         assert shown.timeout == TWICE
+
+
+@pytest.mark.parametrize(("columns", "left"), [(120, 30), (159, 30), (160, 44), (200, 44)])
+async def test_from_160_columns_on_models_and_layers_have_more_of_the_width(columns, left):
+    async with running(size=(columns, 60)) as (app, _):
+        assert app.main.layers_pane.region.width == left
+        assert app.main.view.log_pane.region.right == columns

@@ -74,18 +74,23 @@ QUIET = 0.4
 
 
 class Terminal:
-    """The program on a pseudo-terminal of 120 columns and 40 lines with 256 colours; counts what it sends.
+    """The program on a pseudo-terminal with 256 colours, of 120 columns and 40 lines; counts what it sends.
 
     The model has so many blocks; what it says of late layers has so many words that differ from cell to cell.
     """
 
-    def __init__(self, program: str = PROGRAM, *, blocks: int = 8, words: int = 0) -> None:
+    def __init__(
+        self, program: str = PROGRAM, *, blocks: int = 8, words: int = 0, size: tuple[int, int] = (120, 40)
+    ) -> None:
+        columns, lines = size
         self.pid, self.descriptor = pty.fork()
         if self.pid == 0:
-            os.environ.update(TERM="xterm-256color", COLORTERM="", LC_ALL="C.UTF-8", COLUMNS="120", LINES="40")
+            os.environ.update(
+                TERM="xterm-256color", COLORTERM="", LC_ALL="C.UTF-8", COLUMNS=str(columns), LINES=str(lines)
+            )
             code = program.replace("{blocks}", str(blocks)).replace("{words}", str(words))
             os.execv(sys.executable, [sys.executable, "-c", code])
-        fcntl.ioctl(self.descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+        fcntl.ioctl(self.descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
     def read(self, seconds: float) -> bytes:
         if not select.select([self.descriptor], [], [], seconds)[0]:
@@ -123,7 +128,7 @@ def terminal() -> Iterator[Terminal]:
     terminal.close()
 
 
-RIGHT, LEFT, DOWN = b"\x1b[C", b"\x1b[D", b"\x1b[B"
+RIGHT, LEFT, DOWN, ESCAPE = b"\x1b[C", b"\x1b[D", b"\x1b[B", b"\x1b"
 
 
 def test_what_is_sent_stays_within_the_budgets(terminal):
@@ -203,6 +208,27 @@ def test_a_change_of_view_stays_within_its_budget_though_the_new_view_is_a_full_
         for key in (b"D", b"\x7f", b"\x1b[13~", b"R"):
             assert 0 < terminal.press(key) <= 6 * 1024
         assert 0 < terminal.press(b":") <= 1024, "the line in which one types where to go"
+    finally:
+        terminal.close()
+
+
+@pytest.mark.parametrize(("size", "whole"), [((120, 40), 12 * 1024), ((200, 60), 15 * 1024)])
+def test_what_covers_or_fills_the_screen_stays_within_its_budget(size, whole):
+    """With a log full of readings; `whole` is for what draws the whole screen."""
+    terminal = Terminal(size=size)
+    try:
+        terminal.settle(b"reads this token", quiet=1.0)
+        terminal.press(b"a")
+        terminal.press(b"\r", quiet=2.0)
+        for digit in b"2345":
+            terminal.press(bytes([digit]))
+            assert 1024 < terminal.press(b"z", quiet=0.8) <= whole, "a pane fills the screen"
+            assert 1024 < terminal.press(b"z", quiet=0.8) <= whole, "all panes are there again"
+        for key in b"?", b"\x10", b"\r":  # help, palette, details
+            assert 1024 < terminal.press(key, quiet=0.8) <= 5 * 1024, key
+            assert 1024 < terminal.press(ESCAPE, quiet=0.8) <= 5 * 1024, key
+        for _ in range(3):
+            assert 1024 < terminal.press(b"\x14", quiet=1.5) <= whole, "another theme"
     finally:
         terminal.close()
 

@@ -146,7 +146,8 @@ class PaneScreen(Screen[None], inherit_bindings=False):
         self.zoomed = pane
         around = () if pane is None else pane.ancestors_with_self
         parts = (*self.query("#left, #right, #views").results(Widget), *self.query(Pane))
-        with self.app.batch_update():  # drawn once, where all is in its position
+        self.app.draw_at_once()
+        with self.app.batch_update():
             for part in parts:
                 part.set_class(part in around, "-whole")
                 part.set_class(pane is not None and part not in around, "-behind")

@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
+from functools import partial
 
 from rich.color import ColorSystem
 from rich.console import RenderableType
@@ -44,6 +45,9 @@ _ERASING_TERMINALS = (
 )
 _AFTER_RESIZE = 0.05
 """Seconds after which Textual has laid out the screen for a new size."""
+
+_SETTLING = 0.05
+"""Seconds in which a layout that has many changes settles."""
 
 _SANE_STATE = "\x1b[r\x1b(B\x0f\x1b[m\x1b[?7l\x1b[?25l\x1b[2J"
 """No margins, ASCII, default rendition, no wrap, no cursor, nothing on the screen."""
@@ -114,6 +118,21 @@ class WireApp(App[ReturnType]):
         self._wire = Wire(color_system, erases=erases_to_background(os.environ))
         self._wire_reports_pixels = False
         self._wire_repainting: Timer | None = None
+        self._wire_held: Timer | None = None
+
+    def draw_at_once(self, *, anew: bool = False) -> None:
+        """Draw nothing for a moment, and then all that has changed: a layout that settles in steps is sent once.
+
+        `anew`: as on an empty screen, which is less where most of it changes.
+        """
+        if self._wire_held is None:
+            self._wire_held = self.set_timer(_SETTLING, partial(self._draw_held, anew=anew))
+
+    def _draw_held(self, *, anew: bool) -> None:
+        self._wire_held = None
+        if anew:
+            self.forget()
+        self.refresh()
 
     def forget(self) -> None:
         """Forget what the terminal shows, so that everything drawn from now on is sent."""
@@ -145,6 +164,8 @@ class WireApp(App[ReturnType]):
             asyncio.get_running_loop().call_soon_threadsafe(self.refresh)
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        if self._wire_held is not None:
+            return
         if renderable is None or not self._can_draw():
             super()._display(screen, renderable)
             return
