@@ -323,7 +323,7 @@ SETTINGS: tuple[Setting, ...] = (
         "--no-system",
         "system",
         "leave out the chat template's own system text",
-        "keep the chat template's own system text, such as “You are a helpful assistant”",
+        "the system text that the chat template itself writes",
     ),
     _switch(
         "compat",
