@@ -162,7 +162,8 @@ class Model:
         end = getattr(getattr(self.module, "generation_config", None), "eos_token_id", None)
         if end is None:
             end = self.tokenizer.eos_token_id
-        return frozenset([end] if isinstance(end, int) else end or ())
+        named = end if isinstance(end, list | tuple) else [end]
+        return frozenset(token for token in named if isinstance(token, int))
 
     @property
     def keeps_last_logits(self) -> bool:

@@ -239,6 +239,15 @@ SPOILT: dict[str, tuple[Spoil, str, str]] = {
         r"describes 384,\d+,\d+ numbers, and its weights are \d+,\d+ bytes",
         "belongs to these weights",
     ),
+    "a number for its classes": (configured(architectures=3), "'architectures' is no list of names", "Correct that"),
+    "a number for a number format": (configured(dtype=3), "'dtype' is no number format", "Correct that value"),
+    "a text for a length": (
+        lambda folder: (folder / "tokenizer_config.json").write_text(
+            json.dumps(json.loads((folder / "tokenizer_config.json").read_text()) | {"model_max_length": "x"})
+        ),
+        "model_max_length is no number",
+        "tokenizer.json",
+    ),
     "a list for a model type": (configured(model_type=["llama"]), "does not know the model type", "Update"),
     "a pickle that runs code": (pickled_code, "could run code: it is not opened", "with model.safetensors"),
     "a classifier": (
@@ -306,6 +315,16 @@ def test_a_lack_of_memory_while_the_model_is_looked_at_is_said(saved: Path, monk
 
     monkeypatch.setattr(loading, "adopt", full)
     assert_refused(str(saved), "There is not enough memory to open", "smaller model")
+
+
+@pytest.mark.parametrize("ends", [float("nan"), "x", [1, "x"], 2.5])
+def test_end_tokens_that_are_no_token_ids_end_nothing(saved: Path, tmp_path: Path, ends: Any) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(saved, folder)
+    (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": ends}))
+    model = load(folder)
+    assert model.verdict == "verified"
+    assert all(isinstance(token, int) for token in model.end_tokens)
 
 
 def test_a_file_in_place_of_a_folder_is_refused_as_such(saved: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
 import transformers
 from transformers import CONFIG_MAPPING, AutoConfig, AutoTokenizer
 
@@ -31,11 +32,26 @@ def read_config(folder: Path, name: str) -> Any:
         ) from error
     check_sizes(name, written, folder)
     try:
-        return AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        check_kinds(config)
     except MemoryError:
         raise
     except Exception as error:
         raise config_error(name, written, error) from error
+    return config
+
+
+def check_kinds(config: Any) -> None:
+    """Refuse a configuration whose names of classes, or number format, are of another kind, which transformers takes.
+
+    Raises:
+        TypeError: naming the field.
+    """
+    saved_as, dtype = getattr(config, "architectures", None), getattr(config, "dtype", None)
+    if saved_as and not (isinstance(saved_as, list | tuple) and all(isinstance(each, str) for each in saved_as)):
+        raise TypeError("'architectures' is no list of names")
+    if dtype is not None and not isinstance(dtype, torch.dtype):
+        raise TypeError("'dtype' is no number format")
 
 
 def read_gguf_config(folder: Path, file: str, architecture: str) -> Any:
@@ -86,6 +102,8 @@ def read_tokenizer(folder: Path, name: str, **options: str) -> Any:
         if not options and not has_vocabulary(folder):
             raise LoadError(f"{name} has no tokenizer: no vocabulary is in {folder}.", remedy) from error
         raise LoadError(f"The tokenizer of {name} could not be read ({summary(error)}).", remedy) from error
+    if not isinstance(tokenizer.model_max_length, int | float):
+        raise LoadError(f"The tokenizer of {name} could not be read (its model_max_length is no number).", remedy)
     # Several families make a tokenizer of their special tokens alone where its files are missing.
     if len(tokenizer) <= len(tokenizer.added_tokens_decoder):
         raise LoadError(f"{name} has no tokenizer: no vocabulary is in {folder}.", remedy)
