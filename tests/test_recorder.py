@@ -154,3 +154,10 @@ async def test_the_session_of_the_app_and_the_json_of_the_command_hold_the_same_
         entry.pop("run")
         entry.pop("began", None)
     assert printed == in_app
+
+
+def test_a_run_that_fails_keeps_the_cause(recorder, trail):
+    hand_over(
+        recorder, JobStarted(job=3, task=RUN), PROGRESS, JobFailed(job=3, cause="The device is gone.", remedy="x")
+    )
+    assert trail.entries[-1] == RunEnded(3, "failed", "The device is gone.")
