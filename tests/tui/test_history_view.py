@@ -359,6 +359,17 @@ async def test_two_marked_runs_are_compared_cell_by_cell(tmp_path: Path):
         assert page.index("A  Paris") < page.index("B  Rome")
 
 
+async def test_keys_that_come_faster_than_they_are_answered_mean_the_run_that_they_were_pressed_on(tmp_path: Path):
+    kept(tmp_path, run_of(PARIS, 1, began=yesterday(9)), run_of(PARIS, 2, began=yesterday(18)))
+    async with running(state_dir=tmp_path) as (app, pilot):
+        await pilot.press("f8")
+        await until(pilot, lambda: len(list_of(app).runs) == 2)
+        list_of(app).action_ask("mark")
+        list_of(app).action_move(1)
+        list_of(app).action_ask("mark")
+        await until(pilot, lambda: list_of(app).marked == ["yesterday:2", "yesterday:1"])
+
+
 def test_a_comparison_says_what_was_asked_otherwise(tmp_path: Path):
     first, second = kept(tmp_path, run_of(PARIS, 1), run_of(PARIS, 2, prompt="Another Eiffel Tower", cells=9))
     found = compare(read_back(first, -1), read_back(second, -2))

@@ -19,6 +19,9 @@ PARTLY = "◐"
 ROOMY = 70
 """Cells of a line from which on the kind of a run has a column."""
 
+WIDE = 90
+"""Cells of a line from which on names of models have twice the cells."""
+
 MODEL_CELLS, KIND_CELLS, DONE_CELLS, ASKED_CELLS = 9, 5, 8, 20
 
 
@@ -61,7 +64,7 @@ def run_pieces(run: StoredRun, width: int, look: Look, *, marked: bool, cursor: 
     Few styles, and a cursor that is a few cells: what a step and a change of view send depends on it.
     """
     kind = f"{KINDS.get(type(run.began.task), ''):{KIND_CELLS}}" if width >= ROOMY else ""
-    model = text.pad(look.prose(_short(run.began.model)), MODEL_CELLS)
+    model = text.pad(look.prose(_short(run.began.model)), MODEL_CELLS * (2 if width >= WIDE else 1))
     partly = PARTLY in done(run)
     asks = text.pad(look.prose(asked(run)), ASKED_CELLS)
     left = (

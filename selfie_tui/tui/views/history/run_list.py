@@ -25,11 +25,12 @@ class RunList(Rows):
     BINDINGS = bindings("runs")
 
     class Asked(Message):
-        """Something is to be done with the run under the cursor; `what` is the name of it."""
+        """Something is to be done with the run that was under the cursor; `what` is the name of it."""
 
-        def __init__(self, what: str) -> None:
+        def __init__(self, what: str, run: StoredRun | None) -> None:
             super().__init__()
             self.what = what
+            self.run = run
 
     class Moved(Message):
         """The cursor is on another run, or the list is another; `by_key` where the user moved it."""
@@ -126,4 +127,4 @@ class RunList(Rows):
 
     def action_ask(self, what: str) -> None:
         """Have something done with the run under the cursor."""
-        self.post_message(self.Asked(what))
+        self.post_message(self.Asked(what, self.here))

@@ -147,7 +147,7 @@ class HistoryView(View):
     @on(RunList.Asked)
     def asked(self, event: RunList.Asked) -> None:
         """Do what was asked with the run under the cursor."""
-        run = self.list.here
+        run = event.run
         self._chosen = True
         self._opens_first = event.what == "open" and not self.state.kept.listed
         if event.what == "undelete":

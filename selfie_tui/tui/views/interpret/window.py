@@ -117,8 +117,8 @@ class LogWindow(Rows):
 
     def _lay_out_welcome(self, width: int) -> None:
         paragraphs = [Piece(paragraph, "dim") for paragraph in WELCOME]
-        if self._earlier:
-            paragraphs += [Piece("", "dim"), Piece(self._earlier, "accent")]
+        if self._earlier:  # before the last one: a small terminal shows the first lines
+            paragraphs[-1:-1] = [Piece(self._earlier, "accent"), Piece("", "dim")]
         self._welcome = [line for paragraph in paragraphs for line in flow([paragraph], width)]
 
     def show_earlier(self, earlier: str) -> None:
