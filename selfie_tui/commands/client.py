@@ -18,6 +18,7 @@ from selfie_tui.errors import SelfieError
 from selfie_tui.jobs import Engine, Jobs
 from selfie_tui.kinds import layers_description
 from selfie_tui.records import (
+    NO_ANSWER,
     Event,
     JobCancelled,
     JobFailed,
@@ -114,6 +115,7 @@ class Client:
         """Load the model that the arguments name, narrating; raises Failed."""
         started = time.monotonic()
         model: ModelInfo | None = None
+        waited: set[str] = set()
         for event in self.run(LoadModel(arguments.model, arguments.device, arguments.dtype)):
             match event:
                 case ModelReady(model=ready):
@@ -122,6 +124,7 @@ class Client:
                     narrate(text)
                 case ModelProgress(step=step, fraction=fraction):
                     show_line(step if fraction is None else f"{step} {fraction:.0%}")
+                    narrate_waiting(step, waited)
         show_line("")
         if model is None:
             raise Failed("The model did not load.", "Try again.")
@@ -230,6 +233,14 @@ def show_progress(progress: Progress | None) -> None:
         return
     left = "" if progress.seconds_left is None else f" · {progress.seconds_left:.0f} s left"
     show_line(f"{progress.steps_done}/{progress.steps} steps · {progress.cells_done}/{progress.cells} cells{left}")
+
+
+def narrate_waiting(step: str, waited: set[str]) -> None:
+    """Say once of a step that the hub does not answer, where stderr is no terminal that shows every step."""
+    doing, waiting, _ = step.partition(NO_ANSWER)
+    if waiting and doing not in waited and not sys.stderr.isatty():
+        waited.add(doing)
+        narrate(f"{doing}: no answer yet")
 
 
 def show_line(text: str) -> None:

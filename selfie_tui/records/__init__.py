@@ -28,6 +28,7 @@ from selfie_tui.records.data import (
 )
 from selfie_tui.records.events import (
     CONTROL,
+    NO_ANSWER,
     CellFinished,
     ControlFinished,
     Event,
@@ -51,6 +52,7 @@ __all__ = [
     "CONTROL",
     "EMBED",
     "FAR",
+    "NO_ANSWER",
     "VERIFIED",
     "Cell",
     "CellFinished",

@@ -47,6 +47,10 @@ class JobStarted(Event, kw_only=True, frozen=True):
     task: Task
 
 
+NO_ANSWER = ": no answer for "
+"""What stands before the seconds in the step of a download that waits for the hub."""
+
+
 class ModelProgress(Event, kw_only=True, frozen=True):
     """A step of loading, with the share that is done where it is known."""
 

@@ -17,6 +17,7 @@ import pytest
 from huggingface_hub import constants
 from transformers import AutoModelForCausalLM
 
+from selfie_tui.cli import main
 from selfie_tui.engine.loading import hub as fetching
 from selfie_tui.engine.loading.hub import fetch_snapshot
 from selfie_tui.engine.loading.load import load, no_report
@@ -305,6 +306,18 @@ def test_a_silent_hub_is_given_up_and_what_is_waited_for_is_said(hub: Hub, monke
     assert time.monotonic() - started < 5
     assert "Check the network" in caught.value.remedy
     assert any(step == f"asking the hub for {NAME}: no answer for 1 s" for step, _ in reports)
+
+
+def test_the_command_line_says_what_it_waits_for(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(fetching, "SECONDS_OF_SILENCE", 1.5)
+    monkeypatch.setattr(fetching, "SECONDS_BEFORE_SAYING_SO", 0.3)
+    hub.silent = True
+    assert main(["interpret", "the city", "--model", NAME, "--no-session"]) == 3
+    waiting, refused = capsys.readouterr().err.splitlines()
+    assert waiting == f"asking the hub for {NAME}: no answer yet"
+    assert refused.startswith(f"The hub has sent nothing new of {NAME} for ")
 
 
 def test_a_hub_that_falls_silent_within_a_file_is_given_up(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,7 @@ from huggingface_hub.utils import _xet, tqdm
 
 from selfie_tui.engine.loading.checkpoint import ADAPTER_CONFIG, is_complete, weight_names
 from selfie_tui.errors import Cancelled, LoadError
+from selfie_tui.records import NO_ANSWER
 
 SIDE_FILES = (".json", ".model", ".txt", ".jinja", ".tiktoken")
 GIB = 2**30
@@ -107,7 +108,7 @@ class Download:
         try:
             while self.thread.is_alive():
                 seconds = silence.seconds(self)
-                waiting = f": no answer for {seconds:.0f} s" if seconds >= SECONDS_BEFORE_SAYING_SO else ""
+                waiting = f"{NO_ANSWER}{seconds:.0f} s" if seconds >= SECONDS_BEFORE_SAYING_SO else ""
                 report(f"{self.step}{waiting}", min(1.0, self.done / self.total) if self.total else None)
                 if seconds > SECONDS_OF_SILENCE:
                     raise no_answer(self.name, seconds)

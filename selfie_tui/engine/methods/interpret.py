@@ -178,7 +178,8 @@ class Run:
             yield CellFinished(index=index, interpretation=self.read_cell(index).unreadable())
         if cells:
             states = "1 state is" if len(cells) == 1 else f"{len(cells)} states are"
-            text = f"{states} not finite in {self.dtype}: load the model in bf16 or fp32."
+            what_to_do = "load the model in bf16 or fp32" if self.dtype == "fp16" else "see the model's verdict"
+            text = f"{states} not finite in {self.dtype}: {what_to_do}."
             yield Notice(text=text, severity="warning")
 
     def batch(self, cells: Sequence[int]) -> Iterator[Event]:
