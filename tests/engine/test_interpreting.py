@@ -369,7 +369,7 @@ def test_a_state_that_is_not_finite_is_a_result_that_says_so_and_the_others_are_
     assert [found[1], found[3]] == alone
     assert all(each.text and not each.problem for each in alone)
     (warning,) = [notice.text for notice in notices_of(events)]
-    assert warning == "2 states are not finite in fp32: load the model in bf16 or fp32."
+    assert warning == "2 states are not finite in fp32: see the model's verdict."
     done = [event for event in events if isinstance(event, Progress)][-1]
     assert (done.cells_done, done.steps_done) == (4, done.steps)
 
