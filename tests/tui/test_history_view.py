@@ -393,3 +393,31 @@ async def test_a_preview_says_what_is_not_as_it_was(tmp_path: Path):
         await pilot.press("ctrl+r")
         await until(pilot, lambda: any("Not as it was then: dtype float32 → bfloat16" in each for each in toasts(app)))
         await run_to_end(app, pilot)
+
+
+async def test_the_prompt_is_edited_where_it_is_seen():
+    async with running() as (app, pilot):
+        await pilot.press("f8")
+        await until(pilot, lambda: app.main.view.NAME == "history")
+        await pilot.press("i", "x")
+        assert app.main.view.NAME == "interpret"
+        assert app.main.prompt_text.has_focus
+        assert app.main.prompt_text.value.endswith("city ofx")
+
+
+async def test_a_run_of_this_session_can_be_deleted_and_put_back(tmp_path: Path):
+    async with running(state_dir=tmp_path) as (app, pilot):
+        await pilot.press("alt+2", "enter")
+        await run_to_end(app, pilot)
+        await pilot.press("f8")
+        await until(pilot, lambda: [run.ending for run in list_of(app).runs] == ["finished"])
+        (own,) = list_of(app).runs
+        await pilot.press("d", "d")
+        await until(pilot, lambda: not list_of(app).runs)
+        assert not own.path.read_bytes().strip()
+        await pilot.press("u")
+        await until(pilot, lambda: [done(run) for run in list_of(app).runs] == ["9"])
+        assert [run.id for run in list_of(app).runs] == [own.id]
+        await pilot.press("R", "alt+2", "left", "enter")
+        await run_to_end(app, pilot)
+        await until(pilot, lambda: len(app.main.state.kept.runs) == 2)

@@ -63,6 +63,13 @@ class ViewScreen(AskScreen, inherit_bindings=False):
         with self.app.batch_update():  # drawn once, where all is in its position
             self._switch_to(self.opened[name])
 
+    def edit(self, field: Field) -> None:
+        """Show a field and put the cursor into it; the prompt's in the first view, if the one shown hides it."""
+        if field is self.prompt_text and self.prompt_pane not in self.panes:
+            with self.app.batch_update():
+                self._switch_to(self.opened[views.VIEWS[0].NAME])
+        super().edit(field)
+
     def _switch_to(self, view: View) -> None:
         if self.focused is not None:
             before = self._focus_before_go or self._focus_before_ask
