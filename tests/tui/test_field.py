@@ -76,8 +76,9 @@ async def test_what_is_pasted_beyond_what_a_field_holds_is_left_out_aloud():
 
 
 async def test_a_draft_longer_than_a_field_holds_is_cut_at_the_start():
-    async with running(prompt="y " * MOST_CHARACTERS, ready=False) as (app, _):
+    async with running(prompt="y " * MOST_CHARACTERS, ready=False) as (app, pilot):
         assert len(app.main.prompt_text.value) == MOST_CHARACTERS
+        await until(pilot, lambda: any("100,000 of 200,000 characters were left out" in toast for toast in toasts(app)))
 
 
 async def test_letters_that_arrive_faster_than_they_are_drawn_are_tokenised_once():

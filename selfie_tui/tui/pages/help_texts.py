@@ -39,13 +39,21 @@ LIMITS = (
 
 LENS = (
     "Each layer shows the logit lens at the token cursor: the most probable token that the model's own output head "
-    "decodes from the state there, with its probability as a bar and a number. It follows the cursor at once and "
-    "needs no run. embed is the input of the first block, L0 the output of the first block."
+    "decodes from the state there, with its probability as a bar, and under the cursor as a number. It follows the "
+    "cursor without a run; … after the title says that it is still of another token. embed is the input of the first "
+    "block, L0 the output of the first block."
 )
 
 MARKS = (
     "● marks what the next run interprets. Without marks it is what the cursor is on. The number of interpretations "
-    "is marked tokens times marked layers."
+    "is marked tokens times marked layers; more than 500 are confirmed by a second enter. a leaves out special tokens, "
+    "such as the begin of a text. A mark stays as long as its token and all before it are the same."
+)
+
+GO = (
+    "After : a number is of what has the focus: a token (in the layers a layer), a line of the models, the value of "
+    "a setting. L5 is a layer, L5,12 a cell, 0-7 or 1,3,9- or L2-L5 are marks. Anything else is a name, or a part of "
+    "one: a view, preset, model or action."
 )
 
 SETTINGS = (
@@ -82,10 +90,10 @@ PROMPT = (
 
 TEXTS: dict[Scope, tuple[str, ...]] = {
     "prompt": (METHOD, PROMPT, STACKS, MARKS),
-    "tokens": (METHOD, PROMPT, STACKS, MARKS, LENS),
-    "layers": (LENS, STACKS, MARKS),
-    "settings": (SETTINGS, METHOD),
-    "models": (MODELS, BF16),
+    "tokens": (METHOD, PROMPT, STACKS, MARKS, GO, LENS),
+    "layers": (LENS, STACKS, MARKS, GO),
+    "settings": (SETTINGS, GO, METHOD),
+    "models": (MODELS, BF16, GO),
     "log": (RELEVANCY, CONTROL, LIMITS, METHOD),
     "text": (),
 }

@@ -14,7 +14,7 @@ from selfie_tui.tui.estimates import MANY, about, seconds_for
 from selfie_tui.tui.screens.kept import KeptScreen
 from selfie_tui.tui.state import AppState, Changed
 from selfie_tui.tui.status import hint_line, key_of, model_pieces, model_state, under_way
-from selfie_tui.tui.widgets.field import MOST_CHARACTERS, Field
+from selfie_tui.tui.widgets.field import Field
 from selfie_tui.tui.widgets.layers import LayerList
 from selfie_tui.tui.widgets.models import ModelList
 
@@ -36,7 +36,7 @@ class MainScreen(KeptScreen, inherit_bindings=False):
         super().on_mount()
         if self.app.look.ascii:
             self.add_class("-ascii")
-        self.prompt_text.value = self._first_prompt[:MOST_CHARACTERS]
+        self.prompt_text.hold(self._first_prompt)
         self.tokens.show_note("tokens come with the model")
         self.state.load(self._first_model, self.models.device, self.models.dtype)
         self.show_tabs()

@@ -135,11 +135,20 @@ class Field(Input, inherit_bindings=False):
     def put(self, typed: str) -> None:
         """Insert what was typed or pasted at the cursor, line breaks included; what is too much is left out, aloud."""
         start, end = sorted(self.selection)
-        fits = max(MOST_CHARACTERS - len(self.value) + end - start, 0)
-        if len(typed) > fits:
-            cut = f"{len(typed) - fits:,} of {len(typed):,} characters were left out"
+        kept = self._fitting(typed, MOST_CHARACTERS - len(self.value) + end - start)
+        self.replace(kept.replace("\r\n", "\n").replace("\r", "\n"), start, end)
+
+    def hold(self, value: str) -> None:
+        """Hold this text, as it is and as far as it fits, in place of the one before."""
+        self.value = self._fitting(value, MOST_CHARACTERS)
+
+    def _fitting(self, typed: str, most: int) -> str:
+        """The beginning of a text that fits; what is left out is said."""
+        kept = typed[: max(most, 0)]
+        if len(kept) < len(typed):
+            cut = f"{len(typed) - len(kept):,} of {len(typed):,} characters were left out"
             self.post_message(self.Cut(f"{cut}: a text holds {MOST_CHARACTERS:,} at most."))
-        self.replace(typed[:fits].replace("\r\n", "\n").replace("\r", "\n"), start, end)
+        return kept
 
     def _on_paste(self, event: events.Paste) -> None:
         self.put(event.text)
