@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import time
+
+import pytest
 
 from selfie_tui.tui.views.interpret.blocks import HEADER
 from tests.tui.driving import log_text, run_to_end, running, text_of, toasts, until
@@ -228,6 +231,22 @@ async def test_readings_that_arrive_under_a_filter_are_filtered():
         assert len(log_text(app)) == 22
 
 
+async def test_a_run_without_a_match_is_hidden_by_the_filter_once_it_has_ended():
+    engine = FakeEngine()
+    async with running(engine) as (app, pilot):
+        log = app.main.view.log_view
+        await pilot.press("enter")
+        await run_to_end(app, pilot)
+        await pilot.press("slash", *"paris", "enter", "f")
+        engine.late = "nothing of the kind"
+        engine.step.clear()
+        await pilot.press("2", "left", "enter")
+        await until(pilot, lambda: len(log_text(app)) == 6)
+        engine.step.set()
+        await run_to_end(app, pilot)
+        assert log.outline.rows == len(log_text(app)) == 5
+
+
 async def test_a_search_without_a_match_says_so():
     async with running() as (app, pilot):
         await pilot.press("enter")
@@ -409,6 +428,45 @@ async def test_the_random_control_stands_beside_its_reading():
         await pilot.press("escape", "3", "left", *["right"] * 6, "up", "enter")
         await run_to_end(app, pilot)
         assert "~ Picasso, painter" in log_text(app)[3]
+
+
+KEYS = [*"jjjjkkkkgGhlllhsb-f[]nN", "ctrl+d", "ctrl+u", "slash", "escape", "run", "resize"]
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_whatever_is_pressed_the_cursor_is_on_a_row_in_sight_and_not_under_the_header(seed):
+    chance = random.Random(seed)
+    async with running(FakeEngine(late=" ".join(["Paris"] * 30)), size=(100, 24)) as (app, pilot):
+        log = app.main.view.log_view
+        pressed = []
+        for key in ["run", *(chance.choice(KEYS) for _ in range(90))]:
+            pressed.append(key)
+            await press_or_do(app, pilot, key, chance)
+            rows, outline = log.outline.rows, log.outline
+            assert rows == len([*outline.items()]), pressed[-6:]
+            assert 0 <= log.top <= max(log.count() - log.size.height, 0), pressed[-6:]
+            if rows:
+                assert outline.item(log.cursor) == log.here, pressed[-6:]
+                first, _ = outline.lines_of(log.cursor)
+                covered = 1 if log._sticky() is not None else 0
+                assert log.top + covered <= first < log.top + log.size.height, pressed[-6:]
+
+
+async def press_or_do(app, pilot, key, chance):
+    """Press a key in the log; or run, search or resize."""
+    if key == "run":
+        if chance.random() < 0.5:
+            await pilot.press("2", "left")
+        await pilot.press("2", *(["a"] if chance.random() < 0.3 else []), "ctrl+r")
+        await run_to_end(app, pilot)
+        await pilot.press("5")
+    elif key == "slash":
+        await pilot.press("slash", *chance.choice(["paris", "word", "the", "zebra"]), "enter")
+    elif key == "resize":
+        await pilot.resize_terminal(chance.choice([60, 80, 120]), chance.choice([20, 24, 40]))
+    else:
+        await pilot.press(key)
+    await pilot.pause()
 
 
 async def test_a_hundred_thousand_readings_are_opened_and_gone_through_without_a_wait():

@@ -185,6 +185,10 @@ class Rows(Lines, can_focus=True):
             self.redraw(index)
             self.cursor_moved()
 
+    def show_cursor(self) -> None:
+        """Have what the cursor is on in sight."""
+        self.show(self.cursor)
+
     def cursor_moved(self) -> None:
         """Called when the cursor is on another line."""
 
@@ -206,7 +210,7 @@ class Rows(Lines, can_focus=True):
 
     def _on_resize(self, event: events.Resize) -> None:
         super()._on_resize(event)
-        self.show(self.cursor)
+        self.show_cursor()
 
     def on_click(self, event: events.Click) -> None:
         """Put the cursor where the mouse is."""

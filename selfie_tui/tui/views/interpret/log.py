@@ -87,6 +87,11 @@ class Log(LogWindow):
     def update_header(self, run: Run) -> None:
         """Show how a run stands now."""
         block = self.outline.block_of(run)
+        if block is not None and self.outline.only_matches:
+            before = self.outline.rows
+            self.outline.changed()
+            if self.outline.rows != before:  # a run without a match is hidden once it has ended
+                self._again()
         if block is not None:
             self.drawn.forget(block, HEADER)
             self._redraw_row(self.outline.row_of(Item(block, HEADER)))
@@ -151,7 +156,7 @@ class Log(LogWindow):
         self.drawn.forget(self.here.block, self.here.index)
         self._bottom = 0
         first, _ = self.outline.lines_of(self.cursor)
-        self._show_cursor()
+        self.show_cursor()
         self.redraw(first, self.top + self.size.height)
         self.settle()
         return True

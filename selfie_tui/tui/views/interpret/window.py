@@ -135,7 +135,7 @@ class LogWindow(Rows):
         self._bottom = 0
         self._find_cursor()
         self.refresh()
-        self._show_cursor()
+        self.show_cursor()
         self.settle()
 
     # The cursor ------------------------------------------------------------------------------------------------------
@@ -148,7 +148,7 @@ class LogWindow(Rows):
         before, self.cursor = self.cursor, max(0, min(index, rows - 1))
         self.here = self.outline.item(self.cursor)
         self._follow = self.cursor == rows - 1
-        self._show_cursor()
+        self.show_cursor()
         if before != self.cursor:
             self._redraw_row(before)
             self._redraw_row(self.cursor)
@@ -206,7 +206,7 @@ class LogWindow(Rows):
         if block is not None and self.outline.row_of(Item(block, HEADER)) == row:
             self.refresh(Region(0, 0, self.size.width, 1))
 
-    def _show_cursor(self) -> None:
+    def show_cursor(self) -> None:
         if self.outline.rows:
             first, last = self.outline.lines_of(self.cursor)
             above = self.here is not None and self.here.block.run is not None and self.here.index != HEADER
