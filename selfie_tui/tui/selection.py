@@ -125,20 +125,25 @@ class Selection:
         else:
             self.marked_cells = marked
 
-    def show_cells(self, cells: Iterable[Cell], sources: Iterable[Token]) -> None:
-        """Select cells: mark them, or where they are of one token put the cursor there; nothing for no cells.
+    def show_cells(self, cells: Iterable[Cell], sources: Iterable[Token]) -> int:
+        """Select cells: mark them, or where they are of one token put the cursor there; how many could be selected.
 
         Left out are those at a position where one of the `sources` has another text, as with another tokenizer.
         """
         texts = {token.position: token.text for token in self.tokens}
         other = {token.position for token in sources if texts.get(token.position) != token.text}
-        asked = tuple(cell for cell in cells if cell.position not in other)
+        asked = tuple(
+            cell
+            for cell in cells
+            if cell.layer in self.layers and cell.position in texts and cell.position not in other
+        )
         positions = {cell.position for cell in asked}
         if asked:
             self.mark_cells(asked)
             self.move(position=max(positions))
         if len(positions) == 1 and not self.marked_cells:
             self.mark(positions=())
+        return len(asked)
 
     # Other tokens, stacks, models ------------------------------------------------------------------------------------
 

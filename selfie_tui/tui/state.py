@@ -83,6 +83,8 @@ class AppState:
         """The runs of earlier sessions that were opened, by the ids of the stored ones."""
         self.marks_of: Run | None = None
         """The run whose cells are to be marked when the tokens of its prompt are there."""
+        self.asked_again = (0, 0)
+        """How many cells of that run are selected, and how many it has."""
         self.running: int | None = None
         self.last_run: Run | None = None
         """The run that began last; how it ended stays on the screen until the next one begins."""
@@ -160,8 +162,9 @@ class AppState:
         if run is None or not selection.tokens or selection.prompt != self.prompt:
             return
         self.marks_of = None
-        if (run.request.prompt, run.request.stack) == (selection.prompt, selection.stack):
-            selection.show_cells(run.request.cells, run.sources.values())
+        cells, same = run.request.cells, run.request.stack == selection.stack
+        if run.request.prompt == selection.prompt:
+            self.asked_again = selection.show_cells(cells if same else (), run.sources.values()), len(cells)
 
     def cancel(self) -> list[Run]:
         """Stop what runs and forget what waits; the runs that will not begin any more."""

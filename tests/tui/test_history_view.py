@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from selfie_tui.records import EMBED, Interpret, PromptTokens, StackInfo
+from selfie_tui.records import EMBED, Cell, Interpret, PromptTokens, StackInfo
 from selfie_tui.results.entries import Result
 from selfie_tui.results.history import stored_runs
 from selfie_tui.tui.app import SelfieApp
@@ -421,3 +421,29 @@ async def test_a_run_of_this_session_can_be_deleted_and_put_back(tmp_path: Path)
         await pilot.press("R", "alt+2", "left", "enter")
         await run_to_end(app, pilot)
         await until(pilot, lambda: len(app.main.state.kept.runs) == 2)
+
+
+async def test_a_run_whose_cells_the_model_lacks_is_not_asked_of_other_cells(tmp_path: Path):
+    first, control, *_, last = run_of(PARIS, began=yesterday())
+    layers = tuple(Cell(layer, 2) for layer in (7, 8, 9))
+    some = msgspec.structs.replace(first, run=1, task=Interpret(msgspec.structs.replace(first.request, cells=layers)))
+    none = msgspec.structs.replace(
+        some, run=2, task=Interpret(msgspec.structs.replace(first.request, cells=layers[1:]))
+    )
+    ended = [control, last]
+    kept(tmp_path, [none, *(msgspec.structs.replace(entry, run=2) for entry in ended)], [some, *ended])
+    engine = FakeEngine()
+    async with running(engine, state_dir=tmp_path) as (app, pilot):
+        await pilot.press("f8")
+        await until(pilot, lambda: len(list_of(app).runs) == 2)
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: any("in this model" in toast for toast in toasts(app)))
+        await run_to_end(app, pilot)
+        await pilot.press("H", "down", "ctrl+r")
+        await until(pilot, lambda: len([toast for toast in toasts(app) if "in this model" in toast]) == 2)
+        await run_to_end(app, pilot)
+        asked = [task.request.cells for task in engine.done if isinstance(task, Interpret)]
+        assert asked == [(Cell(7, 2),)]
+        said = " ".join(toasts(app))
+        assert "2 of its 3 cells are not in this model" in said
+        assert "None of its cells is in this model" in said

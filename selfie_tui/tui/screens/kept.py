@@ -47,6 +47,7 @@ class KeptScreen(KeepingScreen, inherit_bindings=False):
 
     def show(self, changed: Changed) -> None:
         super().show(changed)
+        self._say_missing()
         if changed.run is not None and not changed.run.origin:
             self._follow(changed.run, ended=changed.header)
         if self._to_resume is not None and (changed.model or isinstance(changed.ended, LoadModel)):
@@ -126,8 +127,9 @@ class KeptScreen(KeepingScreen, inherit_bindings=False):
             changed = take_opened(self.state, stored, run)
         else:
             changed = ask_again(self.state, run)
+        there, all = self.state.asked_again
         await self._show_opened(run, changed)
-        if again:
+        if again and (there or not all):  # where the tokens are still to come, what waits for them is dropped then
             self._say_differences(stored)
             self.action_interpret()
 
@@ -136,6 +138,16 @@ class KeptScreen(KeepingScreen, inherit_bindings=False):
         self.prompt_text.value = run.request.prompt
         self.view.open_run(run)
         self.show(changed)
+
+    def _say_missing(self) -> None:
+        """Say how many cells of an opened run the model does not have; where it has none, nothing is asked again."""
+        there, all = self.state.asked_again
+        self.state.asked_again = (0, 0)
+        if there < all:
+            had = f"{all - there} of its {all} cells are not" if there else "None of its cells is"
+            self.app.toast(f"{had} in this model: other tokens, layers or stack.", "warning")
+        if all and not there:
+            self.state.pending_view = ""
 
     def _say_differences(self, stored: StoredRun) -> None:
         model = self.state.model

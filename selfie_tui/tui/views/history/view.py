@@ -15,7 +15,6 @@ from selfie_tui.tui.exporting import Exportable, stored_entries
 from selfie_tui.tui.kept import read_back
 from selfie_tui.tui.state import AppState, Changed
 from selfie_tui.tui.views.history.actions import ACTIONS, SECTIONS
-from selfie_tui.tui.views.history.compare import compared_lines
 from selfie_tui.tui.views.history.glimpse import glimpse
 from selfie_tui.tui.views.history.preview import Preview
 from selfie_tui.tui.views.history.rows import how_many
@@ -192,7 +191,8 @@ class HistoryView(View):
             self.run_worker(self._compare(*sorted(runs, key=lambda run: run.began.began)), exclusive=True, group="look")
 
     async def _compare(self, first: StoredRun, second: StoredRun) -> None:
-        from selfie_tui.tui.pages.page import PageScreen  # not needed for the first paint
+        from selfie_tui.tui.pages.page import PageScreen  # these are not needed for the first paint
+        from selfie_tui.tui.views.history.compare import compared_lines
 
         try:
             one, other = await in_background(lambda: (read_back(first, -1), read_back(second, -2)))
