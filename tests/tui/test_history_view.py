@@ -447,3 +447,24 @@ async def test_a_run_whose_cells_the_model_lacks_is_not_asked_of_other_cells(tmp
         said = " ".join(toasts(app))
         assert "2 of its 3 cells are not in this model" in said
         assert "None of its cells is in this model" in said
+
+
+async def test_the_preview_shows_two_readings_and_with_the_keys_in_it_all(tmp_path: Path):
+    kept(tmp_path, run_of([f"number {number}" for number in range(9)], began=yesterday()))
+    async with running(state_dir=tmp_path) as (app, pilot):
+        await pilot.press("f8")
+        await until(pilot, lambda: text_of(app).count(" number ") == 2)
+        await pilot.press("5")
+        await until(pilot, lambda: text_of(app).count(" number ") == 9)
+        await pilot.press("4")
+        await until(pilot, lambda: text_of(app).count(" number ") == 2)
+
+
+async def test_an_ascii_terminal_gets_ascii_only(tmp_path: Path):
+    kept(tmp_path, run_of(PARIS, ending="cancelled", cells=9, began=yesterday()))
+    async with running(state_dir=tmp_path, ascii=True) as (app, pilot):
+        await pilot.press("f8")
+        await until(pilot, lambda: "% 3/9" in text_of(app))
+        await pilot.press("space", "d")
+        await until(pilot, lambda: "d again" in text_of(app))
+        assert text_of(app).isascii()

@@ -39,6 +39,8 @@ class Preview(Lines, can_focus=True):
         self.found: tuple[int, tuple[str, ...]] = (0, ())
         self.model: ModelInfo | None = None
         self._lines: list[Pieces] = []
+        self._brief = True
+        """Whether the keys go elsewhere, and only as much is shown as a step through the runs can afford."""
 
     def show_run(self, run: StoredRun | None, found: tuple[int, tuple[str, ...]], model: ModelInfo | None) -> None:
         """Show a run, how often and where a search has found it, and how it differs from the loaded model."""
@@ -72,7 +74,7 @@ class Preview(Lines, can_focus=True):
             *settings_lines(self.run, width, self.look),
             *changes_lines(self.run, self.model, width, self.look),
             *found_lines(self.run, self.found, width, self.look),
-            *glimpse_lines(glimpse, width, self.look, None if self.has_focus else BRIEFLY),
+            *glimpse_lines(glimpse, width, self.look, BRIEFLY if self._brief else None),
         ]
 
     def count(self) -> int:
@@ -87,11 +89,12 @@ class Preview(Lines, can_focus=True):
 
     def on_focus(self) -> None:
         """Show all that is known."""
+        self._brief = False
         self.rebuild()
 
     def on_blur(self) -> None:
         """Show what a step through the runs can afford."""
-        self.top = 0
+        self._brief, self.top = True, 0
         self.rebuild()
 
     def _on_resize(self, event: events.Resize) -> None:
