@@ -152,7 +152,8 @@ async def test_pasted_line_breaks_are_kept_and_shown():
         app.main.edit(app.main.prompt_text)
         await pilot.press("ctrl+j")
         assert app.main.prompt_text.value.endswith("two\n\n")
-        assert "of↵one⇥two↵↵" in text_of(app)
+        assert "of↵ " in text_of(app)
+        assert "one⇥two↵ " in text_of(app), "a line break begins a line"
 
 
 async def test_settings_change_what_is_asked():
