@@ -247,6 +247,19 @@ async def test_a_run_without_a_match_is_hidden_by_the_filter_once_it_has_ended()
         assert log.outline.rows == len(log_text(app)) == 5
 
 
+async def test_keys_do_nothing_where_another_search_leaves_nothing_of_a_filtered_log():
+    async with running() as (app, pilot):
+        await pilot.press("enter")
+        await run_to_end(app, pilot)
+        await pilot.press("slash", *"paris", "enter", "f", "slash", *"zebra", "enter")
+        assert log_text(app) == []
+        for key in ("right", "left", "enter", "y", "j", "G", "[", "n", "s", "-", "b"):
+            await pilot.press(key)
+            assert app.screen is app.main, key
+        await pilot.press("escape")
+        assert len(log_text(app)) == 1
+
+
 async def test_a_search_without_a_match_says_so():
     async with running() as (app, pilot):
         await pilot.press("enter")

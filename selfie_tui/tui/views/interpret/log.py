@@ -136,7 +136,7 @@ class Log(LogWindow):
 
     def action_details(self) -> None:
         """Ask for the details of what the cursor is on."""
-        if self.here is not None and self.here.block.run is not None:
+        if self.outline.rows and self.here is not None and self.here.block.run is not None:
             self.post_message(self.DetailsWanted(self.here.block.run, self.here.index))
 
     # Folds and order -------------------------------------------------------------------------------------------------
@@ -151,9 +151,10 @@ class Log(LogWindow):
             self.go(self.outline.row_of(Item(self.here.block, HEADER)) or 0)
 
     def _fold_here(self, fold: bool) -> bool:
-        if self.here is None or self.here.block.run is None or not self.outline.fold(self.here, fold):
+        here = self.here if self.outline.rows else None  # a filter may have left nothing
+        if here is None or here.block.run is None or not self.outline.fold(here, fold):
             return False
-        self.drawn.forget(self.here.block, self.here.index)
+        self.drawn.forget(here.block, here.index)
         self._bottom = 0
         first, _ = self.outline.lines_of(self.cursor)
         self.show_cursor()
@@ -222,7 +223,7 @@ class Log(LogWindow):
 
     def copyable(self) -> str:
         """What the cursor is on as a line of text."""
-        return "" if self.here is None else self._plain(self.here)
+        return "" if self.here is None or not self.outline.rows else self._plain(self.here)
 
     def copyable_all(self) -> str:
         """All that is shown, as lines of text."""
