@@ -95,9 +95,12 @@ def read_back(stored: StoredRun, number: int, today: datetime | None = None) -> 
 
     Raises:
         OSError: the file cannot be read any more.
-        msgspec.DecodeError: it has been changed since the run was listed.
+        ValueError: it has been changed since the run was listed.
     """
-    return run_of(list(read_run(stored)), number, stored.ending, today)
+    entries = list(read_run(stored))
+    if not isinstance(entries[0], RunBegan) or any(entry.run != stored.number for entry in entries):
+        raise ValueError("another run lies there")
+    return run_of(entries, number, stored.ending, today)
 
 
 def run_of(entries: Iterable[Entry], number: int, ending: str, today: datetime | None = None) -> Run:

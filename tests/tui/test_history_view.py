@@ -468,3 +468,19 @@ async def test_an_ascii_terminal_gets_ascii_only(tmp_path: Path):
         await pilot.press("space", "d")
         await until(pilot, lambda: "d again" in text_of(app))
         assert text_of(app).isascii()
+
+
+async def test_a_file_that_another_program_changed_is_said_and_listed_anew(tmp_path: Path):
+    runs = [run_of(["same words"], number, began=yesterday(9)) for number in (1, 2)]
+    kept(tmp_path, *runs)
+    async with running(state_dir=tmp_path) as (app, pilot):
+        await pilot.press("f8")
+        await until(pilot, lambda: len(list_of(app).runs) == 2)
+        await pilot.press("G")
+        path = list_of(app).here.path
+        path.unlink()
+        write(path, runs[1])
+        await pilot.press("enter")
+        await until(pilot, lambda: any("another run lies there" in toast for toast in toasts(app)))
+        await until(pilot, lambda: [run.number for run in list_of(app).runs] == [2])
+        assert app.main.view.NAME == "history"
