@@ -53,6 +53,13 @@ def results(run: StoredRun) -> dict[int, tuple[str, float | None]]:
     return {index: (each.text, each.treatment_effect) for index, each in found.items()}
 
 
+def leave_torn(session: Path, most: int) -> None:
+    """Cut a session in the middle of a line, after so many, as an earlier kill would have: one may come too late."""
+    lines = session.read_bytes().splitlines(keepends=True)
+    if len(lines) > most:
+        session.write_bytes(b"".join(lines[:most]) + lines[most][:50])
+
+
 def test_a_run_that_was_killed_is_gone_on_with_and_ends_as_one_that_was_not(tmp_path: Path):
     folders = {f"XDG_{name}_HOME": str(tmp_path / name.lower()) for name in ("STATE", "CONFIG", "CACHE")}
     env = {**os.environ, **folders, "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"}
@@ -63,6 +70,7 @@ def test_a_run_that_was_killed_is_gone_on_with_and_ends_as_one_that_was_not(tmp_
         program.send("a\r")
         assert program.until(lambda: any(run.done >= 3 for run in stored_runs(sessions, cache)), LOADING)
         os.kill(program.process.pid, signal.SIGKILL)
+    leave_torn(next(sessions.glob("*.jsonl")), 30)
     (killed,) = stored_runs(sessions, cache)
     assert killed.ending == "killed"
     before = results(killed)
