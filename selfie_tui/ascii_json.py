@@ -46,6 +46,8 @@ def decode_json(line: bytes, kind: type[T]) -> T:
         return msgspec.json.decode(line, type=kind)
     except RecursionError as error:
         raise msgspec.DecodeError("nested too deeply") from error
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(str(error)) from error
     except msgspec.DecodeError:
         if b'"nan"' not in line and b'inf"' not in line and b"\\ud" not in line:
             raise

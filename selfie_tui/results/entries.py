@@ -110,7 +110,7 @@ def decode(line: bytes) -> Entry:
     """
     try:
         return _DECODER.decode(line)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _decode_unusual(line)
 
 

@@ -62,8 +62,9 @@ def indexed(path: Path, cache: Path) -> Index:
         unreadable=scan.unreadable,
         runs=tuple(scan.runs.values()),
     )
-    # A full or read-only disk, or half a surrogate pair in a prompt: the index is made again next time.
-    with contextlib.suppress(OSError, UnicodeEncodeError):
+    # A full or read-only disk, or a run that MessagePack cannot hold (half a surrogate pair, a number too large): the
+    # index is made again next time.
+    with contextlib.suppress(OSError, UnicodeEncodeError, OverflowError):
         write_index(index_path(path, cache), index)
     return index
 

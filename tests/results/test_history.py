@@ -279,6 +279,16 @@ def test_a_list_of_many_interpretations_takes_a_fraction_of_what_they_take_on_di
     assert index.stat().st_size < (tmp_path / "a.jsonl").stat().st_size / 15
 
 
+@pytest.mark.parametrize(("before", "after"), [(b"Paris", b"Par\x80s"), (b'"seed":0', b'"seed":' + b"9" * 30)])
+def test_bytes_that_are_not_utf_8_and_numbers_too_large_cost_their_line_alone(folder, tmp_path, before, after):
+    path = write(folder / "a.jsonl", run_of(PARIS, 1), run_of(["x"], 2))
+    path.write_bytes(path.read_bytes().replace(before, after, 1))
+    runs, _ = history(folder, tmp_path / "cache")
+    assert list(read_run(runs[0])) == run_of(["x"], 2)
+    assert [len(list(read_run(run))) for run in runs] == [run.done + 3 for run in runs]
+    assert sum(run.done for run in runs) == 1 + len(PARIS) - (before == b"Paris")
+
+
 @given(st.data())
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_session_with_broken_bytes_is_listed_as_far_as_it_can_be_read(tmp_path, data):
