@@ -126,3 +126,18 @@ def test_without_a_terminal_the_guard_does_nothing(tmp_path: Path, monkeypatch: 
         assert os.path.samestat(before, os.fstat(2))
     assert not (tmp_path / "log").exists()
     assert sys.__stderr__ is not None
+
+
+def test_the_screen_is_drawn_in_the_encoding_of_the_locale_whatever_pythons_streams_have(tmp_path: Path) -> None:
+    program = tmp_path / "drawing.py"
+    program.write_text(
+        "import sys\nfrom pathlib import Path\nfrom textual.app import App\nfrom textual.widgets import Static\n"
+        "from selfie_tui.tui.terminal.stderr_guard import StderrGuard\n"
+        "class Boxes(App):\n    def compose(self):\n        yield Static('box \\u2500\\u2502')\n"
+        "with StderrGuard(Path(sys.argv[1])) as guard:\n    Boxes(driver_class=guard.driver_class()).run(mouse=False)\n"
+    )
+    env = {"PYTHONIOENCODING": "ascii", "LC_ALL": "C.UTF-8"}
+    with PtyProgram(str(program), str(tmp_path / "log"), env=env) as boxes:
+        assert boxes.shows("box ─│")
+        boxes.send("\x11")
+        assert boxes.until(lambda: boxes.process.poll() is not None)

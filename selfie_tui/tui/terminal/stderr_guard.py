@@ -12,6 +12,8 @@ traceback that Textual prints at the end, have the terminal.
 
 from __future__ import annotations
 
+import codecs
+import locale
 import os
 import sys
 from collections.abc import Callable
@@ -49,8 +51,7 @@ class StderrGuard:
         with ExitStack() as opened:
             terminal = _terminal()
             if terminal is not None:
-                encoding = getattr(sys.__stderr__, "encoding", None) or "utf-8"
-                self.drawing = open(terminal, "w", encoding=encoding, errors="backslashreplace", newline="")
+                self.drawing = open(terminal, "w", encoding=_encoding(), errors="backslashreplace", newline="")
                 opened.callback(_close, self.drawing)
                 self._log = self._open_log()
                 opened.callback(os.close, self._log)
@@ -143,6 +144,12 @@ def _terminal() -> int | None:
         return os.open("/dev/tty", os.O_WRONLY | os.O_CLOEXEC)
     except OSError:
         return None
+
+
+def _encoding() -> str:
+    """The locale's encoding, whatever Python's own streams are set to; UTF-8 for ASCII, of which it is an extension."""
+    encoding = codecs.lookup(locale.getencoding()).name
+    return "utf-8" if encoding == "ascii" else encoding
 
 
 def _is_terminal(descriptor: int) -> bool:
