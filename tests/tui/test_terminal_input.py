@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from textual import events
+from textual._xterm_parser import BRACKETED_PASTE_START
 from textual.message import Message
 
 from selfie_tui.tui.terminal.input import LARGEST, InputParser
@@ -57,6 +58,21 @@ def test_a_size_that_no_terminal_has_changes_nothing():
 
 def test_mouse_reports_outside_any_terminal_are_dropped():
     assert parsed("\x1b[<0;0;5M", "\x1b[<0;5;0M", f"\x1b[<0;{LARGEST + 1};5M", "\x1b[<64;5;99999999999M") == []
+
+
+@pytest.mark.parametrize("sent", ["\x11", "\x03", "\x1b[113;5u"])
+def test_a_paste_whose_end_is_lost_does_not_keep_the_keys_that_quit(sent: str, monkeypatch: pytest.MonkeyPatch):
+    now = 100.0
+    monkeypatch.setattr("selfie_tui.tui.terminal.input.get_time", lambda: now)
+    parser = InputParser()
+    assert list(parser.feed(BRACKETED_PASTE_START + "some text")) == []
+    now += 0.5
+    assert list(parser.feed(sent)) == []  # as quickly as this, it is a part of what is pasted
+    now += 1.5
+    messages = list(parser.feed(sent))
+    assert pastes(messages) == ["some text" + sent]
+    assert keys(messages) in (["ctrl+q"], ["ctrl+c"])
+    assert keys(list(parser.feed("a"))) == ["a"]
 
 
 def test_escapes_in_a_paste_are_text_and_none_of_it_acts_as_keys():

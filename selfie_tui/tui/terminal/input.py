@@ -22,6 +22,12 @@ log = logging.getLogger(__name__)
 LARGEST = 2000
 """Columns, or lines, beyond which a report of the terminal's size is not believed."""
 
+SILENCE = 1.0
+"""Seconds without input after which a key of `ALWAYS_KEYS` is one, though a paste has not ended."""
+
+ALWAYS_KEYS = ("\x03", "\x11", "\x1b[99;5u", "\x1b[113;5u")
+"""ctrl+c and ctrl+q, in both ways in which a terminal sends them."""
+
 _NOT_UNDERSTOOD = (ValueError, OverflowError, ZeroDivisionError, IndexError)
 
 
@@ -31,6 +37,7 @@ class InputParser(XTermParser):
     def __init__(self, debug: bool = False) -> None:
         self._matched = 0
         self._pasted: list[str] | None = None
+        self._fed = 0.0
         self._believed: tuple[tuple[int, int] | None, tuple[int, int] | None, bool] = (None, None, False)
         super().__init__(debug)
 
@@ -85,7 +92,7 @@ class InputParser(XTermParser):
             else:
                 self._matched = int(character == BRACKETED_PASTE_START[0])
             if self._matched == len(BRACKETED_PASTE_START):
-                self._matched, self._pasted = 0, []
+                self._matched, self._pasted, self._fed = 0, [], get_time()
                 self._restart()
                 return data[end:]
             self._send(character)
@@ -109,6 +116,11 @@ class InputParser(XTermParser):
 
     def _feed_paste(self, parts: list[str], data: str) -> str:
         """Collect what is pasted; at its end a `Paste` is complete, and the rest is returned."""
+        silent, self._fed = get_time() - self._fed > SILENCE, get_time()
+        if silent and data in ALWAYS_KEYS:
+            self._pasted = None
+            self._tokens.append(events.Paste("".join(parts).replace("\x00", "")))
+            return data
         overlap = len(BRACKETED_PASTE_END) - 1
         before = "".join(parts[-overlap:])[-overlap:]
         end = (before + data).find(BRACKETED_PASTE_END)
