@@ -20,6 +20,9 @@ from selfie_tui.records import (
 from selfie_tui.tui.screens.main import MainScreen
 from selfie_tui.tui.state import Changed
 
+MOST_PAGES = 2
+"""Pages that are open above the main screen at most."""
+
 
 def handle(screen: MainScreen, event: Event) -> None:
     """Take an event: into the state, then onto the screen."""
@@ -65,9 +68,16 @@ def _failed(screen: MainScreen, event: JobFailed, changed: Changed) -> None:
 
 
 def _show_error(screen: MainScreen, what: str, failure: JobFailed) -> None:
+    """Open a page above the main screen and at most one other; where there are two, the log keeps what happened.
+
+    Each page is drawn with all that are below it, so that a pile of them takes ever longer to draw.
+    """
     from selfie_tui.tui.pages.error import ErrorScreen  # not needed for the first paint
 
-    screen.app.push_screen(ErrorScreen(what, failure))
+    if len(screen.app.screen_stack) <= MOST_PAGES:
+        screen.app.push_screen(ErrorScreen(what, failure))
+    else:
+        handle(screen, Notice(text=f"{what}: {failure.cause} {failure.remedy}", severity="error"))
 
 
 def _ended(screen: MainScreen, event: Event, changed: Changed) -> None:

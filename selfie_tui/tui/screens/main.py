@@ -108,7 +108,8 @@ class MainScreen(KeptScreen, inherit_bindings=False):
             return
         from selfie_tui.tui.pages.about import AboutScreen
 
-        self.app.push_screen(AboutScreen(self.state.model))
+        if self.app.screen is self:
+            self.app.push_screen(AboutScreen(self.state.model))
 
     def turn_to(self, stack: str) -> None:
         """Read another stack of the model."""

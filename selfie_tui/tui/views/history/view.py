@@ -199,7 +199,8 @@ class HistoryView(View):
         except (OSError, ValueError) as error:
             self.app.toast(f"A run cannot be read: {error}.", "error")
             return
-        self.app.push_screen(PageScreen("Two runs", lambda width, look: compared_lines(one, other, width, look)))
+        if self.app.screen is self.screen:
+            self.app.push_screen(PageScreen("Two runs", lambda width, look: compared_lines(one, other, width, look)))
 
     def exportable(self) -> Exportable | None:
         """The marked runs, or the one under the cursor."""

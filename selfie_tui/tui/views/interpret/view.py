@@ -160,6 +160,8 @@ class InterpretView(View):
     @on(Log.DetailsWanted)
     def show_details(self, event: Log.DetailsWanted) -> None:
         """Open the details of an interpretation; the cursor goes with them to the one where they are closed."""
+        if self.app.screen is not self.screen:
+            return  # a page that an earlier key of the same burst has opened
         from selfie_tui.tui.views.interpret.details import DetailsScreen  # not needed for the first paint
 
         page = DetailsScreen(self.log_view, event.run, event.index, self.app.look)
