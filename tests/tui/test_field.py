@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from textual.events import Key, Paste
 from textual.geometry import Size
@@ -41,6 +41,7 @@ class Alone(Field):
         return super()._glyph(index)
 
 
+@example("0" * 23 + "\U00018cd6", 20, [23])
 @given(st.text(max_size=60), st.integers(4, 30), st.lists(st.integers(0, 60), max_size=8))
 def test_the_cursor_is_in_sight_wherever_it_goes_and_the_line_fits(value, width, cursors):
     field = Alone(value, width, 0)

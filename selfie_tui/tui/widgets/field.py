@@ -90,7 +90,7 @@ class Field(Input, inherit_bindings=False):
         if cursor < self._first:
             self._first = self._back_from(cursor, width // 3)
         elif not self._reaches(cursor, width):
-            self._first = self._back_from(cursor, width - width // 3 - 1)
+            self._first = self._back_from(cursor, width - max(width // 3 + 1, self._cells_of(cursor)))
 
     def _on_resize(self, event: events.Resize) -> None:
         self._first = 0
@@ -100,8 +100,11 @@ class Field(Input, inherit_bindings=False):
         """Whether the window as it is has the cursor in it."""
         if cursor - self._first >= width:
             return False
-        last = text.width(self._glyph(cursor)) if cursor < len(self.value) else 1
-        return self._position_to_cell(cursor) + last <= width
+        return self._position_to_cell(cursor) + self._cells_of(cursor) <= width
+
+    def _cells_of(self, cursor: int) -> int:
+        """Cells that the cursor takes: those of the character under it, one at the end."""
+        return text.width(self._glyph(cursor)) if cursor < len(self.value) else 1
 
     def _back_from(self, position: int, cells: int) -> int:
         """The first of the characters before a position that fit into so many cells."""
