@@ -26,6 +26,8 @@ def test_there_is_a_bar_for_each_token_that_is_seen_and_is_more_than_noise(capsy
     assert printed(capsys).split() == ["L3", "1", "·of", "Paris", "is", "it", "▅▁▂"]
     assert printed(capsys, relevancy_floor=0.05).endswith("▅ ▂")
     assert "=" in printed(capsys, relevancy_floor=0.6).split()
+    unknown = GeneratedToken(" is", 2, 0.5, float("nan"))
+    assert printed(capsys, tokens=(*TOKENS[:2], unknown), relevancy_floor=0.05).endswith("▅×")
 
 
 def test_a_state_far_from_its_layers_is_marked_and_its_norm_is_printed(capsys):

@@ -79,4 +79,4 @@ def bars(interpretation: Interpretation) -> str:
     """A bar for the relevancy of each token that is seen, a space where it is no more than noise."""
     relevancies = [token.relevancy for token in without_blank_ends(interpretation.tokens)]
     floor = interpretation.relevancy_floor
-    return "".join(bar(value) if value > floor or not floor else " " for value in relevancies if value is not None)
+    return "".join(" " if floor and value <= floor else bar(value) for value in relevancies if value is not None)

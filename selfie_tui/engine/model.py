@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,6 +19,7 @@ from selfie_tui.engine.anatomy.inputs import InputBuilder, Kind, input_builder
 from selfie_tui.engine.anatomy.layer_paths import LayerPaths
 from selfie_tui.engine.anatomy.places import Anatomy, BoundUnembedding, embeddings_of, text_config
 from selfie_tui.engine.devices import memory_errors, short_name
+from selfie_tui.engine.module_state import configs_of, evaluating, hooks_on, returning_mappings
 from selfie_tui.engine.sublayers import Sublayers, find_sublayers
 from selfie_tui.engine.tracing import TracedModel
 from selfie_tui.errors import Cancelled, RequestError
@@ -255,54 +256,9 @@ class Model:
         )
 
 
-def hooks_on(modules: Mapping[str, nn.Module], paths: Iterable[str]) -> frozenset[tuple[str, int]]:
-    """The forward hooks of modules: the path and the id of each."""
-    return frozenset(
-        (path, hook)
-        for path in paths
-        for hooks in (modules[path]._forward_hooks, modules[path]._forward_pre_hooks)
-        for hook in hooks
-    )
-
-
 def last_part(name: str) -> str:
     """The last part of a path or a hub id."""
     return name.rstrip("/").rsplit("/", 1)[-1]
-
-
-@contextmanager
-def evaluating(module: Any) -> Iterator[None]:
-    """While open, a module in training is in evaluation mode: a user may read between two epochs."""
-    training = [part for part in module.modules() if part.training] if module.training else []
-    for part in training:
-        part.training = False
-    try:
-        yield
-    finally:
-        for part in training:
-            part.training = True
-
-
-def configs_of(module: Any) -> tuple[Any, ...]:
-    """The configurations of a module and its parts, each once."""
-    found = (getattr(part, "config", None) for part in module.modules())
-    return tuple({id(config): config for config in found if hasattr(config, "return_dict")}.values())
-
-
-@contextmanager
-def returning_mappings(configs: Sequence[Any]) -> Iterator[None]:
-    """While open, forwards return their outputs by name also where `config.return_dict` is False.
-
-    An argument would not do: families whose base model asks its own configuration (Llama, GPT-2) fail on its tuple.
-    """
-    changed = [config for config in configs if config.return_dict is False]
-    for config in changed:
-        config.return_dict = True
-    try:
-        yield
-    finally:
-        for config in changed:
-            config.return_dict = False
 
 
 CONTEXTS = ("max_position_embeddings", "n_positions", "max_seq_len", "block_size")

@@ -37,6 +37,7 @@ from selfie_tui.records import (
 from selfie_tui.settings import Bounds, InterpretSettings
 from selfie_tui.tui.changes import NOTHING, Changed
 from selfie_tui.tui.kept import KeptRuns
+from selfie_tui.tui.lenses import Lenses
 from selfie_tui.tui.runs import CONTROL, Run
 from selfie_tui.tui.selection import Selection
 
@@ -44,9 +45,6 @@ __all__ = ["NOTHING", "AppState", "Changed", "Submits"]
 
 TASKS_KEPT = 16
 """How many tasks are remembered; above it the oldest quick one is forgotten."""
-
-LENS_KEPT = 512
-"""How many positions' lenses are kept, of the prompt as it is now: those of earlier ones would keep their texts too."""
 
 
 class Submits(Protocol):
@@ -93,9 +91,7 @@ class AppState:
         self.pending_view = ""
         """The view whose run waits for the model, or for the tokens of the prompt; "" where none does."""
         self._tasks: dict[int, Task] = {}
-        self._lenses: dict[tuple[str, str, int], tuple[LensRow, ...]] = {}
-        self._lens_asked: ReadLens | None = None
-        """The lens that is on its way: the one that was asked for last, as it replaces those that wait."""
+        self.lenses = Lenses()
 
     # What is asked of the engine -------------------------------------------------------------------------------------
 
@@ -127,20 +123,18 @@ class AppState:
 
     def lens(self) -> tuple[LensRow, ...] | None:
         """The lens at the cursor's position if it has been read; else it is asked for, once."""
-        task = ReadLens(self.selection.prompt, self.selection.position, stack=self.stack)
-        rows = self._lenses.get(_lens_key(task))
-        if rows is None and self.model is not None and task != self._lens_asked:
-            self._lens_asked = task
-            self.submit(task)
+        rows = self.lenses.of(self._lens_here)
+        if rows is None and self.model is not None and self.lenses.ask(self._lens_here):
+            self.submit(self._lens_here)
         return rows
 
     def has_lens(self) -> bool:
         """Whether the lens at the cursor's position has been read."""
-        return self._lens_here in self._lenses
+        return self.lenses.of(self._lens_here) is not None
 
     @property
-    def _lens_here(self) -> tuple[str, str, int]:
-        return self.stack, self.selection.prompt, self.selection.position
+    def _lens_here(self) -> ReadLens:
+        return ReadLens(self.selection.prompt, self.selection.position, stack=self.stack)
 
     def interpret(self, cells: tuple[Cell, ...]) -> Run | None:
         """Submit a run over cells of the prompt, with the settings; None when the same one is under way already."""
@@ -266,8 +260,7 @@ class AppState:
         names = [stack.name for stack in stacks_of(event.model)]
         stack = "" if len(names) == 1 else self.stack if self.stack in names else names[0]
         self.loading = self.load_step = None
-        self._lenses.clear()
-        self._lens_asked = None
+        self.lenses.clear()
         self.prompt_problem = ""
         self.selection.show_model(stack_named(event.model, stack).layers, stack)
         self.bounds = self.bounds._replace(blocks=most_layers(event.model), kind=event.model.kind)
@@ -279,7 +272,7 @@ class AppState:
         if event.prompt != self.prompt or event.stack != self.stack:
             return NOTHING
         self.selection.show_tokens(event.prompt, event.tokens)
-        self._lenses = {key: rows for key, rows in self._lenses.items() if key[1] == event.prompt}
+        self.lenses.keep(event.prompt)
         self.prompt_problem = ""
         self.mark_as_asked()
         return Changed(tokens=True, selection=True, status=True)
@@ -289,13 +282,9 @@ class AppState:
         return Changed(preset=True)
 
     def _lens_read(self, event: LensRead) -> Changed:
-        if event.prompt == self.prompt:
-            if len(self._lenses) >= LENS_KEPT:
-                self._lenses.pop(next(iter(self._lenses)))
-            self._lenses[_lens_key(event)] = event.rows
-        if self._lens_asked is not None and _lens_key(self._lens_asked) == _lens_key(event):
-            self._lens_asked = None
-        return Changed(lens=_lens_key(event) == self._lens_here)
+        self.lenses.take(event, self.prompt)
+        here = self._lens_here
+        return Changed(lens=(event.stack, event.prompt, event.position) == (here.stack, here.prompt, here.position))
 
     def _partial_texts(self, event: PartialTexts) -> Changed:
         run = self.runs.get(event.job)
@@ -325,8 +314,7 @@ class AppState:
 
     def _ended(self, event: JobFinished | JobCancelled | JobFailed) -> Changed:
         task = self._tasks.pop(event.job, None)
-        if task == self._lens_asked:
-            self._lens_asked = None
+        self.lenses.ended(task)
         if isinstance(event, JobFailed):
             if self._is_stale(task):
                 return Changed(ended=task, stale=True)
@@ -361,10 +349,6 @@ class AppState:
                 self.preset_tokens = PresetTokens(preset=preset, problem=problem)
             case LoadModel():
                 self.pending_view = ""
-
-
-def _lens_key(lens: ReadLens | LensRead) -> tuple[str, str, int]:
-    return lens.stack, lens.prompt, lens.position
 
 
 def _end_run(run: Run, event: JobFinished | JobCancelled | JobFailed) -> None:

@@ -13,7 +13,8 @@ from textual.geometry import Size
 from selfie_tui import text
 from selfie_tui.records import Tokenize
 from selfie_tui.tui import keyboard
-from selfie_tui.tui.state import LENS_KEPT, AppState
+from selfie_tui.tui.lenses import MOST
+from selfie_tui.tui.state import AppState
 from selfie_tui.tui.widgets.field import MOST_CHARACTERS, Field
 from selfie_tui.tui.widgets.pause import Pause
 from tests.tui.driving import running, text_of, toasts, until
@@ -107,11 +108,11 @@ def test_lenses_and_tasks_of_earlier_prompts_are_not_kept():
         state.take(PromptTokens(prompt=state.prompt, tokens=words(state.prompt)))
         for position in range(2):
             state.take(LensRead(prompt=state.prompt, position=position, rows=()))
-    assert len(state._lenses) == 2
+    assert len(state.lenses) == 2
     assert len(state._tasks) <= 16
-    for position in range(2 * LENS_KEPT):
+    for position in range(2 * MOST):
         state.take(LensRead(prompt=state.prompt, position=position, rows=()))
-    assert len(state._lenses) == LENS_KEPT
+    assert len(state.lenses) == MOST
 
 
 def test_a_value_that_was_set_before_there_was_space_is_painted_though_the_keys_are_elsewhere(tmp_path):

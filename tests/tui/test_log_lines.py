@@ -12,6 +12,7 @@ from selfie_tui.presets import PRESETS
 from selfie_tui.records import EMBED, Cell, Control, GeneratedToken, Interpretation, Request, Token
 from selfie_tui.tui.render.styles import Look, Piece, cells
 from selfie_tui.tui.runs import CONTROL, Run
+from selfie_tui.tui.views.interpret.details import token_lines
 from selfie_tui.tui.views.interpret.interpretation_lines import (
     Layout,
     columns_of,
@@ -267,3 +268,15 @@ def test_a_cut_line_has_no_more_cells_than_asked_and_says_that_it_is_cut(texts, 
 @given(ANY)
 def test_folding_keeps_the_place_of_every_character(written):
     assert len(folded(written)) == len(written)
+
+
+def test_the_details_have_no_bar_for_what_is_no_more_than_noise():
+    tokens = tuple(
+        GeneratedToken(piece, 1, 0.9, effect) for piece, effect in ((" a", 0.52), (" b", -0.04), (" c", 0.0))
+    )
+    assert [plain(line).split()[-1] for line in token_lines(tokens, 80, PLAIN, 0.03)][1:] == ["█████", "▁", "+0.000"]
+    assert [plain(line).split()[-1] for line in token_lines(tokens, 80, PLAIN, 0.05)][1:] == [
+        "█████",
+        "-0.040",
+        "+0.000",
+    ]

@@ -15,17 +15,14 @@ from textual.screen import ModalScreen
 from selfie_tui.tui.actions import Scope, bindings, hints
 from selfie_tui.tui.host import Host
 from selfie_tui.tui.render.styles import Look, Pieces
-from selfie_tui.tui.widgets.lines import Lines
+from selfie_tui.tui.widgets.lines import Lines, ScrolledLines
 
 Build = Callable[[int, Look], list[Pieces]]
 """Lines for a number of cells."""
 
 
-class Page(Lines, can_focus=True):
+class Page(ScrolledLines):
     """Lines that are built for the width they get, and scrolled as a whole."""
-
-    BINDINGS = bindings("list")
-    SCOPES: ClassVar[tuple[Scope, ...]] = ("list",)
 
     def __init__(self, build: Build) -> None:
         super().__init__()
@@ -59,22 +56,6 @@ class Page(Lines, can_focus=True):
 
     def _on_resize(self, event: events.Resize) -> None:
         self.rebuild()
-
-    def action_move(self, step: int) -> None:
-        """A line up or down."""
-        self.scroll_by(step)
-
-    def action_page(self, direction: int) -> None:
-        """Half a window up or down."""
-        self.scroll_by(direction * max(self.size.height // 2, 1))
-
-    def action_first(self) -> None:
-        """To the first line."""
-        self.scroll_by(-self.count())
-
-    def action_last(self) -> None:
-        """To the last line."""
-        self.scroll_by(self.count())
 
 
 class PageScreen(ModalScreen[None], inherit_bindings=False):

@@ -8,8 +8,8 @@ import os
 import select
 import signal
 import termios
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 
 from textual.app import App
@@ -45,6 +45,8 @@ class TerminalDriver(LinuxDriver):
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         self._file = self._drawing = drawing
         self._holds_terminal = False
+        self._asked = False
+        """Whether the event loop has been asked to suspend or to restart."""
 
     def start_application_mode(self) -> None:
         self._holds_terminal = True
@@ -53,6 +55,56 @@ class TerminalDriver(LinuxDriver):
     def stop_application_mode(self) -> None:
         super().stop_application_mode()
         self._holds_terminal = False
+
+    # Suspending ------------------------------------------------------------------------------------------------------
+
+    def _sigtstp_application(self, *_: object) -> None:
+        """Suspend, once the event loop gets to it: inside of what the signal has interrupted, locks may be held."""
+        if self._auto_restart:
+            self._ask(self._suspend)
+        else:  # the terminal is an editor's, which the same key suspends
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    def _sigcont_application(self, *_: object) -> None:
+        """Draw again after a stop that was not asked for here, such as by `kill -STOP`: the shell had the terminal."""
+        if self._auto_restart:
+            self._ask(self._restart)
+
+    def _ask(self, what: Callable[[], None]) -> None:
+        if not self._asked:
+            self._asked = True
+            self._loop.call_soon_threadsafe(what)
+
+    def _suspend(self) -> None:
+        """Give the terminal to the shell and stop until the program is in the foreground again.
+
+        Until then both signals are left alone: a key that is typed again means no second stop.
+        """
+        with _left_alone(signal.SIGTSTP, signal.SIGCONT):
+            self.suspend_application_mode()
+            os.kill(os.getpid(), signal.SIGSTOP)
+            while not self._in_foreground():
+                os.kill(os.getpid(), signal.SIGSTOP)
+            self._resume()
+        self._asked = False
+
+    def _restart(self) -> None:
+        with _left_alone(signal.SIGTSTP, signal.SIGCONT):
+            self.suspend_application_mode()
+            self._resume()
+        self._asked = False
+
+    def _resume(self) -> None:
+        self._must_signal_resume = True
+        self.resume_application_mode()
+
+    def _in_foreground(self) -> bool:
+        try:
+            return os.tcgetpgrp(self.fileno) == os.getpgrp()
+        except OSError:
+            return True
+
+    # Giving back -----------------------------------------------------------------------------------------------------
 
     def give_back(self) -> None:
         """Give the terminal back at once, from any thread, if it has not been given back in the regular way.
@@ -69,6 +121,8 @@ class TerminalDriver(LinuxDriver):
             termios.tcflush(descriptor, termios.TCOFLUSH)
             if select.select([], [descriptor], [], _POLL)[1]:
                 os.write(descriptor, GIVE_BACK.encode())
+
+    # Input -----------------------------------------------------------------------------------------------------------
 
     def run_input_thread(self) -> None:
         parser = InputParser(self._debug)
@@ -106,6 +160,17 @@ class TerminalDriver(LinuxDriver):
                 self.process_message(message)
             except Exception:
                 log.exception("Input was dropped: %r", message)
+
+
+@contextmanager
+def _left_alone(*numbers: int) -> Iterator[None]:
+    """Meanwhile these signals have no handler that does anything; they still stop and continue other programs."""
+    before = {number: signal.signal(number, lambda *_: None) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _raise(error: Exception) -> None:

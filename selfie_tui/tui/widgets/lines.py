@@ -162,6 +162,29 @@ class Lines(Widget):
         self.scroll_by(-WHEEL)
 
 
+class ScrolledLines(Lines, can_focus=True):
+    """Lines without a cursor, scrolled as a whole by the keys of lists."""
+
+    SCOPES: ClassVar[tuple[Scope, ...]] = ("list",)
+    BINDINGS = bindings("list")
+
+    def action_move(self, step: int) -> None:
+        """A line up or down."""
+        self.scroll_by(step)
+
+    def action_page(self, direction: int) -> None:
+        """Half a window up or down."""
+        self.scroll_by(direction * max(self.size.height // 2, 1))
+
+    def action_first(self) -> None:
+        """To the first line."""
+        self.scroll_by(-self.count())
+
+    def action_last(self) -> None:
+        """To the last line."""
+        self.scroll_by(self.count())
+
+
 class Rows(Lines, can_focus=True):
     """Lines with a cursor on one of them."""
 

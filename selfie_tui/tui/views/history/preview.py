@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
 
 from textual import events
 
@@ -12,12 +11,11 @@ from selfie_tui.records import Interpretation, ModelInfo, layer_name
 from selfie_tui.results.resuming import differences as differences_of_models
 from selfie_tui.results.stored import StoredRun
 from selfie_tui.settings import differences
-from selfie_tui.tui.actions import Scope, bindings
 from selfie_tui.tui.render.flow import flow
 from selfie_tui.tui.render.styles import Look, Piece, Pieces, heat, share
 from selfie_tui.tui.views.history.glimpse import Glimpse
 from selfie_tui.tui.views.history.rows import how_many
-from selfie_tui.tui.widgets.lines import Lines
+from selfie_tui.tui.widgets.lines import ScrolledLines
 
 BRIEFLY = 2
 """Readings that are shown while the keys go elsewhere: each step through the runs sends them."""
@@ -26,11 +24,8 @@ REVISION = 12
 """Characters of a revision that are shown."""
 
 
-class Preview(Lines, can_focus=True):
+class Preview(ScrolledLines):
     """A run in lines, scrolled as a whole."""
-
-    SCOPES: ClassVar[tuple[Scope, ...]] = ("list",)
-    BINDINGS = bindings("list")
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -99,22 +94,6 @@ class Preview(Lines, can_focus=True):
 
     def _on_resize(self, event: events.Resize) -> None:
         self.rebuild()
-
-    def action_move(self, step: int) -> None:
-        """A line up or down."""
-        self.scroll_by(step)
-
-    def action_page(self, direction: int) -> None:
-        """Half a window up or down."""
-        self.scroll_by(direction * max(self.size.height // 2, 1))
-
-    def action_first(self) -> None:
-        """To the first line."""
-        self.scroll_by(-self.count())
-
-    def action_last(self) -> None:
-        """To the last line."""
-        self.scroll_by(self.count())
 
 
 def settings_lines(run: StoredRun, width: int, look: Look) -> list[Pieces]:

@@ -13,7 +13,7 @@ from selfie_tui.settings import differences
 from selfie_tui.tui.actions import Scope, bindings
 from selfie_tui.tui.pages.page import PageScreen
 from selfie_tui.tui.render.flow import flow
-from selfie_tui.tui.render.styles import Look, Piece, Pieces, heat
+from selfie_tui.tui.render.styles import Look, Piece, Pieces, Role, heat
 from selfie_tui.tui.runs import CONTROL, Run
 from selfie_tui.tui.status import verdict
 from selfie_tui.tui.views.interpret.blocks import HEADER
@@ -61,28 +61,41 @@ def details_lines(run: Run, index: int, width: int, look: Look) -> list[Pieces]:
                 *flow([Piece("random direction: ", "dim"), Piece(look.prose(interpretation.random.text))], width),
                 (),
             ]
-    return lines + token_lines(run.tokens(index), width, look)
+    floor = run.interpretations[index].relevancy_floor if index in run.interpretations else 0.0
+    return lines + token_lines(run.tokens(index), width, look, floor)
 
 
-def token_lines(tokens: tuple[GeneratedToken, ...], width: int, look: Look) -> list[Pieces]:
-    """One line for each generated token: its text, P with injection, and the signed effect with a bar for its size."""
+def token_lines(tokens: tuple[GeneratedToken, ...], width: int, look: Look, floor: float = 0.0) -> list[Pieces]:
+    """One line for each generated token: its text, P with injection, and the signed effect.
+
+    A bar beside it stands for its size, where that is above the `floor` of noise.
+    """
     if not tokens:
         return []
     widest = min(max(text.width(look.visible(token.text)) for token in tokens), max(width - 24 - LENGTH, 8), 40)
     widest = max(widest, 5)
     head = f"{'':3}  {text.pad('token', widest)}  {'P':>6}  {'effect':>7}"
-    return [(Piece(head, "dim"),), *(_token_line(number, token, widest, look) for number, token in enumerate(tokens))]
+    return [
+        (Piece(head, "dim"),),
+        *(_token_line(number, token, widest, look, floor) for number, token in enumerate(tokens)),
+    ]
 
 
-def _token_line(number: int, token: GeneratedToken, widest: int, look: Look) -> Pieces:
+def _token_line(number: int, token: GeneratedToken, widest: int, look: Look, floor: float) -> Pieces:
     shown = text.pad(look.visible(token.text), widest)
     start = (Piece(f"{number:3}  ", "dim"), Piece(shown), Piece(f"  {token.probability:6.3f}"))
     if token.effect is None:
         return start
     size = abs(token.effect)
-    role = heat(size)
-    full = "" if math.isnan(size) else "█" * int(min(size, 1.0) * LENGTH)
-    return (*start, Piece(f"  {token.effect:+7.3f}  ", role), Piece(full + (bar(size) if not full else ""), role))
+    role: Role = "dim" if size <= floor else heat(size)
+    return (*start, Piece(f"  {token.effect:+7.3f}  ", role), Piece(_long_bar(size, floor), role))
+
+
+def _long_bar(size: float, floor: float) -> str:
+    """Blocks for tenths of a relevancy, one of eight bars for less than a tenth; nothing for noise."""
+    if size <= floor:
+        return ""
+    return ("" if math.isnan(size) else "█" * int(min(size, 1.0) * LENGTH)) or bar(size)
 
 
 def _of_request(run: Run, width: int, look: Look) -> list[Pieces]:

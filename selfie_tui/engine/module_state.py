@@ -1,0 +1,54 @@
+"""What a module in hand may bring that a run must mind: its mode, its configurations' wishes, a user's own hooks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from torch import nn
+
+
+def hooks_on(modules: Mapping[str, nn.Module], paths: Iterable[str]) -> frozenset[tuple[str, int]]:
+    """The forward hooks of modules: the path and the id of each."""
+    return frozenset(
+        (path, hook)
+        for path in paths
+        for hooks in (modules[path]._forward_hooks, modules[path]._forward_pre_hooks)
+        for hook in hooks
+    )
+
+
+@contextmanager
+def evaluating(module: Any) -> Iterator[None]:
+    """While open, a module in training is in evaluation mode: a user may read between two epochs."""
+    training = [part for part in module.modules() if part.training] if module.training else []
+    for part in training:
+        part.training = False
+    try:
+        yield
+    finally:
+        for part in training:
+            part.training = True
+
+
+def configs_of(module: Any) -> tuple[Any, ...]:
+    """The configurations of a module and its parts, each once."""
+    found = (getattr(part, "config", None) for part in module.modules())
+    return tuple({id(config): config for config in found if hasattr(config, "return_dict")}.values())
+
+
+@contextmanager
+def returning_mappings(configs: Sequence[Any]) -> Iterator[None]:
+    """While open, forwards return their outputs by name also where `config.return_dict` is False.
+
+    An argument would not do: families whose base model asks its own configuration (Llama, GPT-2) fail on its tuple.
+    """
+    changed = [config for config in configs if config.return_dict is False]
+    for config in changed:
+        config.return_dict = True
+    try:
+        yield
+    finally:
+        for config in changed:
+            config.return_dict = False
