@@ -30,6 +30,7 @@ TEMPERATURE_STEP = 0.1
 MOST_TEMPERATURE = 5.0
 MOST_TOKENS = 512
 MOST_SEED = 2**31 - 1
+MOST_SAMPLES = 100
 STOPS: dict[str, tuple[str, ...]] = {"end": (), "line": ("\n",), "sentence": (".", ";", "\n")}
 """Names for where a text is cut: where the model itself ends, after a line, after a sentence."""
 
@@ -141,6 +142,11 @@ def parse_tokens(text: str, bounds: Bounds) -> int:
 def parse_seed(text: str, bounds: Bounds) -> int:
     """A seed, 0 or more."""
     return parse_integer(text, "seed", least=0)
+
+
+def parse_samples(text: str, bounds: Bounds) -> int:
+    """A number of texts for each cell, at least one."""
+    return parse_integer(text, "number of samples", least=1)
 
 
 def parse_stop(text: str, bounds: Bounds) -> tuple[str, ...]:
@@ -311,12 +317,30 @@ SETTINGS: tuple[Setting, ...] = (
         before="seed",
         metavar="N",
     ),
+    Setting(
+        "samples",
+        "--samples",
+        "texts to sample for each cell, to see how many agree; needs a temperature above 0",
+        parse_samples,
+        str,
+        _count(1, MOST_SAMPLES),
+        _always("texts to sample for each cell, at a temperature above 0: how many agree is the confidence"),
+        before="samples",
+        metavar="N",
+    ),
     _switch(
         "relevancy",
         "--no-relevancy",
         "relevancy",
         "leave relevancy out (faster)",
         "compare each token with the same text without injection",
+    ),
+    _switch(
+        "baselines",
+        "--no-baselines",
+        "baselines",
+        "leave out what the lens and the token's bare embedding say",
+        "what the lens and the token's bare embedding say, beside each text",
     ),
     _switch(
         "system",

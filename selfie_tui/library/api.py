@@ -39,6 +39,8 @@ def interpret(
     random_control: bool = False,
     temperature: float = 0.0,
     seed: int = 0,
+    samples: int = 1,
+    baselines: bool = True,
     system: bool = True,
     stack: str = "",
     compat: bool | str | None = False,
@@ -59,6 +61,8 @@ def interpret(
         relevancy: whether to measure what the injection changed of each token's probability.
         random_control: whether to decode a random direction of each vector's norm too.
         temperature: 0 is greedy; above, tokens are sampled, by `seed`.
+        samples: texts to sample for each cell; the one that most of the others agree with is the cell's.
+        baselines: whether the logit lens and the token's bare embedding are read beside each cell.
         system: whether a chat template keeps its own system text, such as "You are a helpful assistant".
         stack: of an encoder-decoder, whose states are read: `encoder`, or `decoder` for those of what it has written.
         compat: True or `"selfie"` for the positions that SelfIE and NNsight Selfie overwrite (see
@@ -93,6 +97,8 @@ def interpret_vectors(
     random_control: bool = False,
     temperature: float = 0.0,
     seed: int = 0,
+    samples: int = 1,
+    baselines: bool = True,
     system: bool = True,
     compat: bool | str | None = False,
 ) -> Result:

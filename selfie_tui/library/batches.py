@@ -35,6 +35,8 @@ def batch_process_interpretations(
     random_control: bool = False,
     temperature: float = 0.0,
     seed: int = 0,
+    samples: int = 1,
+    baselines: bool = True,
     system: bool = True,
 ) -> list[InterpretationTable]:
     """Interpret cells of several prompts, one table a prompt, with the settings of `ModelAgnosticSelfie.interpret`.

@@ -200,6 +200,8 @@ class ModelAgnosticSelfie:
         random_control: bool = False,
         temperature: float = 0.0,
         seed: int = 0,
+        samples: int = 1,
+        baselines: bool = True,
         system: bool = True,
     ) -> InterpretationTable:
         """Interpret the states at cells of a prompt, all of them decoded as one batch.
@@ -219,6 +221,8 @@ class ModelAgnosticSelfie:
             stop: one or more texts at which an answer ends, before the text itself.
             random_control: whether to decode a random direction of each state's norm too (in the table's `records`).
             temperature: 0 is greedy; above, tokens are sampled, by `seed`.
+            samples: texts to sample for each cell; the one that most of the others agree with is the cell's.
+            baselines: whether the logit lens and the token's bare embedding are read beside each cell.
             system: whether a chat template keeps its own system text, such as "You are a helpful assistant".
 
         Raises:
@@ -258,6 +262,8 @@ class ModelAgnosticSelfie:
         stop: str | Sequence[str] = (),
         temperature: float = 0.0,
         seed: int = 0,
+        samples: int = 1,
+        baselines: bool = True,
         system: bool = True,
     ) -> list[str]:
         """The texts of vectors of any origin, in their order; the settings are those of `interpret`.

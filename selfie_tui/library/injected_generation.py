@@ -45,7 +45,7 @@ def continue_injected(
     if not written or len(set(written)) < len(written):
         raise RequestError("The injection positions are none or repeat.", "Name each position once.")
     target = prepared.target(text, written)
-    settings |= {"injection_layer": layer, "relevancy": False}
+    settings |= {"injection_layer": layer, "relevancy": False, "baselines": False}
     request = make_request("", [Cell(0, written[0])], Preset("custom", text), settings)
     check_settings(request)
     check_fits(model, target, request)

@@ -92,7 +92,9 @@ class RunSettings(Record, kw_only=True, frozen=True):
 
     `strength` scales the vector as the `mode` has it. `stop` ends a text before any of its strings. `temperature` 0 is
     greedy; `seed` is that of sampling and of random directions. `relevancy` compares each token's probability with that
-    without injection; `random_control` also decodes a random direction of each cell's norm. `compat` overwrites the
+    without injection; `random_control` also decodes a random direction of each cell's norm. `samples` are the texts
+    that are sampled for a cell, each from a seed of its own, to see how many agree; 1 is a single text. `baselines`
+    sets beside each text what the logit lens and the bare embedding of the cell's token say. `compat` overwrites the
     positions that SelfIE's published code does. `system` keeps what a chat template writes by itself before the turn.
     """
 
@@ -105,6 +107,8 @@ class RunSettings(Record, kw_only=True, frozen=True):
     random_control: bool = False
     temperature: float = 0.0
     seed: int = 0
+    samples: int = 1
+    baselines: bool = True
     compat: bool = False
     system: bool = True
 
@@ -186,6 +190,19 @@ class Interpretation(Record, tag=True, frozen=True):
     """How far the first token's logit was above the second best's; None where it was sampled."""
     problem: str = ""
     """Why the cell could not be read, or its text not be finished: a state or logits that are not finite."""
+    entropy: float | None = None
+    """Entropy in nats of the first token's distribution at temperature 1; None where it is unknown or not finite."""
+    samples: tuple[str, ...] = ()
+    """All texts that were sampled for the cell where there is more than one; `text` is the one that most agree with."""
+    lens: LensToken | None = None
+    """The top token of the logit lens at the cell; None where it was not asked for or the state is not finite."""
+    bare: str | None = None
+    """What the embedding of the cell's token alone reads as, the state at `embed`; None where it is not known."""
+
+    @property
+    def first_probability(self) -> float | None:
+        """The probability at temperature 1 of the first generated token, white space or not; None without tokens."""
+        return self.tokens[0].probability if self.tokens else None
 
     @property
     def is_empty(self) -> bool:

@@ -1,0 +1,98 @@
+"""What can be measured of an interpretation: numbers to colour a map by, to sort by and to export.
+
+Agreement is measured in words: the texts' content words, without case and without the words that bind a sentence. Texts
+in other languages than English have all of their words compared, and those written without spaces their characters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple
+
+from selfie_tui.records import Control, Interpretation
+
+BINDING = frozenset(
+    """a an the this that these those of in on at to for from by with as and or but not no it its he she they his her
+    their i you we is are was were be been being has have had do does did will would can could who which what""".split()
+)
+"""English words that bind a sentence: two texts that share these alone say nothing in common."""
+
+_WORDS = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_]+")
+"""A character of a script that is written without spaces, or else a run of letters and digits."""
+
+
+@lru_cache(maxsize=4096)
+def content_words(text: str) -> frozenset[str]:
+    """The distinct words of a text that are more than binding ones; all of its words where it has no others."""
+    words = frozenset(_WORDS.findall(text.casefold()))
+    return words - BINDING or words
+
+
+def shared(text: str, other: str) -> float:
+    """The share of a text's content words that another text has too, in [0, 1]; 1 where neither has words."""
+    words, others = content_words(text), content_words(other)
+    return len(words & others) / len(words) if words else float(not others)
+
+
+def agree(text: str, other: str) -> bool:
+    """Whether two texts say the same: more than half of the content words of the shorter one are in the other too."""
+    return max(shared(text, other), shared(other, text)) > 0.5
+
+
+def agreement(interpretation: Interpretation) -> float | None:
+    """The share of a cell's samples, its own text among them, that agree with its text, in (0, 1].
+
+    None without samples. As the text is one that most others agree with, this is the frequency of the commonest answer,
+    which of six measures of confidence was the best calibrated (arXiv 2605.26045: calibration error 5.7 %, that of the
+    answer's log-probability 25.5 %; there the answers are single words of a trained reader).
+    """
+    samples = interpretation.samples
+    return sum(agree(interpretation.text, sample) for sample in samples) / len(samples) if samples else None
+
+
+def most_agreed(texts: tuple[str, ...]) -> int:
+    """The index of the text that most of the texts agree with, the first of equals."""
+    return max(range(len(texts)), key=lambda index: (sum(agree(texts[index], other) for other in texts), -index))
+
+
+def control_agreement(interpretation: Interpretation, control: Control | None) -> float | None:
+    """The share of an interpretation's content words that the control says too, in [0, 1].
+
+    None where there is no control, or where the text is empty or could not be read.
+    """
+    if control is None or interpretation.is_empty:
+        return None
+    return shared(interpretation.text, control.text)
+
+
+def bare_agreement(interpretation: Interpretation) -> float | None:
+    """The share of an interpretation's content words that its token's bare embedding says too, in [0, 1]."""
+    if interpretation.bare is None or interpretation.is_empty:
+        return None
+    return shared(interpretation.text, interpretation.bare)
+
+
+class Measure(NamedTuple):
+    """A number of an interpretation beside its run's control: its name, what it is, its largest value where it has one.
+
+    `value` is None where it was not measured. `inverted` is true of one that is larger where a text is worth less.
+    """
+
+    name: str
+    title: str
+    value: Callable[[Interpretation, Control | None], float | None]
+    most: float | None = 1.0
+    inverted: bool = False
+
+
+MEASURES = (
+    Measure("effect", "mean effect of the words", lambda each, control: each.treatment_effect),
+    Measure("first", "probability of the first token", lambda each, control: each.first_probability),
+    Measure("entropy", "entropy of the first token in nats", lambda each, control: each.entropy, None, True),
+    Measure("control", "share of the words that the control says too", control_agreement, 1.0, True),
+    Measure("bare", "share of the words that the bare embedding says too", lambda e, c: bare_agreement(e), 1.0, True),
+    Measure("agreement", "share of the samples that agree", lambda each, control: agreement(each)),
+)
+"""All of them, in the order in which a map goes through them."""
