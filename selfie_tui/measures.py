@@ -13,11 +13,13 @@ from typing import NamedTuple
 
 from selfie_tui.records import Control, Interpretation
 
-BINDING = frozenset(
-    """a an the this that these those of in on at to for from by with as and or but not no it its he she they his her
-    their i you we is are was were be been being has have had do does did will would can could who which what""".split()
-)
+BINDING = """
+a an the this that these those of in on at to for from by with as and or but not no it its he she they his her their i
+you we is are was were be been being has have had do does did will would can could who which what
+"""
 """English words that bind a sentence: two texts that share these alone say nothing in common."""
+
+_BINDING = frozenset(BINDING.split())
 
 _WORDS = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_]+")
 """A character of a script that is written without spaces, or else a run of letters and digits."""
@@ -27,7 +29,7 @@ _WORDS = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u340
 def content_words(text: str) -> frozenset[str]:
     """The distinct words of a text that are more than binding ones; all of its words where it has no others."""
     words = frozenset(_WORDS.findall(text.casefold()))
-    return words - BINDING or words
+    return words - _BINDING or words
 
 
 def shared(text: str, other: str) -> float:
