@@ -47,13 +47,21 @@ class BoundUnembedding:
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """Logits of residual states at the output of the last block: `(..., hidden)` to `(..., vocabulary)` float32."""
+        return self.head_logits(self.head_inputs(hidden))
+
+    def head_inputs(self, hidden: torch.Tensor) -> torch.Tensor:
+        """The head's inputs `(..., width)` of residual states `(..., hidden)` at the output of the last block."""
         for module in self.modules:
             hidden = module(hidden)
-        return self.head_logits(hidden if self.record.input_scale == 1.0 else hidden * self.record.input_scale)
+        return hidden if self.record.input_scale == 1.0 else hidden * self.record.input_scale
 
-    def head_logits(self, hidden: torch.Tensor) -> torch.Tensor:
+    def head_logits(self, inputs: torch.Tensor) -> torch.Tensor:
         """Logits of the head's input: `(..., head's width)` to `(..., vocabulary)` float32."""
-        logits: torch.Tensor = self.head(hidden).float()
+        return self.post(self.head(inputs))
+
+    def post(self, scores: torch.Tensor) -> torch.Tensor:
+        """The logits, float32, that the model makes of the head's output `(...)`: its own scale and soft-cap."""
+        logits = scores.float()
         if self.record.logit_scale != 1.0:
             logits = logits * self.record.logit_scale
         softcap = self.record.softcap
