@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +23,10 @@ DTYPES = {
     "float64": torch.float64,
 }
 SHORT_NAMES = {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16", torch.float64: "fp64"}
+
+
+C_LIBRARY = ctypes.CDLL(None) if sys.platform == "linux" else None
+"""The C library that this process runs with, where it is asked for anything."""
 
 
 def short_name(dtype: torch.dtype) -> str:
@@ -137,3 +143,14 @@ def release_memory(device: torch.device) -> None:
         torch.cuda.empty_cache()
     elif device.type == "mps":
         torch.mps.empty_cache()
+
+
+def return_freed_memory() -> None:
+    """Give what was freed in this process back to the system, where the C library can (glibc).
+
+    A batch's tensors are freed in pieces between others that live on, so that without this the process stays as large
+    as the largest batch made it.
+    """
+    trim = getattr(C_LIBRARY, "malloc_trim", None)
+    if trim is not None:
+        trim(0)

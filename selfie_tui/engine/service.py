@@ -11,6 +11,7 @@ import torch
 
 from selfie_tui.cores import chosen_threads, usable_cores
 from selfie_tui.engine import methods
+from selfie_tui.engine.devices import return_freed_memory
 from selfie_tui.engine.loading.load import load
 from selfie_tui.engine.model import Model
 from selfie_tui.errors import Cancelled, RequestError
@@ -51,7 +52,8 @@ class EngineService:
         """The events of a task as they happen; `post` takes those from inside a download."""
         if isinstance(task, LoadModel):
             return self._load(task, cancelled, post)
-        return METHODS[type(task)](self.model, task, cancelled)
+        method = METHODS[type(task)](self.model, task, cancelled)
+        return method if task.quick else returning_memory(method)
 
     def _load(self, task: LoadModel, cancelled: Callable[[], bool], post: Callable[[Event], object]) -> Iterator[Event]:
         """Load a model; the one before stays current until the new one is ready."""
@@ -73,6 +75,14 @@ class EngineService:
         for notice in model.notices:
             yield Notice(text=notice, severity="warning")
         yield ModelReady(model=model.info())
+
+
+def returning_memory(events: Iterator[Event]) -> Iterator[Event]:
+    """The same events; at their end the memory that they took goes back to the system."""
+    try:
+        yield from events
+    finally:
+        return_freed_memory()
 
 
 def default_threads() -> int:

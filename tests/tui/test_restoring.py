@@ -47,6 +47,8 @@ async def test_the_next_start_has_the_settings_device_and_own_prompt_of_the_last
     async with running(state_dir=tmp_path) as (app, pilot):
         await pilot.press("alt+3", "right", "right", "down")
         await pilot.press("e", "ctrl+u", *"Tell _", "escape", "alt+1", "down", "down", "right")
+        await pilot.press("o", "ctrl+u", *"a/b", "enter")
+        await until(pilot, lambda: app.main.state.model is not None and app.main.state.model.name == "a/b")
         await pilot.press("q")
         await until(pilot, lambda: not app.is_running)
     memory, problem = read_memory(tmp_path / "memory.json")
@@ -136,9 +138,12 @@ def test_a_program_that_was_killed_begins_with_the_draft_and_the_settings_it_had
         assert program.until(lambda: program.shows("‹summarize-paragraph›"))
 
 
-async def test_a_placement_with_which_a_load_failed_is_not_that_of_the_next_start(tmp_path: Path):
+async def test_a_placement_is_that_of_the_next_start_once_a_model_was_loaded_with_it(tmp_path: Path):
+    async with running(state_dir=tmp_path) as (_, pilot):
+        await pilot.press("alt+1", "down", "down", "right", "alt+2", "q")
+    assert read_memory(tmp_path / "memory.json")[0].device == ""
     async with running(state_dir=tmp_path) as (app, pilot):
-        await pilot.press("alt+1", "down", "down", "right")
+        await pilot.press("alt+1", "down", "down", "right", "o", "ctrl+u", *"a/b", "enter")
         await until(pilot, lambda: read_memory(tmp_path / "memory.json")[0].device == "cpu")
         await pilot.press("o", "ctrl+u", *"missing", "enter")
         await until(pilot, lambda: "was not loaded" in text_of(app))

@@ -32,18 +32,23 @@ class KeepingScreen(ViewScreen, inherit_bindings=False):
         self._keeping: Timer | None = None
         self._to_keep: set[str] = set()
         """What the user has chosen that the next start is to have, and that is not kept yet."""
+        self._placement_untried = False
+        """Whether a device or precision was chosen that no model has been loaded with."""
 
     def show(self, changed: Changed) -> None:
         super().show(changed)
         if (changed.settings or changed.stack) and not changed.model:
             self._remember_soon(settings=changed.settings, stack=changed.stack)
+        if changed.model and self._placement_untried:
+            self._placement_untried = False
+            self._remember_soon(device=True, dtype=True)
 
     # For the next start ----------------------------------------------------------------------------------------------
 
     @on(ModelList.PlacementChanged)
     def placement_changed(self) -> None:
-        """Keep the chosen device and precision."""
-        self._remember_soon(device=True, dtype=True)
+        """Keep the chosen device and precision once a model is loaded with them: the next start begins with a load."""
+        self._placement_untried = True
 
     def _remember_soon(self, **fields: bool) -> None:
         """Keep these for the next start, once there is a pause."""
