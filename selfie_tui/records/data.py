@@ -11,6 +11,9 @@ from typing import Literal
 
 import msgspec
 
+from selfie_tui.records.base import Record
+from selfie_tui.records.inspecting import Edit, ModuleTensor
+
 EMBED = -1
 """The layer number of the embeddings, the input of block 0."""
 
@@ -30,10 +33,6 @@ Severity = Literal["information", "warning", "error"]
 def layer_name(layer: int) -> str:
     """`embed` or `L5`: how a layer is written everywhere."""
     return "embed" if layer == EMBED else f"L{layer}"
-
-
-class Record(msgspec.Struct, frozen=True, gc=False):
-    """Base of all records: immutable, compared by value, written as JSON without further code."""
 
 
 class Cell(Record, order=True, frozen=True):
@@ -117,13 +116,15 @@ class Request(RunSettings, frozen=True):
     """Everything that decides a self-interpretation run; the same request gives the same result.
 
     `cells` are read from `prompt`, in `stack` ("" for the first); `preset` is interpreted with each cell's vector
-    written over its placeholders at `injection_layer`.
+    written over its placeholders at `injection_layer`. With a `module` the cells' positions are read from that tensor,
+    which is as wide as the stream, and their layers only say where it is.
     """
 
     prompt: str
     cells: tuple[Cell, ...]
     preset: Preset
     stack: str = ""
+    module: ModuleTensor | None = None
 
 
 class GeneratedToken(Record, frozen=True):
@@ -279,3 +280,5 @@ class ModelInfo(Record, frozen=True):
     """The base model of an adapter, "" for a model without one."""
     adapter: str = ""
     """The adapter of PEFT in the model, by its folder or its name; "" for none."""
+    edits: tuple[Edit, ...] = ()
+    """The edits that stand."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from selfie_tui.records.base import Record
 from selfie_tui.records.data import (
     Control,
+    GeneratedToken,
     Interpretation,
     LensRow,
+    LensToken,
     ModelInfo,
     Preset,
     PromptToken,
@@ -15,6 +18,7 @@ from selfie_tui.records.data import (
     Severity,
     Token,
 )
+from selfie_tui.records.inspecting import HeadPattern, ModuleNode, ModuleTensor, Values
 from selfie_tui.records.tasks import Task
 
 CONTROL = -1
@@ -124,6 +128,97 @@ class ControlFinished(Event, kw_only=True, frozen=True):
 
     def result(self) -> tuple[int, Kept]:
         return CONTROL, self.control
+
+
+class ModulesRead(Event, kw_only=True, frozen=True):
+    """The modules of the model of that name, parents before their parts, in the order in which the model has them."""
+
+    model: str
+    nodes: tuple[ModuleNode, ...]
+
+
+class Peeked(Event, kw_only=True, frozen=True):
+    """The values of a module's input or output.
+
+    `shape` is the tensor's, `tokens` its values at each token of the prompt, empty where it has no axis of tokens, and
+    `whole` those of all of it. `layers` are the norms at `position` of the same part of every layer, by layer. The
+    `nearest` tokens, by the lens at `position`, are given where `is_stream`: where it is as wide as the stream.
+    `calls` and `tensors` say how often the module was called, and how many tensors it has on that side.
+    """
+
+    prompt: str
+    module: ModuleTensor
+    position: int
+    stack: str = ""
+    shape: tuple[int, ...]
+    dtype: str
+    whole: Values
+    tokens: tuple[Values, ...] = ()
+    layers: tuple[tuple[int, float], ...] = ()
+    nearest: tuple[LensToken, ...] = ()
+    is_stream: bool = False
+    calls: int = 1
+    tensors: int = 1
+
+
+class StepPeeked(Event, kw_only=True, frozen=True):
+    """The values of a module's input or output at a generated token, the `index`-th, when the model reads it."""
+
+    prompt: str
+    module: ModuleTensor
+    stack: str = ""
+    index: int
+    token: GeneratedToken
+    values: Values
+    nearest: tuple[LensToken, ...] = ()
+
+
+class AttentionRead(Event, kw_only=True, frozen=True):
+    """Attention patterns of one attention, which is the module at `path`, in a window of queries and keys.
+
+    `heads` are all that it has, `key_heads` those of its keys and values, 0 where these were not found.
+    """
+
+    prompt: str
+    path: str
+    stack: str = ""
+    layer: int
+    heads: int
+    key_heads: int
+    queries: tuple[int, int]
+    keys: tuple[int, int]
+    patterns: tuple[HeadPattern, ...]
+    cross: bool = False
+
+
+class AnswersSoFar(Event, kw_only=True, frozen=True):
+    """The answer without the edits and the one with them, as far as they are, and the first token where they differ.
+
+    `edited` stays empty where no edit stands. `differs_from` is None as long as they do not differ: one that has ended
+    differs from one that goes on. `finished` is true of the last event.
+    """
+
+    latest_by: ClassVar[str | None] = ""
+    prompt: str
+    plain: tuple[GeneratedToken, ...]
+    edited: tuple[GeneratedToken, ...] = ()
+    differs_from: int | None = None
+    finished: bool = False
+
+
+class EditsSet(Event, kw_only=True, frozen=True):
+    """The model with the edits that stand now."""
+
+    model: ModelInfo
+
+
+class VectorKept(Event, kw_only=True, frozen=True):
+    """A vector was written to a file."""
+
+    file: str
+    name: str
+    width: int
+    norm: float
 
 
 class Notice(Event, kw_only=True, frozen=True):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from selfie_tui.records.data import Control, Interpretation, Preset, Record, Request
+from selfie_tui.records.base import Record
+from selfie_tui.records.data import Cell, Control, Interpretation, Preset, Record, Request
+from selfie_tui.records.inspecting import Edit, ModuleTensor
 
 
 class Task(Record, tag=True, kw_only=True, frozen=True):
@@ -74,6 +76,84 @@ class Interpret(Task, frozen=True):
 
     request: Request
     earlier: Earlier | None = None
+
+
+class ReadModules(Task, frozen=True):
+    """The tree of a model's modules: the current one, or one by its name, of which only the configuration is read."""
+
+    quick: ClassVar[bool] = True
+    light: ClassVar[bool] = True
+    model: str = ""
+
+
+class Peek(Task, frozen=True):
+    """The values of a module's input or output at every token of a prompt; at `position` the lens and other layers.
+
+    `k` is the number of the lens's tokens.
+    """
+
+    quick: ClassVar[bool] = True
+    prompt: str
+    module: ModuleTensor
+    position: int
+    k: int = 8
+    stack: str = ""
+
+
+class PeekSteps(Task, frozen=True):
+    """The values of a module's input or output at each token that is generated after a prompt, step by step."""
+
+    prompt: str
+    module: ModuleTensor
+    max_new_tokens: int = 12
+    k: int = 8
+    stack: str = ""
+
+
+class ReadAttention(Task, frozen=True):
+    """The attention of the module at a path, of which the attention is part or which it is inside of, such as a block.
+
+    `queries` and `keys` are windows on the tokens, first and end; None is all. `heads` are counted from 0, None is all.
+    `cross` asks for the attention of a decoder to what its encoder has read.
+    """
+
+    quick: ClassVar[bool] = True
+    prompt: str
+    path: str
+    queries: tuple[int, int] | None = None
+    keys: tuple[int, int] | None = None
+    heads: tuple[int, ...] | None = None
+    stack: str = ""
+    cross: bool = False
+
+
+class Answer(Task, frozen=True):
+    """What the model says after a prompt, greedily: without the edits that stand and, beside it, with them."""
+
+    prompt: str
+    max_new_tokens: int = 12
+
+
+class SetEdits(Task, frozen=True):
+    """Make these the edits that stand, in this order; none takes all off."""
+
+    edits: tuple[Edit, ...] = ()
+
+
+class KeepVector(Task, frozen=True):
+    """Write the mean of the states at cells of a prompt to a safetensors file, with where they come from.
+
+    With a `module` the cells' positions are read from that tensor, and their layers only say where it is.
+    """
+
+    quick: ClassVar[bool] = True
+    prompt: str
+    cells: tuple[Cell, ...]
+    file: str
+    name: str = ""
+    module: ModuleTensor | None = None
+    stack: str = ""
+    overwrite: bool = False
 
 
 RunTask = Interpret
