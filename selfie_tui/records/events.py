@@ -14,7 +14,6 @@ from selfie_tui.records.data import (
     ModelInfo,
     Preset,
     PromptToken,
-    Record,
     Severity,
     Token,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from selfie_tui.records.base import Record
-from selfie_tui.records.data import Cell, Control, Interpretation, Preset, Record, Request
+from selfie_tui.records.data import Cell, Control, Interpretation, Preset, Request
 from selfie_tui.records.inspecting import Edit, ModuleTensor
 
 
