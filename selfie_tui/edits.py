@@ -1,0 +1,128 @@
+"""How an edit of a model's module is typed, and how it is written: `* 0.5 at 9`, `zero`, `= vec:paris`.
+
+| typed | what becomes of the module's output (or input), at the tokens named or at all |
+|---|---|
+| `zero` | 0 |
+| `* 0.5` | itself, times a number |
+| `= 3` | a number, everywhere |
+| `+ 0.5` | itself, with a number added everywhere |
+| `= vec:paris`, `+ 2 vec:paris` | a vector from a file; itself, with so many times the vector added |
+| `+ noise 0.1 seed 3` | itself, with normal noise of that standard deviation added |
+"""
+
+from __future__ import annotations
+
+import re
+
+from msgspec.structs import replace
+
+from selfie_tui.errors import RequestError
+from selfie_tui.parse import parse_integer, parse_number, parse_positions
+from selfie_tui.records import Edit, ModuleTensor
+
+FORMS = ("zero", "* 0.5", "= 3", "= vec:NAME", "+ 0.5", "+ vec:NAME", "+ noise 0.1 seed 3")
+"""One example of each edit."""
+
+HOW = f"Write one of: {' · '.join(FORMS)}; then, for some tokens only, at 9 or at 3,5-7."
+"""What to do about a line that cannot be read."""
+
+VECTOR = "vec:"
+"""What stands before the name of a vector."""
+
+AT = re.compile(r"(?P<edit>.*?)(?:(?:^|\s+)at(?P<positions>|\s.*))?", re.DOTALL)
+NOISE = re.compile(r"noise\s*(?P<value>\S+)?(?:\s+seed\s+(?P<seed>\S+))?\s*")
+SCALED_VECTOR = re.compile(r"(?:(?P<value>\S+)\s+(?:\*\s*)?)?vec:(?P<name>.*)")
+
+
+def parse_edit(typed: str, place: ModuleTensor, tokens: int | None = None) -> Edit:
+    """The edit that a line means for a module's tensor; `tokens` is the length of the prompt, which bounds positions.
+
+    Raises:
+        RequestError: for a line that cannot be read, a number that is not finite, a token that is not in the prompt.
+    """
+    parts = AT.fullmatch(typed.strip())
+    edit, at = (parts["edit"].strip(), parts["positions"]) if parts else ("", None)
+    edited = Edit(place.path, "zero", positions=_positions(at, tokens), which=place.which, index=place.index)
+    rest = edit[1:].strip()
+    if edit == "zero":
+        return edited
+    if edit.startswith(("*", "×")):
+        return replace(edited, action="scale", value=parse_number(rest, "factor"))
+    if edit.startswith("="):
+        name = _vector(rest)
+        return replace(edited, action="set", value=1.0 if name else parse_number(rest, "value"), vector=name)
+    if edit.startswith("+"):
+        return _added(rest, edited)
+    if edit.startswith(("-", "−")):
+        return replace(edited, action="add", value=-parse_number(rest, "number"))
+    raise RequestError(f"Invalid edit “{edit}”." if edit else "There is no edit yet.", HOW)
+
+
+def _positions(at: str | None, tokens: int | None) -> tuple[int, ...] | None:
+    """The tokens that are named; None for all."""
+    if at is None or at.strip() == "all":
+        return None
+    if not at.strip():
+        raise RequestError("There are no tokens after “at”.", "Write their numbers, such as 9 or 3,5-7.")
+    return parse_positions(at, tokens if tokens is not None else _past(at))
+
+
+def _past(at: str) -> int:
+    """One more than the largest number in a text, which is a bound where the length of a prompt is not known."""
+    return max(map(int, re.findall(r"\d+", at)), default=0) + 1
+
+
+def _vector(rest: str) -> str:
+    """The name after `vec:`, "" where there is no vector."""
+    if not rest.startswith(VECTOR):
+        return ""
+    name = rest.removeprefix(VECTOR).strip()
+    if not name:
+        raise RequestError("There is no name after “vec:”.", "v keeps a vector under a name.")
+    return name
+
+
+def _added(rest: str, edited: Edit) -> Edit:
+    noise = NOISE.fullmatch(rest)
+    if noise is not None:
+        value = parse_number(noise["value"] or "", "amount of noise", 0.0)
+        return replace(edited, action="noise", value=value, seed=parse_integer(noise["seed"] or "0", "seed", 0))
+    vector = SCALED_VECTOR.fullmatch(rest)
+    if vector is not None:
+        factor = parse_number(vector["value"], "factor") if vector["value"] else 1.0
+        return replace(edited, action="add", value=factor, vector=_vector(VECTOR + vector["name"]))
+    return replace(edited, action="add", value=parse_number(rest, "number"))
+
+
+def edit_text(edit: Edit) -> str:
+    """An edit as it is typed; `parse_edit` reads it back."""
+    at = "" if edit.positions is None else f" at {positions_text(edit.positions)}"
+    return f"{_what(edit)}{at}"
+
+
+def _what(edit: Edit) -> str:
+    vector = f"{VECTOR}{edit.vector}"
+    match edit.action:
+        case "zero":
+            return "zero"
+        case "scale":
+            return f"* {edit.value!r}"
+        case "set":
+            return f"= {vector if edit.vector else repr(edit.value)}"
+        case "noise":
+            return f"+ noise {edit.value!r}{f' seed {edit.seed}' if edit.seed else ''}"
+        case "add" if edit.vector:
+            return f"+ {vector}" if edit.value == 1 else f"+ {edit.value!r} {vector}"
+        case _:
+            return f"+ {edit.value!r}"
+
+
+def positions_text(positions: tuple[int, ...]) -> str:
+    """Positions in their order as they are typed: `3,5-7`."""
+    runs: list[list[int]] = []
+    for position in positions:
+        if runs and position == runs[-1][-1] + 1:
+            runs[-1].append(position)
+        else:
+            runs.append([position])
+    return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
