@@ -111,8 +111,8 @@ class Scripted:
                 yield PromptTokens(prompt=prompt, tokens=())
             case PreviewPreset(preset=preset):
                 yield PresetTokens(preset=preset)
-            case ReadLens(prompt=prompt, position=position):
-                yield LensRead(prompt=prompt, position=position, rows=())
+            case ReadLens(prompt=prompt, positions=positions):
+                yield LensRead(prompt=prompt, positions=positions, rows=())
             case LoadModel():
                 for step in range(self.steps):
                     self.wait(step, cancelled)
@@ -179,7 +179,7 @@ def test_quick_tasks_are_answered_between_the_steps_of_a_long_one(jobs: Jobs, he
     engine.hold()
     job = jobs.submit(RUN)
     assert engine.inside.wait(WAIT)
-    quick = [jobs.submit(task) for task in (Tokenize("a"), PreviewPreset(PRESET), ReadLens("a", 0))]
+    quick = [jobs.submit(task) for task in (Tokenize("a"), PreviewPreset(PRESET), ReadLens("a", (0,)))]
     engine.gate.set()
     heard.closing(job)
     answers = [event for event in heard if event.job in quick]
@@ -209,7 +209,7 @@ def test_light_tasks_are_answered_inside_a_step_of_a_run_and_a_lens_is_not() -> 
     run = jobs.submit(RUN)
     assert engine.inside.wait(WAIT)
     lens, preview, tokens = (
-        jobs.submit(ReadLens("a", 0)),
+        jobs.submit(ReadLens("a", (0,))),
         jobs.submit(PreviewPreset(PRESET)),
         jobs.submit(Tokenize("a")),
     )
@@ -248,7 +248,7 @@ def test_only_the_newest_quick_task_of_a_kind_is_answered(jobs: Jobs, heard: Hea
     assert engine.inside.wait(WAIT)
     for letter in "abc":
         jobs.submit(Tokenize(letter))
-        jobs.submit(ReadLens(letter, 0))
+        jobs.submit(ReadLens(letter, (0,)))
     engine.gate.set()
     heard.closing(job)
     assert [event.prompt for event in heard if isinstance(event, PromptTokens | LensRead)] == ["c", "c"]
@@ -260,10 +260,10 @@ def test_quick_tasks_of_two_origins_do_not_drop_each_other(jobs: Jobs, heard: He
     assert engine.inside.wait(WAIT)
     for position in range(3):
         for origin in ("layers", "map"):
-            jobs.submit(ReadLens("p", position, origin=origin))
+            jobs.submit(ReadLens("p", (position,), origin=origin))
     engine.gate.set()
     heard.closing(run)
-    assert [(task.origin, task.position) for task in engine.done if isinstance(task, ReadLens)] == [
+    assert [(task.origin, *task.positions) for task in engine.done if isinstance(task, ReadLens)] == [
         ("layers", 2),
         ("map", 2),
     ]
@@ -407,7 +407,7 @@ def test_whatever_is_asked_in_whatever_order_every_job_that_starts_ends_once(
     def ask(seed: int) -> None:
         choose = random.Random(seed)
         for _ in range(60):
-            action = choose.choice([RUN, RUN, Tokenize("a"), ReadLens("a", 0), None])
+            action = choose.choice([RUN, RUN, Tokenize("a"), ReadLens("a", (0,)), None])
             if action is None:
                 jobs.cancel()
             else:
@@ -632,7 +632,7 @@ def test_the_real_engine_answers_tokens_and_lens_between_its_steps(real: Jobs, h
     job = real.submit(Interpret(LONG))
     heard.wait(lambda event: isinstance(event, Progress))
     quick = [
-        real.submit(task) for task in (Tokenize("the city"), ReadLens("the city of Paris", 2), PreviewPreset(PRESET))
+        real.submit(task) for task in (Tokenize("the city"), ReadLens("the city of Paris", (2,)), PreviewPreset(PRESET))
     ]
     end = heard.closing(job)
     assert isinstance(end, JobFinished)
@@ -663,8 +663,8 @@ def test_the_real_engine_tells_what_is_wrong_with_a_request(real: Jobs, heard: H
         heard.closing(real.submit(task))
         for task in (
             Interpret(Request("", LONG.cells, PRESET)),
-            ReadLens("the city", 99),
-            ReadLens("the city", -1),
+            ReadLens("the city", (99,)),
+            ReadLens("the city", (-1,)),
             LoadModel("/no/such/folder"),
         )
     ]
@@ -680,7 +680,7 @@ def test_the_real_engine_tells_what_is_wrong_with_a_request(real: Jobs, heard: H
 def test_without_a_model_the_real_engine_says_so(heard: Heard) -> None:
     jobs = Jobs(heard, lambda: EngineService(threads=1))
     jobs.start()
-    for task in (RUN, Tokenize("a"), ReadLens("a", 0)):
+    for task in (RUN, Tokenize("a"), ReadLens("a", (0,))):
         failed = heard.closing(jobs.submit(task))
         assert isinstance(failed, JobFailed)
         assert failed.cause == "No model is loaded."

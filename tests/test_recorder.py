@@ -95,7 +95,7 @@ def test_a_run_is_its_beginning_its_results_and_its_end_each_written_before_it_i
 
 
 def test_every_event_is_passed_on_as_it_came(recorder, trail):
-    events = [JobStarted(job=2, task=RUN), PROGRESS, Notice(text="x"), LensRead(prompt="p", position=0, rows=())]
+    events = [JobStarted(job=2, task=RUN), PROGRESS, Notice(text="x"), LensRead(prompt="p", positions=(0,), rows=())]
     hand_over(recorder, *events)
     assert [what for how, what in trail if how == "passed"] == events
 
@@ -106,7 +106,7 @@ def test_loading_and_quick_tasks_leave_nothing(recorder, trail):
         JobStarted(job=1, task=LoadModel("demo")),
         ModelReady(job=1, model=info("demo", 8)),
         JobFinished(job=1, seconds=1.0),
-        LensRead(job=2, prompt="p", position=0, rows=()),
+        LensRead(job=2, prompt="p", positions=(0,), rows=()),
         JobFailed(job=3, cause="x", remedy="y"),
     )
     assert trail.entries == []

@@ -225,19 +225,39 @@ class Interpretation(Record, tag=True, frozen=True):
 
 
 class LensToken(Record, frozen=True):
-    """A token of the vocabulary with its probability under the logit lens."""
+    """A token of the vocabulary with its probability under the logit lens; its id is -1 where it was not kept."""
 
     text: str
     probability: float
+    id: int = -1
+
+
+class TrackedToken(Record, frozen=True):
+    """The token that a tracked word stands for: its first one, where the word is of several `pieces`."""
+
+    text: str
+    id: int
+    pieces: int = 1
 
 
 class LensRow(Record, frozen=True):
-    """The logit lens at one cell: top tokens, entropy in nats, the rank there of the model's own answer (0 first)."""
+    """The logit lens at one cell: its top tokens, how spread it is, and what it gives to the tokens that are asked for.
+
+    Of logits that are not finite the probabilities, `entropy` and `kl` are NaN, and the top tokens have no text.
+    """
 
     cell: Cell
     top: tuple[LensToken, ...]
     entropy: float
+    """In nats."""
     answer_rank: int
+    """The rank here of the model's own answer, the last layer's top token at that position; 0 is the first."""
+    kl: float
+    """`KL(last layer || this layer)` in nats: what reading here loses of the model's own distribution."""
+    tracked: float | None = None
+    """The probability of the tracked token, None where none is."""
+    tracked_rank: int | None = None
+    """The rank of the tracked token; 0 is the first."""
 
 
 class StackInfo(Record, frozen=True):

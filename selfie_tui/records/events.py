@@ -16,6 +16,7 @@ from selfie_tui.records.data import (
     PromptToken,
     Severity,
     Token,
+    TrackedToken,
 )
 from selfie_tui.records.inspecting import HeadPattern, ModuleNode, ModuleTensor, Values
 from selfie_tui.records.tasks import Task
@@ -84,12 +85,20 @@ class PresetTokens(Event, kw_only=True, frozen=True):
 
 
 class LensRead(Event, kw_only=True, frozen=True):
-    """The logit lens at `position`, one row a layer, `embed` first."""
+    """The logit lens at some `positions`: for each a row a layer, `embed` first.
+
+    A task for many positions is answered by several of these. `answers` are the model's own, by position; `track` is
+    the word that was asked for, and `tracked` the token that it stands for; `tuned` the folder of the tuned lens.
+    """
 
     prompt: str
-    position: int
+    positions: tuple[int, ...]
     rows: tuple[LensRow, ...]
+    answers: tuple[LensToken, ...] = ()
     stack: str = ""
+    track: str = ""
+    tracked: TrackedToken | None = None
+    tuned: str = ""
 
 
 class PartialTexts(Event, kw_only=True, frozen=True):

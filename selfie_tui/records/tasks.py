@@ -54,13 +54,20 @@ class PreviewPreset(Task, frozen=True):
 
 
 class ReadLens(Task, frozen=True):
-    """The logit lens of every layer at one position."""
+    """The logit lens of the chosen `layers`, all of them if None, at the chosen `positions` of a prompt.
+
+    `track` is a word whose first token is looked up in every cell: as it stands after a space, or to the letter where
+    it is in double quotes. `tuned` is the folder of a tuned lens to read with, "" for the model's own norm and head.
+    """
 
     quick: ClassVar[bool] = True
     prompt: str
-    position: int
+    positions: tuple[int, ...]
+    layers: tuple[int, ...] | None = None
     k: int = 5
     stack: str = ""
+    track: str = ""
+    tuned: str = ""
 
 
 class Earlier(Record, frozen=True):

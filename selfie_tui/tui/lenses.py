@@ -7,8 +7,8 @@ from selfie_tui.records import LensRead, LensRow, ReadLens, Task
 MOST = 512
 """How many positions' lenses are kept."""
 
-Key = tuple[str, str, int]
-"""A stack, a prompt and a position."""
+Key = tuple[str, str, tuple[int, ...]]
+"""A stack, a prompt and the one position in a tuple."""
 
 
 class Lenses:
@@ -35,7 +35,7 @@ class Lenses:
 
     def take(self, event: LensRead, prompt: str) -> None:
         """Keep a lens that has been read, if it is of the prompt as it is now."""
-        if event.prompt == prompt:
+        if event.prompt == prompt and len(event.positions) == 1:
             if len(self._rows) >= MOST:
                 self._rows.pop(next(iter(self._rows)))
             self._rows[_key(event)] = event.rows
@@ -58,4 +58,4 @@ class Lenses:
 
 
 def _key(lens: ReadLens | LensRead) -> Key:
-    return lens.stack, lens.prompt, lens.position
+    return lens.stack, lens.prompt, lens.positions

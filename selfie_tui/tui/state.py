@@ -134,7 +134,7 @@ class AppState:
 
     @property
     def _lens_here(self) -> ReadLens:
-        return ReadLens(self.selection.prompt, self.selection.position, stack=self.stack)
+        return ReadLens(self.selection.prompt, (self.selection.position,), stack=self.stack)
 
     def interpret(self, cells: tuple[Cell, ...]) -> Run | None:
         """Submit a run over cells of the prompt, with the settings; None when the same one is under way already."""
@@ -284,7 +284,7 @@ class AppState:
     def _lens_read(self, event: LensRead) -> Changed:
         self.lenses.take(event, self.prompt)
         here = self._lens_here
-        return Changed(lens=(event.stack, event.prompt, event.position) == (here.stack, here.prompt, here.position))
+        return Changed(lens=(event.stack, event.prompt, event.positions) == (here.stack, here.prompt, here.positions))
 
     def _partial_texts(self, event: PartialTexts) -> Changed:
         run = self.runs.get(event.job)

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from selfie_tui.errors import Cancelled, LoadError, RequestError, SelfieError
 from selfie_tui.records import (
     EMBED,
@@ -38,6 +40,7 @@ from selfie_tui.records import (
     Task,
     Token,
     Tokenize,
+    TrackedToken,
 )
 
 BLOCKS = 8
@@ -86,9 +89,8 @@ class FakeEngine:
                     yield PresetTokens(preset=preset, tokens=slots)
                 else:
                     yield PresetTokens(preset=preset, problem=f"There is no {preset.placeholder} in it. Write one.")
-            case ReadLens(prompt=prompt, position=position, stack=stack):
-                rows = self._lens(self._source(prompt, stack)[position].text, position, self._blocks(stack))
-                yield LensRead(prompt=prompt, position=position, rows=rows, stack=stack)
+            case ReadLens():
+                yield self._read_lens(task)
             case Interpret(request=request):
                 yield from self._interpret(request, cancelled)
 
@@ -114,9 +116,35 @@ class FakeEngine:
     def _blocks(self, stack: str) -> int:
         return next((known.layers for known in self.stacks if known.name == stack), self.blocks)
 
+    def _read_lens(self, task: ReadLens) -> LensRead:
+        """The lens of all that a task asks for; a tracked word has half the probability of the top token."""
+        source, blocks = self._source(task.prompt, task.stack), self._blocks(task.stack)
+        rows = [row for at in task.positions for row in self._lens(source[at].text, at, blocks)]
+        rows = [row for row in rows if task.layers is None or row.cell.layer in task.layers]
+        if task.track:
+            rows = [replace(row, tracked=row.top[0].probability / 2, tracked_rank=1) for row in rows]
+        answers = tuple(self._lens(source[at].text, at, blocks)[-1].top[0] for at in task.positions)
+        tracked = TrackedToken(f" {task.track}", 7) if task.track else None
+        return LensRead(
+            prompt=task.prompt,
+            positions=task.positions,
+            rows=tuple(rows),
+            answers=answers,
+            stack=task.stack,
+            track=task.track,
+            tracked=tracked,
+            tuned=task.tuned,
+        )
+
     def _lens(self, text: str, position: int, blocks: int) -> tuple[LensRow, ...]:
         return tuple(
-            LensRow(Cell(layer, position), (LensToken(f"{text}{layer}", (layer + 1) / (blocks + 1)),), 1.0, 0)
+            LensRow(
+                Cell(layer, position),
+                (LensToken(f"{text}{layer}", (layer + 1) / (blocks + 1), 100 + layer),),
+                entropy=1.0,
+                answer_rank=blocks - 1 - layer,
+                kl=float(blocks - 1 - layer),
+            )
             for layer in (EMBED, *range(blocks))
         )
 

@@ -107,11 +107,11 @@ def test_lenses_and_tasks_of_earlier_prompts_are_not_kept():
         state.tokenize()
         state.take(PromptTokens(prompt=state.prompt, tokens=words(state.prompt)))
         for position in range(2):
-            state.take(LensRead(prompt=state.prompt, position=position, rows=()))
+            state.take(LensRead(prompt=state.prompt, positions=(position,), rows=()))
     assert len(state.lenses) == 2
     assert len(state._tasks) <= 16
     for position in range(2 * MOST):
-        state.take(LensRead(prompt=state.prompt, position=position, rows=()))
+        state.take(LensRead(prompt=state.prompt, positions=(position,), rows=()))
     assert len(state.lenses) == MOST
 
 

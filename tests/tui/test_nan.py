@@ -36,7 +36,7 @@ def test_a_row_of_the_lens_is_drawn():
     selection = Selection()
     selection.show_model(2, "")
     layers = LayerList(selection)
-    layers.lens = {0: LensRow(Cell(0, 0), (LensToken("the", NAN),), NAN, 0)}
+    layers.lens = {0: LensRow(Cell(0, 0), (LensToken("the", NAN, 5),), NAN, 0, NAN)}
     assert "".join(piece.text for piece in layers._lens_pieces(0, 20, numbered=True)) == "× the            ×  "
 
 
@@ -44,7 +44,9 @@ class NotNumbers(FakeEngine):
     """An engine all of whose numbers are NaN."""
 
     def _lens(self, text, position, blocks):
-        return tuple(LensRow(row.cell, (LensToken("?", NAN),), NAN, 0) for row in super()._lens(text, position, blocks))
+        return tuple(
+            LensRow(row.cell, (LensToken("?", NAN, 5),), NAN, 0, NAN) for row in super()._lens(text, position, blocks)
+        )
 
     def _interpretation(self, cell, source, request):
         made = super()._interpretation(cell, source, request)

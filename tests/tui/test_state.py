@@ -181,12 +181,12 @@ def test_a_model_changes_layers_and_lens_and_a_prompt_of_before_changes_nothing(
 def test_a_lens_is_asked_for_once_and_changes_what_is_shown_only_at_the_cursor():
     state = ready()
     assert state.lens() is None
-    assert state.jobs.tasks[-1] == ReadLens(PROMPT, 3)
-    rows = (LensRow(Cell(0, 3), (LensToken("x", 0.5),), 1.0, 0),)
-    assert state.take(LensRead(prompt=PROMPT, position=3, rows=rows)) == Changed(lens=True)
+    assert state.jobs.tasks[-1] == ReadLens(PROMPT, (3,))
+    rows = (LensRow(Cell(0, 3), (LensToken("x", 0.5, 5),), 1.0, 0, 1.0),)
+    assert state.take(LensRead(prompt=PROMPT, positions=(3,), rows=rows)) == Changed(lens=True)
     assert state.lens() == rows
     assert len(state.jobs.tasks) == 1
-    assert state.take(LensRead(prompt=PROMPT, position=1, rows=rows)) == Changed(lens=False)
+    assert state.take(LensRead(prompt=PROMPT, positions=(1,), rows=rows)) == Changed(lens=False)
 
 
 def test_a_run_goes_from_waiting_to_its_outcome_which_stays_until_the_next_begins():
@@ -297,7 +297,7 @@ def test_a_lens_is_asked_for_once_while_it_is_on_its_way_and_again_after_it_fail
     assert (asked(0), asked(0), asked(1), asked(1), asked(0)) == (1, 0, 1, 0, 1)
     state.take(JobFailed(job=len(state.jobs.tasks), cause="x", remedy="y"))
     assert (asked(0), asked(0)) == (1, 0)
-    state.take(LensRead(prompt=PROMPT, position=0, rows=()))
+    state.take(LensRead(prompt=PROMPT, positions=(0,), rows=()))
     assert state.has_lens()
     state.take(ModelReady(model=info("other", 4)))
     state.take(PromptTokens(prompt=PROMPT, tokens=words(PROMPT), stack=state.stack))

@@ -162,8 +162,8 @@ def lens(self, text, position, blocks):
     rows = []
     for layer in range(-1, blocks):
         dice = hashlib.md5(f"{text}{position}{layer}".encode()).digest()
-        token = LensToken(WORDS[dice[0] % len(WORDS)], dice[1] / 256)
-        rows.append(LensRow(Cell(layer, position), (token,), 1.0, 0))
+        token = LensToken(WORDS[dice[0] % len(WORDS)], dice[1] / 256, 5)
+        rows.append(LensRow(Cell(layer, position), (token,), 1.0, 0, 1.0))
     return tuple(rows)
 FakeEngine._lens = lens
 """
