@@ -40,11 +40,11 @@ from selfie_tui.tui.views.history.preview import Preview
 from selfie_tui.tui.views.history.run_list import RunList
 from selfie_tui.tui.views.interpret.details import DetailsScreen
 from selfie_tui.tui.views.interpret.log import Log
-from selfie_tui.tui.views.interpret.settings_line import SettingsLine
 from selfie_tui.tui.widgets.field import Field
 from selfie_tui.tui.widgets.layers import LayerList
 from selfie_tui.tui.widgets.models import ModelList
 from selfie_tui.tui.widgets.prompt_field import PromptField
+from selfie_tui.tui.widgets.settings_line import SettingsLine
 from selfie_tui.tui.widgets.tokens import TokenStrip
 from tests.tui.driving import running, text_of, toasts, until
 from tests.tui.fake_engine import FakeEngine

@@ -13,8 +13,8 @@ from selfie_tui.tui.pages.about import AboutScreen
 from selfie_tui.tui.palette import commands
 from selfie_tui.tui.render.styles import Look, Piece, cells
 from selfie_tui.tui.status import model_pieces
-from selfie_tui.tui.views.interpret.preset_view import slot_pieces
 from selfie_tui.tui.widgets.bars import fitting
+from selfie_tui.tui.widgets.preset_view import slot_pieces
 from tests.tui.driving import log_text, run_to_end, running, text_of, toasts, until
 from tests.tui.fake_engine import FakeEngine, encoder_decoder, info
 

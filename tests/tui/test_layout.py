@@ -17,7 +17,7 @@ from selfie_tui.tui.render.styles import Look, Piece, cells, clipped, heat, leve
 from selfie_tui.tui.runs import Run
 from selfie_tui.tui.status import clock
 from selfie_tui.tui.views.interpret.details import details_lines
-from selfie_tui.tui.views.interpret.preset_view import around, slot_pieces
+from selfie_tui.tui.widgets.preset_view import around, slot_pieces
 from selfie_tui.tui.widgets.tokens import chips
 
 ANY = st.text(st.characters(codec="utf-8"), max_size=20)

@@ -11,9 +11,10 @@ from selfie_tui.glyphs import BARS
 from selfie_tui.presets import PRESETS
 from selfie_tui.records import EMBED, Cell, Control, GeneratedToken, Interpretation, Request, Token
 from selfie_tui.tui.render.styles import Look, Piece, cells
+from selfie_tui.tui.render.words import cut, folded, spans_of, words
 from selfie_tui.tui.runs import CONTROL, Run
 from selfie_tui.tui.views.interpret.details import token_lines
-from selfie_tui.tui.views.interpret.interpretation_lines import (
+from selfie_tui.tui.widgets.interpretation_lines import (
     Layout,
     columns_of,
     header_line,
@@ -22,7 +23,6 @@ from selfie_tui.tui.views.interpret.interpretation_lines import (
     surely_one_line,
     whole_lines,
 )
-from selfie_tui.tui.views.interpret.words import cut, folded, spans_of, words
 from tests.tui.fake_engine import info
 
 ANY = st.text(st.characters(codec="utf-8"), max_size=20)

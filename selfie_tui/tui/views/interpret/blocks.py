@@ -9,8 +9,8 @@ from typing import Literal, get_args
 
 from selfie_tui.records import Severity
 from selfie_tui.tui.render.styles import Look
+from selfie_tui.tui.render.words import folded
 from selfie_tui.tui.runs import CONTROL, Run
-from selfie_tui.tui.views.interpret.words import folded
 
 HEADER = -2
 """The index of a run's header among its rows."""

@@ -9,7 +9,7 @@ from selfie_tui.tui.render.flow import flow
 from selfie_tui.tui.render.styles import Look, Piece, Pieces, Role
 from selfie_tui.tui.runs import Run
 from selfie_tui.tui.views.interpret.blocks import HEADER, Block, Item
-from selfie_tui.tui.views.interpret.interpretation_lines import (
+from selfie_tui.tui.widgets.interpretation_lines import (
     Layout,
     columns_of,
     header_line,

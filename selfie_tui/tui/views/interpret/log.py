@@ -6,11 +6,11 @@ from textual.geometry import Region
 from textual.message import Message
 
 from selfie_tui.records import Severity
+from selfie_tui.tui.render.words import folded
 from selfie_tui.tui.runs import Run
 from selfie_tui.tui.views.interpret.blocks import HEADER, ORDERS, Block, Item
-from selfie_tui.tui.views.interpret.plain import plain_header, plain_line
 from selfie_tui.tui.views.interpret.window import LogWindow
-from selfie_tui.tui.views.interpret.words import folded
+from selfie_tui.tui.widgets.plain import plain_header, plain_line
 
 
 class Log(LogWindow):

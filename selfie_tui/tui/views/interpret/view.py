@@ -22,13 +22,13 @@ from selfie_tui.tui.state import AppState, Changed
 from selfie_tui.tui.status import key_of
 from selfie_tui.tui.views.interpret.actions import ACTIONS, SECTIONS
 from selfie_tui.tui.views.interpret.log import Log
-from selfie_tui.tui.views.interpret.preset_view import PresetView
-from selfie_tui.tui.views.interpret.settings_line import SettingsLine
 from selfie_tui.tui.views.view import View
 from selfie_tui.tui.widgets.bars import Fixed
 from selfie_tui.tui.widgets.field import Field
 from selfie_tui.tui.widgets.lines import TALL
 from selfie_tui.tui.widgets.pane import Pane
+from selfie_tui.tui.widgets.preset_view import PresetView
+from selfie_tui.tui.widgets.settings_line import SettingsLine
 
 if TYPE_CHECKING:
     from selfie_tui.tui.runs import Run
@@ -88,6 +88,9 @@ class InterpretView(View):
             self._show_run(changed.run, changed)
 
     def _show_run(self, run: Run, changed: Changed) -> None:
+        """Show what of a run has changed; one that another view has made is shown from when it begins."""
+        if run not in self._runs:
+            self._begin(run)
         if changed.header:
             self.log_view.update_header(run)
         for index in changed.indices:
@@ -148,8 +151,11 @@ class InterpretView(View):
         if run is None:
             self.app.toast("These cells are being interpreted already.", "information")
         else:
-            self._runs.append(run)
-            self.log_view.begin(run)
+            self._begin(run)
+
+    def _begin(self, run: Run) -> None:
+        self._runs.append(run)
+        self.log_view.begin(run)
 
     def open_run(self, run: Run) -> None:
         if run not in self._runs:

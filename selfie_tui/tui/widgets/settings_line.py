@@ -13,9 +13,9 @@ from selfie_tui.settings import CUSTOM, SETTINGS, Bounds, InterpretSettings
 from selfie_tui.tui.actions import Scope, bindings
 from selfie_tui.tui.render.styles import Piece, Pieces, cells
 from selfie_tui.tui.state import AppState
-from selfie_tui.tui.views.interpret.typed import typed_value
 from selfie_tui.tui.widgets.lines import Lines
 from selfie_tui.tui.widgets.messages import SettingsChanged
+from selfie_tui.tui.widgets.typed import typed_value
 
 MORE = "…"
 """Stands where there are settings outside the line."""

@@ -10,8 +10,8 @@ from selfie_tui.records import Control, layer_name, without_blank_ends
 from selfie_tui.settings import differences
 from selfie_tui.tui.render.flow import flow
 from selfie_tui.tui.render.styles import Look, Piece, Pieces, Role, cells, clipped, heat, padded, share
+from selfie_tui.tui.render.words import cut, words
 from selfie_tui.tui.runs import CONTROL, Run, State
-from selfie_tui.tui.views.interpret.words import cut, words
 
 ROLES_OF_STATES: dict[State, Role] = {
     "waiting": "warn",
