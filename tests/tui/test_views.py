@@ -8,7 +8,7 @@ from typing import ClassVar
 import pytest
 from textual.binding import Binding
 
-from selfie_tui.records import Event, Interpret, JobFinished, Token
+from selfie_tui.records import Cell, Event, Interpret, JobFinished, Token
 from selfie_tui.tui import actions, views
 from selfie_tui.tui.actions import Action, Section, key_table, register
 from selfie_tui.tui.palette import commands
@@ -19,7 +19,7 @@ from selfie_tui.tui.views.view import View
 from selfie_tui.tui.widgets.lines import Rows
 from selfie_tui.tui.widgets.messages import SelectionChanged
 from selfie_tui.tui.widgets.pane import Pane
-from tests.tui.driving import run_to_end, running, text_of, toasts, until
+from tests.tui.driving import log_text, run_to_end, running, text_of, toasts, until
 from tests.tui.fake_engine import FakeEngine
 
 COUNT = Action("dummy.count", "Count", "count the cells", "w", "dummy", "count", hint="count", palette="sum")
@@ -184,6 +184,16 @@ async def test_events_and_changes_reach_every_view_that_was_opened():
         assert [changed.indices for changed in other.changes if changed.run][-3:-1] == [(7,), (8,)][-2:]
         await pilot.press("2", "left")
         assert other.changes[-1].selection or other.changes[-1].lens
+
+
+async def test_a_run_that_another_view_makes_is_in_the_log_once():
+    async with running() as (app, pilot):
+        await pilot.press("escape", "D")
+        app.main.state.interpret((Cell(2, 1), Cell(5, 3)))
+        await run_to_end(app, pilot)
+        await pilot.press("R")
+        assert [line for line in log_text(app) if "── demo" in line] == [log_text(app)[0]]
+        assert ["Paris" in line for line in log_text(app)[1:]] == [False, False, True]
 
 
 async def test_enter_runs_the_job_of_the_view_it_was_pressed_in():
