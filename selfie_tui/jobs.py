@@ -46,11 +46,6 @@ class Engine(Protocol):
     def run(self, task: Task, cancelled: Callable[[], bool], post: Post) -> Iterator[Event]: ...
 
 
-def never() -> bool:
-    """The cancel flag of a task that is over before anybody could ask."""
-    return False
-
-
 def default_engine() -> Engine:
     """The real engine; importing it brings in torch, so it happens on the job thread."""
     from selfie_tui.engine.service import EngineService
@@ -90,8 +85,7 @@ class Jobs:
         with self._wake:
             self._last_job += 1
             if task.quick:
-                kind = (type(task), task.origin)
-                self._tasks = deque(entry for entry in self._tasks if (type(entry[1]), entry[1].origin) != kind)
+                self._tasks = deque(entry for entry in self._tasks if _kind(entry[1]) != _kind(task))
             self._tasks.append((self._last_job, task))
             self._wake.notify()
             return self._last_job
@@ -161,9 +155,9 @@ class Jobs:
             self._post_event(closing)
 
     def _poll_of(self, task: Task) -> Callable[[], bool]:
-        """What a task asks whether it is cancelled; a run serves light tasks when it asks."""
+        """What a task asks whether it is to stop; a quick one stops for a newer one, and a run serves light ones."""
         if task.quick:
-            return never
+            return lambda: self._is_replaced(task)
         if not isinstance(task, RunTask):
             return self._cancel.is_set
 
@@ -173,6 +167,11 @@ class Jobs:
             return self._cancel.is_set()
 
         return poll
+
+    def _is_replaced(self, task: Task) -> bool:
+        """Whether no one waits for a quick task any more, as a newer one of its type and origin does, or none will."""
+        with self._wake:
+            return self._closed or any(_kind(waiting) == _kind(task) for _, waiting in self._tasks)
 
     def _serve_quick(self, *, light: bool = False) -> None:
         """Run the quick tasks that wait while a long job is between two steps; only the `light` ones inside a step."""
@@ -184,6 +183,11 @@ class Jobs:
                     return
                 self._tasks.remove(entry)
             self._run(*entry, serve_quick=False)
+
+
+def _kind(task: Task) -> tuple[type[Task], str]:
+    """What quick tasks replace each other by: their type and origin."""
+    return type(task), task.origin
 
 
 class Coalescer:

@@ -702,3 +702,50 @@ def test_the_engine_that_is_made_by_default_loads_the_demo_model(heard: Heard) -
     assert any(isinstance(event, ModelReady) for event in heard.of(job))
     jobs.close()
     jobs.join(WAIT)
+
+
+def test_a_quick_task_in_the_middle_of_its_work_gives_way_to_a_newer_one_of_its_kind_and_origin(heard: Heard) -> None:
+    begun, asked = threading.Event(), []
+
+    class Patient:
+        """Works on the prompt "old" until it is told that no one waits for it."""
+
+        def run(
+            self, task: Tokenize, cancelled: Callable[[], bool], post: Callable[[Event], object]
+        ) -> Iterator[Event]:
+            end = time.monotonic() + WAIT
+            while task.prompt == "old":
+                asked.append(cancelled())
+                begun.set()
+                if asked[-1]:
+                    raise Cancelled
+                assert time.monotonic() < end
+                time.sleep(0.001)
+            yield PromptTokens(prompt=task.prompt, tokens=())
+
+    jobs = Jobs(heard, Patient)
+    heard.jobs = jobs
+    jobs.start()
+    jobs.submit(Tokenize("old", origin="map"))
+    assert begun.wait(WAIT)
+    other = jobs.submit(Tokenize("of another pane", origin="list"))
+    before = len(asked)
+    assert wait_until(lambda: len(asked) > before + 5)
+    assert not any(asked), "a task of another origin waits its turn"
+    newer = jobs.submit(Tokenize("new", origin="map"))
+    heard.wait(lambda event: event.job == newer)
+    assert [(event.job, event.prompt) for event in heard] == [(other, "of another pane"), (newer, "new")]
+    begun.clear()
+    jobs.submit(Tokenize("old"))
+    assert begun.wait(WAIT)
+    jobs.close()
+    jobs.join(WAIT)
+    assert len(heard) == 2, "nothing is said of a task that no one waits for"
+
+
+def wait_until(true: Callable[[], bool]) -> bool:
+    """Wait until something is true; whether it came true in time."""
+    end = time.monotonic() + WAIT
+    while not true() and time.monotonic() < end:
+        time.sleep(0.001)
+    return true()
