@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -19,11 +19,16 @@ RECENT = 8
 
 
 class Config(msgspec.Struct, frozen=True):
-    """The user's settings. `keymap` gives an action's id its keys, for example `run.start = "ctrl+g"`."""
+    """The user's settings. `keymap` gives an action's id its keys, for example `run.start = "ctrl+g"`.
+
+    `cell_colours` gives hot cells of maps a background: `auto` where the terminal is not at the end of an SSH
+    connection, over which that is half as much again to send.
+    """
 
     theme: str | None = None
     mouse: bool = True
     ascii: bool | None = None
+    cell_colours: Literal["auto", "on", "off"] = "auto"
     keymap: dict[str, str] = msgspec.field(default_factory=dict)
 
 
@@ -48,6 +53,11 @@ class Memory(msgspec.Struct, frozen=True):
         """The same memory with `name` as the model used last."""
         recent = (name, *(other for other in self.recent if other != name))[:RECENT]
         return msgspec.structs.replace(self, recent=recent)
+
+
+def colours_cells(setting: str, environment: Mapping[str, str]) -> bool:
+    """Whether hot cells of maps have a background, by the setting and by where the terminal is."""
+    return setting == "on" or (setting == "auto" and not environment.get("SSH_CONNECTION"))
 
 
 def read_config(path: Path) -> tuple[Config, list[str]]:

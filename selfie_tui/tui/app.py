@@ -91,6 +91,7 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
         self.parting = ""
         ascii = options.config.ascii if options.ascii is None else options.ascii
         self._ascii = plain_terminal(os.environ) if ascii is None else ascii
+        self._coloured = config.colours_cells(options.config.cell_colours, os.environ)
         self._choose_theme(options.theme or options.config.theme or self.memory.theme)
         path = sessions.new_path(keep / "sessions") if keep and options.session else None
         self.session = sessions.Session(path)
@@ -183,12 +184,15 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
             self._notes.append(f"There is no theme {name!r}: using {themes.DEFAULT}.")
             name = themes.DEFAULT
             self.register_theme(themes.load(themes.shipped_dir() / f"{name}.toml"))
-        self.look = Look(self.available_themes[name], ascii=self._ascii)
+        self.look = self._look(name)
         self.theme = name
+
+    def _look(self, theme: str) -> Look:
+        return Look(self.available_themes[theme], ascii=self._ascii, coloured=self._coloured)
 
     def watch_theme(self, name: str) -> None:
         """Draw in the new theme, and remember it."""
-        self.look = Look(self.available_themes[name], ascii=self._ascii)
+        self.look = self._look(name)
         if self.is_running:  # the first theme is set before there is a screen
             self.draw_at_once(anew=True)
             self.main.look_changed()

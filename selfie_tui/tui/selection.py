@@ -71,6 +71,12 @@ class Selection:
             return len(self.marked_cells)
         return len(self.marked_positions) * len(self.selected_layers)
 
+    def is_marked(self, cell: Cell) -> bool:
+        """Whether a cell is one of the marked ones that `marks` counts."""
+        if self.marked_cells:
+            return cell in self.marked_cells
+        return cell.position in self.marked_positions and cell.layer in (self.marked_layers or {self.layer})
+
     # Moving and marking ----------------------------------------------------------------------------------------------
 
     def move(self, *, position: int | None = None, layer: int | None = None) -> bool:
@@ -124,6 +130,12 @@ class Selection:
             self.mark(positions=positions, layers=layers or self.layers)
         else:
             self.marked_cells = marked
+
+    def toggle_cells(self, cells: Iterable[Cell]) -> None:
+        """Mark these cells beside those that are marked; where all of them are, take their marks away."""
+        marked = frozenset(self.cells()) if self.marks() else frozenset()
+        toggled = frozenset(cells)
+        self.mark_cells(marked - toggled if toggled <= marked else marked | toggled)
 
     def show_cells(self, cells: Iterable[Cell], sources: Iterable[Token]) -> int:
         """Select cells: mark them, or where they are of one token put the cursor there; how many could be selected.

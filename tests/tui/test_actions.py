@@ -42,6 +42,8 @@ from selfie_tui.tui.views.interpret.details import DetailsScreen
 from selfie_tui.tui.views.interpret.log import Log
 from selfie_tui.tui.widgets.field import Field
 from selfie_tui.tui.widgets.layers import LayerList
+from selfie_tui.tui.widgets.map.grid import CellMap
+from selfie_tui.tui.widgets.map.layers import LayerMap
 from selfie_tui.tui.widgets.models import ModelList
 from selfie_tui.tui.widgets.prompt_field import PromptField
 from selfie_tui.tui.widgets.settings_line import SettingsLine
@@ -51,7 +53,7 @@ from tests.tui.fake_engine import FakeEngine
 
 NODES: tuple[type[DOMNode], ...] = (
     SelfieApp, MainScreen, TokenStrip, LayerList, SettingsLine, ModelList, Log, Field, PromptField, Page,
-    DetailsScreen, ErrorScreen, RunList, Preview,
+    DetailsScreen, ErrorScreen, RunList, Preview, CellMap, LayerMap,
 )  # fmt: skip
 
 
@@ -99,7 +101,7 @@ def test_the_key_table_has_every_action_with_its_keys_help_and_id():
         assert (f"**{section.heading}**" in table) == bool(by_scope(scope))
 
 
-@pytest.mark.parametrize("node", [TokenStrip, LayerList, SettingsLine, ModelList, Log, PromptField])
+@pytest.mark.parametrize("node", [TokenStrip, LayerList, SettingsLine, ModelList, Log, PromptField, LayerMap])
 def test_the_help_of_a_widget_has_every_key_that_works_there(node):
     page = "\n".join("".join(piece.text for piece in line) for line in help_lines(node.SCOPES, {}, 90, Look()))
     for action in by_scope(*node.SCOPES, *EVERYWHERE):
@@ -113,7 +115,7 @@ async def test_the_palette_offers_what_the_registry_says_and_every_preset_mode_l
         offered = {
             f"{action.title}  [{' '.join(keys_of(action))}]"
             for action in all_actions()
-            if action.palette and action.scope != "runs"
+            if action.palette and action.scope not in ("runs", "map", "cells")
         }
         assert {name for name in names if name.endswith("]")} == offered - {"Other stack  [s alt+s]"}
         assert "Preset: mentions" in names

@@ -83,6 +83,14 @@ MODELS = (
     "are not verified, do not trust the interpretations."
 )
 
+MAP = (
+    "A map has a row for each layer, embed above all others, and a column for each token. A cell begins with its "
+    "heat, ▁ for little to █ for much; what that measures stands in the title and c changes it. · was not asked, ○ "
+    "waits, = says the same as what it is compared with, ! failed, × is not a number. + and - change the size of the "
+    "cells; the smallest shows all of the map, and where it does not fit, of each block of cells the one with the "
+    "most heat: enter goes into the block."
+)
+
 PROMPT = (
     "The text whose hidden states are read. Every token is shown with its position: · is a space, a return arrow a "
     "line break. ctrl+j inserts a line break; pasted text keeps its own."
@@ -92,6 +100,7 @@ TEXTS: dict[Scope, tuple[str, ...]] = {
     "prompt": (METHOD, PROMPT, STACKS, MARKS),
     "tokens": (METHOD, PROMPT, STACKS, MARKS, GO, LENS),
     "layers": (LENS, STACKS, MARKS, GO),
+    "map": (MAP, MARKS, GO),
     "settings": (SETTINGS, GO, METHOD),
     "models": (MODELS, BF16, GO),
     "log": (RELEVANCY, CONTROL, LIMITS, METHOD),

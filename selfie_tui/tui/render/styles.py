@@ -19,9 +19,13 @@ if TYPE_CHECKING:
 
 Role = Literal[
     "text", "dim", "strong", "accent", "key", "cursor", "rest", "slot", "good", "warn", "bad", "match",
+    "warm1", "warm2", "warm3",
     "heat1", "heat2", "heat3", "heat4", "heat5", "heat6", "heat7", "heat8",
 ]  # fmt: skip
-"""What a piece of text is: `cursor` in the focused widget, `rest` a cursor elsewhere, `slot` an overwritten token."""
+"""What a piece of text is: `cursor` in the focused widget, `rest` a cursor elsewhere, `slot` an overwritten token.
+
+`warm1` to `warm3` are cells of a map whose background tells their heat.
+"""
 
 HEAT: tuple[Role, ...] = ("heat1", "heat2", "heat3", "heat4", "heat5", "heat6", "heat7", "heat8")
 
@@ -86,8 +90,10 @@ def padded(pieces: Iterable[Piece], width: int) -> Pieces:
 class Look:
     """Styles for roles, and the glyphs a terminal can show; `theme=None` is plain text, as for tests."""
 
-    def __init__(self, theme: Theme | None = None, *, ascii: bool = False) -> None:
+    def __init__(self, theme: Theme | None = None, *, ascii: bool = False, coloured: bool = False) -> None:
         self.ascii = ascii
+        self.coloured = coloured and theme is not None and not theme.ansi
+        """Whether hot cells of maps have a background."""
         self.styles: dict[Role, Style] = {} if theme is None else _styles(theme)
 
     def visible(self, token: str) -> str:
@@ -116,11 +122,12 @@ class Look:
 def _styles(theme: Theme) -> dict[Role, Style]:
     from selfie_tui.themes import heat_of
 
-    warm = {role: _foreground(Color.parse(colour)) for role, colour in zip(HEAT, heat_of(theme), strict=True)}
+    colours = [Color.parse(colour) for colour in heat_of(theme)]
+    warm = {role: _foreground(colour) for role, colour in zip(HEAT, colours, strict=True)}
     strong = Style(bold=True)
     for role in HEAT[5:]:
         warm[role] += strong
-    return _roles_of_attributes(theme) | warm if theme.ansi else _roles_of_colours(theme) | warm
+    return _roles_of_attributes(theme) | warm if theme.ansi else _roles_of_colours(theme) | warm | _backgrounds(colours)
 
 
 def _roles_of_attributes(theme: Theme) -> dict[Role, Style]:
@@ -158,6 +165,12 @@ def _roles_of_colours(theme: Theme) -> dict[Role, Style]:
         "bad": _foreground(system.error or accent) + Style(bold=True),
         "match": _block(background, secondary),
     }
+
+
+def _backgrounds(heat: list[Color]) -> dict[Role, Style]:
+    """Styles of a map's hot cells: the theme's own heat as a background under text that can be read on it."""
+    steps: tuple[Role, ...] = ("warm1", "warm2", "warm3")
+    return {role: _block(colour.get_contrast_text(1.0), colour) for role, colour in zip(steps, heat[-3:], strict=True)}
 
 
 def _named(colour: str | None) -> Style:
