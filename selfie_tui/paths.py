@@ -52,6 +52,11 @@ def sessions_dir() -> Path:
     return state_dir() / "sessions"
 
 
+def vectors_dir() -> Path:
+    """Vectors that were kept, one safetensors file each."""
+    return state_dir() / "vectors"
+
+
 def history_dir() -> Path:
     """One index for each session file, made from it; holds texts as the sessions do."""
     return cache_dir() / "history"

@@ -27,6 +27,7 @@ from selfie_tui.tui import catalog
 from selfie_tui.tui.actions import Action, Scope, bindings
 from selfie_tui.tui.exporting import Exportable
 from selfie_tui.tui.handlers import handle
+from selfie_tui.tui.host import Answer
 from selfie_tui.tui.kept import KeptRuns
 from selfie_tui.tui.keyboard import KeyboardApp
 from selfie_tui.tui.keymap import UNBOUND, resolve
@@ -35,6 +36,8 @@ from selfie_tui.tui.render.styles import Look, plain_terminal
 from selfie_tui.tui.restoring import placement, restore
 from selfie_tui.tui.screens.main import MainScreen
 from selfie_tui.tui.state import AppState
+from selfie_tui.tui.widgets.field import Field
+from selfie_tui.tui.widgets.pane import Pane
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +97,7 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
         self._coloured = config.colours_cells(options.config.cell_colours, os.environ)
         self._choose_theme(options.theme or options.config.theme or self.memory.theme)
         path = sessions.new_path(keep / "sessions") if keep and options.session else None
+        self.vectors_dir = keep / "vectors" if keep else paths.vectors_dir()
         self.session = sessions.Session(path)
         self.kept = KeptRuns(keep / "sessions" if keep else None, path)
         self.jobs = Jobs(Recorder(self.post_event, self.session.append), engine)
@@ -228,6 +232,18 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
     def export(self, exportable: Exportable) -> None:
         """Ask for a file, and write to it."""
         self.main.export(exportable)
+
+    def ask_for(self, question: str, proposal: str, answer: Answer) -> None:
+        """Ask for a name in the line at the foot of the screen."""
+        self.main.ask_for(question, proposal, answer)
+
+    def edit(self, field: Field) -> None:
+        """Put the cursor into a field of the view that is shown."""
+        self.main.edit(field)
+
+    def enter_pane(self, pane: Pane) -> None:
+        """Focus a pane of the view that is shown."""
+        self.main.enter_pane(pane)
 
     def save_preset(self, preset: Preset) -> Path:
         """Write a preset to a file of its name."""

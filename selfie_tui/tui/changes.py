@@ -19,6 +19,8 @@ class Changed(NamedTuple):
     """The prompt has other tokens, or a note on them."""
     selection: bool = False
     """The cursor is elsewhere, or other cells are marked."""
+    edits: bool = False
+    """Other edits of the model stand: what was read before is of another model."""
     lens: bool = False
     """The lens at the cursor has been read."""
     settings: bool = False

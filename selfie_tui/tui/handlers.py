@@ -14,7 +14,10 @@ from selfie_tui.records import (
     LoadModel,
     ModelReady,
     Notice,
+    Peek,
     PreviewPreset,
+    ReadAttention,
+    ReadModules,
     Tokenize,
 )
 from selfie_tui.tui.screens.main import MainScreen
@@ -56,6 +59,8 @@ def _failed(screen: MainScreen, event: JobFailed, changed: Changed) -> None:
             return
         case Tokenize() | PreviewPreset():
             pass  # shown in place of the tokens
+        case Peek() | ReadAttention() | ReadModules():
+            pass  # shown in place of the values
         case LoadModel(name=name):
             screen.app.offer_models()
             screen.app.remember(device="", dtype="")  # the next start would fail as well

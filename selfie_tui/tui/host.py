@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,14 @@ from selfie_tui.tui.actions import Action
 from selfie_tui.tui.exporting import Exportable
 from selfie_tui.tui.render.styles import Look
 from selfie_tui.tui.terminal.wire import WireApp
+from selfie_tui.tui.widgets.field import Field
+from selfie_tui.tui.widgets.pane import Pane
+
+Answer = Callable[[str, bool], Awaitable[None]]
+"""Does what was asked for with what was typed; the second argument is true where it was refused once, and typed again.
+
+Raises SelfieError for what will not do, which is shown in the line.
+"""
 
 
 class Host(WireApp[None], inherit_bindings=False):
@@ -18,6 +26,8 @@ class Host(WireApp[None], inherit_bindings=False):
 
     look: Look
     keymap: Mapping[str, str]
+    vectors_dir: Path
+    """Where vectors are kept."""
 
     def toast(self, message: str, severity: Severity) -> None:
         """Show a toast."""
@@ -33,6 +43,18 @@ class Host(WireApp[None], inherit_bindings=False):
 
     def export(self, exportable: Exportable) -> None:
         """Ask for a file, and write to it."""
+        raise NotImplementedError
+
+    def ask_for(self, question: str, proposal: str, answer: Answer) -> None:
+        """Ask for a name in a line at the foot of the screen; `answer` is called with it when it is accepted."""
+        raise NotImplementedError
+
+    def edit(self, field: Field) -> None:
+        """Show a field of the view that is shown, and put the cursor into it."""
+        raise NotImplementedError
+
+    def enter_pane(self, pane: Pane) -> None:
+        """Bring a pane of the view that is shown to the front, and focus it."""
         raise NotImplementedError
 
     def save_preset(self, preset: Preset) -> Path:

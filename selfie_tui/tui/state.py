@@ -12,6 +12,7 @@ from selfie_tui.records import (
     Cell,
     CellFinished,
     ControlFinished,
+    EditsSet,
     Event,
     Interpret,
     JobCancelled,
@@ -24,6 +25,7 @@ from selfie_tui.records import (
     ModelInfo,
     ModelProgress,
     ModelReady,
+    ModuleTensor,
     PartialTexts,
     PresetTokens,
     PreviewPreset,
@@ -136,9 +138,13 @@ class AppState:
     def _lens_here(self) -> ReadLens:
         return ReadLens(self.selection.prompt, (self.selection.position,), stack=self.stack)
 
-    def interpret(self, cells: tuple[Cell, ...]) -> Run | None:
-        """Submit a run over cells of the prompt, with the settings; None when the same one is under way already."""
+    def interpret(self, cells: tuple[Cell, ...], module: ModuleTensor | None = None) -> Run | None:
+        """Submit a run over cells of the prompt, with the settings; None when the same one is under way already.
+
+        With a `module` its values at the cells' tokens are interpreted.
+        """
         request = self.settings.request(self.selection.prompt, cells, self.stack)
+        request = msgspec.structs.replace(request, module=module)
         name = self.model.name if self.model else ""
         under_way = (run for run in self.runs.values() if run.state in ("waiting", "running"))
         if any(run.request == request and run.model == name for run in under_way):
@@ -268,6 +274,11 @@ class AppState:
         self.choose(msgspec.structs.replace(self.settings, injection_layer=layer))
         return Changed(model=True, selection=True, lens=True, settings=True, status=True)
 
+    def _edits_set(self, event: EditsSet) -> Changed:
+        self.model = event.model
+        self.lenses.clear()
+        return Changed(edits=True, lens=True, status=True)
+
     def _prompt_tokens(self, event: PromptTokens) -> Changed:
         if event.prompt != self.prompt or event.stack != self.stack:
             return NOTHING
@@ -365,6 +376,7 @@ REDUCERS: dict[type[Event], Callable[[AppState, Any], Changed]] = {
     JobStarted: AppState._started,
     ModelProgress: AppState._load_step,
     ModelReady: AppState._model_ready,
+    EditsSet: AppState._edits_set,
     PromptTokens: AppState._prompt_tokens,
     PresetTokens: AppState._preset_tokens,
     LensRead: AppState._lens_read,

@@ -58,6 +58,12 @@ def _loading(state: AppState, escape: str, prose: Prose) -> Pieces:
     return (description, Piece("  "), Piece(escape, "key"), Piece(" cancels", "dim"))
 
 
+def edited(state: AppState) -> Pieces:
+    """How many edits of the model stand, as ` EDITED 2 `; nothing where none does."""
+    count = len(state.model.edits) if state.model else 0
+    return (Piece(f" EDITED {count} ", "slot"),) if count else ()
+
+
 def model_state(state: AppState) -> tuple[str, str, str]:
     """The loaded model, the one being loaded, and how far that is."""
     step = state.load_step

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 from textual import on
 from textual.app import ComposeResult
 from textual.widget import Widget
 from textual.widgets import Input
 
 from selfie_tui.errors import SelfieError
+from selfie_tui.tui.host import Answer
 from selfie_tui.tui.screens.source import SourceScreen
 from selfie_tui.tui.state import AppState
 from selfie_tui.tui.views.view import View
 from selfie_tui.tui.widgets.ask_line import AskLine
 from selfie_tui.tui.widgets.field import Field
-
-Answer = Callable[[str, bool], Awaitable[None]]
-"""Does what was asked for with what was typed; the second argument is true where it was refused once, and typed again.
-
-Raises SelfieError for what will not do, which is shown in the line.
-"""
 
 
 class AskScreen(SourceScreen, inherit_bindings=False):

@@ -11,9 +11,10 @@ from textual.widgets.input import Selection
 from selfie_tui.errors import SelfieError
 from selfie_tui.tui.actions import Scope, bindings
 from selfie_tui.tui.estimates import MANY, about, seconds_for
+from selfie_tui.tui.render.styles import Piece, Pieces
 from selfie_tui.tui.screens.kept import KeptScreen
 from selfie_tui.tui.state import AppState, Changed
-from selfie_tui.tui.status import hint_line, key_of, model_pieces, model_state, under_way
+from selfie_tui.tui.status import edited, hint_line, key_of, model_pieces, model_state, under_way
 from selfie_tui.tui.widgets.field import Field
 from selfie_tui.tui.widgets.layers import LayerList
 from selfie_tui.tui.widgets.models import ModelList
@@ -63,8 +64,18 @@ class MainScreen(KeptScreen, inherit_bindings=False):
         leaving = isinstance(self.focused, Field)  # the first escape leaves the field
         escape = " ".join([key_of("back", self.app.keymap)] * (2 if leaving else 1))
         about = key_of("model.about", self.app.keymap)
-        self.status.show_status(model_pieces(state.model, prose, about), under_way(state, escape, prose))
+        right = self._doing(escape) or under_way(state, escape, prose)
+        self.status.show_status(model_pieces(state.model, prose, about), right, edited(state))
         self.models.show_state(*model_state(state))
+
+    def _doing(self, escape: str) -> Pieces:
+        """What a view says of a job of its own that is under way; nothing where none is."""
+        state = self.state
+        if state.running is None or state.runs_now or state.loading is not None or state.cancelling:
+            return ()
+        said = (view.under_way() for view in self.opened.values())
+        doing = next((pieces for pieces in said if pieces), ())
+        return (*doing, Piece("  "), Piece(escape, "key"), Piece(" cancels", "dim")) if doing else ()
 
     def update_hints(self) -> None:
         """Write the hint line for what has the focus, or what is asked."""
@@ -164,7 +175,7 @@ class MainScreen(KeptScreen, inherit_bindings=False):
 
     def action_run_prompt(self) -> None:
         """Run the view's job, and leave the text for its tokens."""
-        self.set_focus(self.tokens)
+        self.leave_field()
         self.action_interpret()
 
     # Text fields, search ---------------------------------------------------------------------------------------------
@@ -187,7 +198,7 @@ class MainScreen(KeptScreen, inherit_bindings=False):
 
     def action_to_tokens(self) -> None:
         """Go down from the text to the tokens."""
-        self.set_focus(self.tokens)
+        self.leave_field()
 
     def action_edit_prompt(self) -> None:
         """Edit the prompt."""

@@ -122,6 +122,8 @@ class PaneScreen(Screen[None], inherit_bindings=False):
         left.set_class(not kept & {*SIDE} and not sheet, "-unused")
         left.set_class(not kept & {*SIDE} and sheet, "-sheet")
         self.prompt_pane.set_class("prompt" not in kept, "-unused")
+        self.prompt_pane.set_class(not self.view.TEXT, "-tokens")
+        self.prompt_text.set_class(not self.view.TEXT and not self.prompt_text.has_focus, "-hidden")
 
     def action_next_pane(self, step: int) -> None:
         """To the pane after or before the one with the focus."""
@@ -170,7 +172,7 @@ class PaneScreen(Screen[None], inherit_bindings=False):
         pane = self._pane_of(field) if isinstance(field, Field) else None
         if pane is not None:
             self.set_focus(pane.home)
-        if isinstance(field, Field) and field is not self.prompt_text:
+        if isinstance(field, Field) and (field is not self.prompt_text or not self.view.TEXT):
             field.add_class("-hidden")
 
     def _pane_of(self, field: Field) -> Pane | None:

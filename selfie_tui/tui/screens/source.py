@@ -99,7 +99,7 @@ class SourceScreen(PaneScreen, inherit_bindings=False):
     @on(TokenStrip.Above)
     def to_text(self) -> None:
         """Go up from the tokens to the text."""
-        self.set_focus(self.prompt_text)
+        self.edit(self.prompt_text)
 
     # The lens --------------------------------------------------------------------------------------------------------
 

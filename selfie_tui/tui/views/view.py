@@ -13,6 +13,7 @@ from selfie_tui.tui.actions import Action, Scope, Section
 from selfie_tui.tui.exporting import Exportable
 from selfie_tui.tui.host import Host
 from selfie_tui.tui.pages.palette import Command
+from selfie_tui.tui.render.styles import Pieces
 from selfie_tui.tui.runs import Run
 from selfie_tui.tui.state import AppState, Changed
 from selfie_tui.tui.widgets.field import Field
@@ -37,6 +38,8 @@ class View(Widget):
     ACTIONS: ClassVar[tuple[Action, ...]] = ()
     SECTIONS: ClassVar[Mapping[Scope, Section]] = {}
     FRAME_PANES: ClassVar[frozenset[str]] = FRAME_PANES
+    TEXT: ClassVar[bool] = True
+    """Whether the prompt's text stands above its tokens when it is not being typed."""
     app: Host
 
     def __init__(self, state: AppState) -> None:
@@ -76,6 +79,10 @@ class View(Widget):
 
     def run_job(self) -> None:
         """Run the view's job over the selected cells; called once the model and the tokens of the prompt are there."""
+
+    def under_way(self) -> Pieces:
+        """What a job of the view's own is doing, which is no run; nothing where it has none."""
+        return ()
 
     def open_run(self, run: Run) -> None:
         """Show a run that was kept as if it were just run."""

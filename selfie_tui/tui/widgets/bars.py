@@ -15,8 +15,8 @@ LEAST = 20
 class StatusLine(Lines):
     """The header: the model on the left; on the right, what is running and how to stop it, or how the last run ended.
 
-    The left is given in several versions, the fullest first; the first one that fits is shown. On a low screen the
-    view bar is folded into it.
+    The left is given in several versions, the fullest first; the first one that fits is shown. What is `kept` stands
+    after it at any width. On a low screen the view bar is folded into the line.
     """
 
     DEFAULT_CSS = "StatusLine { height: 1; }"
@@ -24,13 +24,14 @@ class StatusLine(Lines):
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
         self.left: tuple[Pieces, ...] = ()
+        self.kept: Pieces = ()
         self.right: Pieces = ()
         self.tabs: Pieces = ()
 
-    def show_status(self, left: tuple[Pieces, ...], right: Pieces) -> None:
+    def show_status(self, left: tuple[Pieces, ...], right: Pieces, kept: Pieces = ()) -> None:
         """Show this, if it is something else."""
-        if (left, right) != (self.left, self.right):
-            self.left, self.right = left, right
+        if (left, kept, right) != (self.left, self.kept, self.right):
+            self.left, self.kept, self.right = left, kept, right
             self.refresh()
 
     def show_tabs(self, tabs: Pieces) -> None:
@@ -44,7 +45,8 @@ class StatusLine(Lines):
     def pieces(self, index: int) -> Pieces:
         width = self.size.width
         right = clipped(self.right, width - 1)
-        folded = (Piece("  "), *self.tabs) if self.app.size.height < TALL else ()
+        tabs = (Piece("  "), *self.tabs) if self.app.size.height < TALL else ()
+        folded = (*((Piece("  "), *self.kept) if self.kept else ()), *tabs)
         free = width - cells(right) - cells(folded) - (GAP + 1 if right else 1)
         left = (*fitting([(Piece(" "), *version) for version in self.left], free), *folded)
         gap = " " * (width - cells(left) - cells(right) - (1 if right else 0))

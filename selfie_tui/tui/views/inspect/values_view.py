@@ -1,0 +1,143 @@
+"""The values of the tensor that is looked at, line by line, with a cursor on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import ClassVar
+
+from selfie_tui import text
+from selfie_tui.tui.actions import Scope, bindings
+from selfie_tui.tui.render.styles import Piece, Pieces, padded
+from selfie_tui.tui.views.inspect.inspected import Inspected
+from selfie_tui.tui.views.inspect.inspection import Inspection
+from selfie_tui.tui.views.inspect.value_lines import (
+    attention_title,
+    head_line,
+    keys_line,
+    layers_line,
+    nearest_line,
+    numbers_line,
+    shape_text,
+    step_line,
+    tokens_line,
+    values_at,
+)
+from selfie_tui.tui.widgets.lines import on_cursor
+
+Line = Callable[[], Pieces]
+
+
+class ValuesView(Inspected):
+    """Numbers at the first line, heads below: enter interprets the one, and opens the pattern of the other."""
+
+    SCOPES: ClassVar[tuple[Scope, ...]] = ("values", "inspected", "list")
+    BINDINGS = bindings("values", "inspected")
+
+    def __init__(self, inspection: Inspection, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.inspection = inspection
+        self.reading: Callable[[], Pieces] = tuple
+        """What the model says of the values, where that was asked."""
+        self._lines: list[Line] = []
+        self._drawn: list[Pieces] = []
+        self._first_head = 0
+
+    # Lines -----------------------------------------------------------------------------------------------------------
+
+    def show_values(self) -> None:
+        """Show the values as they are now; only lines that say something else are drawn again."""
+        self._lines = self._made()
+        drawn = [line() for line in self._lines]
+        before, self._drawn = self._drawn, drawn
+        if len(before) != len(drawn):
+            self.cursor = max(min(self.cursor, len(drawn) - 1), 0)
+            self.settle()
+        for number in range(max(len(before), len(drawn))):
+            if before[number : number + 1] != drawn[number : number + 1]:
+                self.redraw(number)
+
+    @property
+    def cells(self) -> int:
+        """Cells of a line beside the cursor."""
+        return max(self.size.width - 2, 8)
+
+    def _made(self) -> list[Line]:
+        inspection = self.inspection
+        lines = self._value_lines()
+        if inspection.steps:
+            lines.append(partial(_dim, "generated tokens, each as the model reads it"))
+            lines += [partial(step_line, step, self.look) for step in inspection.steps]
+        self._first_head = len(lines) + 2
+        attention, tokens = inspection.attention, inspection.state.selection.tokens
+        if inspection.attention_problem:
+            lines += self._wrapped(inspection.attention_problem)
+        elif attention is not None:
+            lines.append(partial(_dim, attention_title(attention, tokens, self.look)))
+            lines.append(partial(keys_line, attention, tokens, self.look))
+            heads = range(len(attention.patterns))
+            lines += [partial(head_line, attention, number, self.cells) for number in heads]
+        return lines
+
+    def _value_lines(self) -> list[Line]:
+        inspection, peeked = self.inspection, self.inspection.peeked
+        if inspection.problem:
+            return self._wrapped(inspection.problem)
+        if peeked is None:
+            return [partial(_dim, "…" if inspection.can_look else "values come with the model and the prompt's tokens")]
+        position, node = inspection.state.selection.position, inspection.node
+        stale = peeked.position != position
+        lines: list[Line] = [partial(_dim, shape_text(peeked)), partial(numbers_line, values_at(peeked, position))]
+        if len(peeked.tokens) > 1:
+            norms = [values.norm for values in peeked.tokens]
+            lines.append(partial(tokens_line, norms, position, self.cells))
+        if len(peeked.layers) > 1:
+            layer = node.layer if node else None
+            lines.append(partial(layers_line, peeked.layers, layer, self.cells))
+        if peeked.is_stream:
+            lines.append(partial(nearest_line, peeked.nearest, self.cells, self.look, stale=stale))
+            reading = self.reading()
+            if reading:
+                lines.append(lambda: reading)
+        return lines
+
+    def _wrapped(self, problem: str) -> list[Line]:
+        return [partial(_warn, line) for line in text.wrap(self.look.prose(problem), self.cells)]
+
+    def count(self) -> int:
+        return max(len(self._drawn), 1)
+
+    def pieces(self, index: int) -> Pieces:
+        if index >= len(self._drawn):
+            return ()
+        here, line = index == self.cursor, self._drawn[index]
+        if here and self.has_focus:
+            return (Piece("▌", "key"), *on_cursor(padded(line, self.cells), self.cursor_role))
+        return (Piece("▌" if here else " ", "key"), *line)
+
+    def _on_resize(self, event: object) -> None:
+        self._drawn = []
+        self.show_values()
+        self.refresh()
+        self.show_cursor()
+
+    # The cursor ------------------------------------------------------------------------------------------------------
+
+    @property
+    def head(self) -> int | None:
+        """The number of the pattern under the cursor; None where it is on another line."""
+        attention = self.inspection.attention
+        number = self.cursor - self._first_head
+        return number if attention is not None and 0 <= number < len(attention.patterns) else None
+
+    def action_open(self) -> None:
+        """Open the pattern of the head under the cursor, or interpret the values."""
+        self.action_ask("interpret" if self.head is None else "pattern")
+
+
+def _dim(line: str) -> Pieces:
+    return (Piece(line, "dim"),)
+
+
+def _warn(line: str) -> Pieces:
+    return (Piece(line, "warn"),)

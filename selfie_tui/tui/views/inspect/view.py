@@ -1,0 +1,306 @@
+"""A model's modules: their values at the token under the cursor, their attention, and edits of what they give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec.structs import replace
+from textual import on
+from textual.widget import Widget
+from textual.widgets import Input
+
+from selfie_tui.edits import edit_text, parse_edit
+from selfie_tui.errors import RequestError, SelfieError
+from selfie_tui.records import EMBED, Cell, Edit, Event, KeepVector, ModuleTensor, VectorKept
+from selfie_tui.tui.state import AppState
+from selfie_tui.tui.views.inspect.actions import ACTIONS, SECTIONS
+from selfie_tui.tui.views.inspect.completing import ENDING, file_of, kept_names
+from selfie_tui.tui.views.inspect.edits_view import edit_label, shown_edit
+from selfie_tui.tui.views.inspect.inspected import Wanted
+from selfie_tui.tui.views.inspect.inspection import ORIGIN
+from selfie_tui.tui.views.inspect.looking import LookingView
+from selfie_tui.tui.views.inspect.value_lines import plain_values, window_of
+from selfie_tui.tui.widgets.field import Field
+
+UNSAFE = "/\\:\0"
+"""Characters that a vector's name, which is that of its file, cannot have."""
+
+
+class InspectView(LookingView):
+    """What is done with the module under the cursor: edit, keep, interpret, find."""
+
+    NAME, TITLE, LETTER, FUNCTION_KEY = "inspect", "Inspect", "I", "f6"
+    ACTIONS, SECTIONS = ACTIONS, SECTIONS
+
+    def __init__(self, state: AppState) -> None:
+        super().__init__(state)
+        for pane in (self.modules, self.values, self.edits):
+            pane.asked, pane.stepped = self.asked, self.step
+        self.edit_line.accepted = self.accept_edit
+        self.edit_line.names = lambda: kept_names(self.app.vectors_dir)
+        self._edited = ModuleTensor("")
+        """The tensor whose edit is typed."""
+        self._replaced: Edit | None = None
+        """The edit that is typed anew."""
+        self._before_edit: Widget | None = None
+        self._to_remove: tuple[Edit, ...] = ()
+        self._matches: list[str] = []
+        self._order: dict[str, int] = {}
+
+    def take(self, event: Event) -> None:
+        super().take(event)
+        if isinstance(event, VectorKept):
+            self.app.toast(f"Kept: {event.file}", "information")
+
+    def asked(self, what: Wanted) -> None:
+        """Do what is wanted with the module under the cursor."""
+        removing, self._to_remove = self._to_remove, ()
+        if removing:
+            self.update_modules()
+            self.update_edits()
+        if what == "remove":
+            self.take_off(removing)
+        else:
+            self._doing()[what]()
+
+    def _doing(self) -> dict[Wanted, Callable[[], object]]:
+        return {
+            "edit": self.edit,
+            "undo": self.undo,
+            "side": self.other_side,
+            "keep": self.keep,
+            "attention": self.show_attention,
+            "steps": self.show_steps,
+            "interpret": self.interpret,
+            "pattern": self.show_pattern,
+            "look": lambda: self.app.enter_pane(self.values_pane),
+        }
+
+    @property
+    def _in_edits(self) -> bool:
+        return self.edits.has_focus
+
+    # Looking ---------------------------------------------------------------------------------------------------------
+
+    def other_side(self) -> None:
+        """The next tensor of this side, then the first of the other side, then the next call of a shared module."""
+        inspection, peeked = self.inspection, self.inspection.peeked
+        tensors, calls = (peeked.tensors, peeked.calls) if peeked is not None else (1, 1)
+        inspection.index += 1
+        if inspection.index >= tensors:
+            inspection.index = 0
+            inspection.which = "input" if inspection.which == "output" else "output"
+            if inspection.which == "output":
+                inspection.call = (inspection.call + 1) % calls
+        self.look()
+
+    def show_attention(self) -> None:
+        """Show the attention of every head from the token under the cursor."""
+        if self._ready():
+            self.inspection.ask_attention(window_of(self.state.selection.position, self.values.cells))
+
+    def show_steps(self) -> None:
+        """Generate, and show the values at each new token."""
+        if self._ready():
+            self.inspection.ask_steps()
+
+    def show_pattern(self) -> None:
+        """Open the attention of the head under the cursor from every token."""
+
+    def run_job(self) -> None:
+        self.inspection.ask_answer()
+        self.update_edits()
+
+    def _ready(self) -> bool:
+        if self.state.ready and self.inspection.can_look:
+            return True
+        self.app.toast("There is nothing to look at yet: it comes with the model and the prompt's tokens.", "warning")
+        return False
+
+    # Interpreting and keeping ----------------------------------------------------------------------------------------
+
+    def _cell(self) -> Cell:
+        node = self.inspection.node
+        layer = node.layer if node is not None and node.layer is not None else EMBED
+        return Cell(layer, self.state.selection.position)
+
+    def interpret(self) -> None:
+        """Have the values at this token interpreted, with the settings."""
+        peeked = self.inspection.peeked
+        if not self._ready() or peeked is None:
+            return
+        if not peeked.is_stream:
+            width = peeked.shape[-1] if peeked.shape else 1
+            hidden = self.state.model.hidden if self.state.model else 0
+            self.app.toast(
+                f"Only what is as wide as the stream ({hidden}) can be read; this is {width} wide.", "warning"
+            )
+            return
+        run = self.state.interpret((self._cell(),), self.inspection.place)
+        if run is None:
+            self.app.toast("This is being interpreted already.", "information")
+        else:
+            self.run = run
+            self.values.show_values()
+
+    def keep(self) -> None:
+        """Ask for a name, and keep the values at this token as a vector."""
+        if not self._ready():
+            return
+        place, cell = self.inspection.place, self._cell()
+        prompt, stack, folder = self.inspection.prompt, self.state.stack, self.app.vectors_dir
+
+        async def keep(name: str, again: bool) -> None:
+            if any(character in name for character in UNSAFE) or " " in name or name.startswith("."):
+                raise SelfieError("A name has no spaces or slashes.", "Write another")
+            file = folder / f"{name}{ENDING}"
+            if file.exists() and not again:
+                raise SelfieError("There is such a vector.", "Once more: enter replaces it")
+            self.state.submit(
+                KeepVector(prompt, (cell,), str(file), name, place, stack, overwrite=again, origin=ORIGIN)
+            )
+
+        self.app.ask_for("keep this vector as", self._proposed_name(), keep)
+
+    def _proposed_name(self) -> str:
+        token, label = self.state.selection.token, self.inspection.path.rpartition(".")[2]
+        node = self.inspection.node
+        word = "".join(letter for letter in (token.text if token else "") if letter.isalnum()) or "vector"
+        layer = f"L{node.layer}." if node is not None and node.layer is not None else ""
+        return f"{word}@{layer}{label}".rstrip(".@")
+
+    # Edits -----------------------------------------------------------------------------------------------------------
+
+    def edit(self) -> None:
+        """Open the line of an edit: of the one under the cursor, or of the tensor that is looked at."""
+        if self.state.model is None or not self.inspection.path:
+            self.app.toast("There is no module to edit yet: the modules come with the model.", "warning")
+            return
+        self._before_edit = self.screen.focused
+        self._replaced = self.edits.edit_here if self._in_edits else None
+        known = self._replaced
+        if known is None:
+            place = self.inspection.place
+            here = (edit for edit in self.inspection.edits_of(place.path) if self._is_of(edit, place))
+            known = next(here, None)
+        self._edited = ModuleTensor(known.path, known.which, known.index) if known else self.inspection.place
+        self.edit_line.value = shown_edit(known) if known else ""
+        self.edit_line.cursor_position = len(self.edit_line.value)
+        self.app.edit(self.edit_line)
+        self.describe_edit()
+
+    @staticmethod
+    def _is_of(edit: Edit, place: ModuleTensor) -> bool:
+        return (edit.which, edit.index) == (place.which, place.index)
+
+    def _typed_edit(self) -> Edit:
+        """The edit that is typed, its vector as a file; raises RequestError."""
+        edit = parse_edit(self.edit_line.value, self._edited, len(self.state.selection.tokens))
+        if not edit.vector:
+            return edit
+        file = file_of(edit.vector, self.app.vectors_dir)
+        if not file.is_file():
+            known = ", ".join(kept_names(self.app.vectors_dir)[:4]) or "none is kept yet: v keeps one"
+            raise RequestError(f"Unknown vector “{edit.vector}”.", f"There are: {known}.")
+        return replace(edit, vector=str(file))
+
+    @on(Input.Changed, "#edit-line")
+    def describe_edit(self) -> None:
+        """Say on the pane's border what the line means, or why it means nothing."""
+        try:
+            said = edit_label(self._typed_edit())
+        except RequestError as error:
+            said = f"{self._edited}: {error.cause} {error.remedy}" if self.edit_line.value else str(self._edited)
+        self.update_edits(self.app.look.prose(said))
+
+    def accept_edit(self) -> None:
+        """Make the edit that is typed; the line stays open where it cannot be read."""
+        try:
+            edit = self._typed_edit()
+        except RequestError as error:
+            self.app.toast(f"{error.cause} {error.remedy}", "warning")
+            return
+        replaced = self._replaced
+        self.inspection.add(edit, replaced)
+        self.leave_edit()
+
+    def leave_edit(self) -> None:
+        """Close the line; the keys go where they went before."""
+        self.edit_line.add_class("-hidden")
+        self.screen.set_focus(self._before_edit or self.modules)
+        self.update_edits()
+
+    def take_off(self, asked: tuple[Edit, ...]) -> None:
+        """Ask, and take the edits of the module, or the one under the cursor, off when it is asked for again."""
+        here = self.edits.edit_here
+        gone = ((here,) if here else ()) if self._in_edits else self.inspection.edits_of(self.inspection.path)
+        if not gone:
+            self.app.toast("This module has no edit." if not self._in_edits else "There are no edits.", "information")
+        elif gone == asked:
+            self.inspection.remove(gone)
+        else:
+            self._to_remove = gone
+            what = "this edit" if len(gone) == 1 else f"{len(gone)} edits"
+            note = f"d again takes {what} off"
+            self.update_edits(note) if self._in_edits else self.update_modules(note)
+
+    def undo(self) -> None:
+        """Bring back the edits that were taken off last."""
+        if not self.inspection.undo():
+            self.app.toast("No edit has been taken off.", "information")
+
+    # Search ----------------------------------------------------------------------------------------------------------
+
+    def search_field(self) -> Field:
+        return self.search_text
+
+    @on(Input.Changed, "#module-search")
+    def search_typed(self) -> None:
+        """Search while typing, from the module under the cursor on."""
+        outline = self.inspection.outline
+        self._matches = outline.matches(self.search_text.value)
+        self._order = {path: number for number, path in enumerate(outline.paths())} if self._matches else {}
+        if self._matches and self.modules.here not in self._matches:
+            self.find(1)
+        self.update_modules()
+
+    def find(self, direction: int) -> bool:
+        if not self._matches:
+            return False
+        here = self._order.get(self.modules.here or "", 0)
+        matches = self._matches[::direction]
+        ahead = (path for path in matches if (self._order[path] - here) * direction > 0)
+        self.modules.go_to_module(next(ahead, matches[0]))
+        self.update_modules()
+        return True
+
+    def update_modules(self, asked: str = "") -> None:
+        if self._matches and not asked:
+            here = self.modules.here
+            number = f"{self._matches.index(here) + 1}/" if here in self._matches else ""
+            asked = f"/ {self.app.look.prose(self.search_text.value)}: {number}{len(self._matches)}"
+        super().update_modules(asked)
+
+    def step_out(self) -> bool:
+        if self.edit_line.has_focus:
+            self.leave_edit()
+            return True
+        if not self.search_text.value:
+            return False
+        self.search_text.value, self._matches = "", []
+        if self.search_text.has_focus:
+            self.screen.set_focus(self.modules)
+        self.search_text.add_class("-hidden")
+        self.update_modules()
+        return True
+
+    # Copying ---------------------------------------------------------------------------------------------------------
+
+    def copyable(self, *, all: bool) -> tuple[str, str] | None:
+        peeked = self.inspection.peeked
+        if self._in_edits:
+            lines = [f"{edit.path}\t{edit_text(edit)}" for edit in self.inspection.edits]
+            return "\n".join(lines), "the edits"
+        if self.modules.has_focus:
+            return self.inspection.path, "the module's path"
+        return (plain_values(peeked, self.state.selection.position), "the values") if peeked is not None else None
