@@ -6,20 +6,25 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from msgspec.structs import replace
 
 from selfie_tui.errors import Cancelled, LoadError, RequestError, SelfieError
 from selfie_tui.records import (
     EMBED,
+    Answer,
     Cell,
     CellFinished,
     Control,
     ControlFinished,
+    Edit,
+    EditsSet,
     Event,
     GeneratedToken,
     Interpret,
     Interpretation,
+    KeepVector,
     LensRead,
     LensRow,
     LensToken,
@@ -29,19 +34,26 @@ from selfie_tui.records import (
     ModelReady,
     Notice,
     PartialTexts,
+    Peek,
+    PeekSteps,
     PresetTokens,
     PreviewPreset,
     Progress,
     PromptToken,
     PromptTokens,
+    ReadAttention,
     ReadLens,
+    ReadModules,
     Request,
+    SetEdits,
     StackInfo,
     Task,
     Token,
     Tokenize,
     TrackedToken,
+    VectorKept,
 )
+from tests.tui import fake_modules
 
 BLOCKS = 8
 CONTROL_TEXT = "the message is empty"
@@ -65,6 +77,7 @@ class FakeEngine:
     verdict: str = "verified"
     kind: str = "decoder"
     stacks: tuple[StackInfo, ...] = ()
+    edits: tuple[Edit, ...] = ()
 
     def __post_init__(self) -> None:
         self.loaded.set()
@@ -93,6 +106,30 @@ class FakeEngine:
                 yield self._read_lens(task)
             case Interpret(request=request):
                 yield from self._interpret(request, cancelled)
+            case _:
+                yield from self._inspect(task, cancelled)
+
+    def _inspect(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
+        match task:
+            case ReadModules(model=model):
+                yield fake_modules.modules_read(model or self.name, self.blocks, loaded=not model)
+            case Peek(prompt=prompt, stack=stack):
+                yield fake_modules.peeked(task, self._source(prompt, stack), self._blocks(stack))
+            case ReadAttention(prompt=prompt, stack=stack):
+                yield fake_modules.attention(task, self._source(prompt, stack))
+            case PeekSteps():
+                yield from fake_modules.steps(task)
+            case SetEdits(edits=edits):
+                self.edits = edits
+                yield EditsSet(model=replace(info(self.name, self.blocks), edits=edits))
+            case KeepVector(file=file, name=name):
+                Path(file).parent.mkdir(parents=True, exist_ok=True)
+                Path(file).touch()
+                yield VectorKept(file=file, name=name, width=256, norm=41.2)
+            case Answer():
+                for event in fake_modules.answers(task, self.edits):
+                    wait(self.step, cancelled)
+                    yield event
 
     def _load(self, task: LoadModel, cancelled: Callable[[], bool]) -> Iterator[Event]:
         yield ModelProgress(step="reading weights", fraction=0.5)

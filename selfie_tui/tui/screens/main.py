@@ -15,6 +15,7 @@ from selfie_tui.tui.render.styles import Piece, Pieces
 from selfie_tui.tui.screens.kept import KeptScreen
 from selfie_tui.tui.state import AppState, Changed
 from selfie_tui.tui.status import edited, hint_line, key_of, model_pieces, model_state, under_way
+from selfie_tui.tui.views.view import View
 from selfie_tui.tui.widgets.field import Field
 from selfie_tui.tui.widgets.layers import LayerList
 from selfie_tui.tui.widgets.models import ModelList
@@ -86,7 +87,8 @@ class MainScreen(KeptScreen, inherit_bindings=False):
         scopes: tuple[Scope, ...] = getattr(self.focused, "SCOPES", ())
         other = self.state.other_stack
         stack = other.name if other and self.pane_here in (self.prompt_pane, self.layers_pane) else ""
-        self.hints.show_hints(*hint_line(scopes, self.app.keymap, typing=isinstance(self.focused, Field), stack=stack))
+        left, right = hint_line(scopes, self.app.keymap, typing=isinstance(self.focused, Field), stack=stack)
+        self.hints.show_hints([(key, self.view.JOB if word == View.JOB else word) for key, word in left], right)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Write the keys of what has the focus now."""

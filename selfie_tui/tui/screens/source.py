@@ -154,7 +154,7 @@ class SourceScreen(PaneScreen, inherit_bindings=False):
     def update_selected(self) -> None:
         """Write on the prompt's border what a run would read, and the cursor's cell into the view bar."""
         selection, look = self.state.selection, self.app.look
-        self.prompt_pane.update_subtitle(selected(selection, look))
+        self.prompt_pane.update_subtitle(selected(selection, look) if self.view.JOB == View.JOB else "")
         self.view_bar.show_hand(hand(selection, look))
 
 

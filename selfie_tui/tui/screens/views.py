@@ -94,6 +94,7 @@ class ViewScreen(AskScreen, inherit_bindings=False):
         for other in (*self.panes, self.model_pane):
             other.set_class(other is pane, "-active")  # now, not with the focus's event: borders are drawn once
         self.set_focus(home)
+        self.update_selected()
         self.update_hints()
 
     async def action_previous_view(self) -> None:

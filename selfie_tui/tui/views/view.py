@@ -38,6 +38,8 @@ class View(Widget):
     ACTIONS: ClassVar[tuple[Action, ...]] = ()
     SECTIONS: ClassVar[Mapping[Scope, Section]] = {}
     FRAME_PANES: ClassVar[frozenset[str]] = FRAME_PANES
+    JOB: ClassVar[str] = "interpret"
+    """The word for what the view's job does."""
     TEXT: ClassVar[bool] = True
     """Whether the prompt's text stands above its tokens when it is not being typed."""
     app: Host

@@ -16,7 +16,7 @@ ACTIONS = (
     Action("modules.right", "Next token", "move the token cursor right; the values follow", "right", "inspected",
            "token(1)", hint="token"),
     Action("inspect.edit", "Edit the module", "write what becomes of the module's output: * 0.5, zero, = 3, + noise",
-           "e", "inspected", "ask('edit')", hint="edit", palette="scale zero set add noise ablate"),
+           "e", "inspected", "ask('edit')", hint="edit it", palette="scale zero set add noise ablate"),
     Action("inspect.remove", "Remove the edit", "pressed twice, take the module's edits off", "d", "inspected",
            "ask('remove')", hint="remove", palette="delete edit"),
     Action("inspect.undo", "Edits back", "bring back the edits that were taken off last", "u", "inspected",

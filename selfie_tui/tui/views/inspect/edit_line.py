@@ -20,7 +20,7 @@ class EditLine(Field):
 
     def __init__(self) -> None:
         super().__init__(
-            placeholder="* 0.5 · zero · = 3 · + noise 0.1 seed 3 · at 9", id="edit-line", classes="-hidden"
+            placeholder="* 0.5 · zero · = 3 · + noise 0.1 · at 9 · tab completes", id="edit-line", classes="-hidden"
         )
         self.accepted: Callable[[], object] = tuple
         """Makes the edit that is typed."""

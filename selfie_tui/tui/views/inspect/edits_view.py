@@ -20,6 +20,8 @@ from selfie_tui.tui.widgets.lines import on_cursor
 MOST = 4
 """Lines on a high screen."""
 
+NONE = "no edits: e writes one for the module under the cursor"
+
 LIST_SHARE = 0.38
 """The part of a line that the edits have beside the answers."""
 
@@ -80,18 +82,15 @@ class EditsView(Inspected):
         answers = inspection.answers
         right = answer_lines(answers, width - left, self.look) if answers is not None else []
         edits: list[Pieces] = [(Piece(self._label(edit, left)),) for edit in inspection.edits]
-        edits = edits or [self._none(left, bool(right))]
+        edits = edits or [(Piece("no edits" if right else NONE, "dim"),)]
         lines = max(len(edits), len(right))
+        left = left if right else width
         return [(*padded(_at(edits, line), left), *_at(right, line)) for line in range(lines)]
 
     def _label(self, edit: Edit, width: int) -> str:
         """An edit in a width; where it is short the beginning of the path goes."""
         label = self.look.prose(edit_label(edit))
         return label if text.width(label) < width else text.clip_path(label, width - 1)
-
-    def _none(self, width: int, answered: bool) -> Pieces:
-        note = "no edits" if answered else "no edits: e writes one for the module under the cursor"
-        return (Piece(text.clip(note, width - 1) if answered else note, "dim"),)
 
     def _folded_line(self, width: int) -> Pieces:
         inspection = self.inspection

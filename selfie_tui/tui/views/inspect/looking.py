@@ -36,13 +36,13 @@ class LookingView(View):
 
     FRAME_PANES = frozenset({"prompt"})
     TEXT = False
+    JOB = "answer"
     SCOPED_CSS = False
     DEFAULT_CSS = """
     InspectView #inspect-body { height: 1fr; }
     InspectView #inspect-modules, InspectView #inspect-values { width: 1fr; height: 1fr; }
     InspectView #inspect-edits { height: auto; }
     InspectView #edit-line, InspectView #module-search { margin: 0 1; width: 1fr; }
-    InspectView #inspect-edits.-folded { border: none; height: 1; }
     MainScreen.-narrow InspectView #inspect-body Pane { display: none; }
     MainScreen.-narrow InspectView #inspect-body Pane.-front { display: block; }
     """
@@ -141,7 +141,7 @@ class LookingView(View):
             self.modules.go_to_module(start)
         self._layer = self.state.selection.layer
         self.module_moved()
-        self.update_modules()
+        self.call_after_refresh(self.update_modules)
 
     # The cursors -----------------------------------------------------------------------------------------------------
 
@@ -199,7 +199,8 @@ class LookingView(View):
         """Show the values, and in the title of which tensor they are."""
         inspection, peeked = self.inspection, self.inspection.peeked
         place = inspection.place
-        path = text.clip_path(self.app.look.prose(place.path), max(self.values_pane.size.width - 26, 12))
+        width = self.size.width if self.screen.has_class("-narrow") else self.size.width // 2
+        path = text.clip_path(self.app.look.prose(place.path), max(width - 26, 12))
         call = f" of call {place.call}" if place.call or (peeked is not None and peeked.calls > 1) else ""
         self.values_pane.heading = f"{path or 'Values'} · {place.which} {place.index}{call}"
         self.values_pane.retitle()
@@ -227,7 +228,7 @@ class LookingView(View):
         """What stands behind a module in the tree: its edits; on a narrow screen the values under the cursor."""
         edits = self.inspection.edits_of(path)
         if edits:
-            return (Piece(self.app.look.prose(" · ".join(map(shown_edit, edits))), "accent"),)
+            return (Piece(self.app.look.prose(f"✎ {' · '.join(map(shown_edit, edits))}"), "accent"),)
         peeked = self.inspection.peeked
         if path == self.inspection.path and peeked is not None and self.screen.has_class("-narrow"):
             position = self.state.selection.position
@@ -271,7 +272,7 @@ class LookingView(View):
     def on_resize(self) -> None:
         """Fold the edits on a low screen."""
         self._fold()
-        self.update_modules()
+        self.call_after_refresh(self.update_modules)
 
     def _fold(self) -> None:
         folded = self.app.size.height < TALL and not self.edits_pane.has_class("-active")

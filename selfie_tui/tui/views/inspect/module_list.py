@@ -14,7 +14,7 @@ from selfie_tui.tui.views.inspect.outline import Outline, Row
 from selfie_tui.tui.widgets.lines import on_cursor
 
 INDENT = 2
-NAME_SHARE, KIND_SHARE = 0.42, 0.28
+NAME_SHARE, KIND_SHARE = 0.38, 0.34
 """The parts of a line that the name and the kind of a module have."""
 
 
@@ -72,7 +72,7 @@ class ModuleRows(Inspected):
         width = max(self.size.width - 2, 8)
         name, kind = int(width * NAME_SHARE), int(width * KIND_SHARE)
         marked = self.marked(row.path)
-        fold = "✎" if marked and row.unfolded is None else {None: " ", True: "▾", False: "▸"}[row.unfolded]
+        fold = {None: " ", True: "▾", False: "▸"}[row.unfolded]
         label = f"{' ' * (INDENT * row.depth)}{fold} {self.look.prose(row.label)}"
         role: Role = "accent" if marked else "text"
         kind_text = text.pad(self.look.prose(self.outline.module(row.path).kind), max(kind - 1, 1))
