@@ -38,6 +38,10 @@ from selfie_tui.tui.render.styles import Look
 from selfie_tui.tui.screens.main import MainScreen
 from selfie_tui.tui.views.history.preview import Preview
 from selfie_tui.tui.views.history.run_list import RunList
+from selfie_tui.tui.views.inspect.edit_line import EditLine
+from selfie_tui.tui.views.inspect.edits_view import EditsView
+from selfie_tui.tui.views.inspect.module_list import ModuleRows
+from selfie_tui.tui.views.inspect.values_view import ValuesView
 from selfie_tui.tui.views.interpret.details import DetailsScreen
 from selfie_tui.tui.views.interpret.log import Log
 from selfie_tui.tui.widgets.field import Field
@@ -53,7 +57,7 @@ from tests.tui.fake_engine import FakeEngine
 
 NODES: tuple[type[DOMNode], ...] = (
     SelfieApp, MainScreen, TokenStrip, LayerList, SettingsLine, ModelList, Log, Field, PromptField, Page,
-    DetailsScreen, ErrorScreen, RunList, Preview, CellMap, LayerMap,
+    DetailsScreen, ErrorScreen, RunList, Preview, CellMap, LayerMap, ModuleRows, ValuesView, EditsView, EditLine,
 )  # fmt: skip
 
 
@@ -101,7 +105,22 @@ def test_the_key_table_has_every_action_with_its_keys_help_and_id():
         assert (f"**{section.heading}**" in table) == bool(by_scope(scope))
 
 
-@pytest.mark.parametrize("node", [TokenStrip, LayerList, SettingsLine, ModelList, Log, PromptField, LayerMap])
+@pytest.mark.parametrize(
+    "node",
+    [
+        TokenStrip,
+        LayerList,
+        SettingsLine,
+        ModelList,
+        Log,
+        PromptField,
+        LayerMap,
+        ModuleRows,
+        ValuesView,
+        EditsView,
+        EditLine,
+    ],
+)
 def test_the_help_of_a_widget_has_every_key_that_works_there(node):
     page = "\n".join("".join(piece.text for piece in line) for line in help_lines(node.SCOPES, {}, 90, Look()))
     for action in by_scope(*node.SCOPES, *EVERYWHERE):
@@ -115,7 +134,7 @@ async def test_the_palette_offers_what_the_registry_says_and_every_preset_mode_l
         offered = {
             f"{action.title}  [{' '.join(keys_of(action))}]"
             for action in all_actions()
-            if action.palette and action.scope not in ("runs", "map", "cells")
+            if action.palette and action.scope not in ("runs", "map", "cells", "inspected")
         }
         assert {name for name in names if name.endswith("]")} == offered - {"Other stack  [s alt+s]"}
         assert "Preset: mentions" in names
