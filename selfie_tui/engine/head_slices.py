@@ -17,14 +17,15 @@ their probabilities and entropies.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVarTuple
 
 import torch
 from torch import nn
 
 from selfie_tui.engine.anatomy.places import BoundUnembedding
+from selfie_tui.errors import Cancelled
 
 SLICE = 2048
 """Tokens of the vocabulary at a time on a processor."""
@@ -40,8 +41,8 @@ class SlicedLogits:
     """Logits `(rows, vocabulary)` float32 of which one slice of the vocabulary is computed at a time.
 
     `inputs` is `(rows, width)`, what the head is applied to; without an `unembedding` it holds the logits themselves,
-    `(rows, vocabulary)`. A head that is not a plain linear layer is applied as a whole: it is one slice. A slice has
-    the same bits each time that it is computed.
+    `(rows, vocabulary)`. A head that is not a plain linear layer is applied as a whole, for all slices at once. A slice
+    has the same bits each time that it is computed.
     """
 
     inputs: torch.Tensor
@@ -59,11 +60,11 @@ class SlicedLogits:
 
     def __iter__(self) -> Iterator[tuple[int, torch.Tensor]]:
         """The first token of each slice, and the slice's logits `(rows, tokens)` float32."""
-        head = self.head
+        head, size = self.head, slice_size(self.inputs)
         if head is None:
-            yield 0, self.whole()
+            for number, part in enumerate(torch.split(self.whole(), size, 1)):
+                yield number * size, part
             return
-        size = slice_size(self.inputs)
         for start in range(0, head.out_features, size):
             yield start, self.slice(head, start, start + size)
 
@@ -96,6 +97,24 @@ class SlicedLogits:
             rows = ((tokens >= start) & (tokens < start + size)).nonzero().squeeze(1)
             found[rows] = self.slice(head, start, start + size)[rows, tokens[rows] - start]
         return found
+
+    def alone(self, tokens: torch.Tensor) -> torch.Tensor:
+        """The logit `(rows,)` of one token of each row, `(rows,)` int64, from the head's weights of these tokens alone.
+
+        It is that of the token's slice but for rounding, and takes no time where few tokens are asked for.
+        """
+        head = self.head
+        if head is None:
+            return self.at(tokens)
+        assert self.unembedding is not None
+        unique, indices = torch.unique(tokens, return_inverse=True)
+        bias = None if head.bias is None else head.bias[unique]
+        logits = self.unembedding.post(nn.functional.linear(self.inputs, head.weight[unique], bias))
+        return logits.gather(1, indices.unsqueeze(1)).squeeze(1)
+
+    def every(self, step: int) -> SlicedLogits:
+        """The logits of the last row of every `step` rows."""
+        return replace(self, inputs=self.inputs[step - 1 :: step])
 
 
 def plain_linear(head: nn.Module) -> nn.Linear | None:
@@ -225,28 +244,33 @@ class Distribution(LogSumExp):
 class Rank:
     """For each row the number of tokens whose logit is above a given one, `(rows,)` int64 as `values`.
 
-    `reference` holds the given logits, `(rows,)` (see `SlicedLogits.at`). A logit of NaN, and any logit where the given
-    one is NaN, counts as above it.
+    `reference` holds the given logits, `(rows,)` (see `SlicedLogits.at`); if it is that of `tokens` `(rows,)`, these do
+    not count, whatever the rounding (see `SlicedLogits.alone`). A logit of NaN, and any logit where the given one is
+    NaN, counts as above it.
     """
 
-    def __init__(self, reference: torch.Tensor) -> None:
+    def __init__(self, reference: torch.Tensor, tokens: torch.Tensor | None = None) -> None:
         self.reference = reference.unsqueeze(1)
+        self.tokens = tokens
         self.values = torch.zeros(len(reference), dtype=torch.long, device=reference.device)
 
     def take(self, start: int, logits: torch.Tensor) -> None:
         """Take in a slice (see `Reduction`)."""
         self.values += logits.shape[1] - (logits <= self.reference).sum(-1)
+        if self.tokens is not None:
+            here = ((self.tokens >= start) & (self.tokens < start + logits.shape[1])).nonzero().squeeze(1)
+            own = logits[here, self.tokens[here] - start]
+            self.values[here] -= (~(own <= self.reference[here, 0])).long()
 
 
 class Divergence:
-    """The Kullback-Leibler divergence of each row from its reference row, KL(reference || row), `(rows,)` in nats.
+    """The Kullback-Leibler divergence of each row from its reference, KL(reference || row), `(rows,)` in nats.
 
-    `reference` is the index `(rows,)` of each row's reference among the rows; few rows are the reference of many.
+    The rows are groups of `size`, of each of which the last row is the reference. `distribution` is that of the rows.
     """
 
-    def __init__(self, reference: torch.Tensor) -> None:
-        self.reference = reference
-        self.groups = [(index, (reference == index).nonzero().squeeze(1)) for index in sorted(set(reference.tolist()))]
+    def __init__(self, size: int) -> None:
+        self.size = size
         self.distribution = Distribution()
         self.difference = torch.empty(0)
 
@@ -254,18 +278,37 @@ class Divergence:
         """Take in a slice (see `Reduction`)."""
         before = self.distribution.largest
         self.distribution.take(start, logits)
-        largest = self.distribution.largest
-        difference = torch.empty_like(largest)
-        for index, rows in self.groups:
-            weights = (logits[index] - largest[index]).exp()  # (tokens,)
-            apart = (logits[index] - logits[rows]).mul_(weights)  # (rows of this reference, tokens)
-            difference[rows] = apart.masked_fill_(weights == 0, 0.0).sum(-1)  # infinity times zero counts as zero
+        largest = self.references(self.distribution.largest)  # (groups, 1)
+        grouped = logits.reshape(-1, self.size, logits.shape[1])  # (groups, size, tokens)
+        reference = grouped[:, -1:]
+        weights = (reference - largest.unsqueeze(2)).exp()  # (groups, 1, tokens)
+        apart = (
+            (reference - grouped).mul_(weights).masked_fill_(weights == 0, 0.0)
+        )  # infinity times zero counts as zero
+        difference = apart.sum(-1)  # (groups, size)
         if start:
-            difference += ((before - largest).exp())[self.reference] * self.difference
+            difference += (self.references(before) - largest).exp() * self.difference
         self.difference = difference
+
+    def references(self, values: torch.Tensor) -> torch.Tensor:
+        """Of values `(rows,)` those of the groups' last rows, `(groups, 1)`."""
+        return values.reshape(-1, self.size)[:, -1:]
 
     @property
     def values(self) -> torch.Tensor:
         """The divergence `(rows,)` in nats."""
-        total, values = self.distribution.total[self.reference], self.distribution.values
-        return self.difference / total - values[self.reference] + values
+        distribution = self.distribution
+        normalisers = distribution.values.reshape(-1, self.size) - self.references(distribution.values)
+        return (self.difference / self.references(distribution.total) + normalisers).flatten()
+
+
+class Stop:
+    """Ends a sweep between two slices once `cancelled` returns true; raises Cancelled."""
+
+    def __init__(self, cancelled: Callable[[], bool]) -> None:
+        self.cancelled = cancelled
+
+    def take(self, start: int, logits: torch.Tensor) -> None:
+        """Take in a slice (see `Reduction`)."""
+        if self.cancelled():
+            raise Cancelled

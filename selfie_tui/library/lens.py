@@ -46,7 +46,8 @@ def logit_lens(
     chosen = None if layers is None else layer_numbers(layers)
     if chosen == [] or as_int(k, "number of tokens") < 1:
         raise RequestError("Nothing to show: no layer or no token is chosen.", "Choose at least one of each.")
-    return lens.logit_lens(model, read, [index], chosen, k, written)
+    (block,) = lens.logit_lens(model, read, [index], chosen, k, written)
+    return block.rows
 
 
 def prompt_ids(

@@ -80,7 +80,8 @@ def test_lens_rows_of_states_that_are_not_finite_hold_nan_and_the_others_numbers
     module = random_module()
     with torch.no_grad():
         module.model.layers[3].mlp.down_proj.weight[0, 0] = NAN
-    rows = logit_lens(opened(module), prompt_ids(), [4])
+    (block,) = logit_lens(opened(module), prompt_ids(), [4])
+    rows = block.rows
     assert [row.cell.layer for row in rows] == [EMBED, *range(8)]
     assert [math.isnan(row.entropy) for row in rows] == [False] * 4 + [True] * 5
     assert [math.isnan(row.top[0].probability) for row in rows] == [False] * 4 + [True] * 5

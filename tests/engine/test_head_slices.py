@@ -17,11 +17,13 @@ from selfie_tui.engine.head_slices import (
     LogSumExp,
     Rank,
     SlicedLogits,
+    Stop,
     Top,
     plain_linear,
     sweep,
 )
 from selfie_tui.engine.unembed import lens_logits
+from selfie_tui.errors import Cancelled
 from tests.engine.zoo import CONFIGS, build
 
 WIDTH, ROWS = 24, 7
@@ -91,23 +93,46 @@ def test_ranks_are_counted_against_the_logit_of_the_tokens_own_slice(vocabulary)
     assert torch.equal(logits.at(tokens), whole.gather(1, tokens.unsqueeze(1)).squeeze(1))
 
 
+@pytest.mark.parametrize("post", [{}, {"logit_scale": 0.3, "softcap": 8.0}], ids=str)
+def test_the_logits_of_few_tokens_alone_are_those_of_their_slices_and_rank_them(post):
+    logits = SlicedLogits(inputs(), head_of(3 * SLICE - 5, **post))
+    tokens = torch.tensor([5, 6000, 5, 17, SLICE, SLICE - 1, 3 * SLICE - 6])
+    alone = logits.alone(tokens)
+    torch.testing.assert_close(alone, logits.at(tokens), atol=1e-5, rtol=1e-6)
+    exact = sweep(logits, Rank(logits.at(tokens)))[0].values
+    for rounding in (-1e-6, 0.0, 1e-6):
+        assert torch.equal(sweep(logits, Rank(logits.at(tokens) + rounding, tokens))[0].values, exact)
+
+
+def test_a_sweep_that_is_cancelled_ends_between_two_slices():
+    seen = []
+
+    class Seen:
+        def take(self, start, logits):
+            seen.append(start)
+
+    with pytest.raises(Cancelled):
+        sweep(SlicedLogits(inputs(), head_of(3 * SLICE)), Stop(lambda: len(seen) == 2), Seen())
+    assert seen == [0, SLICE]
+
+
 @pytest.mark.parametrize("vocabulary", VOCABULARIES)
-def test_the_divergence_from_a_reference_row_is_that_of_the_whole_distributions(vocabulary):
-    logits = SlicedLogits(inputs(), head_of(vocabulary))
-    reference = torch.tensor([6, 6, 2, 2, 6, 2, 6])
-    found = sweep(logits, Divergence(reference))[0].values
+def test_the_divergence_from_the_last_row_of_a_group_is_that_of_the_whole_distributions(vocabulary):
+    logits = SlicedLogits(inputs(6), head_of(vocabulary))
+    reference = torch.tensor([2, 2, 2, 5, 5, 5])
+    found = sweep(logits, Divergence(3))[0].values
     log_probabilities = logits.whole().double().log_softmax(-1)
     apart = log_probabilities[reference] - log_probabilities
     expected = (log_probabilities[reference].exp() * apart).sum(-1).float()
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
     assert abs(float(found[2])) < 1e-6
-    assert abs(float(found[6])) < 1e-6
+    assert abs(float(found[5])) < 1e-6
 
 
 def test_logits_of_minus_infinity_have_no_probability_and_no_part_in_sums():
     logits = inputs()[:, :12].clone()
     logits[:, 3:] = -math.inf
-    distribution, divergence = sweep(SlicedLogits(logits), Distribution(), Divergence(torch.zeros(ROWS, dtype=int)))
+    distribution, divergence = sweep(SlicedLogits(logits), Distribution(), Divergence(ROWS))
     expected = torch.distributions.Categorical(logits=logits[:, :3]).entropy()
     torch.testing.assert_close(distribution.entropy, expected, atol=1e-6, rtol=1e-5)
     assert bool(divergence.values.isfinite().all())
@@ -138,7 +163,7 @@ def test_a_head_that_is_more_than_a_linear_layer_is_applied_as_a_whole():
     unembedding = head_of(3 * SLICE)
     handle = unembedding.head.register_forward_hook(lambda module, args, output: output + 1)
     logits = SlicedLogits(inputs(), unembedding)
-    assert [(start, part.shape) for start, part in logits] == [(0, (ROWS, 3 * SLICE))]
+    assert [(start, part.shape) for start, part in logits] == [(SLICE * each, (ROWS, SLICE)) for each in range(3)]
     assert torch.equal(logits.whole(), unembedding.head_logits(inputs()))
     tokens = torch.arange(ROWS)
     assert torch.equal(logits.at(tokens), logits.whole()[tokens, tokens])

@@ -9,21 +9,41 @@ directions, above all in models other than GPT-2 (Belrose et al. 2023, "the tune
 tokens can then be noise, or the token that was read, though the answer is already there for later layers to use. The
 probabilities and the entropy of such a row are the head's on a state unlike any that it was trained on; they do not
 measure how sure the model is.
+
+`KL(last layer || layer)` is the loss that a tuned lens is trained on: what is lost of the model's own distribution
+where it is read off earlier. A tuned lens corrects for the first of these faults and has one of its own: its
+translators are trained to say what the model will say, so that they may know what the state does not (a bias alone
+names frequent tokens). The last layer is read as always.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import torch
 
+from selfie_tui.engine.lens_numbers import LensNumbers, lens_numbers
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts.checks import check_position
 from selfie_tui.engine.prompts.placeholders import token_texts
 from selfie_tui.engine.prompts.source import source_of
 from selfie_tui.engine.prompts.tracking import tracked_token
-from selfie_tui.engine.unembed import lens_logits
+from selfie_tui.engine.tuned_lens import TunedLens, tuned_lens_of
+from selfie_tui.engine.unembed import lens_slices, rows_at_once
 from selfie_tui.records import EMBED, Cell, Event, LensRead, LensRow, LensToken, ReadLens
+
+
+@dataclass(frozen=True)
+class LensBlock:
+    """The lens at some positions: a row a layer, position after position, and the model's own answer at each."""
+
+    positions: tuple[int, ...]
+    rows: tuple[LensRow, ...]
+    answers: tuple[LensToken, ...]
 
 
 def logit_lens(
@@ -34,81 +54,97 @@ def logit_lens(
     k: int = 5,
     prefix: Sequence[int] | None = None,
     track: int | None = None,
-) -> tuple[LensRow, ...]:
-    """The lens of each layer at some positions: a row a layer, position after position.
+    tuned: TunedLens | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Iterator[LensBlock]:
+    """The lens of each layer at some positions, from one forward; a block of positions after another.
 
-    The model's own answer is the top token of the last layer at a position. With a `prefix`, which the decoder of an
-    encoder-decoder has written, layers and positions are the decoder's (see `Model.read`).
+    The model's own answer at a position is the top token of the last layer there. With a `prefix`, which the decoder
+    of an encoder-decoder has written, layers and positions are the decoder's (see `Model.read`).
 
     Args:
         ids: the prompt's token ids.
         positions: from 0, of tokens that are there.
         layers: `l` is the output of block `l`, `EMBED` the input of block 0; all of them if None.
+        k: how many top tokens a row has.
         track: the id of a token that is looked up in every cell.
+        tuned: translates the states of every layer but the last before norm and head are applied.
 
     Raises:
+        Cancelled: before any block of the model or slice of the vocabulary, once `cancelled` returns true.
+        OutOfMemory: where the device has no memory left.
         RequestError: for a layer that the model does not have.
     """
     stack = model.anatomy.main if prefix is None else model.anatomy.last
     last = len(stack.blocks) - 1
-    rows = list(range(EMBED, last + 1)) if layers is None else list(layers)
-    states = model.read(ids, sorted({*rows, last}), positions, prefix=prefix)
-    found = []
-    for index, position in enumerate(positions):
-        stacked = torch.stack([states[layer][index].to(model.device) for layer in [*rows, last]])
-        logits = lens_logits(model, stacked, stack.name)  # (layers + 1, vocabulary)
-        cells = [Cell(layer, position) for layer in rows]
-        found += [
-            lens_row(model, cell, row, logits[-1], k, track) for cell, row in zip(cells, logits[:-1], strict=True)
-        ]
-    return tuple(found)
+    chosen = (*(range(EMBED, last + 1) if layers is None else layers), last)
+    states = model.read(ids, sorted(set(chosen)), positions, cancelled, prefix)
+    if tuned is not None:
+        states = {layer: tuned.translate(of_layer, layer).to(of_layer) for layer, of_layer in states.items()}
+    size = max(1, rows_at_once(model, stack.name) // len(chosen))
+    for start in range(0, len(positions), size):
+        of_block = [states[layer][start : start + size].to(model.device) for layer in chosen]
+        logits = lens_slices(model, torch.stack(of_block, 1).flatten(0, 1), stack.name)
+        with model.inference():
+            numbers = lens_numbers(logits, len(chosen), k, track, cancelled)
+        yield as_block(model.tokenizer, numbers, positions[start : start + size], chosen)
 
 
-def lens_row(
-    model: Model, cell: Cell, logits: torch.Tensor, last: torch.Tensor, k: int, track: int | None = None
-) -> LensRow:
-    """The lens at one cell from its logits and those of the `last` layer, both `(vocabulary,)` float32."""
-    log_probabilities, own = logits.log_softmax(-1), last.log_softmax(-1)
-    probabilities = log_probabilities.exp()
-    top = probabilities.topk(min(k, probabilities.shape[-1]))
-    known = not bool(logits.isnan().any())
-    texts = [token_texts(model.tokenizer, [token])[0] if known else "" for token in top.indices.tolist()]
-    return LensRow(
-        cell=cell,
-        top=tuple(map(LensToken, texts, top.values.tolist(), top.indices.tolist())),
-        entropy=float(-torch.where(probabilities == 0, 0.0, probabilities * log_probabilities).sum()),
-        answer_rank=rank_of(logits, int(last.argmax())),
-        kl=float(torch.where(own.exp() == 0, 0.0, own.exp() * (own - log_probabilities)).sum()),
-        tracked=None if track is None else float(probabilities[track]),
-        tracked_rank=None if track is None else rank_of(logits, track),
+def as_block(tokenizer: Any, numbers: LensNumbers, positions: Sequence[int], layers: Sequence[int]) -> LensBlock:
+    """The records of some positions; of the layers, the last one stands for the model's own answer alone.
+
+    Of logits that are not finite the top tokens have no text.
+    """
+
+    @cache
+    def text(token: int) -> str:
+        return token_texts(tokenizer, [token])[0]
+
+    def token(token_id: int, probability: float) -> LensToken:
+        return LensToken("" if math.isnan(probability) else text(token_id), probability, token_id)
+
+    tracked = numbers.tracked
+    columns = zip(
+        [Cell(layer, position) for position in positions for layer in layers],
+        numbers.top.tolist(),
+        numbers.probabilities.tolist(),
+        numbers.entropy.tolist(),
+        numbers.answer.ranks.tolist(),
+        numbers.kl.tolist(),
+        tracked.probabilities.tolist() if tracked else [None] * len(numbers.kl),
+        tracked.ranks.tolist() if tracked else [None] * len(numbers.kl),
+        strict=True,
+    )
+    rows = [LensRow(cell, tuple(map(token, top, shares)), *others) for cell, top, shares, *others in columns]
+    step = len(layers)
+    own = numbers.answer.probabilities[step - 1 :: step].tolist()
+    return LensBlock(
+        tuple(positions),
+        tuple(row for index, row in enumerate(rows, 1) if index % step),
+        tuple(map(token, numbers.answers.tolist(), own)),
     )
 
 
-def rank_of(logits: torch.Tensor, token: int) -> int:
-    """How many of the logits `(vocabulary,)` are above a token's, those that are NaN included."""
-    return int((~(logits <= logits[token])).sum())
-
-
 def run(model: Model, task: ReadLens, cancelled: Callable[[], bool]) -> Iterator[Event]:
-    """Do a `ReadLens` task: a `LensRead` with what was asked for; raises as `logit_lens`."""
+    """Do a `ReadLens` task: a `LensRead` for each block of its positions; raises as `logit_lens`."""
     source = source_of(model, task.prompt, task.stack)
     for position in task.positions:
         check_position(source.tokens, position)
     tracked = tracked_token(model.tokenizer, task.track) if task.track else None
+    tuned = tuned_lens_of(model, task.tuned) if task.tuned else None
     track = tracked.id if tracked else None
-    last = len(model.anatomy.stack(task.stack).blocks) - 1
-    layers = tuple(range(EMBED, last + 1)) if task.layers is None else task.layers
-    rows = logit_lens(model, source.ids, task.positions, [*layers, last], task.k, source.prefix, track)
-    width = len(layers) + 1
-    yield LensRead(
-        prompt=task.prompt,
-        positions=task.positions,
-        rows=tuple(row for index, row in enumerate(rows, 1) if index % width),
-        answers=tuple(row.top[0] for row in rows[width - 1 :: width]),
-        stack=task.stack,
-        track=task.track,
-        tracked=tracked,
-    )
+    blocks = logit_lens(model, source.ids, task.positions, task.layers, task.k, source.prefix, track, tuned, cancelled)
+    for block in blocks:
+        yield LensRead(
+            prompt=task.prompt,
+            positions=block.positions,
+            rows=block.rows,
+            answers=block.answers,
+            stack=task.stack,
+            track=task.track,
+            tracked=tracked,
+            tuned=task.tuned,
+        )
 
 
 RUNS = {ReadLens: run}
