@@ -69,7 +69,7 @@ class SlicedLogits:
             yield start, self.slice(head, start, start + size)
 
     def slice(self, head: nn.Linear, start: int, stop: int) -> torch.Tensor:
-        """The logits `(rows, stop - start)` float32 of the tokens from `start` on."""
+        """The logits `(rows, tokens)` float32 of the tokens from `start` to before `stop`."""
         assert self.unembedding is not None
         bias = None if head.bias is None else head.bias[start:stop]
         return self.unembedding.post(nn.functional.linear(self.inputs, head.weight[start:stop], bias))
@@ -161,7 +161,7 @@ class Top:
         self.indices = torch.empty(0, dtype=torch.long)
 
     def take(self, start: int, logits: torch.Tensor) -> None:
-        """Take in a slice (see `Reduction`)."""
+        """Take in a slice `(rows, tokens)` (see `Reduction`)."""
         values, indices = logits.topk(min(self.k, logits.shape[1]))
         indices = indices + start
         if start:
@@ -179,7 +179,7 @@ class Best:
         self.indices = torch.empty(0, dtype=torch.long)
 
     def take(self, start: int, logits: torch.Tensor) -> None:
-        """Take in a slice (see `Reduction`); the index is searched in rows that the slice has a larger logit for."""
+        """Take in a slice `(rows, tokens)`; the index is searched in rows that the slice has a larger logit for."""
         values = logits.amax(-1)
         if not start:
             self.values, self.indices = values, logits.argmax(-1)
@@ -197,7 +197,7 @@ class LogSumExp:
         self.values = torch.empty(0)
 
     def take(self, start: int, logits: torch.Tensor) -> None:
-        """Take in a slice (see `Reduction`)."""
+        """Take in a slice `(rows, tokens)` (see `Reduction`)."""
         values = logits.logsumexp(-1)
         self.values = torch.logaddexp(self.values, values) if start else values
 
@@ -219,7 +219,7 @@ class Distribution(LogSumExp):
         self.largest = self.total = self.weighted = torch.empty(0)
 
     def take(self, start: int, logits: torch.Tensor) -> None:
-        """Take in a slice (see `Reduction`)."""
+        """Take in a slice `(rows, tokens)` (see `Reduction`)."""
         largest = logits.amax(-1).clamp_min(LOWEST)  # minus infinity less itself would be NaN
         if start:
             largest = torch.maximum(largest, self.largest)
@@ -255,7 +255,7 @@ class Rank:
         self.values = torch.zeros(len(reference), dtype=torch.long, device=reference.device)
 
     def take(self, start: int, logits: torch.Tensor) -> None:
-        """Take in a slice (see `Reduction`)."""
+        """Take in a slice `(rows, tokens)` (see `Reduction`)."""
         self.values += logits.shape[1] - (logits <= self.reference).sum(-1)
         if self.tokens is not None:
             here = ((self.tokens >= start) & (self.tokens < start + logits.shape[1])).nonzero().squeeze(1)
@@ -275,7 +275,7 @@ class Divergence:
         self.difference = torch.empty(0)
 
     def take(self, start: int, logits: torch.Tensor) -> None:
-        """Take in a slice (see `Reduction`)."""
+        """Take in a slice `(rows, tokens)` (see `Reduction`)."""
         before = self.distribution.largest
         self.distribution.take(start, logits)
         largest = self.references(self.distribution.largest)  # (groups, 1)
@@ -309,6 +309,6 @@ class Stop:
         self.cancelled = cancelled
 
     def take(self, start: int, logits: torch.Tensor) -> None:
-        """Take in a slice (see `Reduction`)."""
+        """Take in a slice `(rows, tokens)` (see `Reduction`)."""
         if self.cancelled():
             raise Cancelled

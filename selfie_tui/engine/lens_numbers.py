@@ -77,7 +77,7 @@ def lens_numbers(
 def tracked_in(
     divergence: Divergence, top: Top, tokens: torch.Tensor, logits: torch.Tensor, ranks: torch.Tensor
 ) -> Tracked:
-    """Where a token of each cell stands; one that is among the cell's top tokens stands exactly where it is there.
+    """Where a token of each cell, `(cells,)`, stands; one among the top tokens stands exactly where it is there.
 
     `logits` are those of `SlicedLogits.alone`, which may differ by rounding from those that the top tokens have.
     """

@@ -118,7 +118,7 @@ def read_config(folder: Path) -> dict[str, Any]:
             "Save the lens with a recent version of tuned-lens.",
         )
     if (kind := config.get("lens_type", KIND)) != KIND:
-        raise RequestError(f"The lens in {folder} is a {kind}.", f"Only a {KIND} is read.")
+        raise RequestError(f"The lens in {folder} is of the kind “{kind}”.", f"Give one of the kind “{KIND}”.")
     return config
 
 
@@ -157,7 +157,7 @@ def head_hash(model: Model) -> str:
 
 
 def edges_of(matrix: torch.Tensor, axis: int) -> torch.Tensor:
-    """The first and the last `EDGE` rows or columns of a matrix; all of one that is no larger."""
+    """The first and the last `EDGE` rows or columns of a matrix `(rows, columns)`; all of one that is no larger."""
     size = matrix.shape[axis]
     if size <= 2 * EDGE:
         return matrix
@@ -165,9 +165,10 @@ def edges_of(matrix: torch.Tensor, axis: int) -> torch.Tensor:
 
 
 def read_parameters(folder: Path) -> dict[str, torch.Tensor]:
-    """The tensors of the translators by `number.weight` and `number.bias`, left on the disk until they are used.
+    """The translators' weights `(width, width)` and biases `(width,)` by `number.weight` and `number.bias`.
 
-    Nothing but tensors is read from the pickle, so that it cannot run code; raises RequestError.
+    They stay on the disk until they are used. Nothing but tensors is read from the pickle, so that it cannot run code;
+    raises RequestError.
     """
     try:
         found = torch.load(folder / PARAMETERS, map_location="cpu", weights_only=True, mmap=True)

@@ -30,7 +30,7 @@ def lens_logits(model: Model, states: torch.Tensor, stack: str = "") -> torch.Te
 
 
 def lens_slices(model: Model, states: torch.Tensor, stack: str = "") -> SlicedLogits:
-    """The logits of `lens_logits`, one slice of the vocabulary at a time; gone through inside `model.inference()`."""
+    """The logits of states `(rows, hidden)`, a slice of the vocabulary at a time; swept inside `model.inference()`."""
     unembedding = model.unembedding(stack)
     if unembedding is None:
         return SlicedLogits(logits_through_the_model(model, states))

@@ -17,7 +17,7 @@ from selfie_tui.engine.generation.steppers import CachedStepper
 from selfie_tui.engine.injection import Injection
 from selfie_tui.engine.methods.interpret import interpret
 from selfie_tui.engine.model import Model
-from selfie_tui.engine.unembed import lens_logits
+from selfie_tui.engine.unembed import lens_logits, lens_slices
 from selfie_tui.records import EMBED, Cell, CellFinished, Preset, Request
 from tests.engine.zoo import FAMILIES, build, prompt_ids
 
@@ -89,6 +89,7 @@ def test_4_the_lens_of_the_last_block_is_the_models_logits(model: Model) -> None
     ids = prompt_ids(4)
     last = model.read(ids, [model.layers - 1], range(len(ids)))[model.layers - 1]
     torch.testing.assert_close(lens_logits(model, last), plain_logits(model, ids)[0], atol=ROUNDING, rtol=0)
+    torch.testing.assert_close(lens_slices(model, last).whole(), plain_logits(model, ids)[0], atol=ROUNDING, rtol=0)
 
 
 @pytest.mark.parametrize("layer", LAYERS)
@@ -97,16 +98,20 @@ def test_5_a_patchscope_to_the_last_layer_at_the_same_position_is_the_logit_lens
     vector = model.read(ids, [layer], [len(ids) - 1])[layer]
     patched = injected(model, ids, Injection(vector, (len(ids) - 1,), model.layers - 1))[0, -1]
     torch.testing.assert_close(patched, lens_logits(model, vector)[0], atol=ROUNDING, rtol=0)
+    torch.testing.assert_close(patched, lens_slices(model, vector).whole()[0], atol=ROUNDING, rtol=0)
 
 
 def test_6_the_last_hidden_state_of_hugging_face_is_already_normed(model: Model) -> None:
     ids = prompt_ids(6)
     with torch.no_grad():
         theirs = model.module(**model.inputs([ids]), output_hidden_states=True).hidden_states[-1]
-        ours = model.read(ids, [model.layers - 1], range(len(ids)))[model.layers - 1].unsqueeze(0)
+        last = model.read(ids, [model.layers - 1], range(len(ids)))[model.layers - 1]
+        ours = last.unsqueeze(0)
         for module in model.unembedding().modules:
             ours = module(ours)
     assert torch.equal(ours, theirs)
+    scale = model.unembedding().record.input_scale
+    assert torch.equal(lens_slices(model, last).inputs, theirs[0] * scale)
 
 
 def test_7_the_input_of_a_block_is_the_output_of_the_one_before(model: Model) -> None:

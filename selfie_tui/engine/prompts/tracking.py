@@ -33,6 +33,7 @@ def tracked_token(tokenizer: PreTrainedTokenizerBase, word: str) -> TrackedToken
         raise RequestError(f"“{word}” cannot be tracked.", "Give a word, such as Paris.")
     spellings = [text] if exact or text[0].isspace() else [f" {text}", text]
     found = [ids for ids in (ids_inside(tokenizer, spelling) for spelling in spellings) if ids]
+    found = [ids for ids in found if tokenizer.unk_token_id not in ids]
     if not found:
         raise RequestError(f"The tokenizer has no token for “{word}”.", "Track another word.")
     ids = next((ids for ids in found if len(ids) == 1), found[0])
