@@ -22,6 +22,14 @@ if TYPE_CHECKING:
     from selfie_tui.library.devices import get_optimal_device as get_optimal_device
     from selfie_tui.library.devices import print_device_info as print_device_info
     from selfie_tui.library.facade import ModelAgnosticSelfie as ModelAgnosticSelfie
+    from selfie_tui.library.inspecting import answers as answers
+    from selfie_tui.library.inspecting import attention_pattern as attention_pattern
+    from selfie_tui.library.inspecting import edited as edited
+    from selfie_tui.library.inspecting import inspect_module as inspect_module
+    from selfie_tui.library.inspecting import keep_vector as keep_vector
+    from selfie_tui.library.inspecting import load_vector as load_vector
+    from selfie_tui.library.inspecting import module_states as module_states
+    from selfie_tui.library.inspecting import module_tree as module_tree
     from selfie_tui.library.interpretation_prompt import InterpretationPrompt as InterpretationPrompt
     from selfie_tui.library.lens import logit_lens as logit_lens
     from selfie_tui.library.open_model import adopt as adopt
@@ -32,6 +40,14 @@ _LIBRARY = {
     "interpret": "selfie_tui.library.api",
     "interpret_vectors": "selfie_tui.library.api",
     "logit_lens": "selfie_tui.library.lens",
+    "module_tree": "selfie_tui.library.inspecting",
+    "inspect_module": "selfie_tui.library.inspecting",
+    "module_states": "selfie_tui.library.inspecting",
+    "attention_pattern": "selfie_tui.library.inspecting",
+    "edited": "selfie_tui.library.inspecting",
+    "answers": "selfie_tui.library.inspecting",
+    "keep_vector": "selfie_tui.library.inspecting",
+    "load_vector": "selfie_tui.library.inspecting",
     "ModelAgnosticSelfie": "selfie_tui.library.facade",
     "InterpretationPrompt": "selfie_tui.library.interpretation_prompt",
     "get_optimal_device": "selfie_tui.library.devices",

@@ -117,6 +117,39 @@ def _what(edit: Edit) -> str:
             return f"+ {edit.value!r}"
 
 
+def edit_line(edit: Edit) -> str:
+    """An edit with its module: `model.layers.5.mlp * 0.5 at 9`, and `:input.1` behind the path where that is meant."""
+    index = f".{edit.index}" if edit.index else ""
+    side = f":{edit.which}{index}" if index or edit.which == "input" else ""
+    return f"{edit.path}{side} {edit_text(edit)}"
+
+
+def parse_edit_line(typed: str, tokens: int | None = None) -> Edit:
+    """The edit that a line means which begins with its module; `edit_line` writes it.
+
+    Raises:
+        RequestError: for a module that is not named, and as `parse_edit`.
+    """
+    path, _, edit = typed.strip().partition(" ")
+    if not edit.strip():
+        raise RequestError(f"Invalid edit “{typed.strip()}”.", "Write the module first: layers.5.mlp * 0.5.")
+    return parse_edit(edit, parse_module(path), tokens)
+
+
+def parse_module(typed: str) -> ModuleTensor:
+    """A module's tensor as it is typed: its path, and behind a colon `input` or `output` with a number: `mlp:input.1`.
+
+    Raises:
+        RequestError: for another word behind the colon.
+    """
+    path, colon, side = typed.strip().partition(":")
+    which, _, index = side.partition(".")
+    if (colon and which not in ("input", "output")) or not path:
+        raise RequestError(f"Invalid module “{typed}”.", "Write its path, or its path and :input or :output.1.")
+    number = parse_integer(index, "number of the tensor", 0) if index else 0
+    return ModuleTensor(path, "input" if which == "input" else "output", number)
+
+
 def positions_text(positions: tuple[int, ...]) -> str:
     """Positions in their order as they are typed: `3,5-7`."""
     runs: list[list[int]] = []

@@ -62,6 +62,12 @@ def history_dir() -> Path:
     return cache_dir() / "history"
 
 
+def vector_path(name: str) -> Path:
+    """The file of a vector that is kept by name, or the file itself where a path with an ending is given."""
+    path = Path(name).expanduser()
+    return path if path.suffix == ".safetensors" else vectors_dir() / f"{name}.safetensors"
+
+
 def log_file() -> Path:
     """The log of the program and of its libraries."""
     return state_dir() / "selfie-tui.log"

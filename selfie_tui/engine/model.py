@@ -17,8 +17,10 @@ from selfie_tui.engine import tracing
 from selfie_tui.engine.anatomy.finding import find_anatomy
 from selfie_tui.engine.anatomy.inputs import InputBuilder, Kind, input_builder
 from selfie_tui.engine.anatomy.layer_paths import LayerPaths
+from selfie_tui.engine.anatomy.layouts import Layouts, find_layouts
 from selfie_tui.engine.anatomy.places import Anatomy, BoundUnembedding, embeddings_of, text_config
 from selfie_tui.engine.devices import memory_errors, short_name
+from selfie_tui.engine.edits import StandingEdits
 from selfie_tui.engine.module_state import configs_of, evaluating, hooks_on, returning_mappings
 from selfie_tui.engine.sublayers import Sublayers, find_sublayers
 from selfie_tui.engine.tracing import TracedModel
@@ -64,6 +66,8 @@ class Model:
     adapter: str = ""
     hooks: frozenset[tuple[str, int]] = frozenset()
     """The hooks that were on the blocks when the model was adopted: a block's path and the hook's id."""
+    edits: StandingEdits = field(default_factory=StandingEdits)
+    """The edits that stand: made in every forward within `inference`."""
 
     @property
     def kind(self) -> Kind:
@@ -185,9 +189,17 @@ class Model:
                 f"Layer {layer} is out of range: {whose} has {count} layers.", f"Choose embed or 0 to {count - 1}."
             )
 
+    @cached_property
+    def layouts(self) -> Layouts:
+        """The layouts of the tensors of all modules, found at the first use and kept, whatever edits stand."""
+        with self.lock, memory_errors(), evaluating(self.module), returning_mappings(self.configs):
+            return find_layouts(self.module, self.feed, self.device)
+
     @contextmanager
     def inference(self, cancelled: Callable[[], bool] = lambda: False) -> Iterator[None]:
         """While open, this thread alone runs the model, without gradients, and can be stopped before any block.
+
+        The edits that stand are made.
 
         Raises:
             Cancelled: from inside a forward, once `cancelled` returns true.
@@ -198,8 +210,8 @@ class Model:
             if cancelled():
                 raise Cancelled
 
-        whole = returning_mappings(self.configs)
-        with self.lock, torch.no_grad(), memory_errors(), evaluating(self.module), whole:
+        whole, edits = returning_mappings(self.configs), self.edits.making(self.module, self.modules)
+        with self.lock, torch.no_grad(), memory_errors(), evaluating(self.module), whole, edits:
             handles = [block.register_forward_pre_hook(check_cancelled) for block in self.blocks]
             try:
                 yield
@@ -230,7 +242,7 @@ class Model:
             self.check_layer(layer, stack)
         inputs = self.inputs([list(ids)], None if prefix is None else [list(prefix)], use_cache=False)
         columns = list(positions)
-        with self.inference(cancelled):
+        with self.edits.reading_prompt(), self.inference(cancelled):
             return tracing.read_residuals(self.traced, stack, inputs, layers, ([0] * len(columns), columns))
 
     def info(self) -> ModelInfo:
@@ -253,6 +265,7 @@ class Model:
             revision=self.revision,
             base=self.base,
             adapter=self.adapter,
+            edits=self.edits.records,
         )
 
 

@@ -12,10 +12,22 @@ import torch
 from selfie_tui.cores import chosen_threads, usable_cores
 from selfie_tui.engine import methods
 from selfie_tui.engine.devices import return_freed_memory
+from selfie_tui.engine.inspecting.tree import module_nodes
 from selfie_tui.engine.loading.load import load
+from selfie_tui.engine.loading.locate import ProgressReport
+from selfie_tui.engine.loading.skeleton import build_skeleton
 from selfie_tui.engine.model import Model
 from selfie_tui.errors import Cancelled, RequestError
-from selfie_tui.records import Event, LoadModel, ModelProgress, ModelReady, Notice, Task
+from selfie_tui.records import (
+    Event,
+    LoadModel,
+    ModelProgress,
+    ModelReady,
+    ModulesRead,
+    Notice,
+    ReadModules,
+    Task,
+)
 
 Method = Callable[[Model, Any, Callable[[], bool]], Iterator[Event]]
 """Does a task with a model: `run(model, task, cancelled)`, lazily."""
@@ -52,23 +64,18 @@ class EngineService:
         """The events of a task as they happen; `post` takes those from inside a download."""
         if isinstance(task, LoadModel):
             return self._load(task, cancelled, post)
+        if isinstance(task, ReadModules) and task.model:
+            return self._modules_of(task.model, cancelled, post)
         method = METHODS[type(task)](self.model, task, cancelled)
         return method if task.quick else returning_memory(method)
 
+    def _modules_of(self, name: str, cancelled: Callable[[], bool], post: Callable[[Event], object]) -> Iterator[Event]:
+        """The tree of a model that is not loaded, from its configuration."""
+        yield ModulesRead(model=name, nodes=module_nodes(build_skeleton(name, reporting(cancelled, post))))
+
     def _load(self, task: LoadModel, cancelled: Callable[[], bool], post: Callable[[Event], object]) -> Iterator[Event]:
         """Load a model; the one before stays current until the new one is ready."""
-        last: ModelProgress | None = None
-
-        def report(step: str, fraction: float | None) -> None:
-            nonlocal last
-            if cancelled():
-                raise Cancelled
-            progress = ModelProgress(step=step, fraction=fraction)
-            if progress != last:
-                last = progress
-                post(progress)
-
-        model = load(task.name, device=task.device, dtype=task.dtype, report=report)
+        model = load(task.name, device=task.device, dtype=task.dtype, report=reporting(cancelled, post))
         if cancelled():
             raise Cancelled
         self._model = model
@@ -83,6 +90,21 @@ def returning_memory(events: Iterator[Event]) -> Iterator[Event]:
         yield from events
     finally:
         return_freed_memory()
+
+
+def reporting(cancelled: Callable[[], bool], post: Callable[[Event], object]) -> ProgressReport:
+    """A report of loading that posts each step once, and raises `Cancelled` once it is cancelled."""
+    last: list[ModelProgress] = []
+
+    def report(step: str, fraction: float | None) -> None:
+        if cancelled():
+            raise Cancelled
+        progress = ModelProgress(step=step, fraction=fraction)
+        if last != [progress]:
+            last[:] = [progress]
+            post(progress)
+
+    return report
 
 
 def default_threads() -> int:

@@ -8,13 +8,15 @@ n-th call of a module, which matters where several layers share one.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import nnsight
 import torch
 from nnsight import CONFIG, NNsight
+from nnsight.intervention.source import STATE
 
 from selfie_tui.engine.anatomy.locations import Activation, Patch, TensorLocation
 from selfie_tui.engine.anatomy.places import Anatomy
@@ -158,6 +160,24 @@ def run_patched(traced: TracedModel, inputs: dict[str, Any], patches: Sequence[P
                         patch.write(location, state)
         output: Any = nnsight.save(traced.root.output)
     return output
+
+
+@contextmanager
+def changing_body(module: Any, change: Callable[[Any], Any]) -> Iterator[None]:
+    """While open, `change` is made to every result of a module of a traced model, before a trace or a hook reads it.
+
+    A forward hook would come after a trace. The hook put here does nothing: it tells those who would compute a module's
+    result by its weights alone that there is more to it.
+    """
+    state = module.__dict__[STATE]
+    body = state.body
+    marker = module.register_forward_hook(lambda part, args, output: None)
+    state.body = lambda part, *args, **kwargs: change(body(part, *args, **kwargs))
+    try:
+        yield
+    finally:
+        state.body = body
+        marker.remove()
 
 
 def in_order(locations: Iterable[TensorLocation]) -> list[TensorLocation]:

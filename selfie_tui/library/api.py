@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
+from selfie_tui.engine.inspecting.capture import find_tensor
+from selfie_tui.engine.inspecting.tree import layer_around
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts.prepare import prepare_target
 from selfie_tui.engine.prompts.source import source_tokens
-from selfie_tui.library.arguments import Facade, as_model
+from selfie_tui.library.arguments import Facade, as_model, as_module
 from selfie_tui.library.cells import Layer, layer_numbers, positions_in
 from selfie_tui.library.interpretation_prompt import Prompt
 from selfie_tui.library.notices import warn_of_notices, warn_of_special_tokens
@@ -15,7 +19,7 @@ from selfie_tui.library.requests import make_request, prompt_text, settings_in
 from selfie_tui.library.results import Result, collect, decode_vectors
 from selfie_tui.library.vectors import Vectors, stack_vectors
 from selfie_tui.parse import parse_layers, positions_among
-from selfie_tui.records import EMBED, Cell, Token
+from selfie_tui.records import EMBED, Cell, ModuleTensor, Token
 
 __all__ = ["NO_TOKEN", "Result", "collect", "interpret", "interpret_vectors", "vector_tokens"]
 
@@ -44,6 +48,7 @@ def interpret(
     system: bool = True,
     stack: str = "",
     compat: bool | str | None = False,
+    module: str | ModuleTensor | None = None,
 ) -> Result:
     """Interpret the residual states of `prompt` at every chosen layer and token (SelfIE, arXiv 2403.10949 §3).
 
@@ -67,6 +72,8 @@ def interpret(
         stack: of an encoder-decoder, whose states are read: `encoder`, or `decoder` for those of what it has written.
         compat: True or `"selfie"` for the positions that SelfIE and NNsight Selfie overwrite (see
             `InterpretationPrompt`).
+        module: a module as wide as the stream, such as `"layers.5.mlp"`, whose output is read in place of the stream's
+            states; `layers` are then left out of account.
 
     Raises:
         SelfieError: for a request that the model cannot fulfil, with what to change.
@@ -79,8 +86,12 @@ def interpret(
     chosen = parse_layers(layers, count) if isinstance(layers, str) else layer_numbers(layers)
     positions = positions_among(tokens, source) if isinstance(tokens, str) else positions_in(source, tokens)
     warn_of_special_tokens(model, (source[position] for position in positions), 2)
+    if module is not None:
+        tensor = find_tensor(model, as_module(module)).tensor
+        chosen = [layer_around(model, tensor.path)]
     cells = [Cell(layer, position) for position in positions for layer in chosen]
-    return collect(model, make_request(text, cells, preset, settings))
+    request = make_request(text, cells, preset, settings)
+    return collect(model, request if module is None else replace(request, module=tensor))
 
 
 def interpret_vectors(

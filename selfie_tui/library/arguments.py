@@ -11,8 +11,10 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
+from selfie_tui.edits import parse_module
 from selfie_tui.engine.model import Model
 from selfie_tui.errors import RequestError
+from selfie_tui.records import ModuleTensor
 
 
 class Facade(Protocol):
@@ -108,6 +110,19 @@ def as_list(value: object, item: str) -> list[Any]:
         return list(value)  # type: ignore[call-overload, no-any-return]
     except TypeError:
         raise RequestError(f"Expected a list of {item}s, got {describe(value)}.", f"Write a list of {item}s.") from None
+
+
+def as_module(value: object) -> ModuleTensor:
+    """The tensor of a module that a path means, such as `"layers.5.mlp"` or `"layers.5.mlp:input"`, or a record.
+
+    Raises:
+        RequestError: for anything else.
+    """
+    if isinstance(value, ModuleTensor):
+        return value
+    if not isinstance(value, str):
+        raise RequestError(f"Expected the path of a module, got {describe(value)}.", 'Such as "layers.5.mlp".')
+    return parse_module(value)
 
 
 def describe(value: object) -> str:

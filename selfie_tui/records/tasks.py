@@ -89,7 +89,6 @@ class ReadModules(Task, frozen=True):
     """The tree of a model's modules: the current one, or one by its name, of which only the configuration is read."""
 
     quick: ClassVar[bool] = True
-    light: ClassVar[bool] = True
     model: str = ""
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import msgspec
 
 from selfie_tui.records import (
+    EditsSet,
     Event,
     JobCancelled,
     JobFailed,
@@ -56,7 +57,7 @@ class Recorder:
             self._then(Notice(text=problem, severity="error"))
 
     def _entries(self, event: Event) -> list[Entry]:
-        if isinstance(event, ModelReady):
+        if isinstance(event, ModelReady | EditsSet):
             self._model = event.model
         if isinstance(event, JobStarted) and isinstance(event.task, RunTask):
             self._jobs[event.job] = _Job(event.task, timestamp())

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from selfie_tui.edits import edit_line
 from selfie_tui.errors import RequestError
 from selfie_tui.records import Control, Earlier, Interpret, Interpretation, ModelInfo, Request
 from selfie_tui.results.entries import Result, RunBegan, versions
 from selfie_tui.results.history import read_run
 from selfie_tui.results.stored import StoredRun
 
-DECISIVE = ("model", "revision", "dtype")
+DECISIVE = ("model", "revision", "dtype", "edits")
 """What must be as it was for the results of two starts to belong to one run."""
 
 
@@ -47,6 +48,7 @@ def facts(name: str, info: ModelInfo | None) -> dict[str, str]:
         "device": info.device,
         "dtype": info.dtype,
         "verdict": info.verdict,
+        "edits": "; ".join(edit_line(edit) for edit in info.edits) or "none",
     }
 
 

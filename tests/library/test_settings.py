@@ -62,7 +62,7 @@ def text(result: Result) -> str:
 
 
 def test_every_field_of_a_request_can_be_set_in_every_call() -> None:
-    settings = set(Request.__struct_fields__) - {"prompt", "cells", "preset"}
+    settings = set(Request.__struct_fields__) - {"prompt", "cells", "preset", "module"}
     assert set(SETTINGS) == settings
     for function in (selfie_tui.interpret, ModelAgnosticSelfie.interpret, batch_process_interpretations):
         names = {PUBLISHED_NAMES.get(name, name) for name in inspect.signature(function).parameters}

@@ -72,6 +72,23 @@ def fetch_snapshot(name: str, report: ProgressReport) -> Path:
         raise explanation(name, error) from error
 
 
+def fetch_config(name: str, report: ProgressReport) -> Path:
+    """A local folder with the configuration of a hub model, and maybe nothing else; of an adapter with all of it.
+
+    Raises:
+        LoadError: as `fetch_snapshot`.
+        Cancelled: from `report`, before anything is fetched.
+    """
+    report(f"looking for {name}", None)
+    try:
+        folder = cached_folder(name)
+        return folder if folder is not None else Path(hf_hub_download(name, "config.json")).parent
+    except EntryNotFoundError:
+        return fetch_snapshot(name, report)
+    except (HFValidationError, HTTPError, OSError, ValueError, RuntimeError) as error:
+        raise explanation(name, error) from error
+
+
 def cached_folder(name: str) -> Path | None:
     """The folder of a model in the hub's cache if nothing that loading needs is missing there."""
     for file in ("config.json", ADAPTER_CONFIG):

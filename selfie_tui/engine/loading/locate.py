@@ -19,8 +19,10 @@ def no_report(step: str, fraction: float | None) -> None:
     """The report of a load that nobody watches."""
 
 
-def locate(name: str, report: ProgressReport) -> Checkpoint:
-    """The files of a model, fetched from the hub where they are not on this machine."""
+def locate(
+    name: str, report: ProgressReport, fetch: Callable[[str, ProgressReport], Path] = fetch_snapshot
+) -> Checkpoint:
+    """The files of a model, fetched from the hub by `fetch` where they are not on this machine."""
     if name == "demo":
         return Checkpoint(model_path())
     if not name.strip():
@@ -47,5 +49,5 @@ def locate(name: str, report: ProgressReport) -> Checkpoint:
         raise LoadError(
             f"{'File' if is_gguf else 'Folder'} not found: {name}.", "Check the path; a hub id looks like owner/name."
         )
-    folder = fetch_snapshot(name, report)
+    folder = fetch(name, report)
     return Checkpoint(folder, commit=folder.name)

@@ -34,7 +34,8 @@ def read_prompts(
     """The states of every prompt at layers of the stack that prompts run through first, by default at all positions.
 
     Each prompt's states are `(positions, hidden)` by layer. Decoders are padded on the left, encoders on the right. A
-    model that padding changes reads prompts one by one; `takes_padding` finds out which models those are.
+    model that padding changes reads prompts one by one, and so does one with edits that depend on a token's position;
+    `takes_padding` finds out which models padding changes.
 
     Raises:
         RequestError: for a layer that the model does not have.
@@ -45,7 +46,7 @@ def read_prompts(
     found: list[States] = []
     for batch in batches(prompts):
         rows, own = [prompts[row] for row in batch], [list(chosen[row]) for row in batch]
-        if len({len(row) for row in rows}) > 1 and not takes_padding(model):
+        if model.edits.by_position or (len({len(row) for row in rows}) > 1 and not takes_padding(model)):
             found += [model.read(row, layers, columns, cancelled) for row, columns in zip(rows, own, strict=True)]
         else:
             found += read_padded(model, rows, layers, own, cancelled)

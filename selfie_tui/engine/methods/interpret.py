@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from selfie_tui.engine.cell_states import CellStates, read_cells
+from selfie_tui.engine.cell_states import CellStates
 from selfie_tui.engine.devices import short_name
 from selfie_tui.engine.generation.answers import Answers, ReadCell
 from selfie_tui.engine.generation.batches import Halved, in_batches
@@ -28,6 +28,7 @@ from selfie_tui.engine.generation.decode import Row
 from selfie_tui.engine.generation.plan import Batch, Plan, plan_run
 from selfie_tui.engine.generation.prefill import never
 from selfie_tui.engine.generation.texts import text_of
+from selfie_tui.engine.inspecting.states import read_states
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.noise import relevancy_floor
 from selfie_tui.engine.prompts.placeholders import TargetPrompt
@@ -71,7 +72,7 @@ def interpret(
             return
     tokens = [prepared.source.tokens[cell.position] for cell in request.cells]
     yield from warnings_of(tokens)
-    states = read_cells(model, prepared.source, request.cells, cancelled)
+    states = read_states(model, request, prepared.source, cancelled)
     yield from interpret_vectors(model, request, states, tokens, prepared.target, cancelled, earlier=earlier)
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from selfie_tui.edits import edit_line
 from selfie_tui.marks import MEANINGS, mark_of
 from selfie_tui.records import Interpretation, layer_name
 from selfie_tui.results.writers.runs import KeptRun
@@ -44,6 +45,8 @@ def facts(run: KeptRun) -> Iterator[tuple[str, str]]:
     if began.info:
         info = began.info
         yield "model", " · ".join(part for part in (info.revision, info.device, info.dtype, info.verdict) if part)
+        yield "edits", "; ".join(edit_line(edit) for edit in info.edits)
+    yield "states of", str(began.request.module or "")
     yield "interpretation prompt", began.request.preset.text
     yield "settings", " · ".join(f"{setting.field} {setting.written(began.request)}" for setting in SETTINGS)
     yield "versions", " · ".join(f"{name} {version}" for name, version in began.versions.items())

@@ -19,7 +19,8 @@ HEAD = '''\
 
 from selfie_tui import load
 from selfie_tui.library.api import collect
-from selfie_tui.records import Cell, Preset, Request, layer_name
+from selfie_tui.library.inspecting import edited
+from selfie_tui.records import Cell, Edit, ModuleTensor, Preset, Request, layer_name
 from selfie_tui.text import prose
 
 RUNS = ['''
@@ -31,10 +32,11 @@ TAIL = """\
 def main():
     opened = {}
     total = differing = 0
-    for name, device, dtype, request, texts in RUNS:
+    for name, device, dtype, edits, request, texts in RUNS:
         if (name, device, dtype) not in opened:
             opened = {(name, device, dtype): load(name, device=device, dtype=dtype)}
-        result = collect(opened[name, device, dtype], request)
+        with edited(opened[name, device, dtype], edits) as model:
+            result = collect(model, request)
         print("control", prose(result.control.text), sep="\\t")
         for index, each in enumerate(result.interpretations):
             differs = index in texts and texts[index] != each.text
@@ -65,6 +67,7 @@ def call(run: KeptRun) -> Iterator[str]:
     yield f"    {run.began.model!a},"
     yield f"    {info.device if info else 'auto'!a},"
     yield f"    {info.dtype if info else 'auto'!a},"
+    yield f"    {info.edits if info else ()!a},"
     yield from (f"    {line}" for line in request(run.began.request))
     yield "    {"
     yield from (f"        {index}: {each.text!a}," for index, each in run.in_order())

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from selfie_tui.ascii_json import encode_ascii
+from selfie_tui.edits import edit_line
 from selfie_tui.marks import mark_of
 from selfie_tui.records import Interpretation, ModelInfo, layer_name
 from selfie_tui.results.writers.runs import KeptRun
@@ -69,9 +70,11 @@ COLUMNS: tuple[Column, ...] = (
     of_model("device", lambda info: info.device),
     of_model("dtype", lambda info: info.dtype),
     of_model("verdict", lambda info: info.verdict),
+    of_model("edits", lambda info: "; ".join(edit_line(edit) for edit in info.edits)),
     of_run("versions", "text", lambda run: encode_ascii(run.began.versions).decode()),
     of_run("prompt", "text", lambda run: run.began.request.prompt),
     of_run("stack", "text", lambda run: run.began.request.stack),
+    of_run("module", "text", lambda run: str(run.began.request.module or "")),
     *(of_setting(setting) for setting in SETTINGS),
     of_run("preset_text", "text", lambda run: run.began.request.preset.text),
     of_run("placeholder", "text", lambda run: run.began.request.preset.placeholder),

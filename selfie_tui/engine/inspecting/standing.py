@@ -1,0 +1,69 @@
+"""Edits made ready to stand: each checked against the model, with the vector of its file read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+import torch
+
+from selfie_tui.engine.anatomy.layouts import Layout
+from selfie_tui.engine.edits import ReadyEdit
+from selfie_tui.engine.inspecting.capture import find_tensor
+from selfie_tui.engine.inspecting.tree import full_path
+from selfie_tui.engine.inspecting.vector_file import read_vector
+from selfie_tui.engine.model import Model
+from selfie_tui.errors import RequestError
+from selfie_tui.records import Edit, ModuleTensor
+
+
+def set_edits(model: Model, edits: Sequence[Edit]) -> None:
+    """Make these the edits that stand in a model; none of them if one is refused.
+
+    Raises:
+        RequestError: for a module or tensor that is not there, positions where it has no tokens, a number that is not
+            finite, a vector that does not fit.
+    """
+    let_stand(model, [ready_edit(model, edit) for edit in edits])
+
+
+def let_stand(model: Model, edits: Sequence[ReadyEdit]) -> None:
+    """Make edits that were checked the ones that stand; what was measured with others is forgotten."""
+    model.edits.now = tuple(edits)
+    model.relevancy_floor = model.padding_invariant = None
+
+
+def ready_edit(model: Model, edit: Edit) -> ReadyEdit:
+    """An edit by the full path of its module, checked; raises as `set_edits`."""
+    path = full_path(model.modules, edit.path)
+    known = find_tensor(model, ModuleTensor(path, edit.which, edit.index))
+    if not math.isfinite(edit.value):
+        raise RequestError(f"The value of an edit is {edit.value}.", "Give a finite number.")
+    if edit.action == "noise" and edit.value < 0:
+        raise RequestError("A standard deviation is not negative.", "Give 0 or more.")
+    if edit.positions is not None and known.layout.tokens is None:
+        raise RequestError(
+            f"The {known.tensor} has no tokens that could be told apart.", "Edit it at all tokens, or its module."
+        )
+    full = msgspec.structs.replace(edit, path=path)
+    return ReadyEdit(full, known.layout, fitting_vector(model, full, known.layout) if edit.vector else None)
+
+
+def fitting_vector(model: Model, edit: Edit, layout: Layout) -> torch.Tensor:
+    """The vector of an edit's file, `(width,)`.
+
+    Raises:
+        RequestError: if the tensor has no tokens, or another width.
+    """
+    if edit.action not in ("set", "add"):
+        raise RequestError(f"A vector cannot be used to {edit.action}.", "Set it, or add it.")
+    vector = read_vector(edit.vector).vector
+    width = layout.width
+    if layout.tokens is None or width != len(vector):
+        raise RequestError(
+            f"The vector in {edit.vector} is {len(vector)} wide, and the {edit.which} of {edit.path} "
+            f"{f'is {width} wide' if layout.tokens is not None else 'has no tokens'}.",
+            "Choose a vector of that width, or another module.",
+        )
+    return vector.to(model.device)
