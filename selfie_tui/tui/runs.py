@@ -35,6 +35,8 @@ class Run:
     """How a run began that was read back from a session."""
     origin: str = ""
     """When a run was made that was read back from a session: `from 24 Nov 11:34`."""
+    gone_on: bool = False
+    """Whether another run has gone on with this one, which stopped."""
 
     def cell(self, index: int) -> Cell:
         """The cell of an interpretation."""

@@ -118,7 +118,7 @@ def header_line(run: Run, layout: Layout, *, folded: bool = False) -> Pieces:
 
 def one_line(run: Run, index: int, layout: Layout) -> Pieces:
     """An interpretation in one line: its cell, its text cut to fit with bars beside its words, what it is worth."""
-    body = cut(_words(run, index, layout), layout.body)
+    body = cut(words_of(run, index, layout), layout.body)
     interpretation = run.interpretations.get(index)
     if interpretation is not None and interpretation.random is not None:
         left = layout.body - cells(body) - 3
@@ -130,7 +130,7 @@ def one_line(run: Run, index: int, layout: Layout) -> Pieces:
 
 def whole_lines(run: Run, index: int, layout: Layout) -> list[Pieces]:
     """An interpretation with all of its text, and below it that of its random direction."""
-    first, *others = flow(_words(run, index, layout), layout.body)
+    first, *others = flow(words_of(run, index, layout), layout.body)
     indent = Piece(" " * (layout.columns.label + layout.gap))
     lines = [_framed(run, index, first, layout), *((indent, *line) for line in others)]
     interpretation = run.interpretations.get(index)
@@ -149,7 +149,7 @@ def surely_one_line(run: Run, index: int, layout: Layout) -> bool:
     return plain and len(shown) + shown.count(" ") + 1 <= layout.body
 
 
-def _words(run: Run, index: int, layout: Layout) -> list[Piece]:
+def words_of(run: Run, index: int, layout: Layout) -> list[Piece]:
     """The text of an interpretation, without heat for the control and for what says no more than it.
 
     One without text says why: what went wrong, or the norm of its state where that is far from its layer's.

@@ -1,0 +1,181 @@
+"""The words of the cell under the cursor, with what they are to be compared with, and its numbers."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from selfie_tui import text
+from selfie_tui.marks import mark_of, norm_words
+from selfie_tui.measures import MEASURES, Measure
+from selfie_tui.records import Cell, Interpretation, Token, layer_name
+from selfie_tui.tui.render.flow import flow
+from selfie_tui.tui.render.styles import Look, Piece, Pieces, cells, clipped, padded, share
+from selfie_tui.tui.render.words import cut
+from selfie_tui.tui.views.grid.readings import Reading
+from selfie_tui.tui.widgets.interpretation_lines import Columns, Layout, one_line, words_of
+from selfie_tui.tui.widgets.lines import ScrolledLines
+
+NAMES = {"first": "first token", "control": "shared", "bare": "shared", "agreement": "samples agree"}
+"""How measures are called beside their numbers, where that is not by their name."""
+
+LABEL = 9
+"""Cells for the name of what a reading is compared with."""
+
+LENS = 24
+"""Cells for the lens's token and its probability."""
+
+FEW = 3
+"""Lines at which the words have one, the control one, and lens and bare embedding one."""
+
+NOT_READ: Pieces = (Piece(" not read", "dim"),)
+
+
+class Here(NamedTuple):
+    """What the cursor is on: a cell, its token, and its reading where there is one."""
+
+    cell: Cell
+    token: Token
+    reading: Reading | None = None
+
+    def label(self, look: Look) -> str:
+        """`L18 · 9 of`."""
+        shown = look.prose(self.token.text).strip() or look.visible(self.token.text)
+        return f"{layer_name(self.cell.layer)} · {self.cell.position} {shown}"
+
+
+def number(measure: Measure, value: float) -> str:
+    """A share in three characters, or a number of nats in four."""
+    return share(value) if measure.most else f"{value:4.1f}"
+
+
+def numbers_of(reading: Reading, *wanted: str) -> str:
+    """`effect .31  first token .88  entropy  0.6`: measures by their names; those that were not measured are left out."""
+    found = reading.finished
+    if found is None or found.problem:
+        return ""
+    values = [(each, each.value(found, reading.run.control)) for each in MEASURES if each.name in wanted]
+    return "  ".join(f"{NAMES.get(each.name, each.name)} {number(each, value)}" for each, value in values if value is not None)
+
+
+def one(here: Here, look: Look, width: int, query: str = "") -> Pieces:
+    """A cell in one line: its label, its words, their effect and mark."""
+    label, reading = here.label(look), here.reading
+    columns = Columns(0, 0, max(min(text.width(label), width // 4), 8))
+    shown = text.pad(text.clip(label, columns.label), columns.label)
+    if reading is None or not reading.run.finished(reading.index) and not reading.is_awaited:
+        return (Piece(f" {shown}  ", "key"), Piece("not read", "dim"))
+    line = one_line(reading.run, reading.index, Layout(width - 2, columns, look, query))
+    return (Piece(f" {shown}", "key"), *line[1:])
+
+
+def several(here: Here, look: Look, width: int, height: int, query: str = "") -> list[Pieces]:
+    """The words of a cell with their numbers, the control, what lens and bare embedding say, and any samples.
+
+    In as few lines as `FEW` where the `height` is no more, else with the whole of each text.
+    """
+    reading = here.reading
+    if reading is None or not (reading.finished or reading.is_awaited):
+        return [NOT_READ]
+    whole = height > FEW
+    lines = [*_words(reading, look, width, query, whole=whole), *_control(reading, look, width, whole=whole)]
+    found = reading.finished
+    if found is None:
+        return lines
+    lines += _baselines(reading, found, look, width)
+    return [*lines, *_samples(found, look, width), *_state(found, width)] if whole else lines
+
+
+def _words(reading: Reading, look: Look, width: int, query: str, *, whole: bool) -> list[Pieces]:
+    found = reading.finished
+    numbers = numbers_of(reading, "effect", "first", "entropy", "agreement")
+    mark = f" {mark_of(found)}" if found else ""
+    body = width - text.width(numbers) - len(mark) - 4
+    words = words_of(reading.run, reading.index, Layout(width, Columns(0, 0, 0), look, query))
+    first, *rest = flow(words, max(body, 1)) if whole else [cut(words, max(body, 1))]
+    tail = (Piece(f"  {numbers}", "dim"), Piece(mark, "good" if mark == " +" else "dim"))
+    return [(Piece(" "), *padded(first, body), *tail), *((Piece(" "), *line) for line in rest)]
+
+
+def _control(reading: Reading, look: Look, width: int, *, whole: bool) -> list[Pieces]:
+    """The control's text, and how much of the reading's words it says too."""
+    control = reading.run.control
+    said = look.prose(control.text).strip() if control else ""
+    return _beside("control", said, numbers_of(reading, "control"), width, whole=whole)
+
+
+def _baselines(reading: Reading, found: Interpretation, look: Look, width: int) -> list[Pieces]:
+    """What the lens says at the cell, and what the bare embedding of its token reads as."""
+    if found.lens is None and found.bare is None:
+        return []
+    token = f"{look.visible(found.lens.text)} {share(found.lens.probability)}" if found.lens else ""
+    lens = (Piece(f" {'lens':{LABEL}}", "dim"), *padded((Piece(token),), LENS))
+    if found.bare is None:
+        return [lens]
+    numbers = numbers_of(reading, "bare")
+    said = text.clip(look.prose(found.bare).strip(), max(width - cells(lens) - len(numbers) - 16, 1))
+    left = (*lens, Piece("embed alone ", "dim"), Piece(said))
+    return [(*padded(left, width - len(numbers) - 3), Piece(f" {numbers}", "dim"))]
+
+
+def _samples(found: Interpretation, look: Look, width: int) -> list[Pieces]:
+    """All texts that were sampled, one a line."""
+    return [line for sample in found.samples for line in _beside("sample", look.prose(sample).strip(), "", width)]
+
+
+def _state(found: Interpretation, width: int) -> list[Pieces]:
+    """The norm of the state that was read, and why it could not be where it was not."""
+    return _beside("state", norm_words(found), "", width, whole=True)
+
+
+def _beside(name: str, said: str, numbers: str, width: int, *, whole: bool = False) -> list[Pieces]:
+    """A text that a reading is compared with, with its name before it and a number behind its first line."""
+    body = max(width - LABEL - len(numbers) - 4, 1)
+    lines = flow([Piece(said)], body) if whole else [(Piece(text.clip(said, body)),)]
+    head = (Piece(f" {name:{LABEL}}", "dim"), *padded(lines[0], body), Piece(f"  {numbers}", "dim"))
+    return [head, *((Piece(" " * (LABEL + 1)), *line) for line in lines[1:])]
+
+
+class CellWords(ScrolledLines):
+    """What is known of the cell under the cursor: one line where there is but one, else all of it."""
+
+    def __init__(self, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.here: Here | None = None
+        self.query = ""
+        self._lines: list[Pieces] = []
+
+    def show_cell(self, here: Here | None, query: str) -> None:
+        """Show a cell as it is now; lines that stay the same are not drawn again."""
+        self.here, self.query = here, query
+        before, self._lines = self._lines, self._laid_out()
+        if len(before) != len(self._lines):
+            self.refresh()
+            self.settle()
+            return
+        for line, (one, other) in enumerate(zip(before, self._lines, strict=True)):
+            if one != other:
+                self.redraw(line)
+
+    def _laid_out(self) -> list[Pieces]:
+        width, height = self.size.width, self.size.height
+        if self.here is None or not width:
+            return []
+        if height == 1:
+            return [clipped(one(self.here, self.look, width, self.query), width)]
+        return several(self.here, self.look, width, height, self.query)
+
+    def count(self) -> int:
+        return len(self._lines)
+
+    def pieces(self, index: int) -> Pieces:
+        return self._lines[index]
+
+    def relaid(self) -> None:
+        """Lay the cell out for another size."""
+        self._lines = self._laid_out()
+        self.refresh()
+        self.settle()
+
+    def copyable(self) -> str:
+        """All that is shown, as text."""
+        return "\n".join("".join(piece.text for piece in line).strip() for line in self._lines)
