@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from selfie_tui.records import CONTROL, Interpret
 from selfie_tui.results.entries import Ending, Entry, Result, RunBegan, RunEnded, timestamp, versions
 from selfie_tui.results.history import read_run
 from selfie_tui.results.stored import StoredRun
+from selfie_tui.tui.kept import KeptRuns
 from selfie_tui.tui.runs import Run, State
 
 OTHER = re.compile(r"[^A-Za-z0-9_.]+")
@@ -39,6 +41,16 @@ def proposed_name(exportable: Exportable, folder: Path, now: datetime | None = N
         number += 1
         name = f"{stem}-{number}.jsonl"
     return name
+
+
+def exportable_of(runs: Sequence[Run], kept: KeptRuns) -> Exportable:
+    """Runs of the log, as they stand now."""
+    stored = {run.number: kept.of_job(run.number) for run in runs}
+    began = {number: found.began.began if found else "" for number, found in stored.items()}
+    count = sum(len(run.interpretations) for run in runs)
+    what = f"{count} {'reading' if count == 1 else 'readings'}{f' of {len(runs)} runs' if len(runs) > 1 else ''}"
+    entries = [list(entries_of(run, began[run.number])) for run in runs]
+    return Exportable(what, runs[-1].model, lambda: chain.from_iterable(entries))
 
 
 def entries_of(run: Run, began: str = "") -> Iterator[Entry]:

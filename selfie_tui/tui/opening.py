@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from selfie_tui.kinds import stacks_of
-from selfie_tui.records import Interpret
+from selfie_tui.records import Earlier, Interpret
+from selfie_tui.results.resuming import is_whole
 from selfie_tui.results.stored import StoredRun
 from selfie_tui.settings import settings_of
 from selfie_tui.tui.changes import Changed
@@ -56,6 +57,34 @@ def resume(state: AppState, stored: StoredRun, task: Interpret) -> Run:
     )
     state.runs[run.number] = run
     return run
+
+
+def go_on(state: AppState, run: Run) -> Run:
+    """Go on with a run of the log that stopped, as `resume` does with one that was kept.
+
+    What a cancellation cut short is made again; all of it is where the control had not come.
+    """
+    whole = {index: found for index, found in run.interpretations.items() if is_whole(found, run.request)}
+    earlier = Earlier(_kept_id(state, run), run.control, tuple(sorted(whole.items()))) if run.control else None
+    following = Run(
+        number=state.submit(Interpret(run.request, earlier)),
+        model=run.model,
+        request=run.request,
+        sources=run.sources,
+        control=run.control,
+        interpretations=whole if earlier else {},
+        info=state.model,
+    )
+    state.runs[following.number] = following
+    run.gone_on = True
+    return following
+
+
+def _kept_id(state: AppState, run: Run) -> str:
+    """The name among all sessions of a run of the log; "" where nothing of it was kept."""
+    stored = state.kept.of_job(run.number)
+    opened = (id for id, known in state.opened.items() if known is run)
+    return stored.id if stored else next(opened, "")
 
 
 def under_way(state: AppState, task: Interpret) -> bool:

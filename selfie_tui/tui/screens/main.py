@@ -287,6 +287,7 @@ class MainScreen(KeptScreen, inherit_bindings=False):
             self.leave_field()
         elif self._question is not None:
             self.ask(None)
+            self.view.job_dropped()
         elif self.zoomed is not None:
             self.zoom(None)
         elif self.view.step_out():
@@ -296,6 +297,7 @@ class MainScreen(KeptScreen, inherit_bindings=False):
         elif self.pane_here not in self.panes:
             self.enter_pane(self.panes[0])
         elif self.state.pending_view:
+            self.opened[self.state.pending_view].job_dropped()
             self.state.pending_view = ""
         elif self.state.busy:
             for run in self.state.cancel():

@@ -7,12 +7,13 @@ are registered here, in the order of the views.
 from __future__ import annotations
 
 from selfie_tui.tui.actions import BACK, GO, register, view_action
+from selfie_tui.tui.views.grid.view import GridView
 from selfie_tui.tui.views.history.view import HistoryView
 from selfie_tui.tui.views.inspect.view import InspectView
 from selfie_tui.tui.views.interpret.view import InterpretView
 from selfie_tui.tui.views.view import View
 
-VIEWS: tuple[type[View], ...] = (InterpretView, InspectView, HistoryView)
+VIEWS: tuple[type[View], ...] = (InterpretView, GridView, InspectView, HistoryView)
 """The views, in the order of their tabs and function keys."""
 
 

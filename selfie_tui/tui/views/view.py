@@ -86,6 +86,9 @@ class View(Widget):
         """What a job of the view's own is doing, which is no run; nothing where it has none."""
         return ()
 
+    def job_dropped(self) -> None:
+        """Take note that the job which was to be confirmed, or which waited, will not run."""
+
     def open_run(self, run: Run) -> None:
         """Show a run that was kept as if it were just run."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from textual import events
+
 from selfie_tui import text
 from selfie_tui.marks import mark_of, norm_words
 from selfie_tui.measures import MEASURES, Measure
@@ -27,7 +29,7 @@ LENS = 24
 FEW = 3
 """Lines at which the words have one, the control one, and lens and bare embedding one."""
 
-NOT_READ: Pieces = (Piece(" not read", "dim"),)
+NOT_READ: Pieces = (Piece(" not read yet", "dim"),)
 
 
 class Here(NamedTuple):
@@ -49,12 +51,14 @@ def number(measure: Measure, value: float) -> str:
 
 
 def numbers_of(reading: Reading, *wanted: str) -> str:
-    """`effect .31  first token .88  entropy  0.6`: measures by their names; those that were not measured are left out."""
+    """`effect .31  first token .88  entropy  0.6`: measures by their names, without those that were not measured."""
     found = reading.finished
     if found is None or found.problem:
         return ""
     values = [(each, each.value(found, reading.run.control)) for each in MEASURES if each.name in wanted]
-    return "  ".join(f"{NAMES.get(each.name, each.name)} {number(each, value)}" for each, value in values if value is not None)
+    return "  ".join(
+        f"{NAMES.get(each.name, each.name)} {number(each, value)}" for each, value in values if value is not None
+    )
 
 
 def one(here: Here, look: Look, width: int, query: str = "") -> Pieces:
@@ -62,7 +66,7 @@ def one(here: Here, look: Look, width: int, query: str = "") -> Pieces:
     label, reading = here.label(look), here.reading
     columns = Columns(0, 0, max(min(text.width(label), width // 4), 8))
     shown = text.pad(text.clip(label, columns.label), columns.label)
-    if reading is None or not reading.run.finished(reading.index) and not reading.is_awaited:
+    if reading is None or (not reading.run.finished(reading.index) and not reading.is_awaited):
         return (Piece(f" {shown}  ", "key"), Piece("not read", "dim"))
     line = one_line(reading.run, reading.index, Layout(width - 2, columns, look, query))
     return (Piece(f" {shown}", "key"), *line[1:])
@@ -141,12 +145,12 @@ class CellWords(ScrolledLines):
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
         self.here: Here | None = None
-        self.query = ""
+        self.searched = ""
         self._lines: list[Pieces] = []
 
     def show_cell(self, here: Here | None, query: str) -> None:
         """Show a cell as it is now; lines that stay the same are not drawn again."""
-        self.here, self.query = here, query
+        self.here, self.searched = here, query
         before, self._lines = self._lines, self._laid_out()
         if len(before) != len(self._lines):
             self.refresh()
@@ -161,8 +165,8 @@ class CellWords(ScrolledLines):
         if self.here is None or not width:
             return []
         if height == 1:
-            return [clipped(one(self.here, self.look, width, self.query), width)]
-        return several(self.here, self.look, width, height, self.query)
+            return [clipped(one(self.here, self.look, width, self.searched), width)]
+        return several(self.here, self.look, width, height, self.searched)
 
     def count(self) -> int:
         return len(self._lines)
@@ -170,7 +174,7 @@ class CellWords(ScrolledLines):
     def pieces(self, index: int) -> Pieces:
         return self._lines[index]
 
-    def relaid(self) -> None:
+    def _on_resize(self, event: events.Resize) -> None:
         """Lay the cell out for another size."""
         self._lines = self._laid_out()
         self.refresh()

@@ -9,6 +9,9 @@ from selfie_tui.records import Cell
 MANY = 500
 """Cells above which a map is sampled first."""
 
+InSight = tuple[Collection[int], Collection[int]]
+"""The layers and the positions that are in sight."""
+
 
 def every(numbers: Sequence[int], step: int) -> tuple[int, ...]:
     """Every so-many-th of the numbers, and the last one: both ends are kept."""
@@ -41,7 +44,7 @@ def next_cells(
     layers: Sequence[int],
     positions: Sequence[int],
     asked: Collection[Cell],
-    in_sight: tuple[Sequence[int], Sequence[int]],
+    in_sight: InSight,
     most: int = MANY,
 ) -> tuple[Cell, ...]:
     """The cells that are read next of a map of layers and positions; none where all that are in sight are there.

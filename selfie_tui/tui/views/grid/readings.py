@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import msgspec
@@ -32,7 +33,8 @@ class Asked(NamedTuple):
         return cls(run.model, run.info, msgspec.structs.replace(run.request, cells=()))
 
 
-class Reading(NamedTuple):
+@dataclass(frozen=True)
+class Reading:
     """Where the words of a cell are: in a run, at an index."""
 
     run: Run
@@ -88,9 +90,10 @@ class Readings:
         reading = self.at(cell)
         return reading.finished if reading else None
 
-    def control_of(self, reading: Reading) -> Control | None:
-        """The control that a reading is compared with."""
-        return reading.run.control
+    def control_at(self, cell: Cell) -> Control | None:
+        """The control that the reading of a cell is compared with."""
+        reading = self.at(cell)
+        return reading.run.control if reading else None
 
     @property
     def finished(self) -> Iterator[tuple[Cell, Interpretation]]:
@@ -109,10 +112,9 @@ class Readings:
         """The last run that stopped before all of its cells were read, and that none goes on with; None for none."""
         return next((run for run in reversed(self.runs) if self._left(run)), None)
 
-    def left(self) -> int:
-        """How many cells that run has left."""
-        run = self.stopped()
-        return len(self._left(run)) if run else 0
+    def left_of(self, run: Run) -> tuple[Cell, ...]:
+        """The cells that a run has left which stopped."""
+        return tuple(self._left(run))
 
     def _left(self, run: Run) -> list[Cell]:
         if run.state in (*ALIVE, "finished") or run.gone_on:

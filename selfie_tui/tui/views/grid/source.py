@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from math import isnan
 
-from selfie_tui.marks import NOT_READ, SAYS_MORE, FAR_NORM, SAYS_NOTHING, mark_of
+from selfie_tui.marks import FAR_NORM, NOT_READ, SAYS_MORE, SAYS_NOTHING, mark_of
 from selfie_tui.measures import MEASURES, Measure
 from selfie_tui.records import Cell, Control, Interpretation
 from selfie_tui.tui.views.grid.readings import Reading, Readings
@@ -28,6 +28,15 @@ def scale_of(measure: Measure) -> str:
     """What the ends of the heat stand for: `▁ 0 … █ 1`, `▁ 5+ … █ 0`."""
     largest = "1" if measure.most else f"{UNBOUNDED:g}+"
     return f"▁ {largest} … █ 0" if measure.inverted else f"▁ 0 … █ {largest}"
+
+
+def next_measure(readings: Readings | None, measure: Measure) -> Measure:
+    """The measure after one; those of which no finished reading has a number are passed over."""
+    at = MEASURES.index(measure) + 1
+    order = [*MEASURES[at:], *MEASURES[:at]]
+    found = [(each, readings.control_at(cell)) for cell, each in readings.finished] if readings else []
+    measured = (each for each in order if any(each.value(*reading) is not None for reading in found))
+    return next(measured, order[0])
 
 
 def map_cell(reading: Reading | None, measure: Measure) -> MapCell:

@@ -12,6 +12,7 @@ from selfie_tui.records import Cell, layer_name
 from selfie_tui.tui.actions import Scope, bindings
 from selfie_tui.tui.render.styles import Piece, Pieces
 from selfie_tui.tui.selection import Selection
+from selfie_tui.tui.views.grid import actions as _actions  # noqa: F401 - registers the actions of the grid
 from selfie_tui.tui.views.grid.cell_words import Here
 from selfie_tui.tui.views.grid.readings import Reading
 from selfie_tui.tui.widgets.interpretation_lines import Columns, Layout, one_line
@@ -43,7 +44,7 @@ class Walk(Rows):
         super().__init__(id=id)
         self.selection, self._reading = selection, reading
         self.along: Along = "column"
-        self.query = ""
+        self.searched = ""
         self._drawn: tuple[int, int] = (0, 0)
 
     # Which lines there are -------------------------------------------------------------------------------------------
@@ -118,17 +119,20 @@ class Walk(Rows):
         if reading is None or not (reading.finished or reading.is_awaited):
             return (Piece(f"{label}  ", "dim"), Piece("·", "dim"))
         columns = Columns(0, 0, text.width(label))
-        return (Piece(label, "key"), *one_line(reading.run, reading.index, Layout(width, columns, self.look, self.query))[1:])
+        return (
+            Piece(label, "key"),
+            *one_line(reading.run, reading.index, Layout(width, columns, self.look, self.searched))[1:],
+        )
 
     def _label(self, cell: Cell) -> str:
         """The layer or the token, whichever the list goes along."""
         if self.along == "column":
             return f"{layer_name(cell.layer):5}"
         tokens = self.selection.tokens
-        width = min(max(text.width(self._name(each.position)) for each in tokens), MOST_LABEL)
-        return text.pad(text.clip(self._name(cell.position), width), width)
+        width = min(max(text.width(self._token_name(each.position)) for each in tokens), MOST_LABEL)
+        return text.pad(text.clip(self._token_name(cell.position), width), width)
 
-    def _name(self, position: int) -> str:
+    def _token_name(self, position: int) -> str:
         return f"{position:3} {self.look.visible(self.selection.tokens[position].text)}"
 
     def heading(self) -> str:

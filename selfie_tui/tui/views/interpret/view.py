@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from itertools import chain
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,7 +14,7 @@ from selfie_tui.modes import MODES
 from selfie_tui.records import EMBED, Cell, Event, Notice, layer_name
 from selfie_tui.results.stored import StoredRun
 from selfie_tui.settings import InterpretSettings
-from selfie_tui.tui.exporting import Exportable, entries_of
+from selfie_tui.tui.exporting import Exportable, exportable_of
 from selfie_tui.tui.kept import local, moment
 from selfie_tui.tui.pages.palette import Command
 from selfie_tui.tui.state import AppState, Changed
@@ -206,24 +205,15 @@ class InterpretView(View):
         """The run under the cursor of the log; the last one while the keys go elsewhere."""
         run = self.log_view.run_here if self.log_view.has_focus else None
         run = run or (self._runs[-1] if self._runs else None)
-        return self._exportable([run]) if run is not None and run.interpretations else None
+        return exportable_of([run], self.state.kept) if run is not None and run.interpretations else None
 
     def export_all(self) -> None:
         """Export all runs of the log to one file."""
         runs = [run for run in self._runs if run.interpretations]
         if runs:
-            self.app.export(self._exportable(runs))
+            self.app.export(exportable_of(runs, self.state.kept))
         else:
             self.app.toast("There is nothing to export yet.", "information")
-
-    def _exportable(self, runs: list[Run]) -> Exportable:
-        kept = self.state.kept
-        stored = {run.number: kept.of_job(run.number) for run in runs}
-        began = {number: found.began.began if found else "" for number, found in stored.items()}
-        count = sum(len(run.interpretations) for run in runs)
-        what = f"{count} {'reading' if count == 1 else 'readings'}{f' of {len(runs)} runs' if len(runs) > 1 else ''}"
-        entries = [list(entries_of(run, began[run.number])) for run in runs]  # as they stand now
-        return Exportable(what, runs[-1].model, lambda: chain.from_iterable(entries))
 
     # Copying and choosing --------------------------------------------------------------------------------------------
 
