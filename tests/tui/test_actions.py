@@ -36,6 +36,8 @@ from selfie_tui.tui.pages.page import Page
 from selfie_tui.tui.palette import commands, target_of
 from selfie_tui.tui.render.styles import Look
 from selfie_tui.tui.screens.main import MainScreen
+from selfie_tui.tui.views.grid.map import GridMap
+from selfie_tui.tui.views.grid.walk import Walk
 from selfie_tui.tui.views.history.preview import Preview
 from selfie_tui.tui.views.history.run_list import RunList
 from selfie_tui.tui.views.inspect.edit_line import EditLine
@@ -57,7 +59,8 @@ from tests.tui.fake_engine import FakeEngine
 
 NODES: tuple[type[DOMNode], ...] = (
     SelfieApp, MainScreen, TokenStrip, LayerList, SettingsLine, ModelList, Log, Field, PromptField, Page,
-    DetailsScreen, ErrorScreen, RunList, Preview, CellMap, LayerMap, ModuleRows, ValuesView, EditsView, EditLine,
+    DetailsScreen, ErrorScreen, RunList, Preview, CellMap, LayerMap, GridMap, Walk,
+    ModuleRows, ValuesView, EditsView, EditLine,
 )  # fmt: skip
 
 
@@ -115,6 +118,8 @@ def test_the_key_table_has_every_action_with_its_keys_help_and_id():
         Log,
         PromptField,
         LayerMap,
+        GridMap,
+        Walk,
         ModuleRows,
         ValuesView,
         EditsView,
@@ -134,7 +139,7 @@ async def test_the_palette_offers_what_the_registry_says_and_every_preset_mode_l
         offered = {
             f"{action.title}  [{' '.join(keys_of(action))}]"
             for action in all_actions()
-            if action.palette and action.scope not in ("runs", "map", "cells", "inspected")
+            if action.palette and action.scope not in ("runs", "grid", "map", "cells", "inspected")
         }
         assert {name for name in names if name.endswith("]")} == offered - {"Other stack  [s alt+s]"}
         assert "Preset: mentions" in names
@@ -310,9 +315,9 @@ async def test_warnings_about_the_configuration_stay_among_the_interpretations()
 
 # Actions of views ----------------------------------------------------------------------------------------------------
 
-GRID = (
-    Action("grid.pool", "Pool", "pool the cells", "o", "grid", "pool", hint="pool", palette="fit"),
-    view_action("grid", "Grid", "#", "f3"),
+POOLED = (
+    Action("pooled.pool", "Pool", "pool the cells", "o", "pooled", "pool", hint="pool", palette="fit"),
+    view_action("pooled", "Pooled", "%", "f11"),
 )
 
 
@@ -325,30 +330,30 @@ def registry(monkeypatch):
 
 @pytest.mark.usefixtures("registry")
 def test_what_a_view_registers_is_in_bindings_hints_key_table_help_and_keymaps():
-    register(GRID, {"grid": Section("Grid", ("Layers by tokens.",))})
-    assert [binding.id for binding in actions.bindings("grid")] == ["grid.pool"]
-    assert hints(("grid",)) == [("o", "pool")]
-    assert "**Grid**" in key_table()
-    assert "| `#` `f3` | show the view Grid | `view.grid` |" in key_table()
-    assert _keys({"grid.pool": "x"}) == {"grid.pool": "x"}
-    page = ["".join(piece.text for piece in line) for line in help_lines(("grid",), {}, 90, Look())]
+    register(POOLED, {"pooled": Section("Pooled", ("Layers by tokens.",))})
+    assert [binding.id for binding in actions.bindings("pooled")] == ["pooled.pool"]
+    assert hints(("pooled",)) == [("o", "pool")]
+    assert "**Pooled**" in key_table()
+    assert "| `%` `f11` | show the view Pooled | `view.pooled` |" in key_table()
+    assert _keys({"pooled.pool": "x"}) == {"pooled.pool": "x"}
+    page = ["".join(piece.text for piece in line) for line in help_lines(("pooled",), {}, 90, Look())]
     assert "Layers by tokens." in page
     assert "Views" in page
 
 
 @pytest.mark.usefixtures("registry")
 def test_registering_twice_changes_nothing_and_contradictions_are_refused():
-    section = Section("Grid")
-    register(GRID, {"grid": section})
+    section = Section("Pooled")
+    register(POOLED, {"pooled": section})
     before = all_actions()
-    register(GRID, {"grid": section})
+    register(POOLED, {"pooled": section})
     assert all_actions() == before
     with pytest.raises(ValueError, match="registered already"):
-        register([GRID[0]._replace(keys="p")])
+        register([POOLED[0]._replace(keys="p")])
     with pytest.raises(ValueError, match="registered already"):
-        register([], {"grid": Section("Lens")})
+        register([], {"pooled": Section("Lens")})
     with pytest.raises(ValueError, match="no section"):
-        register([GRID[0]._replace(id="patch.run", scope="patch")])
+        register([POOLED[0]._replace(id="patch.run", scope="patch")])
     assert all_actions() == before
 
 

@@ -51,7 +51,7 @@ class Cells(Rows):
 
 
 class Dummy(View):
-    NAME, TITLE, LETTER, FUNCTION_KEY = "dummy", "Dummy", "D", "f3"
+    NAME, TITLE, LETTER, FUNCTION_KEY = "dummy", "Dummy", "D", "f9"
     ACTIONS, SECTIONS = (COUNT,), {"dummy": SECTION}
     FRAME_PANES = frozenset({"prompt"})
 
@@ -120,7 +120,7 @@ async def test_letters_are_typed_in_a_text_field_where_function_keys_show_views(
         await pilot.press("i", "D")
         assert app.main.prompt_text.value.endswith("D")
         assert isinstance(app.main.view, InterpretView)
-        await pilot.press("f3")
+        await pilot.press("f9")
         assert app.main.view.NAME == "dummy"
         await pilot.press("f2")
         assert isinstance(app.main.view, InterpretView)
@@ -149,9 +149,9 @@ async def test_the_view_bar_shows_the_tabs_and_the_hand_and_folds_into_the_heade
 async def test_palette_help_key_table_and_hints_list_what_a_view_brings():
     async with running() as (app, pilot):
         names = {command.name: command for command in commands(app, app.main)}
-        assert "Dummy  [D f3]" in names
+        assert "Dummy  [D f9]" in names
         assert "Count  [w]" not in names, "nothing on the screen can count before the view is shown"
-        await names["Dummy  [D f3]"].run()
+        await names["Dummy  [D f9]"].run()
         names = {command.name: command for command in commands(app, app.main)}
         await names["Count  [w]"].run()
         assert app.main.view.cells.counted == 1
@@ -161,7 +161,7 @@ async def test_palette_help_key_table_and_hints_list_what_a_view_brings():
         assert "Help · Dummy" in text_of(app)
         assert "How a dummy is read." in text_of(app)
         assert "show the view Dummy" in app.screen.page.text()
-    assert "| `D` `f3` | show the view Dummy | `view.dummy` |" in key_table()
+    assert "| `D` `f9` | show the view Dummy | `view.dummy` |" in key_table()
 
 
 async def test_what_the_view_gives_is_copied():
@@ -200,7 +200,7 @@ async def test_enter_runs_the_job_of_the_view_it_was_pressed_in():
     engine = FakeEngine()
     engine.loaded.clear()
     async with running(engine, ready=False) as (app, pilot):
-        await pilot.press("f3")
+        await pilot.press("f9")
         await pilot.press("ctrl+r", "f2")
         assert app.main.state.pending_view == "dummy"
         engine.loaded.set()

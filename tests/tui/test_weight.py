@@ -58,7 +58,7 @@ class Map(Rows):
         chosen = [words[hash((index, column)) % len(words)] for column in range(10)]
         return tuple(Piece(f"{'▁▂▃▄▅▆▇█'[len(word) % 8]}{word:<8}") for word in chosen)
 class Second(View):
-    NAME, TITLE, LETTER, FUNCTION_KEY = "second", "Second", "D", "f3"
+    NAME, TITLE, LETTER, FUNCTION_KEY = "second", "Second", "D", "f9"
     FRAME_PANES = frozenset({"prompt"})
     def __init__(self, state):
         super().__init__(state)
@@ -205,7 +205,7 @@ def test_a_change_of_view_stays_within_its_budget_though_the_new_view_is_a_full_
     try:
         terminal.settle(b"reads this token")
         terminal.press(DOWN)
-        for key in (b"D", b"\x7f", b"\x1b[13~", b"R"):
+        for key in (b"D", b"\x7f", b"\x1b[20~", b"R"):
             assert 0 < terminal.press(key) <= 6 * 1024
         assert 0 < terminal.press(b":") <= 1024, "the line in which one types where to go"
     finally:
