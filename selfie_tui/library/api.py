@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from selfie_tui.engine.cell_states import CellStates
 from selfie_tui.engine.inspecting.capture import find_tensor
 from selfie_tui.engine.inspecting.tree import layer_around
 from selfie_tui.engine.model import Model
@@ -129,7 +130,7 @@ def interpret_vectors(
     stacked = stack_vectors(model, vectors)
     tokens = vector_tokens(len(stacked))
     request = make_request("", [Cell(EMBED, token.position) for token in tokens], preset, settings)
-    return decode_vectors(model, request, stacked, tokens, prepare_target(model, request))
+    return decode_vectors(model, request, CellStates(stacked), tokens, prepare_target(model, request))
 
 
 def vector_tokens(count: int) -> tuple[Token, ...]:

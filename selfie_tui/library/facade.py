@@ -263,7 +263,6 @@ class ModelAgnosticSelfie:
         temperature: float = 0.0,
         seed: int = 0,
         samples: int = 1,
-        baselines: bool = True,
         system: bool = True,
     ) -> list[str]:
         """The texts of vectors of any origin, in their order; the settings are those of `interpret`.
@@ -278,5 +277,6 @@ class ModelAgnosticSelfie:
             RequestError: for a vector of another width, or one that is not finite.
         """
         settings = settings_in(locals())
-        result = interpret_vectors(self.model, vectors, preset=interpretation_prompt, relevancy=False, **settings)
+        settings |= {"relevancy": False, "baselines": False}
+        result = interpret_vectors(self.model, vectors, preset=interpretation_prompt, **settings)
         return [interpretation.text for interpretation in result.interpretations]

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import torch
 
+from selfie_tui.engine.cell_states import CellStates
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts.checks import check_fits, check_settings
 from selfie_tui.engine.prompts.placeholders import TargetPrompt, token_texts
@@ -55,7 +56,7 @@ def continue_injected(
             "Activations of several positions cannot be written into encoder and decoder at once.",
             "Inject into one of them, or one activation at all positions.",
         )
-    result = decode_vectors(model, request, vectors, [prepared.tokens[written[0]]], target, control=False)
+    result = decode_vectors(model, request, CellStates(vectors), [prepared.tokens[written[0]]], target, control=False)
     ids = [token.id for token in prepared.tokens] + [token.id for token in result.interpretations[0].tokens]
     return torch.tensor([ids], device=model.device)
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-import torch
 from msgspec.structs import replace
 
-from selfie_tui.engine.cell_states import CellStates, positions_read, read_cells, states_at
+from selfie_tui.engine.cell_states import CellStates, joined, layers_read, positions_read, read_cells, states_at
 from selfie_tui.engine.methods.activations import read_prompts
 from selfie_tui.engine.methods.interpret import interpret, interpret_vectors, warnings_of
 from selfie_tui.engine.model import Model
@@ -117,7 +116,7 @@ def collect_batch(model: Model, requests: Sequence[Request]) -> list[Result]:
     states = read_all(model, pairs)
     tokens = [source.tokens[cell.position] for request, source in pairs for cell in request.cells]
     cells = tuple(cell for request in requests for cell in request.cells)
-    batch = decode_vectors(model, replace(requests[0], cells=cells), states.vectors, tokens, target, states.layer_norms)
+    batch = decode_vectors(model, replace(requests[0], cells=cells), states, tokens, target)
     batch = dataclasses.replace(batch, notices=(*batch.notices, *(notice.text for notice in warnings_of(tokens))))
     interpretations = iter(batch.interpretations)
     return [
@@ -132,33 +131,28 @@ def read_all(model: Model, pairs: Sequence[tuple[Request, Source]]) -> CellState
     Prompts with a decoder's prefix are read one by one.
     """
     if len(pairs) > 1 and not any(source.prefix for _, source in pairs):
-        layers = sorted({cell.layer for request, _ in pairs for cell in request.cells})
+        bare = pairs[0][0].baselines
+        layers = layers_read((cell for request, _ in pairs for cell in request.cells), bare)
         positions = [positions_read(source.tokens, request.cells) for request, source in pairs]
         found = read_prompts(model, [source.ids for _, source in pairs], layers, positions)
         parts = [
-            states_at(model, source.tokens, request.cells, own, states)
+            states_at(model, source.tokens, request.cells, own, states, bare)
             for (request, source), own, states in zip(pairs, positions, found, strict=True)
         ]
     else:
-        parts = [read_cells(model, source, request.cells) for request, source in pairs]
-    norms = tuple(norm for part in parts for norm in part.layer_norms)
-    return CellStates(torch.cat([part.vectors for part in parts]), norms)
+        parts = [read_cells(model, source, request.cells, embeddings=request.baselines) for request, source in pairs]
+    return joined(parts)
 
 
 def decode_vectors(
     model: Model,
     request: Request,
-    vectors: torch.Tensor,
+    states: CellStates,
     tokens: Sequence[Token],
     target: TargetPrompt,
-    layer_norms: tuple[float | None, ...] = (),
     control: bool = True,
 ) -> Result:
-    """The result of a request for vectors `(cells, hidden)` or `(cells, positions, hidden)`.
-
-    `tokens`, `target` and `control` are those of `engine.methods.interpret.interpret_vectors`.
-    """
-    states = CellStates(vectors, layer_norms)
+    """The result of a request for vectors; the arguments are those of `engine.methods.interpret.interpret_vectors`."""
     return gather(model, request, interpret_vectors(model, request, states, tokens, target, control=control))
 
 

@@ -55,8 +55,9 @@ def facts(name: str, info: ModelInfo | None) -> dict[str, str]:
 def resume_task(stored: StoredRun) -> Interpret:
     """The task that goes on with a run that stopped.
 
-    Results that a cancellation cut short, without relevancy or without their random direction, are made again, and so
-    are all where the control is missing, with which they are compared.
+    Results without something that the request asks for are made again: those that a cancellation cut short, without
+    relevancy, random direction or baselines, and those of an older version, which had no baselines. So are all where
+    the control is missing, with which they are compared.
 
     Raises:
         RequestError: for a run that is whole or still running, or that has been deleted.
@@ -114,4 +115,7 @@ def is_whole(interpretation: Interpretation, request: Request) -> bool:
         return True
     measured = any(token.effect is not None for token in interpretation.tokens) or not interpretation.tokens
     compared = interpretation.random is not None or not request.random_control
-    return compared and (measured or not request.relevancy)
+    beside = interpretation.lens is not None and interpretation.bare is not None
+    sampled = len(interpretation.samples) == request.samples or request.samples == 1
+    no_baselines = not request.baselines or request.module is not None  # of the stream's states alone
+    return compared and sampled and (measured or not request.relevancy) and (beside or no_baselines)

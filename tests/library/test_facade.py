@@ -114,13 +114,15 @@ def test_several_prompts_are_one_batch_that_reads_as_one_by_one(selfie: ModelAgn
         tables = batch_process_interpretations(selfie, prompts, "concept", cells, max_new_tokens=8)
     finally:
         handle.remove()
-    assert max(rows) == 4 + 1  # all cells and one control
+    assert max(rows) == 4 + 3 + 1  # all cells, the bare embeddings of the three that are not at embed, one control
     assert rows[0] == len(prompts)  # and all prompts are read together
     for prompt, pairs, table in zip(prompts, cells, tables, strict=True):
         alone = selfie.interpret(prompt, "concept", pairs, max_new_tokens=8)
         for column in COLUMNS[:-1]:
             assert table[column] == alone[column]
         assert [record.token for record in table.records] == [record.token for record in alone.records]
+        assert [record.bare for record in table.records] == [record.bare for record in alone.records]
+        assert all(record.bare and record.lens for record in table.records)
     assert "the capital of England" in tables[0]["interpretation"][0]
     assert "the capital of Japan" in tables[1]["interpretation"][0]
 

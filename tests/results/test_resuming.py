@@ -34,7 +34,7 @@ from selfie_tui.results.resuming import check_resumable, differences, is_whole, 
 from selfie_tui.results.sessions import Session
 from selfie_tui.settings import InterpretSettings
 from tests.engine.records_compared import assert_same
-from tests.results.runs import began, reading, run_of, write
+from tests.results.runs import began, reading, run_of, with_fields, write
 from tests.tui.fake_engine import info
 
 EIFFEL = "The Eiffel Tower is located in the city of"
@@ -82,8 +82,9 @@ def test_a_run_that_stopped_goes_on_and_ends_as_a_whole_one(demo, tmp_path, thre
     first, *wanted = read_run(whole)
     again, *found = read_run(resumed)
     assert again.task == first.task == Interpret(request)
-    assert_same([entry.value for entry in found[:-1]], [entry.value for entry in wanted[:-1]])
-    assert [entry.value.text for entry in found[:-1]] == [entry.value.text for entry in wanted[:-1]]
+    found, wanted = (sorted(entries[:-1], key=lambda entry: entry.index) for entries in (found, wanted))
+    assert_same([entry.value for entry in found], [entry.value for entry in wanted])
+    assert [entry.value.text for entry in found] == [entry.value.text for entry in wanted]
 
 
 def test_nothing_is_decoded_where_only_the_end_is_missing(demo, monkeypatch):
@@ -105,12 +106,13 @@ def test_results_that_a_cancellation_cut_short_are_made_again(tmp_path):
     )
     empty = msgspec.structs.replace(cut, tokens=(), text="")
     unread = msgspec.structs.replace(empty, problem="the state is not finite in fp16")
-    request = began().request
+    request = msgspec.structs.replace(began().request, baselines=False)
     assert [is_whole(each, request) for each in (full, cut, empty)] == [True, False, True]
     assert is_whole(unread, msgspec.structs.replace(request, random_control=True))
     assert is_whole(cut, msgspec.structs.replace(request, relevancy=False))
     assert not is_whole(full, msgspec.structs.replace(request, random_control=True))
     first, control, *_ = run_of([], 1, cells=3)
+    first = with_fields(first, task=Interpret(request))
     entries = [first, control, Result(1, 2, full), Result(1, 0, cut), RunEnded(1, "cancelled")]
     write(tmp_path / "a.jsonl", entries)
     (stored,) = stored_runs(tmp_path, tmp_path / "cache")

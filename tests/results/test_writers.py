@@ -21,7 +21,17 @@ from hypothesis import strategies as st
 
 from selfie_tui.errors import SelfieError
 from selfie_tui.presets import PRESETS
-from selfie_tui.records import Cell, Control, GeneratedToken, Interpret, Interpretation, ModelInfo, Token, layer_name
+from selfie_tui.records import (
+    Cell,
+    Control,
+    GeneratedToken,
+    Interpret,
+    Interpretation,
+    LensToken,
+    ModelInfo,
+    Token,
+    layer_name,
+)
 from selfie_tui.results.entries import Result, RunBegan
 from selfie_tui.results.history import read_run, stored_runs
 from selfie_tui.results.sessions import read
@@ -52,7 +62,10 @@ def hard_run(number: int = 1, **fields) -> list:
     """A run whose texts are those that formats break on, with every kind of field."""
     began, control, *results, ended = run_of(HARD, number, prompt='A prompt,\nwith "quotes"', info=INFO, **fields)
     random = Control("random", "=noise", (), Cell(0, 2))
-    first = msgspec.structs.replace(results[0], value=msgspec.structs.replace(results[0].value, random=random))
+    beside = {"lens": LensToken(" lens|", 0.25), "bare": "the message", "samples": ("=1+1", "Rome"), "entropy": 1.5}
+    first = msgspec.structs.replace(
+        results[0], value=msgspec.structs.replace(results[0].value, random=random, **beside)
+    )
     unmeasured = Interpretation(
         Cell(8, 2), Token(2, 7, "-x"), "= ", (GeneratedToken("=", 5, 0.1 + 0.2),), math.nan, None
     )
@@ -103,6 +116,24 @@ def test_a_table_has_a_column_for_all_that_decides_a_run():
     assert expected("injection_layer")[0] == "embed"
     assert expected("layer_name") == [layer_name(layer) for layer in [*range(9), 0, 1]]
     assert expected("random")[:2] == ["=noise", None]
+
+
+def test_a_table_has_what_stands_beside_a_reading_and_how_much_of_it_the_control_says():
+    assert expected("lens")[:2] == [" lens|", None]
+    assert expected("lens_probability")[:2] == [0.25, None]
+    assert expected("bare")[:2] == ["the message", None]
+    assert expected("sample_texts")[:2] == [["=1+1", "Rome"], []]
+    assert expected("agreement")[:2] == [0.5, None]
+    assert expected("entropy")[:2] == [1.5, None]
+    assert expected("first_probability")[:2] == [0.5, 0.5]
+    assert expected("control_agreement")[:2] == [0.0, 0.0]
+
+
+def test_markdown_has_columns_for_the_baselines_where_a_run_has_them(exported):
+    first, second = exported(".md").read_text().split("## ")[1:]
+    assert "| lens | bare embedding |" in first
+    assert "·lens\\| 0.25 | the message |" in first
+    assert "bare embedding" not in second
 
 
 def test_csv_is_read_back_by_pandas_with_equal_content(exported):

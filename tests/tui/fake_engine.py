@@ -213,6 +213,10 @@ class FakeEngine:
             treatment_effect=sum(abs(token.effect or 0) for token in tokens) / max(len(tokens), 1),
             equals_control=text == CONTROL_TEXT,
             random=random if request.random_control else None,
+            entropy=0.5,
+            samples=(text, "something else", text) if request.samples > 1 else (),
+            lens=LensToken(" lens", 0.25) if request.baselines else None,
+            bare=CONTROL_TEXT if request.baselines else None,
         )
 
 

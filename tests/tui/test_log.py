@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 
+import msgspec
 import pytest
 
 from selfie_tui.tui.views.interpret.blocks import HEADER
@@ -408,13 +409,31 @@ async def test_details_show_each_token_and_go_through_the_run():
         assert "L7 · 8 of" in shown
         assert "+0.900" in shown
         assert "-0.450" in shown
-        assert "the message is empty" in shown
+        assert "without injection: the message is empty" in shown
+        assert "the lens here: ·lens 0.25" in shown
+        assert "the token's bare embedding: the message is empty" in shown
+        assert "entropy is 0.50 nats" in shown
+        assert "the control has 0%" in shown
         await pilot.press("left")
         assert "L6 · 8 of" in text_of(app)
         await pilot.press("right", "right", "y")
         assert "+0.900" in app.copied
         await pilot.press("escape")
         assert app.screen is app.main
+
+
+async def test_details_say_how_many_samples_agree_and_what_the_others_say():
+    async with running() as (app, pilot):
+        settings = app.main.view.settings
+        settings.choose(msgspec.structs.replace(settings.values, samples=3, temperature=0.5, baselines=False))
+        await pilot.press("enter")
+        await run_to_end(app, pilot)
+        await pilot.press("5", "G", "enter")
+        shown = text_of(app)
+        assert "2 of 3 samples agree: " in shown
+        assert "| something else |" in shown
+        assert "the lens here" not in shown
+        assert "bare embedding" not in shown
 
 
 async def test_details_of_a_runs_header_tell_the_request():

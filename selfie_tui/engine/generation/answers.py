@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from selfie_tui.engine.generation.decode import Row
 from selfie_tui.engine.generation.texts import answer, cut_tokens
-from selfie_tui.records import Cell, Control, GeneratedToken, Interpretation, Token, treatment_effect
+from selfie_tui.measures import most_agreed
+from selfie_tui.records import Cell, Control, GeneratedToken, Interpretation, LensToken, Token, treatment_effect
 
 
 class ReadCell(NamedTuple):
@@ -25,6 +27,21 @@ class ReadCell(NamedTuple):
         """The result of a cell whose vector is not finite, which is not decoded."""
         problem = f"the state is not finite in {self.dtype}"
         return Interpretation(self.cell, self.token, "", (), self.norm, layer_norm=self.layer_norm, problem=problem)
+
+
+class Beside(NamedTuple):
+    """What is known beside the samples of a cell; None where it is unknown or was not asked for.
+
+    `control` is the run's; `baseline` is P_none of each token of the sample that most agree with (see `relevancy`) and
+    `floor` its noise (see `noise`); `lens` and `bare` are the baselines of `baselines`.
+    """
+
+    control: Control | None = None
+    baseline: list[float] | None = None
+    random: Control | None = None
+    floor: float = 0.0
+    lens: LensToken | None = None
+    bare: str | None = None
 
 
 @dataclass(frozen=True)
@@ -62,20 +79,14 @@ class Answers:
         """A row as a control; `cell` is the one whose norm a random direction has."""
         return Control(kind=kind, text=self.text(row), tokens=self.tokens(row), cell=cell)
 
-    def interpretation(
-        self,
-        read: ReadCell,
-        row: Row,
-        control: Control | None,
-        baseline: list[float] | None = None,
-        random: Control | None = None,
-        floor: float = 0.0,
-    ) -> Interpretation:
-        """A row as the interpretation of a cell.
+    def most_agreed(self, samples: Sequence[Row]) -> Row:
+        """The row whose text most of the samples agree with (see `measures`)."""
+        return samples[most_agreed(tuple(map(self.text, samples)))] if len(samples) > 1 else samples[0]
 
-        `control` is the run's, None where it is unknown; `floor` is that of relevancy (see `noise`).
-        """
-        tokens = self.tokens(row, baseline)
+    def interpretation(self, read: ReadCell, samples: Sequence[Row], beside: Beside) -> Interpretation:
+        """The samples of a cell as its interpretation."""
+        row = self.most_agreed(samples)
+        tokens = self.tokens(row, beside.baseline)
         text = self.text(row)
         return Interpretation(
             cell=read.cell,
@@ -84,10 +95,14 @@ class Answers:
             tokens=tokens,
             norm=read.norm,
             treatment_effect=treatment_effect(tokens),
-            equals_control=control is not None and text == control.text,
-            random=random,
+            equals_control=beside.control is not None and text == beside.control.text,
+            random=beside.random,
             layer_norm=read.layer_norm,
-            relevancy_floor=floor,
+            relevancy_floor=beside.floor,
             lead=row.lead,
             problem=f"the logits are not finite in {read.dtype}" if row.overflowed else "",
+            entropy=row.entropy,
+            samples=tuple(map(self.text, samples)) if len(samples) > 1 else (),
+            lens=beside.lens,
+            bare=beside.bare,
         )

@@ -15,6 +15,10 @@ SHARE = 0.5
 """Share of the free memory that a batch may take; the rest is for activations and other programs."""
 
 
+WAITING_SHARE = 0.25
+WAITING_BYTES = 768 * 2**20
+"""Share of the free memory, and bytes at most, of the caches of batches that wait for their turn."""
+
 PROCESSOR_ROWS = 128
 """Rows at once on a processor: with 32 a run takes a quarter longer, and of more the first results come the later."""
 
@@ -32,10 +36,28 @@ def rows_that_fit(model: Model, prefill: Prefill, new_tokens: int) -> int:
     return max(1, min(most, int(SHARE * free / bytes_per_row(model, prefill, new_tokens))))
 
 
+def rows_that_wait(model: Model, prefill: Prefill, new_tokens: int) -> int:
+    """Rows of a prompt and `new_tokens` more whose caches may lie in memory while others are decoded; 0 for none.
+
+    None on a device other than a processor, where as many rows as fit are decoded at once.
+    """
+    if model.device.type != "cpu":
+        return 0
+    free = free_memory(model.device)
+    share = WAITING_BYTES if free is None else min(WAITING_BYTES, int(WAITING_SHARE * free))
+    return share // max(1, cache_per_row(prefill, new_tokens))
+
+
+def cache_per_row(prefill: Prefill, new_tokens: int) -> int:
+    """Bytes of a row's cache after so many new tokens, from that of the one row that has been run."""
+    tokens = len(prefill.ids) + new_tokens
+    return sum(tensor.nbytes for tensor in tensors_of(prefill.cache)) * tokens // max(1, prefill.written)
+
+
 def bytes_per_row(model: Model, prefill: Prefill, new_tokens: int) -> int:
     """Bytes of one row: its cache when full, three copies of its float32 logits, and the MLP's inner activations."""
     tokens = len(prefill.ids) + new_tokens
-    cache = sum(tensor.nbytes for tensor in tensors_of(prefill.cache)) * tokens // max(1, prefill.written)
+    cache = cache_per_row(prefill, new_tokens)
     logits = 3 * 4 * model.anatomy.vocabulary * (1 if model.keeps_last_logits else tokens)
     activations = 8 * tokens * model.hidden * model.dtype.itemsize
     return cache + logits + activations

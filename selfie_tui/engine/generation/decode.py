@@ -10,6 +10,7 @@ import torch
 
 from selfie_tui.engine.generation.prefill import Prefill, never, prefill_prompt
 from selfie_tui.engine.generation.steppers import Stepper, stepper_for
+from selfie_tui.engine.head_slices import Distribution, SlicedLogits, sweep
 from selfie_tui.engine.injection import Injection
 from selfie_tui.engine.model import Model
 
@@ -33,6 +34,8 @@ class Row:
     """It ended because the model's logits became NaN."""
     lead: float | None = None
     """How far the first token's logit is above the second best's; None where it was sampled or is not finite."""
+    entropy: float | None = None
+    """Entropy in nats of the first token's distribution at temperature 1; None where it is not finite."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +75,10 @@ def decode(
         if step:
             active, last = compact(rows, active, last, stepper)
         logits = stepper.next(last) if step else stepper.first()
-        if step == 0 and not limits.temperature:
-            note_leads(rows, logits)
+        if step == 0:
+            note_entropies(rows, logits)
+            if not limits.temperature:
+                note_leads(rows, logits)
         last, probabilities = choose(logits, limits.temperature, None if draws is None else draws[active, step])
         for index, token, probability in zip(active, last, probabilities, strict=True):
             extend(rows[index], token, probability, model.end_tokens, limits)
@@ -87,6 +92,13 @@ def note_leads(rows: list[Row], logits: torch.Tensor) -> None:
     best = logits.topk(2).values
     for row, lead in zip(rows, (best[:, 0] - best[:, 1]).tolist(), strict=True):
         row.lead = lead if math.isfinite(lead) else None
+
+
+def note_entropies(rows: list[Row], logits: torch.Tensor) -> None:
+    """Note in each row the entropy of its first logits `(rows, vocabulary)`."""
+    (distribution,) = sweep(SlicedLogits(logits), Distribution())
+    for row, entropy in zip(rows, distribution.entropy.tolist(), strict=True):
+        row.entropy = max(0.0, entropy) if math.isfinite(entropy) else None
 
 
 def extend(row: Row, token: int, probability: float, end_tokens: frozenset[int], limits: Limits) -> None:

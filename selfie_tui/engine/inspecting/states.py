@@ -71,7 +71,7 @@ def read_states(
         RequestError: for a module that is not there, is not as wide as the stream, or runs in another stack.
     """
     if request.module is None:
-        return read_cells(model, source, request.cells, cancelled)
+        return read_cells(model, source, request.cells, cancelled, request.baselines)
     known = find_tensor(model, request.module)
     stack, width = model.anatomy.stack(request.stack), known.layout.width
     if model.kind == "encoder-decoder" and stack_of(model, known.layout) != stack.name:

@@ -13,7 +13,12 @@ from selfie_tui.results.writers.runs import KeptRun
 from selfie_tui.settings import SETTINGS
 from selfie_tui.text import prose, visible
 
-HEADER = "| layer | token | interpretation | effect | mark |\n|---|---|---|---:|---|"
+HEADER = (
+    "| layer | token | interpretation | effect | mark | lens | bare embedding |\n|---|---|---|---:|---|---|---|",
+    "| layer | token | interpretation | effect | mark |\n|---|---|---|---:|---|",
+)
+"""The head of the table of a run with baselines, and of one without."""
+
 _SPECIAL = re.compile(r"[\\`*_{}\[\]<>#|!~&$]")
 
 
@@ -31,8 +36,9 @@ def section(run: KeptRun) -> Iterator[str]:
     yield ""
     yield from (f"- {name}: {plain(value)}" for name, value in facts(run) if value)
     yield ""
-    yield HEADER
-    yield from (line(interpretation) for _, interpretation in run.in_order())
+    beside = any(each.lens or each.bare is not None for each in run.interpretations.values())
+    yield HEADER[0 if beside else 1]
+    yield from (line(interpretation, beside) for _, interpretation in run.in_order())
     yield ""
     yield ", ".join(f"{plain(mark)} {meaning}" for mark, meaning in MEANINGS.items())
     yield ""
@@ -56,16 +62,22 @@ def facts(run: KeptRun) -> Iterator[tuple[str, str]]:
         yield "control", run.control.text
 
 
-def line(interpretation: Interpretation) -> str:
-    """An interpretation as a row of the table."""
+def line(interpretation: Interpretation, beside: bool) -> str:
+    """An interpretation as a row of the table, with what stands `beside` it."""
     effect = interpretation.treatment_effect
-    columns = (
+    columns = [
         layer_name(interpretation.cell.layer),
         f"{interpretation.cell.position} {escaped(visible(interpretation.token.text))}",
         plain(interpretation.text),
         "" if effect is None else f"{effect:.3f}",
         escaped(mark_of(interpretation)),
-    )
+    ]
+    if beside:
+        lens = interpretation.lens
+        columns += [
+            f"{escaped(visible(lens.text))} {lens.probability:.2f}" if lens else "",
+            plain(interpretation.bare or ""),
+        ]
     return f"| {' | '.join(columns)} |"
 
 

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 from selfie_tui.ascii_json import encode_ascii
 from selfie_tui.edits import edit_line
 from selfie_tui.marks import mark_of
+from selfie_tui.measures import agreement, control_agreement
 from selfie_tui.records import Interpretation, ModelInfo, layer_name
 from selfie_tui.results.writers.runs import KeptRun
 from selfie_tui.settings import SETTINGS, Setting
@@ -91,16 +92,26 @@ COLUMNS: tuple[Column, ...] = (
     of_cell("effect", "number", lambda each: each.treatment_effect),
     of_cell("relevancy_floor", "number", lambda each: each.relevancy_floor),
     of_cell("lead", "number", lambda each: each.lead),
+    of_cell("first_probability", "number", lambda each: each.first_probability),
+    of_cell("entropy", "number", lambda each: each.entropy),
+    Column("control_agreement", "number", lambda row: control_agreement(row.interpretation, row.run.control)),
+    of_cell("agreement", "number", agreement),
+    of_cell("lens", "text", lambda each: each.lens.text if each.lens else None),
+    of_cell("lens_probability", "number", lambda each: each.lens.probability if each.lens else None),
+    of_cell("bare", "text", lambda each: each.bare),
     of_cell("norm", "number", lambda each: each.norm),
     of_cell("layer_norm", "number", lambda each: each.layer_norm),
     of_cell("problem", "text", lambda each: each.problem),
     of_cell("random", "text", lambda each: each.random.text if each.random else None),
+    of_cell("sample_texts", "texts", lambda each: list(each.samples)),
     of_cell("tokens", "texts", lambda each: [token.text for token in each.tokens]),
     of_cell("token_ids", "integers", lambda each: [token.id for token in each.tokens]),
     of_cell("probabilities", "numbers", lambda each: [token.probability for token in each.tokens]),
     of_cell("effects", "numbers", lambda each: [token.effect for token in each.tokens]),
 )
-"""All of them; `layer` is -1 for the embeddings, and `tokens` and the three after it are those of the text."""
+"""All of them; `layer` is -1 for the embeddings, and `tokens` and the three after it are those of the text.
+
+`measures` says what the agreements are."""
 
 
 def rows(run: KeptRun) -> Iterator[Row]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import ClassVar
 
 from selfie_tui import text
 from selfie_tui.glyphs import bar
 from selfie_tui.marks import MEANINGS, mark_of, norm_words
+from selfie_tui.measures import agree, control_agreement
 from selfie_tui.records import GeneratedToken, layer_name
 from selfie_tui.settings import differences
 from selfie_tui.tui.actions import Scope, bindings
@@ -55,14 +57,28 @@ def details_lines(run: Run, index: int, width: int, look: Look) -> list[Pieces]:
     interpretation = run.interpretations.get(index)
     if interpretation is not None:
         lines += flow([Piece(_of_interpretation(run, index), "dim")], width)
-        lines += [*flow([Piece("without injection: ", "dim"), Piece(look.prose(run.text(CONTROL)))], width), ()]
-        if interpretation.random is not None:
-            lines += [
-                *flow([Piece("random direction: ", "dim"), Piece(look.prose(interpretation.random.text))], width),
-                (),
-            ]
+        for name, words in _beside(run, index, look):
+            lines += flow([Piece(f"{name}: ", "dim"), Piece(words)], width)
+        lines += [()]
     floor = run.interpretations[index].relevancy_floor if index in run.interpretations else 0.0
     return lines + token_lines(run.tokens(index), width, look, floor)
+
+
+def _beside(run: Run, index: int, look: Look) -> Iterator[tuple[str, str]]:
+    """What stands beside an interpretation, by name: control, baselines, random direction, samples."""
+    interpretation = run.interpretations[index]
+    yield "without injection", look.prose(run.text(CONTROL)) or "nothing"
+    if interpretation.lens is not None:
+        lens = interpretation.lens
+        yield "the lens here", f"{look.visible(lens.text)} {lens.probability:.2f}"
+    if interpretation.bare is not None:
+        yield "the token's bare embedding", look.prose(interpretation.bare) or "nothing"
+    if interpretation.random is not None:
+        yield "random direction", look.prose(interpretation.random.text)
+    if interpretation.samples:
+        same = sum(agree(interpretation.text, sample) for sample in interpretation.samples)
+        texts = " | ".join(look.prose(sample) or "nothing" for sample in interpretation.samples)
+        yield f"{same} of {len(interpretation.samples)} samples agree", texts
 
 
 def token_lines(tokens: tuple[GeneratedToken, ...], width: int, look: Look, floor: float = 0.0) -> list[Pieces]:
@@ -124,7 +140,12 @@ def _of_interpretation(run: Run, index: int) -> str:
         parts.append(f"treatment effect {effect:.3f} (mean relevancy of the tokens that are shown)")
     if interpretation.relevancy_floor:
         parts.append(f"rounding alone gives up to {interpretation.relevancy_floor:.3f}")
+    if interpretation.entropy is not None:
+        parts.append(f"the first token's entropy is {interpretation.entropy:.2f} nats")
     if interpretation.lead is not None:
         parts.append(f"the first token leads the second by {interpretation.lead:.2f} logits")
+    shared = control_agreement(interpretation, run.control)
+    if shared is not None:
+        parts.append(f"the control has {shared:.0%} of its words")
     parts.append(MEANINGS[mark_of(interpretation)])
     return " · ".join(parts)
