@@ -35,11 +35,12 @@ SUM = 1.02
 
 @dataclass(frozen=True)
 class FoundAttention:
-    """An attention, and the stack and the layer that it belongs to."""
+    """An attention, the stack and the layer that it belongs to, and which call of a shared block that layer is."""
 
     part: Part
     stack: str
     layer: int
+    call: int
 
 
 def attention(model: Model, task: ReadAttention, cancelled: Callable[[], bool]) -> AttentionRead:
@@ -84,7 +85,11 @@ def find_attention(model: Model, path: str, cross: bool) -> FoundAttention:
         RequestError: if there is none, saying what mixes tokens there, or several.
     """
     kind = "cross" if cross else "attention"
-    every = [FoundAttention(part, stack, block.layer) for stack, block, part in parts_of(model) if part.kind == kind]
+    every = [
+        FoundAttention(part, stack, block.layer, block.post.call)
+        for stack, block, part in parts_of(model)
+        if part.kind == kind
+    ]
     around = [each for each in every if f"{path}.".startswith(f"{each.part.path}.")]
     inside = [each for each in every if each.part.path.startswith(f"{path}.")]
     found = around[-1:] or inside
@@ -154,14 +159,14 @@ def read_pattern(
     Raises:
         RequestError: if the attention does not return it.
     """
-    module, call = model.modules[found.part.path], found.part.out[0].call
+    module = model.modules[found.part.path]
     seen: list[torch.Tensor] = []
     calls = 0
 
     def after(part: Any, args: Any, output: Any) -> None:
         nonlocal calls
         calls += 1
-        if calls - 1 == call:
+        if calls - 1 == found.call:
             seen.extend(pattern_in(output, size))
             raise AllSeen
 
@@ -187,12 +192,13 @@ def asking(part: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str,
 
 
 def pattern_in(output: Any, size: tuple[int, int]) -> list[torch.Tensor]:
-    """The tensor `(heads, queries, keys)` of probabilities in an attention's result, none or the last that is one."""
-    found = [
-        tensor[0]
-        for _, tensor in tensors_in(output, DEPTH)
-        if tensor.dim() == 4 and tensor.shape[0] == 1 and tuple(tensor.shape[2:]) == size and is_pattern(tensor)
-    ]
+    """The tensor `(heads, queries, keys)` of probabilities in an attention's result, none or the last that is one.
+
+    XLNet's has queries and keys before rows and heads.
+    """
+    four = [tensor for _, tensor in tensors_in(output, DEPTH) if tensor.dim() == 4]
+    ordered = [tensor if tuple(tensor.shape[2:]) == size else tensor.permute(2, 3, 0, 1) for tensor in four]
+    found = [tensor[0] for tensor in ordered if (1, *size) == (len(tensor), *tensor.shape[2:]) and is_pattern(tensor)]
     return found[-1:]
 
 

@@ -105,7 +105,8 @@ def find_tensor(model: Model, asked: ModuleTensor) -> Tensors:
             f"{path} is not run as a module in a forward over text.", "Choose the module that it is part of."
         )
     if asked.call not in calls:
-        raise RequestError(f"{path} is called {len(calls)} times in a forward.", f"Choose a call of 0 to {max(calls)}.")
+        often = "once" if len(calls) == 1 else f"{len(calls)} times"
+        raise RequestError(f"{path} is called {often} in a forward.", f"Choose a call of 0 to {max(calls)}.")
     place = (path, asked.which, asked.call)
     own = {each.index: layout for each, layout in model.layouts.items() if (each.path, each.which, each.call) == place}
     if asked.index not in own:

@@ -21,7 +21,8 @@ CHOICE = "_attn_implementation_internal"
 def eager_attention(module: Any) -> Iterator[None]:
     """While open, a model of transformers computes its attention patterns one by one; another module is left as it is.
 
-    Families that have no such switch compute them where they are asked to return them.
+    Families that have no such switch (Falcon) compute them where they are asked to return them, with the mask that
+    their configuration then makes: a fused kernel's may be left out where it is causal.
     """
     switch = getattr(module, "set_attn_implementation", None)
     before = [(config, vars(config).get(CHOICE)) for config in configurations(module)]
@@ -29,6 +30,9 @@ def eager_attention(module: Any) -> Iterator[None]:
         if switch is not None:
             with silent():
                 switch("eager")
+        for config, choice in before:
+            if choice is not None:
+                setattr(config, CHOICE, "eager")
         yield
     finally:
         for config, choice in before:

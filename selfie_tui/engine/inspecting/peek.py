@@ -120,5 +120,6 @@ def nearest(model: Model, state: torch.Tensor, known: Tensors, k: int) -> tuple[
     if not bool(logits.isfinite().all()):
         return ()
     top = logits.softmax(-1).topk(min(k, logits.shape[-1]))
-    texts = token_texts(model.tokenizer, top.indices.tolist())
-    return tuple(LensToken(text, probability) for text, probability in zip(texts, top.values.tolist(), strict=True))
+    ids = top.indices.tolist()
+    texts = token_texts(model.tokenizer, ids)
+    return tuple(LensToken(*each) for each in zip(texts, top.values.tolist(), ids, strict=True))
