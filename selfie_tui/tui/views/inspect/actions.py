@@ -32,6 +32,9 @@ ACTIONS = (
            "inspected", "ask('keep')", hint="keep", palette="save vector steering"),
     Action("values.open", "Interpret, or the whole pattern", "interpret the values; on a head, its attention from "
            "every token", "enter", "values", "open", hint="open"),
+    Action("pattern.previous", "Previous head", "the pattern of the head before", "[", "pattern", "head(-1)",
+           hint="head"),
+    Action("pattern.next", "Next head", "the pattern of the head after", "]", "pattern", "head(1)", hint="head"),
     Action("edits.change", "Change the edit", "write the edit under the cursor anew", "enter", "edits", "ask('edit')"),
     Action("edit.submit", "Make the edit", "make the edit, and let both models answer", "enter", "edit-line", "accept",
            hint="done"),
@@ -60,6 +63,7 @@ SECTIONS = {
     "inspected": Section("Inspect: the module under the cursor", EDITING),
     "values": Section("Inspect: the values", READING),
     "edits": Section("Inspect: the edits", EDITING),
+    "pattern": Section("Inspect: the pattern of a head", READING[1:]),
     "edit-line": Section("Inspect: the line of an edit", EDITING),
 }
 

@@ -115,7 +115,7 @@ def attention_title(attention: AttentionRead, tokens: Sequence[Token], look: Loo
     position = attention.queries[0]
     name = look.visible(tokens[position].text) if position < len(tokens) else ""
     shared = attention.key_heads and attention.key_heads != attention.heads
-    keys = f", {attention.key_heads} of keys" if shared else ""
+    keys = f", {attention.key_heads} of keys and values" if shared else ""
     return f"attention from {position} {name}: {attention.heads} heads{keys}"
 
 

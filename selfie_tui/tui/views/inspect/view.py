@@ -21,6 +21,7 @@ from selfie_tui.tui.views.inspect.inspection import ORIGIN
 from selfie_tui.tui.views.inspect.looking import LookingView
 from selfie_tui.tui.views.inspect.value_lines import plain_values, window_of
 from selfie_tui.tui.widgets.field import Field
+from selfie_tui.tui.widgets.map.grid import CellMap
 
 UNSAFE = "/\\:\0"
 """Characters that a vector's name, which is that of its file, cannot have."""
@@ -36,6 +37,7 @@ class InspectView(LookingView):
         super().__init__(state)
         for pane in (self.modules, self.values, self.edits):
             pane.asked, pane.stepped = self.asked, self.step
+        self.pattern.turned = self.turn
         self.edit_line.accepted = self.accept_edit
         self.edit_line.names = lambda: kept_names(self.app.vectors_dir)
         self._edited = ModuleTensor("")
@@ -106,6 +108,33 @@ class InspectView(LookingView):
 
     def show_pattern(self) -> None:
         """Open the attention of the head under the cursor from every token."""
+        attention, number = self.inspection.attention, self.values.head
+        if attention is None or number is None:
+            return
+        query = attention.queries[0]
+        self.pattern.put_cursor(query, query)
+        self.source.open(attention.path, attention.patterns[number].head, attention.heads)
+        self.swap(opened=True)
+        if self.pattern.size.height:
+            self.pattern.lay_out()
+
+    def turn(self, step: int) -> None:
+        """Show the pattern of the head before or after."""
+        source = self.source
+        source.open(source.path, (source.head + step) % source.heads, source.heads)
+        self.pattern.lay_out()
+        self.update_pattern()
+
+    @on(CellMap.Windowed)
+    def pattern_windowed(self) -> None:
+        """Ask for what is in sight of the pattern."""
+        if self.pattern_open:
+            self.source.want(self.pattern.rows.shown, self.pattern.columns.shown)
+
+    @on(CellMap.Moved)
+    def pattern_moved(self) -> None:
+        """Say what is under the cursor of the pattern."""
+        self.update_pattern()
 
     def run_job(self) -> None:
         self.inspection.ask_answer()
@@ -284,6 +313,9 @@ class InspectView(LookingView):
     def step_out(self) -> bool:
         if self.edit_line.has_focus:
             self.leave_edit()
+            return True
+        if self.pattern.has_focus:
+            self.swap(opened=False)
             return True
         if not self.search_text.value:
             return False
