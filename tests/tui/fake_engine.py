@@ -133,7 +133,10 @@ class FakeEngine:
 
     def _load(self, task: LoadModel, cancelled: Callable[[], bool]) -> Iterator[Event]:
         yield ModelProgress(step="reading weights", fraction=0.5)
-        wait(self.loaded, cancelled)
+        while not self.loaded.wait(0.02):
+            if cancelled():
+                raise Cancelled
+            yield ModelProgress(step="reading weights", fraction=0.5)
         if task.name == "missing":
             raise LoadError("There is no model called missing.", "Check its name.")
         self.name = task.name

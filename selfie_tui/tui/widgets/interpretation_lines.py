@@ -104,7 +104,11 @@ def header_line(run: Run, layout: Layout, *, folded: bool = False) -> Pieces:
         settings += f" ×{request.strength:g}"
     if request.stack:
         settings = f"{request.stack} · {settings}"
-    settings = ", ".join([settings, *(look.prose(other) for other in differences(request))])
+    if request.module is not None:
+        settings = f"{look.prose(str(request.module))} · {settings}"
+    edits = len(run.info.edits) if run.info else 0
+    others = [*differences(request), *([f"EDITED {edits}"] if edits else [])]
+    settings = ", ".join([settings, *map(look.prose, others)])
     name = run.info.title or run.model if run.info else run.model
     model = f"{text.clip_path(look.prose(name), max(layout.width // 5, 8))} · "
     width = layout.width - text.width(model) - text.width(settings) - text.width(description) - 8

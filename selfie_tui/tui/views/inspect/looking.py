@@ -17,7 +17,6 @@ from selfie_tui.tui.views.inspect.edit_line import EditLine
 from selfie_tui.tui.views.inspect.edits_view import EditsView, shown_edit
 from selfie_tui.tui.views.inspect.inspection import Inspection
 from selfie_tui.tui.views.inspect.module_list import ModuleRows
-from selfie_tui.tui.views.inspect.pattern import PatternMap, PatternSource
 from selfie_tui.tui.views.inspect.sparks import shortest, spark
 from selfie_tui.tui.views.inspect.value_lines import values_at
 from selfie_tui.tui.views.inspect.values_view import ValuesView
@@ -59,10 +58,7 @@ class LookingView(View):
         self.modules_pane = Pane(
             4, "Modules", self.modules, self.search_text, id="inspect-modules", classes="-described -front"
         )
-        self.source = PatternSource(state)
-        self.pattern = PatternMap(self.source, id="pattern")
-        self.pattern.add_class("-hidden")
-        self.values_pane = Pane(5, "Values", self.values, self.pattern, id="inspect-values", classes="-described")
+        self.values_pane = Pane(5, "Values", self.values, id="inspect-values", classes="-described")
         self.edits_pane = Pane(3, "Edits", self.edits, self.edit_line, id="inspect-edits", classes="-described")
         self.panes = (self.modules_pane, self.values_pane, self.edits_pane)
         self.modules.moved = self.module_moved
@@ -99,9 +95,6 @@ class LookingView(View):
 
     def take(self, event: Event) -> None:
         news = self.inspection.take(event)
-        if self.source.take(event):
-            self.pattern.update()
-            self.update_pattern()
         if news.tree:
             self.show_tree()
         if news.values:
@@ -110,30 +103,36 @@ class LookingView(View):
             self.update_edits()
 
     def show(self, changed: Changed) -> None:
-        inspection = self.inspection
-        if changed.model:
-            inspection.forget()
-            inspection.answers, inspection.removed, self.run = None, [], None
-        if changed.edits:
-            inspection.forget()
-            self.modules.refresh()
-            if self.pattern_open:
-                self.swap(opened=False)
-        if self._prompt != inspection.prompt:
-            self._prompt = inspection.prompt
-            inspection.answers, inspection.attention, inspection.steps = None, None, []
-            if self.pattern_open:
-                self.swap(opened=False)
+        self._drop(changed)
         if (changed.model or changed.status) and self.display:
-            inspection.ask_modules()
+            self.inspection.ask_modules()
         if changed.selection:
             self.follow_layer()
-        if changed.model or changed.edits or changed.tokens or changed.selection:
-            self.follow()
-        if changed.model or changed.edits or changed.tokens:
+        other = changed.model or changed.edits or changed.tokens
+        if other:
             self.update_edits()
+        if other or changed.selection:
+            self.follow()
         if changed.run is not None and changed.run is self.run:
             self.values.show_values()
+
+    def _drop(self, changed: Changed) -> None:
+        """Drop what is of another model, of other edits or of another prompt."""
+        inspection = self.inspection
+        other_prompt, self._prompt = self._prompt != inspection.prompt, inspection.prompt
+        if changed.model or changed.edits:
+            inspection.forget()
+        if changed.model:
+            inspection.removed, self.run = [], None
+        if changed.model or other_prompt:
+            inspection.answers, inspection.attention, inspection.steps = None, None, []
+        if changed.edits:
+            self.modules.refresh()
+        if changed.model or changed.edits or other_prompt:
+            self.other_model()
+
+    def other_model(self) -> None:
+        """What was read before is of another model, of other edits, or of another prompt."""
 
     def show_tree(self) -> None:
         """Show the modules, unfolded around the cell under the cursor, or as they were if they are the same."""
@@ -213,40 +212,13 @@ class LookingView(View):
         self.values.show_values()
         if self.screen.has_class("-narrow"):
             self.modules.redraw_module(inspection.path)
-        if self.pattern_open:
-            return
+        if self.values.has_class("-hidden"):
+            return  # something else is in their place
         width = self.size.width if self.screen.has_class("-narrow") else self.size.width // 2
         path = text.clip_path(self.app.look.prose(place.path), max(width - 26, 12))
         call = f" of call {place.call}" if place.call or (peeked is not None and peeked.calls > 1) else ""
         self.values_pane.heading = f"{path or 'Values'} · {place.which} {place.index}{call}"
         self.values_pane.retitle()
-
-    @property
-    def pattern_open(self) -> bool:
-        """Whether the pattern of a head stands in place of the values."""
-        return not self.pattern.has_class("-hidden")
-
-    def swap(self, *, opened: bool) -> None:
-        """Have the pattern of a head in place of the values, or these again."""
-        shown, hidden = (self.pattern, self.values) if opened else (self.values, self.pattern)
-        had_focus = hidden.has_focus
-        hidden.add_class("-hidden")
-        shown.remove_class("-hidden")
-        self.values_pane.home = shown
-        if had_focus:
-            self.screen.set_focus(shown)
-        if opened:
-            self.update_pattern()
-        else:
-            self.values_pane.update_subtitle("")
-            self.update_values()
-
-    def update_pattern(self) -> None:
-        """Write which head it is, and what is under the cursor."""
-        source, prose = self.source, self.app.look.prose
-        self.values_pane.heading = f"h{source.head} of {source.heads} · {prose(source.path)}"
-        self.values_pane.retitle()
-        self.values_pane.update_subtitle(prose(source.problem) or self.pattern.said())
 
     def update_modules(self, asked: str = "") -> None:
         """Write below the tree what is asked, and how much of it is in sight."""

@@ -4,31 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from msgspec.structs import replace
 from textual import on
-from textual.widget import Widget
 from textual.widgets import Input
 
-from selfie_tui.edits import edit_text, parse_edit
-from selfie_tui.errors import RequestError, SelfieError
-from selfie_tui.records import EMBED, Cell, Edit, Event, KeepVector, ModuleTensor, VectorKept
+from selfie_tui.edits import edit_text
+from selfie_tui.errors import SelfieError
+from selfie_tui.records import EMBED, Cell, Event, KeepVector, VectorKept
 from selfie_tui.tui.state import AppState
 from selfie_tui.tui.views.inspect.actions import ACTIONS, SECTIONS
-from selfie_tui.tui.views.inspect.completing import ENDING, file_of, kept_names
-from selfie_tui.tui.views.inspect.edits_view import edit_label, shown_edit
+from selfie_tui.tui.views.inspect.completing import ENDING
+from selfie_tui.tui.views.inspect.editing import EditingView
 from selfie_tui.tui.views.inspect.inspected import Wanted
 from selfie_tui.tui.views.inspect.inspection import ORIGIN
-from selfie_tui.tui.views.inspect.looking import LookingView
 from selfie_tui.tui.views.inspect.value_lines import plain_values, window_of
 from selfie_tui.tui.widgets.field import Field
-from selfie_tui.tui.widgets.map.grid import CellMap
 
 UNSAFE = "/\\:\0"
 """Characters that a vector's name, which is that of its file, cannot have."""
 
 
-class InspectView(LookingView):
-    """What is done with the module under the cursor: edit, keep, interpret, find."""
+class InspectView(EditingView):
+    """What is done with the module under the cursor beside editing it: interpret, keep, find."""
 
     NAME, TITLE, LETTER, FUNCTION_KEY = "inspect", "Inspect", "I", "f6"
     ACTIONS, SECTIONS = ACTIONS, SECTIONS
@@ -37,15 +33,6 @@ class InspectView(LookingView):
         super().__init__(state)
         for pane in (self.modules, self.values, self.edits):
             pane.asked, pane.stepped = self.asked, self.step
-        self.pattern.turned = self.turn
-        self.edit_line.accepted = self.accept_edit
-        self.edit_line.names = lambda: kept_names(self.app.vectors_dir)
-        self._edited = ModuleTensor("")
-        """The tensor whose edit is typed."""
-        self._replaced: Edit | None = None
-        """The edit that is typed anew."""
-        self._before_edit: Widget | None = None
-        self._to_remove: tuple[Edit, ...] = ()
         self._matches: list[str] = []
         self._order: dict[str, int] = {}
 
@@ -56,13 +43,10 @@ class InspectView(LookingView):
 
     def asked(self, what: Wanted) -> None:
         """Do what is wanted with the module under the cursor."""
-        removing, self._to_remove = self._to_remove, ()
-        if removing:
-            self.update_modules()
-            self.update_edits()
         if what == "remove":
-            self.take_off(removing)
+            self.take_off()
         else:
+            self.forget_removal()
             self._doing()[what]()
 
     def _doing(self) -> dict[Wanted, Callable[[], object]]:
@@ -77,10 +61,6 @@ class InspectView(LookingView):
             "pattern": self.show_pattern,
             "look": lambda: self.app.enter_pane(self.values_pane),
         }
-
-    @property
-    def _in_edits(self) -> bool:
-        return self.edits.has_focus
 
     # Looking ---------------------------------------------------------------------------------------------------------
 
@@ -105,36 +85,6 @@ class InspectView(LookingView):
         """Generate, and show the values at each new token."""
         if self._ready():
             self.inspection.ask_steps()
-
-    def show_pattern(self) -> None:
-        """Open the attention of the head under the cursor from every token."""
-        attention, number = self.inspection.attention, self.values.head
-        if attention is None or number is None:
-            return
-        query = attention.queries[0]
-        self.pattern.put_cursor(query, query)
-        self.source.open(attention.path, attention.patterns[number].head, attention.heads)
-        self.swap(opened=True)
-        if self.pattern.size.height:
-            self.pattern.lay_out()
-
-    def turn(self, step: int) -> None:
-        """Show the pattern of the head before or after."""
-        source = self.source
-        source.open(source.path, (source.head + step) % source.heads, source.heads)
-        self.pattern.lay_out()
-        self.update_pattern()
-
-    @on(CellMap.Windowed)
-    def pattern_windowed(self) -> None:
-        """Ask for what is in sight of the pattern."""
-        if self.pattern_open:
-            self.source.want(self.pattern.rows.shown, self.pattern.columns.shown)
-
-    @on(CellMap.Moved)
-    def pattern_moved(self) -> None:
-        """Say what is under the cursor of the pattern."""
-        self.update_pattern()
 
     def run_job(self) -> None:
         self.inspection.ask_answer()
@@ -198,86 +148,6 @@ class InspectView(LookingView):
         layer = f"L{node.layer}." if node is not None and node.layer is not None else ""
         return f"{word}@{layer}{label}".rstrip(".@")
 
-    # Edits -----------------------------------------------------------------------------------------------------------
-
-    def edit(self) -> None:
-        """Open the line of an edit: of the one under the cursor, or of the tensor that is looked at."""
-        if self.state.model is None or not self.inspection.path:
-            self.app.toast("There is no module to edit yet: the modules come with the model.", "warning")
-            return
-        self._before_edit = self.screen.focused
-        self._replaced = self.edits.edit_here if self._in_edits else None
-        known = self._replaced
-        if known is None:
-            place = self.inspection.place
-            here = (edit for edit in self.inspection.edits_of(place.path) if self._is_of(edit, place))
-            known = next(here, None)
-        self._edited = ModuleTensor(known.path, known.which, known.index) if known else self.inspection.place
-        self.edit_line.value = shown_edit(known) if known else ""
-        self.edit_line.cursor_position = len(self.edit_line.value)
-        self.app.edit(self.edit_line)
-        self.describe_edit()
-
-    @staticmethod
-    def _is_of(edit: Edit, place: ModuleTensor) -> bool:
-        return (edit.which, edit.index) == (place.which, place.index)
-
-    def _typed_edit(self) -> Edit:
-        """The edit that is typed, its vector as a file; raises RequestError."""
-        edit = parse_edit(self.edit_line.value, self._edited, len(self.state.selection.tokens))
-        if not edit.vector:
-            return edit
-        file = file_of(edit.vector, self.app.vectors_dir)
-        if not file.is_file():
-            known = ", ".join(kept_names(self.app.vectors_dir)[:4]) or "none is kept yet: v keeps one"
-            raise RequestError(f"Unknown vector “{edit.vector}”.", f"There are: {known}.")
-        return replace(edit, vector=str(file))
-
-    @on(Input.Changed, "#edit-line")
-    def describe_edit(self) -> None:
-        """Say on the pane's border what the line means, or why it means nothing."""
-        try:
-            said = edit_label(self._typed_edit())
-        except RequestError as error:
-            said = f"{self._edited}: {error.cause} {error.remedy}" if self.edit_line.value else str(self._edited)
-        self.update_edits(self.app.look.prose(said))
-
-    def accept_edit(self) -> None:
-        """Make the edit that is typed; the line stays open where it cannot be read."""
-        try:
-            edit = self._typed_edit()
-        except RequestError as error:
-            self.app.toast(f"{error.cause} {error.remedy}", "warning")
-            return
-        replaced = self._replaced
-        self.inspection.add(edit, replaced)
-        self.leave_edit()
-
-    def leave_edit(self) -> None:
-        """Close the line; the keys go where they went before."""
-        self.edit_line.add_class("-hidden")
-        self.screen.set_focus(self._before_edit or self.modules)
-        self.update_edits()
-
-    def take_off(self, asked: tuple[Edit, ...]) -> None:
-        """Ask, and take the edits of the module, or the one under the cursor, off when it is asked for again."""
-        here = self.edits.edit_here
-        gone = ((here,) if here else ()) if self._in_edits else self.inspection.edits_of(self.inspection.path)
-        if not gone:
-            self.app.toast("This module has no edit." if not self._in_edits else "There are no edits.", "information")
-        elif gone == asked:
-            self.inspection.remove(gone)
-        else:
-            self._to_remove = gone
-            what = "this edit" if len(gone) == 1 else f"{len(gone)} edits"
-            note = f"d again takes {what} off"
-            self.update_edits(note) if self._in_edits else self.update_modules(note)
-
-    def undo(self) -> None:
-        """Bring back the edits that were taken off last."""
-        if not self.inspection.undo():
-            self.app.toast("No edit has been taken off.", "information")
-
     # Search ----------------------------------------------------------------------------------------------------------
 
     def search_field(self) -> Field:
@@ -330,7 +200,7 @@ class InspectView(LookingView):
 
     def copyable(self, *, all: bool) -> tuple[str, str] | None:
         peeked = self.inspection.peeked
-        if self._in_edits:
+        if self.edits.has_focus:
             lines = [f"{edit.path}\t{edit_text(edit)}" for edit in self.inspection.edits]
             return "\n".join(lines), "the edits"
         if self.modules.has_focus:
