@@ -43,6 +43,7 @@ from selfie_tui.tui.views.history.run_list import RunList
 from selfie_tui.tui.views.inspect.edit_line import EditLine
 from selfie_tui.tui.views.inspect.edits_view import EditsView
 from selfie_tui.tui.views.inspect.module_list import ModuleRows
+from selfie_tui.tui.views.inspect.pattern import PatternMap
 from selfie_tui.tui.views.inspect.values_view import ValuesView
 from selfie_tui.tui.views.interpret.details import DetailsScreen
 from selfie_tui.tui.views.interpret.log import Log
@@ -60,7 +61,7 @@ from tests.tui.fake_engine import FakeEngine
 NODES: tuple[type[DOMNode], ...] = (
     SelfieApp, MainScreen, TokenStrip, LayerList, SettingsLine, ModelList, Log, Field, PromptField, Page,
     DetailsScreen, ErrorScreen, RunList, Preview, CellMap, LayerMap, GridMap, Walk,
-    ModuleRows, ValuesView, EditsView, EditLine,
+    ModuleRows, ValuesView, EditsView, EditLine, PatternMap,
 )  # fmt: skip
 
 
