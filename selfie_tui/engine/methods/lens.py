@@ -26,6 +26,7 @@ from typing import Any
 
 import torch
 
+from selfie_tui.engine.kept_states import read_around
 from selfie_tui.engine.lens_numbers import LensNumbers, lens_numbers
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts.checks import check_position
@@ -55,6 +56,7 @@ def logit_lens(
     prefix: Sequence[int] | None = None,
     track: int | None = None,
     tuned: TunedLens | None = None,
+    keep: bool = False,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Iterator[LensBlock]:
     """The lens of each layer at some positions, from one forward; a block of positions after another.
@@ -69,6 +71,7 @@ def logit_lens(
         k: how many top tokens a row has.
         track: the id of a token that is looked up in every cell.
         tuned: translates the states of every layer but the last before norm and head are applied.
+        keep: keeps the states at and around these positions for the next lens of this prompt (see `read_around`).
 
     Raises:
         Cancelled: before any block of the model or slice of the vocabulary, once `cancelled` returns true.
@@ -78,7 +81,8 @@ def logit_lens(
     stack = model.anatomy.main if prefix is None else model.anatomy.last
     last = len(stack.blocks) - 1
     chosen = (*(range(EMBED, last + 1) if layers is None else layers), last)
-    states = model.read(ids, sorted(set(chosen)), positions, cancelled, prefix)
+    read = read_around if keep else Model.read
+    states = read(model, ids, sorted(set(chosen)), positions, cancelled, prefix)
     if tuned is not None:
         states = {layer: tuned.translate(of_layer, layer).to(of_layer) for layer, of_layer in states.items()}
     size = max(1, rows_at_once(model, stack.name) // len(chosen))
@@ -133,7 +137,8 @@ def run(model: Model, task: ReadLens, cancelled: Callable[[], bool]) -> Iterator
     tracked = tracked_token(model.tokenizer, task.track) if task.track else None
     tuned = tuned_lens_of(model, task.tuned) if task.tuned else None
     track = tracked.id if tracked else None
-    blocks = logit_lens(model, source.ids, task.positions, task.layers, task.k, source.prefix, track, tuned, cancelled)
+    asked = (source.ids, task.positions, task.layers, task.k, source.prefix, track, tuned)
+    blocks = logit_lens(model, *asked, keep=True, cancelled=cancelled)
     for block in blocks:
         yield LensRead(
             prompt=task.prompt,
