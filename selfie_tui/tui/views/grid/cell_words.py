@@ -67,9 +67,9 @@ def one(here: Here, look: Look, width: int, query: str = "") -> Pieces:
     columns = Columns(0, 0, max(min(text.width(label), width // 4), 8))
     shown = text.pad(text.clip(label, columns.label), columns.label)
     if reading is None or (not reading.run.finished(reading.index) and not reading.is_awaited):
-        return (Piece(f" {shown}  ", "key"), Piece("not read", "dim"))
+        return clipped((Piece(f" {shown}  ", "key"), Piece("not read", "dim")), width)
     line = one_line(reading.run, reading.index, Layout(width - 2, columns, look, query))
-    return (Piece(f" {shown}", "key"), *line[1:])
+    return clipped((Piece(f" {shown}", "key"), *line[1:]), width)
 
 
 def several(here: Here, look: Look, width: int, height: int, query: str = "") -> list[Pieces]:
@@ -80,13 +80,12 @@ def several(here: Here, look: Look, width: int, height: int, query: str = "") ->
     reading = here.reading
     if reading is None or not (reading.finished or reading.is_awaited):
         return [NOT_READ]
-    whole = height > FEW
+    whole, found = height > FEW, reading.finished
     lines = [*_words(reading, look, width, query, whole=whole), *_control(reading, look, width, whole=whole)]
-    found = reading.finished
-    if found is None:
-        return lines
-    lines += _baselines(reading, found, look, width)
-    return [*lines, *_samples(found, look, width), *_state(found, width)] if whole else lines
+    if found is not None:
+        lines += _baselines(reading, found, look, width)
+        lines += [*_samples(found, look, width), *_state(found, width)] if whole else []
+    return [clipped(line, width) for line in lines]
 
 
 def _words(reading: Reading, look: Look, width: int, query: str, *, whole: bool) -> list[Pieces]:
@@ -165,7 +164,7 @@ class CellWords(ScrolledLines):
         if self.here is None or not width:
             return []
         if height == 1:
-            return [clipped(one(self.here, self.look, width, self.searched), width)]
+            return [one(self.here, self.look, width, self.searched)]
         return several(self.here, self.look, width, height, self.searched)
 
     def count(self) -> int:

@@ -34,13 +34,16 @@ def settings_words(readings: Readings, look: Look) -> str:
     words = f"{look.prose(request.preset.name)} at {layer_name(request.injection_layer)}, {request.mode}"
     if request.strength != 1.0:
         words += f" ×{request.strength:g}"
-    return ", ".join([words, *(look.prose(other) for other in differences(request))])
+    of_module = [f"read from {request.module}"] if request.module else []
+    edits = readings.asked.info.edits if readings.asked.info else ()
+    edited = [f"edited {len(edits)}"] if edits else []
+    return ", ".join([words, *(look.prose(other) for other in (*of_module, *edited, *differences(request)))])
 
 
 def border(heat: str, found: str, left: str, spark: str, extent: str, width: int) -> str:
-    """What fits a border of a pane of this width: first what is in sight, then the search, a run that stopped, heat."""
+    """What fits a border of a pane of this width: first what is in sight, then what is left, the search, heat."""
     kept: dict[str, str] = {}
-    for name, part in (("extent", extent), ("found", found), ("left", left), ("heat", heat), ("spark", spark)):
+    for name, part in (("extent", extent), ("left", left), ("found", found), ("heat", heat), ("spark", spark)):
         if part and text.width(" · ".join([*kept.values(), part])) <= width - BORDER_CELLS:
             kept[name] = part
     return " · ".join(kept[name] for name in ("heat", "found", "left", "spark", "extent") if name in kept)

@@ -94,7 +94,7 @@ class GridView(View):
     # What has changed ------------------------------------------------------------------------------------------------
 
     def show(self, changed: Changed) -> None:
-        if changed.model or changed.stack or changed.tokens:
+        if changed.model or changed.edits or changed.stack or changed.tokens:
             self.show_maps(anew=True)
         elif changed.selection:
             self._follow_cursor()
