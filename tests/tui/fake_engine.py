@@ -104,8 +104,10 @@ class FakeEngine:
                     yield PresetTokens(preset=preset, problem=f"There is no {preset.placeholder} in it. Write one.")
             case ReadLens():
                 yield self._read_lens(task)
-            case Interpret(request=request):
-                yield from self._interpret(request, cancelled)
+            case Interpret(request=request, earlier=earlier):
+                there = dict(earlier.interpretations) if earlier else {}
+                yield from (CellFinished(index=index, interpretation=found) for index, found in there.items())
+                yield from self._interpret(request, cancelled, frozenset(there))
             case _:
                 yield from self._inspect(task, cancelled)
 
@@ -188,16 +190,22 @@ class FakeEngine:
             for layer in (EMBED, *range(blocks))
         )
 
-    def _interpret(self, request: Request, cancelled: Callable[[], bool]) -> Iterator[Event]:
+    def _interpret(
+        self, request: Request, cancelled: Callable[[], bool], there: frozenset[int] = frozenset()
+    ) -> Iterator[Event]:
         if self.fail is not None:
             raise self.fail
         source = self._source(request.prompt, request.stack)
         cells = len(request.cells)
-        yield PartialTexts(texts=((-1, CONTROL_TEXT[:5]), *((index, "the") for index in range(cells))))
+        yield PartialTexts(
+            texts=((-1, CONTROL_TEXT[:5]), *((index, "the") for index in range(cells) if index not in there))
+        )
         yield Progress(cells_done=0, cells=cells, steps_done=1, steps=cells * 3, seconds_left=2.0)
         wait(self.step, cancelled)
         yield ControlFinished(control=Control("none", CONTROL_TEXT, generated(CONTROL_TEXT, None)))
         for index, cell in enumerate(request.cells):
+            if index in there:
+                continue
             wait(self.step, cancelled)
             time.sleep(self.pause)
             yield CellFinished(index=index, interpretation=self._interpretation(cell, source, request))

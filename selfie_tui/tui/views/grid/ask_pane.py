@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual import events, on
 from textual.widgets import Input
 
+from selfie_tui import text
 from selfie_tui.records import PresetTokens
 from selfie_tui.tui.state import AppState
 from selfie_tui.tui.widgets.field import Field
@@ -43,20 +44,21 @@ class AskPane(Pane):
         self.describe()
 
     def describe(self) -> None:
-        """Write on the border what the setting under the cursor does; elsewhere the interpretation prompt."""
-        look = look_of(self)
-        if self.settings.has_focus:
-            self.update_subtitle(look.prose(self.settings.description()))
-            return
+        """Write on the border what the setting under the cursor does; elsewhere the interpretation prompt.
+
+        Above all, why that cannot be used.
+        """
+        look, shown = look_of(self), self._shown
         width = max(self.size.width - 4, 1)
-        shown = self._shown
-        if shown is None or shown.problem:
-            problem = f"cannot be used: {shown.problem}" if shown else self.state.settings.preset.text
-            self.update_subtitle(look.prose(problem)[:width])
+        if self.problem:
+            self.update_subtitle(text.clip(look.prose(f"cannot be used: {self.problem}"), width))
+        elif self.settings.has_focus:
+            self.update_subtitle(look.prose(self.settings.description()))
+        elif shown is None:
+            self.update_subtitle(text.clip(look.prose(self.state.settings.preset.text), width))
         else:
-            self.update_subtitle(
-                "".join(piece.text for piece in around(slot_pieces(shown.tokens, look), width)).strip()
-            )
+            pieces = around(slot_pieces(shown.tokens, look), width)
+            self.update_subtitle("".join(piece.text for piece in pieces).strip())
 
     def field(self) -> Field:
         """The field of the interpretation prompt, with its text in it."""
