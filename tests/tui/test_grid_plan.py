@@ -45,7 +45,7 @@ def interpretation(cell: Cell, text: str = "Paris, France", effect: float = 0.9,
 
 def run_of(number: int, cells: tuple[Cell, ...], state: State = "finished", done: int | None = None, **fields) -> Run:
     """A run whose first `done` cells are read, all of them by default."""
-    request = Request(prompt="p", cells=cells, preset=PRESETS[0], **fields)
+    request = Request(prompt="p", cells=cells, preset=PRESETS[0], **{"baselines": False, **fields})
     run = Run(number, "demo", request, {}, state, control=CONTROL)
     for index, cell in enumerate(cells[: len(cells) if done is None else done]):
         run.finish(index, interpretation(cell, f"run {number}"))
@@ -321,7 +321,8 @@ def test_whatever_a_model_writes_no_line_is_wider_than_the_pane(written, width, 
 
 
 def test_the_title_says_which_readings_these_are():
-    first, second = readings_of(run_of(1, CELLS)), readings_of(run_of(2, CELLS, mode="blend", strength=0.5, seed=3))
+    first = readings_of(run_of(1, CELLS, baselines=True))
+    second = readings_of(run_of(2, CELLS, mode="blend", strength=0.5, seed=3))
     assert title(first, [first], EFFECT, Look()) == " · summarize at embed, replace · effect"
     assert title(second, [first, second], EFFECT, Look(), "row L2") == (
         f" · map 2 of 2 · {settings_words(second, Look())} · row L2"

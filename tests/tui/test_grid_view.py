@@ -275,10 +275,10 @@ async def test_c_goes_through_the_measures_that_there_are_numbers_for():
         await pilot.press("escape", "number_sign", "enter")
         await drawn(app, pilot)
         names = []
-        for _ in range(3):
+        for _ in range(5):
             names.append(text_of(app).split("replace · ", 1)[1].split()[0])
             await pilot.press("c")
-        assert names == ["effect", "first", "control"]
+        assert names == ["effect", "first", "entropy", "control", "bare"], "no samples"
         assert "replace · effect" in text_of(app)
 
 

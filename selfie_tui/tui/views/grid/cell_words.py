@@ -117,7 +117,7 @@ def _baselines(reading: Reading, found: Interpretation, look: Look, width: int) 
     numbers = numbers_of(reading, "bare")
     said = text.clip(look.prose(found.bare).strip(), max(width - cells(lens) - len(numbers) - 16, 1))
     left = (*lens, Piece("embed alone ", "dim"), Piece(said))
-    return [(*padded(left, width - len(numbers) - 3), Piece(f" {numbers}", "dim"))]
+    return [(*padded(left, width - len(numbers) - 3), Piece(f"  {numbers}", "dim"))]
 
 
 def _samples(found: Interpretation, look: Look, width: int) -> list[Pieces]:
