@@ -64,6 +64,8 @@ FRAME: tuple[Action, ...] = (
            "interpret", hint="interpret", palette="run read"),
     Action("stack.next", "Other stack", "switch between a model's encoder and its decoder", "s,alt+s", "main",
            "next_stack", palette="encoder decoder"),
+    Action("pair.toggle", "Pair", "keep the prompt as A, to compare the next one with it; on A, let it go", "p", "main",
+           "pair", palette="source target difference compare"),
     Action("edit.prompt", "Edit the prompt", "edit the prompt's text", "i", "main", "edit_prompt", hint="edit",
            palette="text source"),
     Action("edit.preset", "Edit the interpretation prompt", "write an interpretation prompt", "e", "main",

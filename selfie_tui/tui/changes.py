@@ -35,6 +35,8 @@ class Changed(NamedTuple):
     """How that run stands has changed."""
     indices: tuple[int, ...] = ()
     """Its interpretations that changed, `CONTROL` for the control."""
+    pair: bool = False
+    """Another prompt is the source of the pair, or none, or its tokens are known."""
     kept: bool = False
     """The list of the runs that were kept is another."""
     ended: Task | None = None

@@ -7,6 +7,9 @@ from selfie_tui.records import LensRead, LensRow, ReadLens, Task
 MOST = 512
 """How many positions' lenses are kept."""
 
+TOKENS = 8
+"""Top tokens that are asked for, by whichever pane: what one has read serves the others."""
+
 Key = tuple[str, str, tuple[int, ...]]
 """A stack, a prompt and the one position in a tuple."""
 
@@ -34,8 +37,8 @@ class Lenses:
         return True
 
     def take(self, event: LensRead, prompt: str) -> None:
-        """Keep a lens that has been read, if it is of the prompt as it is now."""
-        if event.prompt == prompt and len(event.positions) == 1:
+        """Keep a lens that has been read with the model's own head, if it is of the prompt as it is now."""
+        if event.prompt == prompt and len(event.positions) == 1 and not event.tuned:
             if len(self._rows) >= MOST:
                 self._rows.pop(next(iter(self._rows)))
             self._rows[_key(event)] = event.rows

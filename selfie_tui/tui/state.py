@@ -39,7 +39,8 @@ from selfie_tui.records import (
 from selfie_tui.settings import Bounds, InterpretSettings
 from selfie_tui.tui.changes import NOTHING, Changed
 from selfie_tui.tui.kept import KeptRuns
-from selfie_tui.tui.lenses import Lenses
+from selfie_tui.tui.lenses import TOKENS, Lenses
+from selfie_tui.tui.pair import ORIGIN, Source
 from selfie_tui.tui.runs import CONTROL, Run
 from selfie_tui.tui.selection import Selection
 
@@ -73,6 +74,8 @@ class AppState:
         self._refused = ("", "")
         """The stack and the prompt that the problem is of."""
         self.selection = Selection()
+        self.pair: Source | None = None
+        """The prompt that was put aside to be compared with, where there is one."""
         self.settings = InterpretSettings()
         """What the next run is to be like, in every view."""
         self.bounds = Bounds()
@@ -107,6 +110,20 @@ class AppState:
         if self.model is not None:
             self.submit(Tokenize(self.prompt, self.stack))
 
+    @property
+    def at_source(self) -> bool:
+        """Whether the prompt is the source of the pair itself."""
+        here = self.selection.prompt, self.stack
+        return self.pair is not None and (self.pair.prompt, self.pair.stack) == here
+
+    def toggle_pair(self) -> Changed:
+        """Put the prompt aside as the source of a pair; on that prompt itself, let it go."""
+        if not self.selection.prompt:
+            return NOTHING
+        source = Source(self.selection.prompt, self.stack, self.selection.tokens)
+        self.pair = None if self.at_source else source
+        return Changed(pair=True)
+
     def choose(self, settings: InterpretSettings) -> Changed:
         """Take other settings for the next run; a preset that is new is one that can be chosen from now on."""
         if settings.preset not in self.bounds.presets:
@@ -136,7 +153,7 @@ class AppState:
 
     @property
     def _lens_here(self) -> ReadLens:
-        return ReadLens(self.selection.prompt, (self.selection.position,), stack=self.stack)
+        return ReadLens(self.selection.prompt, (self.selection.position,), k=TOKENS, stack=self.stack)
 
     def interpret(self, cells: tuple[Cell, ...], module: ModuleTensor | None = None) -> Run | None:
         """Submit a run over cells of the prompt, with the settings; None when the same one is under way already.
@@ -270,6 +287,7 @@ class AppState:
         self.prompt_problem = ""
         self.selection.show_model(stack_named(event.model, stack).layers, stack)
         self.bounds = self.bounds._replace(blocks=most_layers(event.model), kind=event.model.kind)
+        self._take_pair_along()
         layer = min(self.settings.injection_layer, self.bounds.blocks - 1)
         self.choose(msgspec.structs.replace(self.settings, injection_layer=layer))
         return Changed(model=True, selection=True, lens=True, settings=True, status=True)
@@ -279,7 +297,27 @@ class AppState:
         self.lenses.clear()
         return Changed(edits=True, lens=True, status=True)
 
+    def _take_pair_along(self) -> None:
+        """Ask another model for its tokens of the pair's source; one without such a stack has no use for it."""
+        if self.pair is not None and self.model is not None:
+            known = self.pair.stack in ("", *(stack.name for stack in stacks_of(self.model)))
+            self.pair = self.pair._replace(tokens=()) if known else None
+        if self.pair is not None:
+            self.submit(Tokenize(self.pair.prompt, self.pair.stack, origin=ORIGIN))
+
     def _prompt_tokens(self, event: PromptTokens) -> Changed:
+        pair, changed = self._pair_tokens(event), self._shown_tokens(event)
+        return changed._replace(pair=True) if pair else changed
+
+    def _pair_tokens(self, event: PromptTokens) -> bool:
+        """Take the tokens of the pair's source, where these are they and others than before."""
+        source = self.pair
+        if source is None or (event.prompt, event.stack) != (source.prompt, source.stack):
+            return False
+        self.pair = source._replace(tokens=event.tokens)
+        return self.pair != source
+
+    def _shown_tokens(self, event: PromptTokens) -> Changed:
         if event.prompt != self.prompt or event.stack != self.stack:
             return NOTHING
         self.selection.show_tokens(event.prompt, event.tokens)
@@ -352,6 +390,8 @@ class AppState:
     def _take_failure(self, task: Task | None, event: JobFailed) -> None:
         problem = f"{event.cause} {event.remedy}"
         match task:
+            case Tokenize(origin=origin) if origin == ORIGIN:
+                self.pair = None
             case Tokenize():
                 self.selection.show_tokens("", ())
                 self.prompt_problem, self.pending_view = problem, ""

@@ -89,8 +89,8 @@ HAND_CELLS = 10
 """Cells that the token in the hand has at least."""
 
 
-def hand(selection: Selection, look: Look) -> Pieces:
-    """The cursor's cell and the number of marked cells: `L18 · 9 of   3 marked`."""
+def hand(selection: Selection, look: Look, pair: str = "") -> Pieces:
+    """The cursor's cell, the number of marked cells, what of a pair there is: `L18 · 9 of   3 marked   pair: A`."""
     token = selection.token
     if token is None or not selection.layers:
         return ()
@@ -99,7 +99,13 @@ def hand(selection: Selection, look: Look) -> Pieces:
     shown = text.pad(shown, max(text.width(shown), HAND_CELLS))  # so that what stands before it stays where it is
     cell = Piece(f"{site}{layer_name(selection.layer)} · {token.position} {shown}", "strong")
     marks = selection.marks()
-    return (cell, Piece(f"   {marks:,} marked", "accent")) if marks else (cell,)
+    marked = (Piece(f"   {marks:,} marked", "accent"),) if marks else ()
+    return (cell, *marked, Piece(f"   {pair}", "dim")) if pair else (cell, *marked)
+
+
+def pair_words(state: AppState) -> str:
+    """Which prompt of a pair is read: `pair: –` without one, `pair: at A` the source itself, `pair: A` another."""
+    return "pair: –" if state.pair is None else "pair: at A" if state.at_source else "pair: A"
 
 
 def tabs(names: Sequence[tuple[str, str]], here: tuple[str, str], *, folded: bool = False) -> Pieces:

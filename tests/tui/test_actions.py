@@ -47,6 +47,7 @@ from selfie_tui.tui.views.inspect.pattern import PatternMap
 from selfie_tui.tui.views.inspect.values_view import ValuesView
 from selfie_tui.tui.views.interpret.details import DetailsScreen
 from selfie_tui.tui.views.interpret.log import Log
+from selfie_tui.tui.views.lens.map import LensMap
 from selfie_tui.tui.widgets.field import Field
 from selfie_tui.tui.widgets.layers import LayerList
 from selfie_tui.tui.widgets.map.grid import CellMap
@@ -60,7 +61,7 @@ from tests.tui.fake_engine import FakeEngine
 
 NODES: tuple[type[DOMNode], ...] = (
     SelfieApp, MainScreen, TokenStrip, LayerList, SettingsLine, ModelList, Log, Field, PromptField, Page,
-    DetailsScreen, ErrorScreen, RunList, Preview, CellMap, LayerMap, GridMap, Walk,
+    DetailsScreen, ErrorScreen, RunList, Preview, CellMap, LayerMap, GridMap, Walk, LensMap,
     ModuleRows, ValuesView, EditsView, EditLine, PatternMap,
 )  # fmt: skip
 
@@ -125,6 +126,7 @@ def test_the_key_table_has_every_action_with_its_keys_help_and_id():
         ValuesView,
         EditsView,
         EditLine,
+        LensMap,
     ],
 )
 def test_the_help_of_a_widget_has_every_key_that_works_there(node):
@@ -140,7 +142,7 @@ async def test_the_palette_offers_what_the_registry_says_and_every_preset_mode_l
         offered = {
             f"{action.title}  [{' '.join(keys_of(action))}]"
             for action in all_actions()
-            if action.palette and action.scope not in ("runs", "grid", "map", "cells", "inspected")
+            if action.palette and action.scope not in ("runs", "grid", "map", "cells", "inspected", "lens")
         }
         assert {name for name in names if name.endswith("]")} == offered - {"Other stack  [s alt+s]"}
         assert "Preset: mentions" in names

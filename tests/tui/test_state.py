@@ -33,6 +33,7 @@ from selfie_tui.records import (
     Tokenize,
 )
 from selfie_tui.settings import InterpretSettings
+from selfie_tui.tui.lenses import TOKENS
 from selfie_tui.tui.render.styles import Look
 from selfie_tui.tui.runs import CONTROL
 from selfie_tui.tui.screens.source import selected
@@ -181,7 +182,7 @@ def test_a_model_changes_layers_and_lens_and_a_prompt_of_before_changes_nothing(
 def test_a_lens_is_asked_for_once_and_changes_what_is_shown_only_at_the_cursor():
     state = ready()
     assert state.lens() is None
-    assert state.jobs.tasks[-1] == ReadLens(PROMPT, (3,))
+    assert state.jobs.tasks[-1] == ReadLens(PROMPT, (3,), k=TOKENS)
     rows = (LensRow(Cell(0, 3), (LensToken("x", 0.5, 5),), 1.0, 0, 1.0),)
     assert state.take(LensRead(prompt=PROMPT, positions=(3,), rows=rows)) == Changed(lens=True)
     assert state.lens() == rows

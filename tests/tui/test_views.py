@@ -134,11 +134,11 @@ async def test_the_view_bar_shows_the_tabs_and_the_hand_and_folds_into_the_heade
         await pilot.press("escape")
         bar = text_of(app).splitlines()[1]
         assert bar.startswith(" ▌R Read▐ D Dummy ")
-        assert bar.endswith("embed · 8 of")
+        assert bar.endswith("embed · 8 of           pair: –")
         await pilot.press("space", "D")
         bar = text_of(app).splitlines()[1]
         assert bar.startswith("  R Read ▌D Dummy▐")
-        assert bar.endswith("embed · 8 of           9 marked")
+        assert bar.endswith("embed · 8 of           9 marked   pair: –")
         await pilot.resize_terminal(80, 24)
         await pilot.pause()
         header, below, *_ = text_of(app).splitlines()

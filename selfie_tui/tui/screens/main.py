@@ -91,7 +91,9 @@ class MainScreen(KeptScreen, inherit_bindings=False):
         self.hints.show_hints([(key, self.view.JOB if word == View.JOB else word) for key, word in left], right)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """Write the keys of what has the focus now."""
+        """Write the keys of what has the focus now; the prompt does not stay over a view that has them."""
+        if self.focused is not None and self.view in self.focused.ancestors:
+            self.show_prompt_over(False)
         self.update_hints()
         self.update_status()
 
@@ -138,6 +140,19 @@ class MainScreen(KeptScreen, inherit_bindings=False):
         elif self.state.model is not None:
             self.app.toast("This model has one stack of layers, and it is shown.", "information")
 
+    def action_pair(self) -> None:
+        """Keep the prompt as the source of a pair, or let it go."""
+        changed = self.state.toggle_pair()
+        if not changed.pair:
+            self.app.toast("The tokens of the prompt are still to come.", "information")
+            return
+        self.show(changed)
+        kept = self.state.pair is not None
+        self.app.toast(
+            "This prompt is A: edit it, and what you have then is compared with it." if kept else "The pair is gone.",
+            "information",
+        )
+
     # Runs ------------------------------------------------------------------------------------------------------------
 
     def action_interpret(self) -> None:
@@ -176,7 +191,10 @@ class MainScreen(KeptScreen, inherit_bindings=False):
             self.update_hints()
 
     def action_run_prompt(self) -> None:
-        """Run the view's job, and leave the text for its tokens."""
+        """Run the view's job, and leave the text for its tokens; where it stands over a view, only go back to that."""
+        if self.prompt_over:
+            self.show_prompt_over(False)
+            return
         self.leave_field()
         self.action_interpret()
 

@@ -69,7 +69,8 @@ class PaneScreen(Screen[None], inherit_bindings=False):
     def panes(self) -> tuple[Pane, ...]:
         """The panes in sight in the view that is shown, in the order of their digits."""
         frame = (self.model_pane, self.prompt_pane, self.layers_pane)
-        shown = (*(pane for pane in frame if pane.id in self.view.FRAME_PANES), *self.view.panes)
+        kept = (pane for pane in frame if pane.id in self.view.FRAME_PANES or pane.has_class("-sheet"))
+        shown = (*kept, *self.view.panes)
         return tuple(sorted(shown, key=lambda pane: pane.digit))
 
     @property
@@ -121,9 +122,23 @@ class PaneScreen(Screen[None], inherit_bindings=False):
         left = self.query_one("#left")
         left.set_class(not kept & {*SIDE} and not sheet, "-unused")
         left.set_class(not kept & {*SIDE} and sheet, "-sheet")
-        self.prompt_pane.set_class("prompt" not in kept, "-unused")
+        self.prompt_pane.set_class("prompt" not in kept and not self.prompt_over, "-unused")
         self.prompt_pane.set_class(not self.view.TEXT, "-tokens")
         self.prompt_text.set_class(not self.view.TEXT and not self.prompt_text.has_focus, "-hidden")
+
+    @property
+    def prompt_over(self) -> bool:
+        """Whether the prompt's pane stands over a view that does not keep it."""
+        return self.prompt_pane.has_class("-sheet")
+
+    def show_prompt_over(self, shown: bool) -> None:
+        """Have the prompt's pane over a view that does not keep it, or away again."""
+        if shown != self.prompt_over:
+            with self.app.batch_update():
+                self.prompt_pane.set_class(shown, "-sheet")
+                self.prompt_pane.set_class(not shown and "prompt" not in self.view.FRAME_PANES, "-unused")
+                if not shown:
+                    self.enter_pane(self.view.panes[0])
 
     def action_next_pane(self, step: int) -> None:
         """To the pane after or before the one with the focus."""

@@ -13,7 +13,7 @@ from selfie_tui.tui.render.styles import Look
 from selfie_tui.tui.screens.panes import PaneScreen
 from selfie_tui.tui.selection import Selection
 from selfie_tui.tui.state import AppState, Changed
-from selfie_tui.tui.status import hand, prompt_note
+from selfie_tui.tui.status import hand, pair_words, prompt_note
 from selfie_tui.tui.views.view import View
 from selfie_tui.tui.widgets.field import Field
 from selfie_tui.tui.widgets.messages import SelectionChanged, SettingsChanged
@@ -64,6 +64,7 @@ class SourceScreen(PaneScreen, inherit_bindings=False):
         if changed.selection:
             self.tokens.show_selection()
             self.layer_list.show_selection()
+        if changed.selection or changed.pair:
             self.update_selected()
         if changed.lens:
             self.show_lens()
@@ -155,7 +156,7 @@ class SourceScreen(PaneScreen, inherit_bindings=False):
         """Write on the prompt's border what a run would read, and the cursor's cell into the view bar."""
         selection, look = self.state.selection, self.app.look
         self.prompt_pane.update_subtitle(selected(selection, look) if self.view.JOB == View.JOB else "")
-        self.view_bar.show_hand(hand(selection, look))
+        self.view_bar.show_hand(hand(selection, look, pair_words(self.state)))
 
 
 def selected(selection: Selection, look: Look) -> str:

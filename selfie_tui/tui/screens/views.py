@@ -64,8 +64,10 @@ class ViewScreen(AskScreen, inherit_bindings=False):
             self._switch_to(self.opened[name])
 
     def edit(self, field: Field) -> None:
-        """Show a field and put the cursor into it; the prompt's in the first view, if the one shown hides it."""
-        if field is self.prompt_text and self.prompt_pane not in self.panes:
+        """Show a field and put the cursor into it; the prompt's over the view, or in the first one, if it is hidden."""
+        if field is self.prompt_text and self.view.PROMPT_OVER and "prompt" not in self.view.FRAME_PANES:
+            self.show_prompt_over(True)
+        elif field is self.prompt_text and self.prompt_pane not in self.panes:
             with self.app.batch_update():
                 self._switch_to(self.opened[views.VIEWS[0].NAME])
         super().edit(field)
@@ -76,6 +78,7 @@ class ViewScreen(AskScreen, inherit_bindings=False):
             self._focus[self.view.NAME] = before or self.focused
         if self.focused is self.go_text or self.asking:
             self.leave_field()
+        self.show_prompt_over(False)
         self.zoom(None)
         self._view_before = self.view.NAME
         for pane in self.view.panes:
@@ -114,6 +117,7 @@ class ViewScreen(AskScreen, inherit_bindings=False):
     def leave_field(self) -> None:
         if self.focused is not self.go_text:
             super().leave_field()
+            self.show_prompt_over(False)
             return
         self._show_go_line(False)
         before, self._focus_before_go = self._focus_before_go, None

@@ -11,9 +11,10 @@ from selfie_tui.tui.views.grid.view import GridView
 from selfie_tui.tui.views.history.view import HistoryView
 from selfie_tui.tui.views.inspect.view import InspectView
 from selfie_tui.tui.views.interpret.view import InterpretView
+from selfie_tui.tui.views.lens.view import LensView
 from selfie_tui.tui.views.view import View
 
-VIEWS: tuple[type[View], ...] = (InterpretView, GridView, InspectView, HistoryView)
+VIEWS: tuple[type[View], ...] = (InterpretView, GridView, LensView, InspectView, HistoryView)
 """The views, in the order of their tabs and function keys."""
 
 

@@ -42,6 +42,8 @@ class View(Widget):
     """The word for what the view's job does."""
     TEXT: ClassVar[bool] = True
     """Whether the prompt's text stands above its tokens when it is not being typed."""
+    PROMPT_OVER: ClassVar[bool] = False
+    """Whether a view without the prompt's pane has the prompt edited over itself, instead of in the first view."""
     app: Host
 
     def __init__(self, state: AppState) -> None:

@@ -52,6 +52,7 @@ class GridView(View):
     NAME, TITLE, LETTER, FUNCTION_KEY = "grid", "Grid", "#", "f3"
     ACTIONS, SECTIONS = ACTIONS, SECTIONS
     FRAME_PANES = frozenset()
+    PROMPT_OVER = True
     SCOPED_CSS = False
     DEFAULT_CSS = """
     GridView #grid-ask { height: auto; }

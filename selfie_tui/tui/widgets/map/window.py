@@ -51,6 +51,7 @@ class CellWindow(Lines):
         self.found = MapSearch(source)
         self.only_matches = False
         self._chosen: Scale | None = None
+        self._preferred: Scale = "word"
         self._drawn: tuple[tuple[int, int], object] = ((0, 0), None)
         self._strongest: dict[tuple[int, int], tuple[int, int]] = {}
 
@@ -98,6 +99,8 @@ class CellWindow(Lines):
             return self._chosen
         if self._widest == "phrase" and 0 < len(self.column_numbers()) <= self._fitting("phrase"):
             return "phrase"
+        if self._preferred == "phrase" and self._fitting("phrase") >= FEWEST:
+            return "phrase"
         return "word" if self._fitting("word") >= FEWEST else "heat"
 
     def _fitting(self, scale: Scale) -> int:
@@ -122,7 +125,9 @@ class CellWindow(Lines):
         return self.rows.pool > 1 or self.columns.pool > 1
 
     def lay_out(self) -> None:
-        """Take the numbers of rows and columns and the size as they are now, and draw everything."""
+        """Take numbers and size as they are now, and draw everything; nothing while there is no size."""
+        if not self.size:
+            return
         row, column = self.cursor
         pooled = self.scale == "fit"
         height = self.size.height - 1 - self.has_foot
@@ -131,6 +136,11 @@ class CellWindow(Lines):
         self._drawn = (self.cursor, self.marks())
         self.update()
         self.post_message(self.Windowed(self))
+
+    def prefer(self, scale: Scale) -> None:
+        """Take cells of this size where the user has chosen none and enough of them fit; draw everything."""
+        self._preferred = scale
+        self.lay_out()
 
     def choose(self, scale: Scale) -> None:
         """Draw in cells of this size from now on."""
@@ -168,7 +178,7 @@ class CellWindow(Lines):
             self._strongest.clear()
             self.refresh()
             return
-        lines = set()
+        lines = {self.count() - 1} if self.has_foot else set()
         for row, column in changed:
             place = (self.rows.block_of(row), self.columns.block_of(column))
             self._strongest.pop(place, None)
@@ -264,7 +274,8 @@ class CellWindow(Lines):
         if self.columns.is_whole or self.columns.pooled:
             return ""
         numbers, row = self.column_numbers(), self.cursor[0]
-        edges = [len(numbers) * step // SPARK_CELLS for step in range(SPARK_CELLS + 1)]
+        cells = min(SPARK_CELLS, len(numbers))
+        edges = [len(numbers) * step // cells for step in range(cells + 1)]
         return bars([self._peak(row, numbers[a:b]) for a, b in pairwise(edges)], self.look)
 
     def _peak(self, row: int, columns: range) -> float | None:

@@ -1,0 +1,31 @@
+"""The actions of the view of the lens, beside those of maps."""
+
+from __future__ import annotations
+
+from selfie_tui.tui.actions import Action, Section, register
+
+# fmt: off
+ACTIONS = (
+    Action("lens.tuned", "Tuned lens", "read with a tuned lens, whose folder is asked for at first, or without it",
+           "3,alt+3", "lens", "want('tuned')", palette="tuned translator folder"),
+)
+# fmt: on
+
+SECTIONS = {
+    "lens": Section(
+        "Lens",
+        (
+            "The logit lens reads each state as if it were the last block's output: by the model's own final norm and "
+            "head. A cell has the most probable token there. The row says is what the model itself puts next. c goes "
+            "through the measures: the probability of the top token, the entropy, the rank of the model's own answer, "
+            "with t the probability and the rank of a token of yours, the distance to the last layer, and with p the "
+            "difference to another prompt.",
+            "Norm and head fit the last layer. In early and middle layers the top token may be noise, or the token "
+            "that was read, though the answer is there for later layers to use; a probability there is not how sure "
+            "the model is. enter interprets the cell, or the marked cells: a reading is worth its words where it says "
+            "more than the lens.",
+        ),
+    )
+}
+
+register(ACTIONS, SECTIONS)
