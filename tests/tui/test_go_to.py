@@ -96,7 +96,7 @@ async def test_marks_are_those_of_the_axis_in_focus():
         assert selection.selected_layers == (0, 1, 2)
         assert selection.positions == (1, 7, 8)
         assert "reads 3 tokens × 3 layers" in text_of(app)
-        assert text_of(app).splitlines()[1].endswith("9 marked")
+        assert text_of(app).splitlines()[1].endswith("9 marked   pair: –")
         await pilot.press("2")
         await typed(pilot, "L4-")
         assert selection.selected_layers == (4, 5, 6, 7)
