@@ -147,7 +147,7 @@ async def test_a_name_that_may_be_several_is_refused_with_these_and_parts_of_nam
         assert "“me” may be " in toasts(app)[-1]
         assert "mentions" in toasts(app)[-1]
         assert app.main.go_text.has_focus
-        await pilot.press("ctrl+u", *"ntion", "enter")
+        await pilot.press("ctrl+u", *"ntions", "enter")
         assert app.main.view.settings.values.preset.name == "mentions"
 
 
