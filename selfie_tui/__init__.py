@@ -1,6 +1,6 @@
 """Reads a language model's hidden states aloud: a terminal workbench and a Python library.
 
-`load`, `adopt`, `interpret`, `interpret_vectors`, `logit_lens`, `export` and `read_results` are the library,
+`load`, `adopt`, `interpret`, `interpret_vectors`, `lens`, `logit_lens`, `export` and `read_results` are the library,
 `ModelAgnosticSelfie` and `InterpretationPrompt` the same in the calls of NNsight Selfie; they bring in torch when they
 are first used.
 """
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from selfie_tui.library.inspecting import module_states as module_states
     from selfie_tui.library.inspecting import module_tree as module_tree
     from selfie_tui.library.interpretation_prompt import InterpretationPrompt as InterpretationPrompt
+    from selfie_tui.library.lens import lens as lens
     from selfie_tui.library.lens import logit_lens as logit_lens
     from selfie_tui.library.open_model import adopt as adopt
 
@@ -39,6 +40,7 @@ _LIBRARY = {
     "adopt": "selfie_tui.library.open_model",
     "interpret": "selfie_tui.library.api",
     "interpret_vectors": "selfie_tui.library.api",
+    "lens": "selfie_tui.library.lens",
     "logit_lens": "selfie_tui.library.lens",
     "module_tree": "selfie_tui.library.inspecting",
     "inspect_module": "selfie_tui.library.inspecting",

@@ -30,6 +30,7 @@ class Config(msgspec.Struct, frozen=True):
     ascii: bool | None = None
     cell_colours: Literal["auto", "on", "off"] = "auto"
     keymap: dict[str, str] = msgspec.field(default_factory=dict)
+    tuned_lenses: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class Memory(msgspec.Struct, frozen=True):

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import json
 import os
 import sys
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 
 from selfie_tui.errors import RequestError
 
@@ -41,6 +46,52 @@ def read_prompt() -> str:
             f"Standard input is not UTF-8: byte {error.start} is 0x{content[error.start]:02x}.",
             "Convert it first, for example with iconv -f latin1 -t utf-8.",
         ) from None
+
+
+def prompt_lines(name: str) -> Iterator[str]:
+    """The prompts in a file of UTF-8, or on standard input for `-`: one a line, read as they are asked for.
+
+    A line is a prompt as it stands, or a JSON object with a `prompt`, which can have line ends in it. Empty lines are
+    left out.
+
+    Raises:
+        RequestError: for a file that cannot be read, or a line that is not UTF-8.
+    """
+    number = 1
+    try:
+        with _lines_of(name) as lines:
+            for number, line in enumerate(lines, 1):
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+                if text.strip():
+                    yield _prompt_in(text)
+    except UnicodeDecodeError:
+        raise RequestError(
+            f"Line {number} of {'standard input' if name == '-' else name} is not UTF-8.",
+            "Convert it first, for example with iconv -f latin1 -t utf-8.",
+        ) from None
+    except OSError as error:
+        raise RequestError(
+            f"{name} cannot be read: {error.strerror}.", "Give a text file, one prompt a line."
+        ) from None
+
+
+def _lines_of(name: str) -> AbstractContextManager[Iterable[bytes]]:
+    """The lines of a file, or of standard input, which stays open; raises OSError."""
+    if name != "-":
+        return Path(name).open("rb")
+    buffer = getattr(sys.stdin, "buffer", None)
+    return nullcontext(buffer if buffer is not None else io.BytesIO(sys.stdin.read().encode()))
+
+
+def _prompt_in(line: str) -> str:
+    """The `prompt` of a line that is a JSON object, any other line itself."""
+    if not line.lstrip().startswith("{"):
+        return line
+    try:
+        prompt = json.loads(line)["prompt"]
+    except (ValueError, KeyError, RecursionError):
+        return line
+    return prompt if isinstance(prompt, str) else line
 
 
 def _is_open(number: int) -> bool:

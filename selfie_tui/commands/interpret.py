@@ -21,9 +21,10 @@ from selfie_tui.commands.client import (
 from selfie_tui.commands.model_options import EXIT_CODES, STACKS, add_model
 from selfie_tui.commands.options import add_output, add_settings
 from selfie_tui.commands.printing import follow
+from selfie_tui.commands.stacks import chosen_stack
 from selfie_tui.errors import RequestError, SelfieError
 from selfie_tui.jobs import Engine
-from selfie_tui.kinds import most_layers, stack_named, stacks_of, written_stack
+from selfie_tui.kinds import most_layers, stack_named
 from selfie_tui.parse import parse_layers, positions_among
 from selfie_tui.records import (
     Cell,
@@ -101,19 +102,6 @@ def chosen_settings(arguments: argparse.Namespace, bounds: Bounds) -> InterpretS
         return settings
     preset = Preset(CUSTOM, arguments.template, placeholder=arguments.placeholder)
     return msgspec.structs.replace(settings, preset=preset)
-
-
-def chosen_stack(model: ModelInfo, name: str) -> str:
-    """The stack that is read, as a request names it, narrated where the model has several.
-
-    Raises:
-        RequestError: if the model has no such stack.
-    """
-    stack = written_stack(model, name)
-    others = [other.name for other in stacks_of(model) if stack and other.name != stack]
-    for other in others:
-        narrate(f"reads the {stack}'s states; for the {other}'s: --stack {other}")
-    return stack
 
 
 def make_request(

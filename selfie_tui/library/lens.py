@@ -1,17 +1,96 @@
-"""The logit lens in one call, for a text or for token ids; see `engine.methods.lens` for what it shows."""
+"""The lens in one call: of a whole prompt, or of one position of a text or of token ids.
+
+See `engine.methods.lens` for what its numbers are and when they mislead.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from selfie_tui.engine.methods import lens
+from selfie_tui.engine.methods import lens as method
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts.source import check_length, source_of
 from selfie_tui.errors import PromptError, RequestError
+from selfie_tui.lens_table import columns_of, gathered
 from selfie_tui.library.arguments import Facade, as_int, as_list, as_model
-from selfie_tui.library.cells import Layer, layer_numbers
-from selfie_tui.parse import from_end
-from selfie_tui.records import LensRow
+from selfie_tui.library.cells import Layer, layer_numbers, positions_in
+from selfie_tui.library.notices import warn_of_notices
+from selfie_tui.library.requests import prompt_text
+from selfie_tui.library.tables import data_frame, rows_of
+from selfie_tui.parse import from_end, parse_layers, positions_among
+from selfie_tui.records import Lens, LensRow, LensToken, ReadLens
+
+
+@dataclass(frozen=True)
+class LensResult:
+    """The lens of a prompt's cells: its `records`, and the same as a table with a row for each cell."""
+
+    records: Lens
+
+    @property
+    def rows(self) -> tuple[LensRow, ...]:
+        """A row for each cell: top tokens, entropy, KL to the last layer, rank of the answer, the tracked token."""
+        return self.records.rows
+
+    @property
+    def answers(self) -> tuple[LensToken, ...]:
+        """The model's own next token at each position that was read."""
+        return self.records.answers
+
+    def columns(self) -> dict[str, list[Any]]:
+        """The table as equally long lists (see `lens_table.COLUMNS`)."""
+        return columns_of(self.records)
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """The table as one dictionary a cell."""
+        return rows_of(self.columns())
+
+    def to_pandas(self) -> Any:
+        """The table as a pandas `DataFrame`; raises SelfieError if pandas is not installed."""
+        return data_frame(self.columns())
+
+
+def lens(
+    model: Model | Facade,
+    prompt: str,
+    *,
+    layers: str | int | Sequence[Layer] = "all",
+    tokens: str | int | Sequence[int] = "all",
+    k: int = 5,
+    track: str = "",
+    tuned: str | os.PathLike[str] = "",
+    stack: str = "",
+) -> LensResult:
+    """The logit lens of every chosen layer and token of a prompt, from one forward.
+
+    Args:
+        model: from `load` or `adopt`, or a `ModelAgnosticSelfie`.
+        prompt: the text whose states are read.
+        layers: such as `"embed,0-7"` or `"all"`, or one or more numbers or `"embed"`; layer `l` is the output of block
+            `l`. A negative number that is no text is refused.
+        tokens: positions such as `"3,4"`, `"all"` but special ones, `"-1"` for the last, or one or more numbers.
+        k: how many top tokens each cell has.
+        track: a word that is looked up in every cell: its token after a space; in double quotes, the one to the letter.
+        tuned: a folder that tuned-lens saved; the model's own norm and head alone if "".
+        stack: of an encoder-decoder, `encoder` or `decoder`.
+
+    Raises:
+        SelfieError: for a request that the model cannot fulfil, with what to change.
+    """
+    model = as_model(model)
+    warn_of_notices(model, 2)
+    if as_int(k, "number of tokens") < 1:
+        raise RequestError("Nothing to show: no token is chosen.", "Choose at least one.")
+    source = source_of(model, prompt_text(prompt), stack)
+    count = len(model.anatomy.stack(stack).blocks)
+    chosen = parse_layers(layers, count) if isinstance(layers, str) else tuple(layer_numbers(layers))
+    here = source.tokens
+    positions = positions_among(tokens, here) if isinstance(tokens, str) else tuple(positions_in(here, tokens))
+    task = ReadLens(prompt, positions, chosen, k, stack, track, os.fspath(tuned))
+    return LensResult(gathered(task, here, method.run(model, task, lambda: False), model.info()))
 
 
 def logit_lens(
@@ -46,7 +125,7 @@ def logit_lens(
     chosen = None if layers is None else layer_numbers(layers)
     if chosen == [] or as_int(k, "number of tokens") < 1:
         raise RequestError("Nothing to show: no layer or no token is chosen.", "Choose at least one of each.")
-    (block,) = lens.logit_lens(model, read, [index], chosen, k, written)
+    (block,) = method.logit_lens(model, read, [index], chosen, k, written)
     return block.rows
 
 

@@ -55,6 +55,7 @@ from selfie_tui.records.events import (
     VectorKept,
 )
 from selfie_tui.records.inspecting import Edit, HeadPattern, ModuleNode, ModuleTensor, Side, Values
+from selfie_tui.records.lenses import Lens
 from selfie_tui.records.tasks import (
     Answer,
     Earlier,
@@ -100,6 +101,7 @@ __all__ = [
     "JobStarted",
     "KeepVector",
     "Kept",
+    "Lens",
     "LensRead",
     "LensRow",
     "LensToken",

@@ -10,23 +10,31 @@ from typing import Any
 import msgspec
 
 from selfie_tui.errors import LoadError, RequestError
+from selfie_tui.library.lens import LensResult
 from selfie_tui.library.results import InterpretationTable
 from selfie_tui.library.results import Result as LibraryResult
-from selfie_tui.records import Control, Interpret
+from selfie_tui.records import Control, Interpret, Lens
 from selfie_tui.results.entries import Entry, RunBegan, RunEnded, timestamp, versions
 from selfie_tui.results.sessions import read
 from selfie_tui.results.writers import Exported
 from selfie_tui.results.writers import export as export_entries
+from selfie_tui.results.writers.lenses import ExportedLenses, export_lenses
 from selfie_tui.results.writers.runs import KeptRun, kept_runs
 
 Results = LibraryResult | InterpretationTable
 
 
-def export(results: Results | Sequence[Results], path: str | os.PathLike[str], *, overwrite: bool = False) -> Exported:
+def export(
+    results: Results | LensResult | Sequence[Results] | Sequence[LensResult],
+    path: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+) -> Exported | ExportedLenses:
     """Write results to a file, in the format of its ending: `.jsonl`, `.csv`, `.md`, `.parquet` or `.py`.
 
     Args:
-        results: of `interpret`, `interpret_vectors` or `ModelAgnosticSelfie.interpret`, one or several.
+        results: of `interpret`, `interpret_vectors` or `ModelAgnosticSelfie.interpret`, one or several; or of `lens`,
+            which are not written as `.py`.
         path: the file; its folder is not made.
         overwrite: whether a file that is there may be replaced.
 
@@ -34,7 +42,9 @@ def export(results: Results | Sequence[Results], path: str | os.PathLike[str], *
         RequestError: for what is not a result, and for a script of vectors, which no result keeps.
         SelfieError: for an unknown ending, a file that is there, or one that cannot be written.
     """
-    listed = [results] if isinstance(results, Results) else list(results)
+    listed = [results] if isinstance(results, Results | LensResult) else list(results)
+    if listed and isinstance(listed[0], LensResult):
+        return export_lenses((as_lens(each) for each in listed), Path(path), overwrite=overwrite)
     plain = [as_result(each) for each in listed]
     if Path(path).suffix.lower() == ".py" and any(not result.request.prompt for result in plain):
         raise RequestError("Vectors are not kept with their texts.", "Export another format than a script.")
@@ -67,6 +77,13 @@ def as_result(value: Any) -> LibraryResult:
     if not isinstance(result, LibraryResult):
         raise RequestError(f"Expected a result, got {type(value).__name__}.", "Give what interpret returned.")
     return result
+
+
+def as_lens(value: Any) -> Lens:
+    """The records of a lens; raises RequestError for anything else."""
+    if not isinstance(value, LensResult):
+        raise RequestError(f"Expected a lens, got {type(value).__name__}.", "Give what lens returned.")
+    return value.records
 
 
 def entries_of(result: LibraryResult, number: int) -> Iterator[Entry]:
