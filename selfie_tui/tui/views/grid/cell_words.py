@@ -145,6 +145,7 @@ class CellWords(ScrolledLines):
         super().__init__(id=id)
         self.here: Here | None = None
         self.searched = ""
+        self.note = ""
         self._lines: list[Pieces] = []
 
     def show_cell(self, here: Here | None, query: str) -> None:
@@ -159,10 +160,15 @@ class CellWords(ScrolledLines):
             if one != other:
                 self.redraw(line)
 
+    def show_note(self, note: str) -> None:
+        """Show why there is no cell."""
+        self.note = note
+        self.show_cell(None, "")
+
     def _laid_out(self) -> list[Pieces]:
         width, height = self.size.width, self.size.height
         if self.here is None or not width:
-            return []
+            return [(Piece(f" {self.note}", "dim"),)]
         if height == 1:
             return [one(self.here, self.look, width, self.searched)]
         return several(self.here, self.look, width, height, self.searched)

@@ -13,6 +13,7 @@ from selfie_tui.records import CONTROL, Cell
 from selfie_tui.tui.exporting import Exportable, exportable_of
 from selfie_tui.tui.opening import go_on
 from selfie_tui.tui.state import AppState, Changed
+from selfie_tui.tui.status import prompt_note
 from selfie_tui.tui.views.grid.actions import ACTIONS, SECTIONS
 from selfie_tui.tui.views.grid.ask_pane import AskPane
 from selfie_tui.tui.views.grid.cell_words import CellWords, Here
@@ -195,7 +196,8 @@ class GridView(View):
         """Show the words of the cell under the cursor, and how many cells say the same."""
         selection, look = self.state.selection, self.app.look
         if selection.token is None or not selection.layers:
-            self.words.show_cell(None, "")
+            note = prompt_note(self.state) if self.state.model else "tokens come with the model"
+            self.words.show_note(look.prose(note))
             self._head_words("", "")
             return
         cell = Cell(*self.map.place_here) if self.map.rows.blocks else Cell(selection.layer, selection.position)
