@@ -24,6 +24,14 @@ DTYPES = {
 }
 SHORT_NAMES = {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16", torch.float64: "fp64"}
 
+TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 3e-2, torch.bfloat16: 1e-1}
+"""Largest difference, relative to the largest number, that rounding explains."""
+
+
+def rounding_tolerance(dtype: torch.dtype) -> float:
+    """Largest difference of logits, relative to the largest, that rounding explains in a number format."""
+    return TOLERANCE.get(dtype, 1e-1)
+
 
 C_LIBRARY = ctypes.CDLL(None) if sys.platform == "linux" else None
 """The C library that this process runs with, where it is asked for anything."""

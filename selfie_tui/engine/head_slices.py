@@ -68,12 +68,14 @@ class SlicedLogits:
         for start in range(0, head.out_features, size):
             yield start, self.slice(head, start, start + size)
 
+    @torch.no_grad()
     def slice(self, head: nn.Linear, start: int, stop: int) -> torch.Tensor:
         """The logits `(rows, tokens)` float32 of the tokens from `start` to before `stop`."""
         assert self.unembedding is not None
         bias = None if head.bias is None else head.bias[start:stop]
         return self.unembedding.post(nn.functional.linear(self.inputs, head.weight[start:stop], bias))
 
+    @torch.no_grad()
     def whole(self) -> torch.Tensor:
         """The logits `(rows, vocabulary)` float32, all at once."""
         if self.unembedding is None:
@@ -86,6 +88,7 @@ class SlicedLogits:
             logits[:, start : start + part.shape[1]] = part
         return logits
 
+    @torch.no_grad()
     def at(self, tokens: torch.Tensor) -> torch.Tensor:
         """The logit `(rows,)` of one token of each row, `(rows,)` int64, from the slice that the token is in."""
         head = self.head
@@ -239,6 +242,19 @@ class Distribution(LogSumExp):
     def entropy(self) -> torch.Tensor:
         """The entropy `(rows,)` in nats."""
         return self.total.log() - self.weighted / self.total
+
+
+class Picked:
+    """Logits of given tokens, `(n,)` as `values`: token `tokens[i]` of row `rows[i]`, both `(n,)` int64."""
+
+    def __init__(self, rows: torch.Tensor, tokens: torch.Tensor) -> None:
+        self.rows, self.tokens = rows, tokens
+        self.values = torch.full(rows.shape, float("nan"), device=rows.device)
+
+    def take(self, start: int, logits: torch.Tensor) -> None:
+        """Take in a slice `(rows, tokens)` (see `Reduction`)."""
+        here = ((self.tokens >= start) & (self.tokens < start + logits.shape[1])).nonzero().squeeze(1)
+        self.values[here] = logits[self.rows[here], self.tokens[here] - start]
 
 
 class Rank:

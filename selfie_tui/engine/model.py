@@ -68,6 +68,8 @@ class Model:
     """The hooks that were on the blocks when the model was adopted: a block's path and the hook's id."""
     edits: StandingEdits = field(default_factory=StandingEdits)
     """The edits that stand: made in every forward within `inference`."""
+    skips_blocks: dict[int, bool] = field(default_factory=dict)
+    """By injection layer, whether the blocks up to it can be left out for all rows but one (see `lower_layers`)."""
 
     @property
     def kind(self) -> Kind:

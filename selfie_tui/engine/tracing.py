@@ -96,15 +96,38 @@ def read_residuals(
     return found
 
 
-def run_injected(traced: TracedModel, inputs: dict[str, Any], injection: Injection) -> Any:
-    """The model's output for a batch with the injection's vectors `(rows, ...)` written into its first rows."""
-    with torch.no_grad(), traced.root.trace(**inputs) as tracer:
+def run_injected(
+    traced: TracedModel, inputs: dict[str, Any], injection: Injection, path: str = "", skipped: Sequence[Any] = ()
+) -> Any:
+    """The output for a batch with the injection's vectors `(rows, ...)` written into its first rows.
+
+    The module at `path` is run, the model itself for an empty one. `skipped` holds the outputs of the first blocks, as
+    these return them: the blocks do not run.
+    """
+    envoys = traced.layers("")[: len(skipped)]
+    root = traced.envoys[path]
+    with torch.no_grad(), root.trace(**inputs) as tracer:
+        for index, envoy in enumerate(envoys):
+            for _ in tracer.iter[envoy.block.call]:
+                envoy.exit.skip(skipped[index])
         for stack, positions in injection.parts:
             envoy = traced.layers(stack)[max(injection.layer, 0)]
             for _ in tracer.iter[envoy.block.call]:
                 write(envoy.stream(injection.layer), positions, injection)
-        output: Any = nnsight.save(traced.root.output)
+        output: Any = nnsight.save(root.output)
     return output
+
+
+def read_outputs(traced: TracedModel, inputs: dict[str, Any], count: int) -> list[Any]:
+    """What the first `count` blocks return in a forward, which stops after them."""
+    outputs: list[Any]
+    with torch.no_grad(), traced.root.trace(**inputs) as tracer:
+        outputs = nnsight.save([])
+        for envoy in traced.layers("")[:count]:
+            for _ in tracer.iter[envoy.block.call]:
+                outputs.append(envoy.exit.output)
+        tracer.stop()
+    return outputs
 
 
 def write(state: torch.Tensor, positions: Sequence[int], injection: Injection) -> None:

@@ -17,17 +17,15 @@ import torch
 from selfie_tui.engine import tracing
 from selfie_tui.engine.anatomy.calls import ModelFailed, model_code
 from selfie_tui.engine.anatomy.places import embeddings_of
+from selfie_tui.engine.devices import rounding_tolerance
 from selfie_tui.engine.finite import remedy, what_is_not_finite
-from selfie_tui.engine.generation.decode import Limits, Row, decode
+from selfie_tui.engine.generation.decode import Limits, Row, decode, stepper_for
 from selfie_tui.engine.generation.prefill import Prefill, never, prefill_prompt
-from selfie_tui.engine.generation.steppers import RecomputeStepper, stepper_for
+from selfie_tui.engine.generation.steppers import RecomputeStepper
 from selfie_tui.engine.injection import Injection
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.unembed import lens_logits
 from selfie_tui.records import EMBED, VERIFIED
-
-TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 3e-2, torch.bfloat16: 1e-1}
-"""Largest difference, relative to the largest logit, that rounding explains."""
 
 MEANINGS = {
     "a state put back": "writing a state where it was read changes the model's output",
@@ -86,7 +84,7 @@ def verdict(model: Model) -> str:
 
 def tolerance_of(model: Model) -> float:
     """Largest difference, relative to the largest logit, that rounding explains."""
-    return TOLERANCE.get(model.dtype, 1e-1)
+    return rounding_tolerance(model.dtype)
 
 
 @dataclass(frozen=True)
@@ -262,9 +260,9 @@ def cached_and_recomputed(model: Model, plain: Prefill) -> float:
         if step == STEPS - 1 and stepped.keep_rows([1]):
             recomputed.keep_rows([1])
             tokens = tokens[1:]
-        expected = recomputed.next(tokens)
+        expected = recomputed.next(tokens).whole()
         scale = float(expected.abs().max().clamp_min(1e-6))
-        worst = max(worst, difference(stepped.next(tokens), expected) / scale)
+        worst = max(worst, difference(stepped.next(tokens).whole(), expected) / scale)
     return worst
 
 

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from selfie_tui.engine import tracing
+from selfie_tui.engine.generation.cached import CachedStepper
 from selfie_tui.engine.generation.decode import Limits, Prefill, Row, decode, never, prefill_prompt
 from selfie_tui.engine.generation.relevancy import baseline_probabilities, segments
-from selfie_tui.engine.generation.steppers import CachedStepper
 from selfie_tui.engine.injection import Injection
 from selfie_tui.engine.methods.interpret import interpret
 from selfie_tui.engine.model import Model
@@ -205,7 +205,7 @@ def test_13_reusing_the_cache_before_the_first_placeholder_is_a_full_prefill(mod
     plain = prefill_prompt(model, prompt_ids(13))
     injection = Injection(some_vectors(model), (3, 4), layer)
     steps = CachedStepper(model, plain, injection, len(injection.vectors), never)
-    reused = steps.first()
+    reused = steps.first().whole()
     full = injected(model, list(plain.ids), injection)[:, -1]
     assert steps.cache.get_seq_length() == len(plain.ids)
     torch.testing.assert_close(reused, full, atol=ROUNDING, rtol=0)

@@ -19,9 +19,10 @@ from transformers import AutoModelForCausalLM, Gemma2Config
 from selfie_tui.ascii_json import decode_json, encode_ascii
 from selfie_tui.engine.generation import decode as decoding
 from selfie_tui.engine.generation import plan as planning
+from selfie_tui.engine.generation.cache import is_expandable
 from selfie_tui.engine.generation.decode import prefill_prompt
-from selfie_tui.engine.generation.prefill import is_expandable
 from selfie_tui.engine.generation.texts import answer
+from selfie_tui.engine.head_slices import SlicedLogits
 from selfie_tui.engine.injection import Injection
 from selfie_tui.engine.loading.load import load
 from selfie_tui.engine.methods.interpret import interpret
@@ -609,7 +610,7 @@ def test_samples_follow_the_models_probabilities(llama: Model) -> None:
     """4,000 first tokens of one vector: frequencies within five standard deviations of the probabilities."""
     prefill = prefill_prompt(llama, llama.tokenizer(PRESET.text)["input_ids"])
     draws = torch.rand(4000, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    chosen, _ = decoding.choose(prefill.logits.expand(4000, -1), 1.0, draws)
+    chosen, _ = decoding.choose(SlicedLogits(prefill.logits.expand(4000, -1)), 1.0, draws)
     counts = torch.bincount(torch.tensor(chosen), minlength=prefill.logits.shape[-1]).double() / 4000
     expected = prefill.logits[0].double().softmax(-1)
     assert bool(((counts - expected).abs() <= 5 * (expected * (1 - expected) / 4000).sqrt() + 1e-3).all())

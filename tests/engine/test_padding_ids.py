@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from selfie_tui.engine.generation.decode import Limits, decode
+from selfie_tui.engine.generation.decode import Limits, decode, stepper_for
 from selfie_tui.engine.generation.prefill import never, prefill_prompt
 from selfie_tui.engine.generation.relevancy import baseline_probabilities
-from selfie_tui.engine.generation.steppers import stepper_for
 from selfie_tui.engine.injection import Injection
 from selfie_tui.engine.methods.activations import read_prompts
 from selfie_tui.engine.model import Model, adopt
@@ -71,7 +70,7 @@ def test_a_step_with_the_padding_id_gives_what_the_text_gives_as_a_whole(model: 
     stepper.first()
     written: list[list[int]] = [[], []]
     for tokens in ([pad, 7], [8, pad], [9, 9]):
-        logits = stepper.next(tokens)
+        logits = stepper.next(tokens).whole()
         for row, token in enumerate(tokens):
             written[row].append(token)
             expected = own_probabilities(model, [*ids, *written[row]])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,7 +12,10 @@ import torch
 
 from selfie_tui.engine import noise
 from selfie_tui.engine.cell_states import MOST_COMPARED, compared_positions, median_norm
+from selfie_tui.engine.generation import plan, relevancy
 from selfie_tui.engine.generation.decode import Row
+from selfie_tui.engine.generation.prefill import Prefill
+from selfie_tui.engine.generation.relevancy import baseline_probabilities
 from selfie_tui.engine.loading.load import load
 from selfie_tui.engine.methods.interpret import interpret
 from selfie_tui.engine.model import Model, adopt
@@ -112,7 +116,13 @@ def strength_0(preset: str) -> Request:
 
 
 @pytest.mark.parametrize("preset", ["summarize", "identity", "refers-to"])
-def test_at_strength_0_in_bf16_no_interpretation_is_above_the_floor(demo_bf16: Model, preset: str) -> None:
+def test_at_strength_0_in_bf16_no_interpretation_is_above_the_floor(
+    demo_bf16: Model, preset: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def scored(model: Model, prefill: Prefill, rows: list[list[int]], *more: Any) -> list[list[float]]:
+        return baseline_probabilities(model, prefill, rows)  # rows that are the control's are scored like others
+
+    monkeypatch.setattr(plan, "baseline_probabilities", scored)
     found = read(demo_bf16, strength_0(preset))
     relevancies = [token.relevancy for each in found for token in each.tokens]
     assert {each.relevancy_floor for each in found} == {demo_bf16.relevancy_floor}
@@ -120,6 +130,15 @@ def test_at_strength_0_in_bf16_no_interpretation_is_above_the_floor(demo_bf16: M
     assert 0 < max(relevancies) <= found[0].relevancy_floor
     assert all(each.is_noise for each in found)
     assert {mark_of(each) for each in found} == {SAYS_NO_MORE}
+
+
+def test_a_text_that_is_the_controls_has_no_relevancy_and_needs_no_forward(
+    demo_bf16: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relevancy, "forward", None)
+    found = read(demo_bf16, strength_0("summarize"))
+    assert all(each.equals_control for each in found)
+    assert {token.relevancy for each in found for token in each.tokens} == {0.0}
 
 
 def test_the_floor_is_measured_once_for_a_model_and_only_where_relevancy_is(monkeypatch: pytest.MonkeyPatch) -> None:

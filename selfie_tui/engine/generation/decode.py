@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 import torch
 
+from selfie_tui.engine.generation.cached import CachedStepper
 from selfie_tui.engine.generation.prefill import Prefill, never, prefill_prompt
-from selfie_tui.engine.generation.steppers import Stepper, stepper_for
-from selfie_tui.engine.head_slices import Distribution, SlicedLogits, sweep
+from selfie_tui.engine.generation.steppers import EncoderDecoderStepper, MaskFillStepper, RecomputeStepper, Stepper
+from selfie_tui.engine.head_slices import Best, Distribution, LogSumExp, SlicedLogits, Top, sweep
 from selfie_tui.engine.injection import Injection
 from selfie_tui.engine.model import Model
 
@@ -35,7 +36,7 @@ class Row:
     lead: float | None = None
     """How far the first token's logit is above the second best's; None where it was sampled or is not finite."""
     entropy: float | None = None
-    """Entropy in nats of the first token's distribution at temperature 1; None where it is not finite."""
+    """The entropy in nats of the first token's distribution at temperature 1; None where it is not finite."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +76,9 @@ def decode(
         if step:
             active, last = compact(rows, active, last, stepper)
         logits = stepper.next(last) if step else stepper.first()
-        if step == 0:
-            note_entropies(rows, logits)
-            if not limits.temperature:
-                note_leads(rows, logits)
-        last, probabilities = choose(logits, limits.temperature, None if draws is None else draws[active, step])
+        with model.inference(cancelled):
+            drawn = None if draws is None else draws[active, step]
+            last, probabilities = choose(logits, limits.temperature, drawn, () if step else rows)
         for index, token, probability in zip(active, last, probabilities, strict=True):
             extend(rows[index], token, probability, model.end_tokens, limits)
         yield rows, step + 1
@@ -87,18 +86,17 @@ def decode(
             return
 
 
-def note_leads(rows: list[Row], logits: torch.Tensor) -> None:
-    """Note in each row how far the best of its first logits `(rows, vocabulary)` is above the second best."""
-    best = logits.topk(2).values
-    for row, lead in zip(rows, (best[:, 0] - best[:, 1]).tolist(), strict=True):
-        row.lead = lead if math.isfinite(lead) else None
-
-
-def note_entropies(rows: list[Row], logits: torch.Tensor) -> None:
-    """Note in each row the entropy of its first logits `(rows, vocabulary)`."""
-    (distribution,) = sweep(SlicedLogits(logits), Distribution())
-    for row, entropy in zip(rows, distribution.entropy.tolist(), strict=True):
-        row.entropy = max(0.0, entropy) if math.isfinite(entropy) else None
+def stepper_for(
+    model: Model, prefill: Prefill, injection: Injection, count: int, cancelled: Callable[[], bool]
+) -> Stepper:
+    """The stepper of this kind of model for `count` rows of a prompt, the first of them injected."""
+    if prefill.masks:
+        return MaskFillStepper(model, prefill, injection, count, cancelled)
+    if not model.cached:
+        return RecomputeStepper(model, prefill, injection, count, cancelled)
+    if model.kind == "encoder-decoder":
+        return EncoderDecoderStepper(model, prefill, injection, count, cancelled)
+    return CachedStepper(model, prefill, injection, count, cancelled)
 
 
 def extend(row: Row, token: int, probability: float, end_tokens: frozenset[int], limits: Limits) -> None:
@@ -124,23 +122,43 @@ def compact(rows: list[Row], active: list[int], last: list[int], stepper: Steppe
     return [active[slot] for slot in alive], [last[slot] for slot in alive]
 
 
-def choose(logits: torch.Tensor, temperature: float, draws: torch.Tensor | None) -> tuple[list[int], list[float]]:
+def choose(
+    logits: SlicedLogits, temperature: float, draws: torch.Tensor | None, first: Sequence[Row] = ()
+) -> tuple[list[int], list[float]]:
     """The next token of each row and its probability at temperature 1: greedy, or by inverse transform of `draws`.
 
-    `logits` is `(rows, vocabulary)` float32, `draws` `(rows,)` float64 in [0, 1).
+    `logits` are `(rows, vocabulary)`, `draws` `(rows,)` float64 in [0, 1). The rows `first`, whose first token it is,
+    take note of its entropy, and of its lead where it is greedy.
     """
-    if draws is None:
-        chosen = logits.argmax(-1)
-    else:
-        # on the CPU, as not every device has float64
-        wide = logits.cpu().double()
-        cumulative = ((wide - wide.max(-1, keepdim=True).values) / temperature).softmax(-1).cumsum(-1)
-        reach = draws.unsqueeze(-1) * cumulative[:, -1:]
-        chosen = torch.searchsorted(cumulative, reach, right=True).squeeze(-1).clamp_max(logits.shape[-1] - 1)
-        chosen = chosen.to(logits.device)
-    picked = logits.gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
-    probabilities = (picked - logits.logsumexp(-1)).exp()
-    return chosen.tolist(), probabilities.tolist()
+    if draws is not None:
+        logits = SlicedLogits(logits.whole())
+    best, top, total = Best(), Top(2), Distribution() if first else LogSumExp()
+    sweep(logits, *((best, total, top) if first else (best, total)))
+    chosen, values = best.indices, best.values
+    if draws is not None:
+        chosen = sample(logits.inputs, temperature, draws)
+        values = logits.inputs.gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
+    if isinstance(total, Distribution):
+        leads = top.values[:, 0] - top.values[:, 1] if draws is None else torch.full_like(values, math.nan)
+        note_first(first, leads, total.entropy)
+    return chosen.tolist(), total.probabilities(values).tolist()
+
+
+def sample(logits: torch.Tensor, temperature: float, draws: torch.Tensor) -> torch.Tensor:
+    """A token `(rows,)` of each row by inverse transform of `draws` `(rows,)`; `logits` is `(rows, vocabulary)`."""
+    # on the CPU, as not every device has float64
+    wide = logits.cpu().double()
+    cumulative = ((wide - wide.max(-1, keepdim=True).values) / temperature).softmax(-1).cumsum(-1)
+    reach = draws.unsqueeze(-1) * cumulative[:, -1:]
+    chosen = torch.searchsorted(cumulative, reach, right=True).squeeze(-1).clamp_max(logits.shape[-1] - 1)
+    return chosen.to(logits.device)
+
+
+def note_first(rows: Sequence[Row], leads: torch.Tensor, entropies: torch.Tensor) -> None:
+    """Note in each row how far its best first token is ahead, and the entropy; both `(rows,)`."""
+    for row, lead, entropy in zip(rows, leads.tolist(), entropies.tolist(), strict=True):
+        row.lead = lead if math.isfinite(lead) else None
+        row.entropy = max(0.0, entropy) if math.isfinite(entropy) else None
 
 
 def uniform_draws(limits: Limits, count: int) -> torch.Tensor | None:

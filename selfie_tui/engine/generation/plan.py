@@ -91,6 +91,8 @@ class Plan:
     prefill: Prefill
     stops: tuple[str, ...]
     firsts: tuple[int, ...] = ()
+    known: dict[tuple[int, ...], list[float]] = field(default_factory=dict)
+    """Ids of which the probabilities without injection are known: the control's, once it has been decoded."""
 
     @property
     def steps(self) -> int:
@@ -136,12 +138,14 @@ class Plan:
         updates = decode(self.model, self.prefill, injection, int(batch.has_control), limits, cancelled)
         for batch.rows, batch.steps in updates:
             yield batch
+        if batch.control_row:
+            self.known[tuple(batch.control_row.ids)] = batch.control_row.probabilities
 
     def baseline(self, rows: Sequence[Row], cancelled: Callable[[], bool] = never) -> list[list[float]] | None:
         """P_none, the probability without injection, of every token of every row; None without relevancy."""
         if not self.request.relevancy:
             return None
-        return baseline_probabilities(self.model, self.prefill, [row.ids for row in rows], cancelled)
+        return baseline_probabilities(self.model, self.prefill, [row.ids for row in rows], cancelled, self.known)
 
     def complete(self, row: Row) -> bool:
         """Whether a row has ended or has all the tokens that it can have."""

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from selfie_tui.engine.generation.cache import is_expandable
 from selfie_tui.engine.model import Model
 
 
 def never() -> bool:
     """The cancel flag of a run that cannot be cancelled."""
     return False
-
-
-CROPPABLE = ("DynamicLayer", "DynamicSlidingWindowLayer")
-"""Kinds of cache layer whose first tokens can be kept and copied to several rows."""
 
 
 @dataclass(frozen=True)
@@ -88,28 +84,3 @@ def last_logits(model: Model) -> dict[str, int]:
 def cache_of(model: Model, output: Any) -> Any:
     """The cache in the output of a forward, None for a model that is run without one."""
     return getattr(output, model.feed.cache_name, None) if model.cached and model.feed.cache_name else None
-
-
-def is_expandable(cache: Any) -> bool:
-    """Whether a cache's first tokens can be copied to several rows.
-
-    All its layers must hold keys and values of every token: none is recurrent, none has run past its sliding window.
-    """
-    layers = getattr(cache, "layers", ())
-    return bool(layers) and all(
-        type(layer).__name__ in CROPPABLE
-        and layer.is_initialized
-        and layer.keys.shape[-2] == layer.get_seq_length()
-        and layer.get_seq_length() < (getattr(layer, "sliding_window", None) or layer.get_seq_length() + 1)
-        for layer in layers
-    )
-
-
-def expand_cache(cache: Any, rows: int, tokens: int) -> Any:
-    """A copy with `rows` rows of the first `tokens` tokens of a cache of one row."""
-    copy = deepcopy(cache)
-    excess = copy.get_seq_length() - tokens
-    if excess:
-        copy.crop(-excess)
-    copy.batch_repeat_interleave(rows)
-    return copy

@@ -10,13 +10,15 @@ and after a first token that only the vector explains, the rest of a name is lik
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 
 from selfie_tui.engine.anatomy.places import BoundUnembedding
-from selfie_tui.engine.generation.prefill import Prefill, after_cached, expand_cache, never
+from selfie_tui.engine.generation.cache import join_caches, take_rows
+from selfie_tui.engine.generation.forwards import rows_at_once
+from selfie_tui.engine.generation.prefill import Prefill, after_cached, never
 from selfie_tui.engine.generation.teacher_forcing import Ids, TargetToken, gather_probabilities, head_inputs, score_rows
 from selfie_tui.engine.model import Model
 
@@ -25,22 +27,28 @@ FORWARD_COST = 64
 
 
 def baseline_probabilities(
-    model: Model, prefill: Prefill, rows: Sequence[Sequence[int]], cancelled: Callable[[], bool] = never
+    model: Model,
+    prefill: Prefill,
+    rows: Sequence[Sequence[int]],
+    cancelled: Callable[[], bool] = never,
+    known: Mapping[Ids, Sequence[float]] | None = None,
 ) -> list[list[float]]:
     """P_none, in [0, 1], of every token of every row.
 
-    `rows` are generated ids; the result has the same lengths.
+    `rows` are generated ids; the result has the same lengths. Rows that are `known`, as the control's is from its own
+    generation, need no forward.
 
     Raises:
         Cancelled: before any block of any forward, once `cancelled` gives true.
         OutOfMemory: if the device has no memory for a single row.
     """
-    distinct = list(dict.fromkeys(tuple(row) for row in rows if row))
+    found = dict(known or {})
+    distinct = list(dict.fromkeys(tuple(row) for row in rows if row and tuple(row) not in found))
     first = prefill.logits[0].softmax(-1)
     scores = [[float(first[row[0]])] for row in distinct]
     shares = prefill.expandable and not (prefill.masks or prefill.prefix or model.anatomy.last_only)
     (score_by_beginnings if shares else score_rows)(model, prefill, distinct, scores, cancelled)
-    found = dict(zip(distinct, scores, strict=True))
+    found.update(zip(distinct, scores, strict=True))
     return [list(found[tuple(row)]) if row else [] for row in rows]
 
 
@@ -48,25 +56,28 @@ def score_by_beginnings(
     model: Model, prefill: Prefill, rows: Sequence[Ids], scores: list[list[float]], cancelled: Callable[[], bool]
 ) -> None:
     """Extend `scores` from each row's second token on, with the prompt's cache and each equal beginning run once."""
-    cache: Any = None
-    index_of: dict[Ids, int] = {}
+    cache = prefill.cache
+    index_of: dict[Ids, int] = {(): 0}
     for start, stop in segments(rows):
-        beginnings = list(dict.fromkeys(row[:stop] for row in rows if len(row) > start + 1))
-        if cache is None:
-            cache = expand_cache(prefill.cache, len(beginnings), len(prefill.ids))
-        else:
-            cache.batch_select_indices(torch.tensor([index_of[beginning[:start]] for beginning in beginnings]))
-        texts = [[*prefill.ids, *beginning] for beginning in beginnings]
-        batch = pad(texts, len(prefill.ids) + stop)
-        states, unembedding = forward(model, batch, cache, len(prefill.ids) + start, cancelled)
+        longer = [(index, row) for index, row in enumerate(rows) if len(row) > start + 1]
+        beginnings = list(dict.fromkeys(row[:stop] for _, row in longer))
+        size = rows_at_once(model, len(beginnings), stop - start)
+        caches = []
+        for first in range(0, len(beginnings), size):
+            piece = {beginning: index for index, beginning in enumerate(beginnings[first : first + size])}
+            taken = take_rows(cache, [index_of[beginning[:start]] for beginning in piece])
+            batch = pad([[*prefill.ids, *beginning] for beginning in piece], len(prefill.ids) + stop)
+            states, unembedding = forward(model, batch, taken, len(prefill.ids) + start, cancelled)
+            caches.append(taken)
+            targets = [
+                TargetToken(index, piece[row[:stop]], offset, token)
+                for index, row in longer
+                if row[:stop] in piece
+                for offset, token in enumerate(row[start + 1 : stop + 1])
+            ]
+            gather_probabilities(model, states, targets, scores, cancelled, unembedding)
+        cache = join_caches(caches, len(beginnings))
         index_of = {beginning: index for index, beginning in enumerate(beginnings)}
-        targets = [
-            TargetToken(index, index_of[row[:stop]], offset, token)
-            for index, row in enumerate(rows)
-            if len(row) > start + 1
-            for offset, token in enumerate(row[start + 1 : stop + 1])
-        ]
-        gather_probabilities(model, states, targets, scores, cancelled, unembedding)
 
 
 def segments(rows: Sequence[Ids]) -> list[tuple[int, int]]:

@@ -14,10 +14,13 @@ import torch
 from selfie_tui.engine.anatomy.places import BoundUnembedding
 from selfie_tui.engine.devices import OutOfMemory, release_memory
 from selfie_tui.engine.generation.prefill import Prefill
+from selfie_tui.engine.head_slices import LogSumExp, Picked, SlicedLogits, plain_linear, sweep
 from selfie_tui.engine.model import Model
 
 LOGITS_BYTES = 128 * 2**20
 """Memory that logits may take at a time; more positions go through the head in pieces."""
+SLICED_POSITIONS = 256
+"""Positions that a head in slices is applied to at a time, so that their logits stay in a processor's cache."""
 
 Ids = tuple[int, ...]
 
@@ -160,16 +163,23 @@ def gather_probabilities(
     by_index: list[list[TargetToken]] = [[] for _ in indices]
     for target in targets:
         by_index[indices[target.batch_row, target.position]].append(target)
-    size = max(1, LOGITS_BYTES // (4 * model.anatomy.vocabulary))
     found: dict[TargetToken, float] = {}
+    size = positions_at_once(model, unembedding)
     for start in range(0, len(indices), size):
         batch = by_index[start : start + size]
         with model.inference(cancelled):
-            logits = picked[start : start + size]
-            logits = unembedding.head_logits(logits) if unembedding else logits.float()  # (batch, vocabulary)
-            rows = torch.tensor([row for row, each in enumerate(batch) for _ in each], device=logits.device)
-            tokens = torch.tensor([target.token for each in batch for target in each], device=logits.device)
-            probabilities = (logits[rows, tokens] - logits.logsumexp(-1)[rows]).exp().tolist()
+            rows = torch.tensor([row for row, each in enumerate(batch) for _ in each], device=states.device)
+            tokens = torch.tensor([target.token for each in batch for target in each], device=states.device)
+            logits = SlicedLogits(picked[start : start + size], unembedding)
+            chosen, total = sweep(logits, Picked(rows, tokens), LogSumExp())
+            probabilities = (chosen.values - total.values[rows]).exp().tolist()
         found.update(zip((target for each in batch for target in each), probabilities, strict=True))
     for target in targets:
         scores[target.row].append(found[target])
+
+
+def positions_at_once(model: Model, unembedding: BoundUnembedding | None) -> int:
+    """Positions to unembed at a time: as many as fit into `LOGITS_BYTES`, and few where the head is in slices."""
+    size = max(1, LOGITS_BYTES // (4 * model.anatomy.vocabulary))
+    sliced = model.device.type == "cpu" and unembedding is not None and plain_linear(unembedding.head) is not None
+    return SLICED_POSITIONS if sliced else size

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 import torch
 
 from selfie_tui.engine.edits import ReadyEdit
+from selfie_tui.engine.generation.decode import stepper_for
 from selfie_tui.engine.generation.prefill import Prefill
-from selfie_tui.engine.generation.steppers import RecomputeBase, Stepper, stepper_for
+from selfie_tui.engine.generation.steppers import RecomputeBase, Stepper
 from selfie_tui.engine.injection import Injection
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts.placeholders import token_texts
@@ -120,5 +121,5 @@ class Continuation:
             if self.stepper is None:
                 nothing = Injection(torch.empty((0, self.model.hidden), device=self.model.device), (0,), EMBED)
                 self.stepper = stepper_for(self.model, self.opening.prefill(), nothing, 1, self.cancelled)
-                return self.stepper.first()
-            return self.stepper.next([self.tokens[-1].id])
+                return self.stepper.first().whole()
+            return self.stepper.next([self.tokens[-1].id]).whole()
