@@ -364,7 +364,20 @@ def parse_settings(texts: dict[str, str | None], bounds: Bounds) -> InterpretSet
     """Settings from typed values by field, where None is the default; raises RequestError for the first invalid one."""
     typed = {setting: text for setting in SETTINGS if (text := texts.get(setting.field)) is not None}
     values = {setting.field: setting.parse(text, bounds) for setting, text in typed.items()}
-    return InterpretSettings(**values)
+    settings = InterpretSettings(**values)
+    check_samples(settings)
+    return settings
+
+
+def check_samples(settings: RunSettings) -> None:
+    """Refuse samples that could not differ; raises RequestError."""
+    if settings.samples < 1:
+        raise RequestError("No text would be sampled.", "Ask for at least one.")
+    if settings.samples > 1 and not settings.temperature:
+        raise RequestError(
+            f"At temperature 0 all {settings.samples} samples would be the same text.",
+            "Set a temperature such as 0.7, or one sample.",
+        )
 
 
 def differences(settings: RunSettings) -> tuple[str, ...]:

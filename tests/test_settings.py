@@ -28,7 +28,7 @@ def test_the_table_has_a_row_for_every_field_of_a_run_and_no_other():
     fields = {field.name for field in msgspec.structs.fields(RunSettings)}
     assert set(BY_FIELD) == fields | {"preset"}
     request = {field.name for field in msgspec.structs.fields(Request)}
-    assert request == fields | {"preset", "prompt", "cells", "stack"}
+    assert request == fields | {"preset", "prompt", "cells", "stack", "module"}
 
 
 def test_settings_become_a_request_with_every_field():

@@ -226,13 +226,15 @@ def narrate(text: str) -> None:
     print(prose(text), file=sys.stderr, flush=True)
 
 
-def show_progress(progress: Progress | None) -> None:
-    """How far the run is, on one line that is written over, where stderr is a terminal."""
+def show_progress(progress: Progress | None, which: str = "") -> None:
+    """How far the run is and `which` one it is, on one line that is written over, where stderr is a terminal."""
     if progress is None:
         show_line("")
         return
     left = "" if progress.seconds_left is None else f" · {progress.seconds_left:.0f} s left"
-    show_line(f"{progress.steps_done}/{progress.steps} steps · {progress.cells_done}/{progress.cells} cells{left}")
+    show_line(
+        f"{which}{progress.steps_done}/{progress.steps} steps · {progress.cells_done}/{progress.cells} cells{left}"
+    )
 
 
 def narrate_waiting(step: str, waited: set[str]) -> None:

@@ -27,6 +27,7 @@ from selfie_tui.commands.client import (
 )
 from selfie_tui.commands.lens_lines import lens_lines, track_words
 from selfie_tui.commands.model_options import EXIT_CODES, STACKS, add_model
+from selfie_tui.commands.prompts import add_prompts, chosen_prompts
 from selfie_tui.commands.stacks import chosen_stack
 from selfie_tui.config import read_config
 from selfie_tui.errors import RequestError, SelfieError
@@ -36,7 +37,6 @@ from selfie_tui.lens_table import gathered
 from selfie_tui.parse import parse_integer, parse_layers, positions_among
 from selfie_tui.records import Lens, ModelInfo, ReadLens
 from selfie_tui.results.writers.lenses import WRITERS, check_lens_file, export_lenses, json_lines
-from selfie_tui.streams import prompt_lines, read_prompt
 from selfie_tui.text import prose
 
 LONGEST_LINE = 240
@@ -54,12 +54,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         "'[INST]what the encoder reads[/INST] what the decoder has written'."
     )
     command.epilog = EXIT_CODES
-    command.add_argument("prompt", metavar="PROMPT", nargs="?", help="the prompt; - reads it from stdin")
-    command.add_argument(
-        "--prompts",
-        metavar="FILE",
-        help='prompts, one a line, or one {"prompt": "…"} a line; - reads them from stdin',
-    )
+    add_prompts(command)
     add_model(command)
     command.add_argument("--layers", default="all", help="such as embed,0-7 or all (default: all); -1 is the last one")
     command.add_argument(
@@ -92,7 +87,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, engine: Callable[[], Engine] = all_cores_engine) -> int:
     """Do the command and return its exit code. What is wrong whatever the model is refused before it is loaded."""
     try:
-        prompts = chosen_prompts(arguments)
+        prompts = chosen_prompts(arguments, "lens")
         parse_integer(arguments.top, "number of tokens", 1)
         arguments.tuned = tuned_folder(arguments)
         if arguments.out:
@@ -105,22 +100,6 @@ def run(arguments: argparse.Namespace, engine: Callable[[], Engine] = all_cores_
         return done(client, lambda client, arguments: read_all(client, arguments, prompts), arguments)
     finally:
         client.jobs.close()
-
-
-def chosen_prompts(arguments: argparse.Namespace) -> Iterable[str]:
-    """The prompts that are read; those of a stream one at a time.
-
-    Raises:
-        RequestError: where there is none, or both a prompt and a file of prompts.
-    """
-    if (arguments.prompt is None) == (arguments.prompts is None):
-        raise RequestError("Give one prompt, or --prompts FILE.", "See selfie-tui lens --help.")
-    if arguments.prompts is not None:
-        return prompt_lines(arguments.prompts)
-    prompt = read_prompt() if arguments.prompt == "-" else arguments.prompt
-    if not prompt.strip():
-        raise RequestError("The prompt is empty.", "Give the text whose hidden states you want to read.")
-    return [prompt]
 
 
 def tuned_folder(arguments: argparse.Namespace) -> str:

@@ -80,15 +80,18 @@ class Run:
         return frozenset(index for index, _ in earlier.interpretations)
 
     def items(self, pending: Sequence[int], finite: Sequence[bool]) -> list[int]:
-        """What is to be decoded for cells: the bare embeddings among and beside them first, then the other cells.
+        """What is to be decoded for cells: bare embeddings besides them, then the cells in their order.
 
-        `finite` says of every item whether its vector is; an embedding that is not is left out.
+        A cell that is the bare embedding of another comes before it. `finite` says of every item whether its vector is;
+        an embedding that is not is left out.
         """
-        needed = {self.bare_of[index] for index in pending} - self.bare.keys() if self.bare_of else set()
-        beside = [item for item in sorted(needed) if item >= self.cells and finite[item]]
+        needed = [self.bare_of[index] for index in pending] if self.bare_of else [*pending]
+        beside = {item for item in needed if item >= self.cells and finite[item] and item not in self.bare}
         self.embeddings = len(beside)
-        own = [index for index in pending if index in needed]
-        return [*beside, *own, *(index for index in pending if index not in needed)]
+        among = set(pending)
+        pairs = zip(needed, pending, strict=True)
+        ordered = dict.fromkeys(item for pair in pairs for item in pair if item in among)
+        return [*sorted(beside), *ordered]
 
     def unreadable(self, cells: Sequence[int]) -> Iterator[Event]:
         """The results of cells whose vectors are not finite, and what to do about them."""

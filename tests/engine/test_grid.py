@@ -209,6 +209,19 @@ def test_the_bare_embedding_says_what_the_cell_at_embed_does(family: str, five_a
     assert_same(found_in(interpret(model, replace(REQUEST, cells=LATE))), [grid[cell] for cell in LATE])
 
 
+def test_cells_finish_in_the_requests_order_but_for_those_at_embed_that_others_stand_beside(
+    llama: Model, five_at_a_time: None
+) -> None:
+    def order(cells: tuple[Cell, ...]) -> list[Cell]:
+        events = interpret(llama, replace(REQUEST, cells=cells))
+        return [event.interpretation.cell for event in events if isinstance(event, CellFinished)]
+
+    by_token = tuple(Cell(layer, position) for position in range(1, 7) for layer in (EMBED, 0, 1))
+    assert order(GRID) == [*GRID]
+    assert order(by_token) == [*by_token]
+    assert order((*LATE, *GRID[:6]))[:4] == [GRID[0], LATE[0], GRID[1], LATE[1]]
+
+
 def test_every_distinct_embedding_is_decoded_once_and_none_where_the_run_reads_it(llama: Model) -> None:
     def rows(prompt: str, cells: tuple[Cell, ...], **settings: bool) -> int:
         with Forwards(llama) as forwards:

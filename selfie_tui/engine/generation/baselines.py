@@ -77,6 +77,6 @@ def lens_tokens(model: Model, states: torch.Tensor, stack: str = "") -> list[Len
     probabilities = total.probabilities(best.values).tolist()
     ids = best.indices.tolist()
     return [
-        LensToken(token_texts(model.tokenizer, [token])[0] if not math.isnan(probability) else "", probability)
+        LensToken(token_texts(model.tokenizer, [token])[0] if not math.isnan(probability) else "", probability, token)
         for token, probability in zip(ids, probabilities, strict=True)
     ]

@@ -11,6 +11,7 @@ from selfie_tui.engine.prompts.source import check_known, source_tokens
 from selfie_tui.errors import PromptError, RequestError
 from selfie_tui.parse import parse_mode
 from selfie_tui.records import Request, Token
+from selfie_tui.settings import check_samples
 
 __all__ = ["check_fits", "check_position", "check_settings", "source_tokens"]
 
@@ -22,13 +23,7 @@ def check_settings(request: Request) -> None:
         raise RequestError("No token would be generated.", "Ask for at least one.")
     if not math.isfinite(request.strength) or not 0 <= request.temperature < math.inf:
         raise RequestError("Strength and temperature must be finite, and temperature not negative.", "Change them.")
-    if request.samples < 1:
-        raise RequestError("No text would be sampled.", "Ask for at least one.")
-    if request.samples > 1 and not request.temperature:
-        raise RequestError(
-            f"At temperature 0 all {request.samples} samples would be the same text.",
-            "Set a temperature such as 0.7, or one sample.",
-        )
+    check_samples(request)
 
 
 def check_position(source: Sequence[Token], position: int) -> None:

@@ -1,0 +1,196 @@
+"""The runs of a stream of prompts as a file that grows, and goes on where the program was stopped.
+
+A file holds one run a prompt, in the order of the prompts, as lines of a session. What depends on when it was made is
+left out: a run's number is that of its prompt, and the time is empty, so that a stream that was stopped and went on
+gives the same bytes as one that was not. Until all prompts are read the lines are in `NAME.part` beside it; a run that
+was cut short there is made again as a whole.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from selfie_tui.errors import RequestError, SelfieError
+from selfie_tui.records import Interpret, ModelInfo
+from selfie_tui.results.entries import Entry, RunBegan, RunEnded, decode, encode, versions
+from selfie_tui.results.locks import hold, is_held
+from selfie_tui.results.resuming import check_resumable
+from selfie_tui.results.sessions import append_whole
+from selfie_tui.results.writers import ExportError, check, export
+
+
+class WholeRun(NamedTuple):
+    """A run that is whole in a file: its beginning, its lines, and the offset behind them."""
+
+    began: RunBegan
+    lines: list[bytes]
+    end: int
+
+
+class RunStream:
+    """Takes the entries of a stream of runs; with a `path` they go into its file, and each line to `then`.
+
+    Raises:
+        FileThere: for a file that is there, unless it is to be overwritten.
+        ExportError: for a file that cannot be written, or one that another program is writing.
+    """
+
+    def __init__(self, path: Path | None, overwrite: bool, then: Callable[[bytes], object]) -> None:
+        self.path = path
+        self.part = part_of(path) if path else None
+        self._overwrite, self._then = overwrite, then
+        self.began = False
+        """Whether the run of the current prompt has begun."""
+        self._number = 0
+        self._end = 0
+        self._file: int | None = None
+        self._stored: Iterator[WholeRun] = iter(())
+        if path and self.part:
+            check(path, overwrite)
+            if is_held(self.part):
+                raise ExportError(f"{self.part} is being written by another program.", "Choose another file.")
+            self._stored = whole_runs(self.part)
+
+    def next_prompt(self) -> WholeRun | None:
+        """Go on to the next prompt; its run where the file has it already, to be taken over."""
+        self._number += 1
+        self.began = False
+        found = next(self._stored, None)
+        if found is None:
+            self._open()
+            return None
+        self._end = found.end
+        return found
+
+    def take_over(self, run: WholeRun, task: Interpret, model: ModelInfo) -> None:
+        """Pass on a run that the file has.
+
+        Raises:
+            RequestError: if it is of another prompt, other settings or another model than would be asked now.
+        """
+        if run.began.task != task:
+            same = "settings" if run.began.request.prompt == task.request.prompt else "prompt"
+            raise RequestError(
+                f"{self.part} was begun with another {same.removesuffix('s')} at prompt {self._number}.",
+                "Give the prompts and settings that it was begun with, delete it, or choose another file.",
+            )
+        check_resumable(run.began, model)
+        for line in run.lines:
+            self._then(line)
+
+    def take(self, entry: Entry) -> str:
+        """Write an entry of the run of the current prompt; what went wrong, as a recorder's sink."""
+        if isinstance(entry, RunBegan):
+            self.began = True
+            entry = msgspec.structs.replace(entry, began="")
+        self._write(encode(msgspec.structs.replace(entry, run=self._number)))
+        return ""
+
+    def refused(self, task: Interpret, model: ModelInfo, problem: str) -> None:
+        """Write that the current prompt's run was refused before it began."""
+        began = RunBegan(run=0, model=model.name, began="", task=task, info=model, versions=dict(versions()))
+        self.take(began)
+        self.take(RunEnded(0, "failed", problem))
+
+    def finish(self) -> str:
+        """Give the file its name once all prompts are done; what was written, in words.
+
+        Raises:
+            RequestError: if it has runs of more prompts than there are.
+            ExportError: if it cannot be written.
+        """
+        if self.path is None or self.part is None:
+            return ""
+        if next(self._stored, None) is not None:
+            raise RequestError(f"{self.part} has runs of more prompts.", "Give all of them, or delete it.")
+        self._open()
+        if self.path.suffix.lower() == ".jsonl":
+            try:
+                os.replace(self.part, self.path)
+            except OSError as error:
+                raise ExportError(
+                    f"{self.path} cannot be written: {error.strerror}.", "Choose another file."
+                ) from error
+            return f"{self._number} prompt{'' if self._number == 1 else 's'}: {self.path}"
+        written = export(entries_of(self.part), self.path, overwrite=self._overwrite)
+        self.part.unlink()
+        return str(written)
+
+    def close(self) -> None:
+        """Close the file; what has been written stays."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _open(self) -> None:
+        """Open the file behind the last run that is whole, if it is not open."""
+        if self.part is None or self._file is not None:
+            return
+        try:
+            self._file = os.open(self.part, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+            hold(self._file)
+            os.ftruncate(self._file, self._end)
+        except OSError as error:
+            raise ExportError(f"{self.part} cannot be written: {error.strerror}.", "Choose another file.") from error
+
+    def _write(self, line: bytes) -> None:
+        if self._file is not None:
+            try:
+                append_whole(self._file, line + b"\n")
+            except OSError as error:
+                raise SelfieError(
+                    f"{self.part} cannot be written: {error.strerror}.", "Make room, and run the command again."
+                ) from error
+        self._then(line)
+
+
+def part_of(path: Path) -> Path:
+    """The file that a stream's runs are in until all are."""
+    return path.with_name(f"{path.name}.part")
+
+
+def whole_runs(path: Path) -> Iterator[WholeRun]:
+    """The runs that are whole in a file, up to the first that is not; none of a file that is not there.
+
+    Raises:
+        RequestError: for a file that holds something else.
+    """
+    if not path.exists():
+        return
+    began: RunBegan | None = None
+    lines: list[bytes] = []
+    end = 0
+    with path.open("rb") as file:
+        for line in file:
+            end += len(line)
+            if not line.endswith(b"\n"):
+                return
+            entry = entry_of(path, line)
+            if isinstance(entry, RunBegan):
+                began, lines = entry, []
+            lines.append(line[:-1])
+            if isinstance(entry, RunEnded):
+                if began is None or entry.ending == "cancelled":
+                    return
+                yield WholeRun(began, lines, end)
+                began = None
+
+
+def entries_of(path: Path) -> Iterator[Entry]:
+    """The entries of a file of whole lines."""
+    with path.open("rb") as file:
+        for line in file:
+            yield entry_of(path, line)
+
+
+def entry_of(path: Path, line: bytes) -> Entry:
+    """The entry of a line; raises RequestError where it is none."""
+    try:
+        return decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise RequestError(f"{path} holds something else than runs.", "Choose another file.") from error
