@@ -155,12 +155,15 @@ class AppState:
     def _lens_here(self) -> ReadLens:
         return ReadLens(self.selection.prompt, (self.selection.position,), k=TOKENS, stack=self.stack)
 
-    def interpret(self, cells: tuple[Cell, ...], module: ModuleTensor | None = None) -> Run | None:
+    def interpret(
+        self, cells: tuple[Cell, ...], module: ModuleTensor | None = None, source: Source | None = None
+    ) -> Run | None:
         """Submit a run over cells of the prompt, with the settings; None when the same one is under way already.
 
-        With a `module` its values at the cells' tokens are interpreted.
+        With a `module` its values at the cells' tokens are interpreted; with a `source`, cells of that prompt.
         """
-        request = self.settings.request(self.selection.prompt, cells, self.stack)
+        read = source or Source(self.selection.prompt, self.stack, self.selection.tokens)
+        request = self.settings.request(read.prompt, cells, read.stack)
         request = msgspec.structs.replace(request, module=module)
         name = self.model.name if self.model else ""
         under_way = (run for run in self.runs.values() if run.state in ("waiting", "running"))
@@ -168,7 +171,7 @@ class AppState:
             return None
         number = self.submit(Interpret(request))
         positions = {cell.position for cell in cells}
-        sources = {token.position: token for token in self.selection.tokens if token.position in positions}
+        sources = {token.position: token for token in read.tokens if token.position in positions}
         run = Run(number, name, request, sources, info=self.model)
         self.runs[number] = run
         return run

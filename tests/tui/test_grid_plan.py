@@ -20,7 +20,15 @@ from selfie_tui.tui.views.grid.live import MOST_BYTES, Pending, Place
 from selfie_tui.tui.views.grid.plan import MANY, every, first_step, next_cells, product
 from selfie_tui.tui.views.grid.readings import Asked, Readings
 from selfie_tui.tui.views.grid.said import how_many_say, warmest_word
-from selfie_tui.tui.views.grid.source import GridSource, heat_of, map_cell, next_measure, scale_of
+from selfie_tui.tui.views.grid.source import (
+    DIFFERENCE,
+    GridSource,
+    compared_cell,
+    heat_of,
+    map_cell,
+    next_measure,
+    scale_of,
+)
 from selfie_tui.tui.views.grid.titles import border, settings_words, title
 from selfie_tui.tui.widgets.map.cells import UNASKED, MapCell
 
@@ -203,9 +211,21 @@ def test_a_measure_that_nothing_was_measured_by_is_passed_over():
     assert names == ["effect", "first", "control"], "no entropy, no baselines, no samples"
     run.finish(0, interpretation(CELLS[0], entropy=1.0, bare="Paris", samples=("Paris, France", "a dog")))
     names = [EFFECT.name]
-    while (measure := next_measure(readings, measure)).name not in names:
+    while (measure := next_measure(readings, measure, pair=True)).name not in names:
         names.append(measure.name)
-    assert names == [each.name for each in MEASURES]
+    assert names == [*(each.name for each in MEASURES), DIFFERENCE.name]
+
+
+def test_two_readings_are_compared_once_both_are_there():
+    here, there = run_of(1, CELLS, done=0), run_of(2, CELLS, "running", done=0)
+    one, other = readings_of(here).at(CELLS[0]), readings_of(there).at(CELLS[0])
+    assert compared_cell(None, other) == compared_cell(one, None) == UNASKED
+    here.finish(0, interpretation(CELLS[0], "Paris, France"))
+    assert compared_cell(one, other) == MapCell("waiting")
+    there.finish(0, interpretation(CELLS[0], " Paris, France"))
+    assert compared_cell(one, other) == MapCell("same", text="Paris, France")
+    there.finish(0, interpretation(CELLS[0], "Rome, France"))
+    assert compared_cell(one, other) == MapCell("read", 0.5, "Paris, France|Rome, France")
 
 
 def test_a_cell_stays_as_it_was_until_it_is_let_through():

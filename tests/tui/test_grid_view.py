@@ -50,7 +50,7 @@ def states(app) -> dict[str, int]:
 async def drawn(app, pilot) -> None:
     """Wait until nothing is under way, and all of it has been let through."""
     await run_to_end(app, pilot)
-    await until(pilot, lambda: not len(grid(app)._pending))
+    await until(pilot, lambda: grid(app).map_pane.settled)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -234,14 +234,14 @@ async def test_w_walks_from_the_map_to_the_column_to_the_row_and_back():
         view = grid(app)
         await pilot.press("w")
         assert "column 8 of" in text_of(app)
-        assert view.walk.has_focus
+        assert view.map_pane.walk.has_focus
         assert row(app, "  L7").count("Paris") == 1
         await pilot.press("j", "j", "h")
         assert (app.main.state.selection.layer, app.main.state.selection.position) == (1, 7)
         assert "column 7 city" in text_of(app)
         await pilot.press("w")
         assert "row L1" in text_of(app)
-        assert view.walk.count() == TOKENS
+        assert view.map_pane.walk.count() == TOKENS
         await pilot.press("k", "l", "space")
         assert (app.main.state.selection.layer, app.main.state.selection.position) == (2, 6)
         assert app.main.state.selection.is_marked(Cell(2, 6))
@@ -280,6 +280,30 @@ async def test_c_goes_through_the_measures_that_there_are_numbers_for():
             await pilot.press("c")
         assert names == ["effect", "first", "entropy", "control", "bare"], "no samples"
         assert "replace · effect" in text_of(app)
+
+
+async def test_with_a_pair_the_map_shows_where_its_prompts_differ_and_enter_reads_what_the_source_lacks():
+    engine = FakeEngine()
+    async with running(engine, prompt="Rome is in") as (app, pilot):
+        await pilot.press("escape", "number_sign", "p")
+        engine.late = "Madrid , the capital of Spain"
+        app.main.prompt_text.value = "Madrid is in"
+        await until(pilot, lambda: app.main.state.ready and app.main.state.selection.tokens[0].text == "Madrid")
+        await pilot.press("enter")
+        await drawn(app, pilot)
+        await pilot.press("c", "c", "c", "c", "c")
+        assert "· difference" in text_of(app)
+        assert states(app)["unasked"] == 27, "nothing has been read of A"
+        engine.late = "Rome , the capital of Italy"
+        await pilot.press("enter")
+        await drawn(app, pilot)
+        assert [task.request.prompt for task in asked(engine)] == ["Madrid is in", "Rome is in"]
+        assert states(app) == {"same": 5 * 3, "read": 4 * 3}
+        assert grid(app).source.cell(7, 0).text == "Madrid , the capital of Spain|Rome , the capital of Italy"
+        assert grid(app).source.cell(7, 0).heat == pytest.approx(2 / 3), "of madrid, capital, spain A says one"
+        await pilot.press("p")  # this prompt is the source now
+        assert "· difference" not in text_of(app)
+        assert states(app)["read"] == 24
 
 
 async def test_runs_of_the_grid_are_in_the_log_of_read_and_its_cell_is_shared():

@@ -103,7 +103,7 @@ async def test_the_grid_of_the_first_prompt_says_paris_where_read_does_and_besid
         await until(pilot, lambda: len(app.main.state.runs) == 1, LOADING)
         await run_to_end(app, pilot)
         view = app.main.view
-        await until(pilot, lambda: not len(view._pending))
+        await until(pilot, lambda: view.map_pane.settled)
         last = len(app.main.state.selection.tokens) - 1
         found = {layer: view.maps.shown.interpretation(Cell(layer, last)) for layer in app.main.state.selection.layers}
         assert "Paris" not in found[EMBED].text

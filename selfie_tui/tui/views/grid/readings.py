@@ -135,15 +135,15 @@ class Readings:
 def maps_of(state: AppState) -> list[Readings]:
     """All maps there are of the prompt, the stack and the model as they are now, the one that was begun first first."""
     found: dict[Asked, Readings] = {}
-    for run in runs_here(state):
-        asked = Asked.of(run)
-        found.setdefault(asked, Readings(asked)).add(run)
+    for run in runs_of(state):
+        if concerns(run, state):
+            found.setdefault(Asked.of(run), Readings(Asked.of(run))).add(run)
     return list(found.values())
 
 
-def runs_here(state: AppState) -> Iterator[Run]:
-    """The runs of this session, and those opened from earlier ones, that read the prompt as it is now."""
-    return (run for run in (*state.opened.values(), *state.runs.values()) if concerns(run, state))
+def runs_of(state: AppState) -> Iterator[Run]:
+    """All runs that are at hand: those opened from earlier sessions, then those of this one."""
+    return (run for run in (*state.opened.values(), *state.runs.values()))
 
 
 def concerns(run: Run, state: AppState) -> bool:

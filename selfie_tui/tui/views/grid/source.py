@@ -6,13 +6,22 @@ from collections.abc import Iterable, Iterator
 from math import isnan
 
 from selfie_tui.marks import FAR_NORM, NOT_READ, SAYS_MORE, SAYS_NOTHING, mark_of
-from selfie_tui.measures import MEASURES, Measure
+from selfie_tui.measures import MEASURES, Measure, shared
 from selfie_tui.records import Cell, Control, Interpretation
 from selfie_tui.tui.views.grid.readings import Reading, Readings
 from selfie_tui.tui.widgets.map.cells import UNASKED, MapCell
 
+
+def _not_measured(interpretation: Interpretation, control: Control | None) -> float | None:
+    return None
+
+
 UNBOUNDED = 5.0
 """The value at which the heat of a measure ends that has no largest value: nats of an entropy."""
+
+
+DIFFERENCE = Measure("difference", "share of the words that A does not say; text|A's where they differ", _not_measured)
+"""How far the readings of a pair's two prompts differ; it is measured of two readings, and not of one."""
 
 
 def heat_of(measure: Measure, value: float | None) -> float | None:
@@ -30,13 +39,14 @@ def scale_of(measure: Measure) -> str:
     return f"▁ {largest} … █ 0" if measure.inverted else f"▁ 0 … █ {largest}"
 
 
-def next_measure(readings: Readings | None, measure: Measure) -> Measure:
-    """The measure after one; those of which no finished reading has a number are passed over."""
-    at = MEASURES.index(measure) + 1
-    order = [*MEASURES[at:], *MEASURES[:at]]
+def next_measure(readings: Readings | None, measure: Measure, *, pair: bool = False) -> Measure:
+    """The measure after one, with a `pair` the difference last; those that nothing was measured by are passed over."""
     found = [(each, readings.control_at(cell)) for cell, each in readings.finished] if readings else []
-    measured = (each for each in order if any(each.value(*reading) is not None for reading in found))
-    return next(measured, order[0])
+    known = [each for each in MEASURES if any(each.value(*reading) is not None for reading in found)]
+    after: list[Measure] = [*(known or MEASURES[:1]), *([DIFFERENCE] if pair else [])]
+    order: list[Measure] = [*MEASURES, DIFFERENCE]
+    later = (each for each in after if order.index(each) > order.index(measure))
+    return next(later, after[0])
 
 
 def map_cell(reading: Reading | None, measure: Measure) -> MapCell:
@@ -63,6 +73,17 @@ def _finished(found: Interpretation, control: Control | None, measure: Measure) 
     return MapCell("read", heat_of(measure, measure.value(found, control)), found.text)
 
 
+def compared_cell(reading: Reading | None, other: Reading | None) -> MapCell:
+    """What a map shows of the readings of two prompts: both texts where they differ, nothing until both are there."""
+    here, there = (each.finished if each else None for each in (reading, other))
+    if here is None or there is None or here.problem or there.problem:
+        return map_cell(reading if here is None or here.problem else other, MEASURES[0])._replace(heat=None, text="")
+    said, before = here.text.strip(), there.text.strip()
+    if said == before:
+        return MapCell("same", text=said)
+    return MapCell("read", 1.0 - shared(said, before), f"{said}|{before}")
+
+
 class GridSource:
     """The cells of a map of readings, by layer and position.
 
@@ -73,12 +94,14 @@ class GridSource:
 
     def __init__(self) -> None:
         self.readings: Readings | None = None
+        self.other: Readings | None = None
+        """The readings of a pair's source, which the difference compares with."""
         self.measure: Measure = MEASURES[0]
         self._shown: dict[tuple[int, int], MapCell] = {}
 
-    def show(self, readings: Readings | None, measure: Measure | None = None) -> None:
-        """Show other readings, or another measure of them."""
-        self.readings, self.measure = readings, measure or self.measure
+    def show(self, readings: Readings | None, other: Readings | None = None) -> None:
+        """Show other readings, or by another measure; with a pair, those of its source are `other`."""
+        self.readings, self.other = readings, other
         self._shown.clear()
 
     def renew(self, place: tuple[int, int]) -> tuple[MapCell, MapCell]:
@@ -94,7 +117,12 @@ class GridSource:
         return self._shown[place]
 
     def _now(self, place: tuple[int, int]) -> MapCell:
-        return map_cell(self.readings.at(Cell(*place)), self.measure) if self.readings else UNASKED
+        if self.readings is None:
+            return UNASKED
+        reading = self.readings.at(Cell(*place))
+        if self.measure is not DIFFERENCE:
+            return map_cell(reading, self.measure)
+        return compared_cell(reading, self.other.at(Cell(*place)) if self.other else None)
 
     def foot_text(self, column: int) -> str:
         return ""

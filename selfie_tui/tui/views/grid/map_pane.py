@@ -1,0 +1,196 @@
+"""Pane 4: the map of readings, or a column or row of it as a list, with a search; a run is let through bit by bit."""
+
+from __future__ import annotations
+
+from textual import on
+from textual.message import Message
+from textual.widgets import Input
+
+from selfie_tui.records import Cell
+from selfie_tui.tui.state import AppState
+from selfie_tui.tui.views.grid.live import EVERY, Pending, Place
+from selfie_tui.tui.views.grid.map import GridMap
+from selfie_tui.tui.views.grid.maps import Maps
+from selfie_tui.tui.views.grid.readings import Reading
+from selfie_tui.tui.views.grid.source import DIFFERENCE, GridSource, next_measure
+from selfie_tui.tui.views.grid.titles import border, legend, title
+from selfie_tui.tui.views.grid.walk import Walk
+from selfie_tui.tui.widgets.field import Field
+from selfie_tui.tui.widgets.lines import look_of
+from selfie_tui.tui.widgets.map.grid import CellMap
+from selfie_tui.tui.widgets.map.window import WIDTHS, CellWindow
+from selfie_tui.tui.widgets.pane import Pane
+
+
+class MapPane(Pane):
+    """The map that is shown of those there are, with what is known of it on its borders."""
+
+    class Drawn(Message):
+        """The cell under the cursor shows something else, as its run has got on or a search is another."""
+
+    def __init__(self, state: AppState, maps: Maps, id: str) -> None:
+        self.state, self.maps = state, maps
+        self.source = GridSource()
+        self.map = GridMap(state.selection, self.source, tokens=False, id=f"{id}-cells")
+        self.walk = Walk(state.selection, self.reading, id=f"{id}-walk")
+        self.walk.add_class("-hidden")
+        self.search_text = Field(placeholder="search", id=f"{id}-search", classes="-hidden")
+        super().__init__(4, "Grid", self.map, self.walk, self.search_text, id=id, classes="-described")
+        self._pending = Pending()
+        self._ticking = False
+        self._searched_from = (0, 0)
+        """The cell from which a search goes forward while it is typed."""
+
+    def reading(self, cell: Cell) -> Reading | None:
+        """The reading that is shown of a cell."""
+        return self.maps.shown.at(cell) if self.maps.shown else None
+
+    @property
+    def here(self) -> Cell:
+        """The cell under the cursor; of a block the one that stands for it."""
+        blocks = self.map.rows.blocks and self.map.columns.blocks
+        return Cell(*self.map.place_here) if blocks else Cell(*self.map.cursor)
+
+    @property
+    def settled(self) -> bool:
+        """Whether all that has changed is drawn."""
+        return not len(self._pending)
+
+    # What is shown ---------------------------------------------------------------------------------------------------
+
+    def show_map(self, *, anew: bool = False) -> None:
+        """Draw the map that is shown; `anew` where it has other layers or tokens."""
+        self._pending.clear()
+        if self.source.measure is DIFFERENCE and self.maps.source is None:
+            self.source.measure = next_measure(self.maps.shown, DIFFERENCE)
+        self.source.show(self.maps.shown, self.maps.source)
+        if anew:
+            self.map.lay_out()
+        else:
+            self.map.update()
+        self.walk.show_all()
+        self.retitle_map()
+
+    def colour_by_next(self) -> None:
+        """Colour by the next measure that has a number here; with a pair, also by where its prompts differ."""
+        self.source.measure = next_measure(self.maps.shown, self.source.measure, pair=self.maps.source is not None)
+        self.map.prefer("phrase")
+        self.show_map()
+
+    def retitle_map(self) -> None:
+        """Write which readings these are, and what is known of them."""
+        walk = "" if self.map.display else self.walk.heading()
+        self.retitle(title(self.maps.shown, self.maps.all, self.source.measure, look_of(self), walk))
+        self.update_border()
+
+    def update_border(self) -> None:
+        """Write below the map what is left of a run that stopped, what the heat is, and what is in sight."""
+        readings, width = self.maps.shown, self.size.width
+        stopped = readings.stopped() if readings else None
+        left = f"{len(readings.left_of(stopped)):,} left: enter goes on" if readings and stopped else ""
+        query = look_of(self).prose(self.search_text.value)
+        found = f"/ {query} {self.map.found.count(self.map.cursor)}" if query else ""
+        heat = legend(self.source.measure, width) if self.map.display else ""
+        spark = self.map.spark() if self.map.display else ""
+        self.update_subtitle(border(heat, found, left, spark, self.map.extent(), width))
+
+    def follow_cursor(self) -> None:
+        """Show the cursor and the marks as they are now."""
+        self.map.show_cursor()
+        self.walk.show_cursor_moved()
+        if self.map.display:
+            self.update_border()
+        else:
+            self.retitle_map()
+
+    @on(CellWindow.Windowed)
+    def window_moved(self) -> None:
+        """Say what is in sight."""
+        self.update_border()
+
+    # While a run goes on ---------------------------------------------------------------------------------------------
+
+    def let_through(self, cells: list[Cell]) -> None:
+        """Draw cells that have changed: now if nothing was drawn for a while, else with others when that is over."""
+        for cell in cells:
+            reading = self.reading(cell)
+            finished = reading is not None and reading.finished is not None
+            self._pending.add(Place(cell.layer, cell.position), finished=finished)
+        self._tick()
+
+    def _tick(self) -> None:
+        if not self._ticking and len(self._pending):
+            self._ticking = True
+            self._draw_some()
+            self.set_timer(EVERY, self._tick_again)
+
+    def _tick_again(self) -> None:
+        self._ticking = False
+        self._tick()
+
+    def _draw_some(self) -> None:
+        in_sight = set(self.map.cells_in_sight())
+        drawn = self._pending.take(lambda place: place in in_sight, self.source.renew, WIDTHS[self.map.scale])
+        if drawn:
+            self.map.update(drawn)
+            self.walk.update({Cell(*place) for place in drawn})
+            self.update_border()
+        if (self.here.layer, self.here.position) in drawn:
+            self.post_message(self.Drawn())
+
+    # Column, row, map ------------------------------------------------------------------------------------------------
+
+    def walk_on(self) -> None:
+        """From the map to the cursor's column as a list, from there to its row, and back to the map."""
+        if self.map.display:
+            self.show_list(True)
+            self.walk.show_along("column")
+        elif self.walk.along == "column":
+            self.walk.show_along("row")
+        else:
+            self.show_list(False)
+        self.retitle_map()
+
+    def show_list(self, shown: bool) -> None:
+        """Show the list in place of the map, or the map again."""
+        self.map.set_class(shown, "-hidden")
+        self.walk.set_class(not shown, "-hidden")
+        self.home = self.walk if shown else self.map
+        self.screen.set_focus(self.home)
+
+    def step_out(self) -> bool:
+        """End the search; then go from the list back to the map."""
+        if self.search_text.value:
+            self.search_text.value = ""
+            if self.search_text.has_focus:
+                self.screen.set_focus(self.home)
+            self.search_text.add_class("-hidden")
+            return True
+        listed = not self.map.display
+        if listed:
+            self.show_list(False)
+            self.retitle_map()
+        return listed
+
+    # Search ----------------------------------------------------------------------------------------------------------
+
+    @on(Input.Changed)
+    def search_typed(self, event: Input.Changed) -> None:
+        """Search while typing, and go to the first match from where the cursor was."""
+        if not self.map.found.query:
+            self._searched_from = self.map.cursor
+        self.map.search(event.value)
+        if event.value and not self.map.found.has(*self._searched_from):
+            self.map.go(*(self.map.found.next(self._searched_from, 1) or self._searched_from))
+        self.walk.searched = self.map.found.query
+        self.walk.refresh()
+        self.update_border()
+        self.post_message(self.Drawn())
+
+    @on(CellMap.Wanted)
+    async def wanted(self, event: CellMap.Wanted) -> None:
+        """Colour by the next measure, or ask for a word to look for."""
+        if event.what == "measure":
+            self.colour_by_next()
+        else:
+            await self.run_action("screen.search")
