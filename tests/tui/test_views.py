@@ -227,12 +227,15 @@ async def test_escape_goes_out_of_a_view_level_by_level_and_cancels_the_job_last
         assert app.main.state.last_run.state == "cancelled"
 
 
-async def test_the_models_open_over_a_view_that_keeps_them_out_of_sight():
-    async with running() as (app, pilot):
+@pytest.mark.parametrize("size", [(120, 40), (200, 60), (80, 24), (60, 20)])
+async def test_the_models_open_over_a_view_that_keeps_them_out_of_sight(size: tuple[int, int]):
+    async with running(size=size) as (app, pilot):
         await pilot.press("escape", "D")
         assert "1 Model" not in text_of(app)
         await pilot.press("1")
         assert "1 Model" in text_of(app)
+        assert "another: hub id or path" in text_of(app)
+        assert "precision" in text_of(app)
         assert app.main.models.has_focus
         app.main.view.searching = False
         await pilot.press("escape")
