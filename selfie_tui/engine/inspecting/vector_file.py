@@ -14,6 +14,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from selfie_tui.ascii_json import decode_json, encode_ascii
 from selfie_tui.errors import RequestError
 from selfie_tui.paths import make_private, replacing, vector_path, vectors_dir
 from selfie_tui.records import Cell, ModelInfo, ModuleTensor, Token
@@ -53,7 +54,7 @@ def write_vector(name: str, vector: torch.Tensor, origin: Origin, overwrite: boo
     path = checked_path(name)
     if path.exists() and not overwrite:
         raise RequestError(f"{path} is there already.", "Choose another name, or ask to overwrite it.")
-    source = msgspec.json.encode(origin).decode()
+    source = encode_ascii(origin).decode()
     metadata = {"format": FORMAT, "name": path.stem, "source": source}
     try:
         if path.parent == vectors_dir():
@@ -72,9 +73,9 @@ def checked_path(name: str) -> Path:
     Raises:
         RequestError: for a name that no file can have.
     """
-    path = vector_path(name.strip())
-    bare = path.suffix != ".safetensors" or path.parent == vectors_dir()
-    if not name.strip() or name.strip().startswith(".") or (bare and os.sep in name) or len(path.name) > NAMES:
+    name = name.strip()
+    path, is_bare = vector_path(name), not name.endswith(".safetensors")
+    if not name or (is_bare and (name.startswith(".") or os.sep in name)) or len(path.name) > NAMES:
         raise RequestError(
             f"“{prose(name)}” cannot be the name of a vector.",
             "Give a short word, or the path of a file that ends in .safetensors.",
@@ -110,6 +111,6 @@ def origin_in(metadata: dict[str, str]) -> Origin | None:
     if metadata.get("format") != FORMAT:
         return None
     try:
-        return msgspec.json.decode(metadata.get("source", ""), type=Origin)
+        return decode_json(metadata.get("source", "").encode(), Origin)
     except msgspec.DecodeError:
         return None
