@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from selfie_tui.records.base import Record
+from selfie_tui.records.calibration import Calibration, CalibrationRow, InjectionSetting, ReadBack
 from selfie_tui.records.data import (
     EMBED,
     FAR,
@@ -32,6 +33,7 @@ from selfie_tui.records.events import (
     NO_ANSWER,
     AnswersSoFar,
     AttentionRead,
+    Calibrated,
     CellFinished,
     ControlFinished,
     EditsSet,
@@ -58,6 +60,7 @@ from selfie_tui.records.inspecting import Edit, HeadPattern, ModuleNode, ModuleT
 from selfie_tui.records.lenses import Lens
 from selfie_tui.records.tasks import (
     Answer,
+    Calibrate,
     Earlier,
     Interpret,
     KeepVector,
@@ -83,6 +86,10 @@ __all__ = [
     "Answer",
     "AnswersSoFar",
     "AttentionRead",
+    "Calibrate",
+    "Calibrated",
+    "Calibration",
+    "CalibrationRow",
     "Cell",
     "CellFinished",
     "Control",
@@ -93,6 +100,7 @@ __all__ = [
     "Event",
     "GeneratedToken",
     "HeadPattern",
+    "InjectionSetting",
     "Interpret",
     "Interpretation",
     "JobCancelled",
@@ -124,6 +132,7 @@ __all__ = [
     "PromptToken",
     "PromptTokens",
     "ReadAttention",
+    "ReadBack",
     "ReadLens",
     "ReadModules",
     "Record",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from selfie_tui.records.base import Record
+from selfie_tui.records.calibration import Calibration
 from selfie_tui.records.data import (
     Control,
     GeneratedToken,
@@ -227,6 +228,13 @@ class VectorKept(Event, kw_only=True, frozen=True):
     name: str
     width: int
     norm: float
+
+
+class Calibrated(Event, kw_only=True, frozen=True):
+    """How far a calibration is: all that it has found so far."""
+
+    latest_by: ClassVar[str | None] = ""
+    calibration: Calibration
 
 
 class Notice(Event, kw_only=True, frozen=True):

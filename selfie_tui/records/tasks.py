@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from selfie_tui.records.base import Record
+from selfie_tui.records.calibration import Calibration
 from selfie_tui.records.data import Cell, Control, Interpretation, Preset, Request
 from selfie_tui.records.inspecting import Edit, ModuleTensor
 
@@ -160,6 +161,18 @@ class KeepVector(Task, frozen=True):
     module: ModuleTensor | None = None
     stack: str = ""
     overwrite: bool = False
+
+
+class Calibrate(Task, frozen=True):
+    """Find out at which layer and in which mode a preset reads known words back on the current model.
+
+    `earlier` is a calibration of the same preset on the same model that stopped: what it has tried is not tried again.
+    """
+
+    preset: Preset
+    max_new_tokens: int = 6
+    system: bool = True
+    earlier: Calibration | None = None
 
 
 RunTask = Interpret

@@ -1,0 +1,142 @@
+"""What a calibration finds: for each way of writing a vector, how many words of known states the model reads back."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from selfie_tui.records.base import Record
+from selfie_tui.records.data import Preset, layer_name
+
+ENOUGH = 0.1
+"""Share of words that a setting reads back at least before it is proposed: one in ten."""
+
+Kind = Literal["own", "next"]
+"""Whose word a state stands for: that of its own token, or the word that the model puts next."""
+
+
+class InjectionSetting(Record, order=True, frozen=True):
+    """Where and how a vector is written: the layer, the mode and its strength."""
+
+    layer: int
+    mode: str = "replace"
+    strength: float = 1.0
+
+    def __str__(self) -> str:
+        """`L0 replace`, with the strength where it is not 1: `embed blend × 0.5`."""
+        strength = "" if self.strength == 1 else f" × {self.strength:g}"
+        return f"{layer_name(self.layer)} {self.mode}{strength}"
+
+
+class ReadBack(Record, frozen=True):
+    """How many words of the states of one layer were named in their readings.
+
+    `layer` is that of the states, in `stack` ("" for a model of one). `words` were tried and `named` of them read back;
+    `longer` are the words of more than one token among neither, and `longer_named` of them. `control` is how many of
+    `words` the interpretation prompt names with nothing injected, `others` how many the reading of another word names.
+    """
+
+    layer: int
+    kind: Kind
+    words: int
+    named: int
+    longer: int = 0
+    longer_named: int = 0
+    control: int = 0
+    others: int = 0
+    stack: str = ""
+
+    @property
+    def share(self) -> float:
+        """The share of the words of one token that were read back; NaN where there are none."""
+        return self.named / self.words if self.words else float("nan")
+
+    @property
+    def longer_share(self) -> float:
+        """The share of the longer words that were read back; NaN where there are none."""
+        return self.longer_named / self.longer if self.longer else float("nan")
+
+
+Curve = tuple[ReadBack, ...]
+"""What was read back, layer by layer in the order of depth."""
+
+
+def added(curve: Curve, other: Curve) -> Curve:
+    """What two curves of different words count together; layers of the second alone come last."""
+    found = {(each.kind, each.stack, each.layer): each for each in curve}
+    for each in other:
+        key = each.kind, each.stack, each.layer
+        found[key] = together(found[key], each) if key in found else each
+    return tuple(found.values())
+
+
+def together(one: ReadBack, other: ReadBack) -> ReadBack:
+    """What two parts of one layer's words count together."""
+    counts = ("words", "named", "longer", "longer_named", "control", "others")
+    sums = {name: getattr(one, name) + getattr(other, name) for name in counts}
+    return msgspec.structs.replace(one, **sums)
+
+
+class CalibrationRow(Record, frozen=True):
+    """One setting and its curve: a `ReadBack` for each layer that states were read from, in the order of depth.
+
+    `round` counts from 0 how far the setting came: only those that read back most are tried on all words.
+    """
+
+    setting: InjectionSetting
+    curve: Curve
+    round: int = 0
+
+    @property
+    def words(self) -> int:
+        """Words of one token that were tried, at all layers together."""
+        return sum(each.words for each in self.curve)
+
+    @property
+    def score(self) -> float:
+        """The share of all words of one token that were read back; of a model that has none, of the longer ones."""
+        if self.words:
+            return sum(each.named for each in self.curve) / self.words
+        longer = sum(each.longer for each in self.curve)
+        return sum(each.longer_named for each in self.curve) / longer if longer else float("nan")
+
+    @property
+    def control(self) -> float:
+        """The share of words that no injection, or another word's reading, names as well: the larger of the two."""
+        larger = max(sum(each.control for each in self.curve), sum(each.others for each in self.curve))
+        return larger / self.words if self.words else float("nan")
+
+
+class Calibration(Record, kw_only=True, frozen=True):
+    """The settings of an interpretation prompt that were tried on a model, the one that reads back most first.
+
+    `lens` is the logit lens's curve over the same words: how many are its top token. A calibration that is not
+    `finished` is under way, or was stopped. `revision` and `dtype` are the model's; `system` and `max_new_tokens` are
+    those of the readings (see `RunSettings`).
+    """
+
+    preset: Preset
+    rows: tuple[CalibrationRow, ...]
+    lens: Curve = ()
+    finished: bool = False
+    model: str = ""
+    revision: str = ""
+    dtype: str = ""
+    system: bool = True
+    max_new_tokens: int = 0
+
+    @property
+    def best(self) -> CalibrationRow | None:
+        """The row that reads back most of those that came furthest; None without any."""
+        return self.rows[0] if self.rows else None
+
+    @property
+    def proposal(self) -> InjectionSetting | None:
+        """The setting to use: that of the best row of a finished calibration; None if it reads back hardly anything."""
+        best = self.best
+        return best.setting if self.finished and best is not None and best.score >= ENOUGH else None
+
+    def row_of(self, setting: InjectionSetting) -> CalibrationRow | None:
+        """The row of a setting; None if it was not tried."""
+        return next((row for row in self.rows if row.setting == setting), None)
