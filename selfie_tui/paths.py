@@ -57,6 +57,11 @@ def vectors_dir() -> Path:
     return state_dir() / "vectors"
 
 
+def calibrations_dir() -> Path:
+    """One folder for each model that was calibrated, by its revision, with a file for each interpretation prompt."""
+    return state_dir() / "calibrations"
+
+
 def history_dir() -> Path:
     """One index for each session file, made from it; holds texts as the sessions do."""
     return cache_dir() / "history"

@@ -43,6 +43,12 @@ PRESETS: tuple[Preset, ...] = (
         placeholder="?",
         source=f"{PATCHSCOPES}, next-token identity, §4.1",
     ),
+    Preset(
+        "identity-arrow",
+        "cat -> cat\n1135 -> 1135\nhello -> hello\n? ->",
+        placeholder="?",
+        source=f"selfie-tui, after {PATCHSCOPES}: the identity prompt goes on behind an arrow of its own",
+    ),
     Preset("bare", "?", placeholder="?", source=f"{PATCHSCOPES}, the identity prompt without its examples"),
     Preset(
         "entity",
@@ -56,6 +62,12 @@ PRESETS: tuple[Preset, ...] = (
         '[INST]What is the meaning of "_"?[/INST] The meaning of "_" is "',
         source="SelfIE adapters",
     ),
+    Preset(
+        "meaning-spaced",
+        '[INST]What is the meaning of " _ "?[/INST] The meaning of " _ " is "',
+        source="selfie-tui, after SelfIE adapters: no token has a quote and the placeholder together",
+    ),
+    Preset("repeat", "Repeat this word: _", source="selfie-tui"),
     Preset("concept", "This _ _ _ _ _ represents the concept of", source=NNSIGHT_SELFIE),
     Preset("sentiment", "This expresses the sentiment of _ _ _ _ _", source=NNSIGHT_SELFIE),
     Preset("refers-to", "This refers to the entity _ _ _ _ _", source=NNSIGHT_SELFIE),

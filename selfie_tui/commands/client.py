@@ -34,6 +34,7 @@ from selfie_tui.records import (
     Token,
     Tokenize,
 )
+from selfie_tui.results.calibrations import CalibrationKeeper
 from selfie_tui.results.entries import Entry, encode
 from selfie_tui.results.recorder import Recorder, Sink
 from selfie_tui.results.sessions import Session, new_path
@@ -71,7 +72,7 @@ class Client:
     def __init__(self, engine: Callable[[], Engine], *sinks: Sink) -> None:
         self._queue: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._ready: list[Event] = []
-        self._recorder = Recorder(self._ready.append, *sinks)
+        self._recorder = Recorder(CalibrationKeeper(self._ready.append, paths.calibrations_dir()), *sinks)
         self.jobs = Jobs(self._queue.put, engine)
         self.jobs.start()
 

@@ -49,6 +49,7 @@ def run_doctor(model_name: str | None, device: str = "auto", dtype: str = "auto"
         ("presets", paths.user_presets_dir()),
         ("state", paths.state_dir()),
         ("sessions", paths.sessions_dir()),
+        ("calibrations", paths.calibrations_dir()),
         ("indexes", paths.history_dir()),
         ("log", paths.log_file()),
         ("hub cache", paths.hub_cache_dir()),

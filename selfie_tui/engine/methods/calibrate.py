@@ -29,7 +29,7 @@ from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts.placeholders import TargetPrompt
 from selfie_tui.engine.prompts.prepare import prepare_target
 from selfie_tui.engine.read_back import control_text, curve_of, lens_texts, read_words
-from selfie_tui.errors import PromptError
+from selfie_tui.errors import PromptError, RequestError
 from selfie_tui.records import (
     EMBED,
     Calibrate,
@@ -69,13 +69,16 @@ def calibrate(
     What an `earlier` calibration of the same prompt has tried is not tried again.
 
     Raises:
-        SelfieError: before any forward, if the model does not take the interpretation prompt or the passage.
+        SelfieError: before any forward, if the model does not take the interpretation prompt or the passage, or if
+            edits stand, as what is kept is of the model as it is.
         Cancelled: within one decoding step after `cancelled` gives true; rows already yielded stay valid.
     """
     request = Request(
         "", (), task.preset, max_new_tokens=task.max_new_tokens, stop=STOP, relevancy=False, system=task.system
     )
     target = prepare_target(model, request)
+    if model.edits.records:
+        raise RequestError("The model is edited, and calibrations are kept of it as it is.", "Take the edits off first.")
     known = known_words(model, passage, cancelled)
     if not known.words:
         raise PromptError("None of the words that are tried is in this model's tokens.", "Choose settings by hand.")

@@ -1,0 +1,100 @@
+"""A calibration as lines of text: the table of its settings, the lens beside them, and what is proposed."""
+
+from __future__ import annotations
+
+import math
+
+from selfie_tui.records import Calibration, CalibrationRow, layer_name
+from selfie_tui.records.calibration import Curve, ReadBack
+
+SETTING_CELLS = 22
+COLUMN_CELLS = 6
+PASSABLE_CONTROL = 0.05
+"""Share of words that the control may name before it is said."""
+
+
+def table(calibration: Calibration) -> list[str]:
+    """Lines: what was tried, a head, a row for each setting with its curve over depths, the lens."""
+    curve = calibration.lens
+    return [
+        f"{calibration.preset.name} on {calibration.model}: share of words read back, by the layer of their states",
+        words_tried(curve),
+        "",
+        head(curve),
+        *(table_row(row, curve) for row in calibration.rows),
+        line("logit lens", math.nan, curve, curve, math.nan),
+    ]
+
+
+def words_tried(curve: Curve) -> str:
+    """How many words the whole calibration tries."""
+    longer = sum(each.longer for each in curve)
+    apart = f"; {longer} longer ones stand apart, behind +" if longer else ""
+    return f"{sum(each.words for each in curve)} words of one token{apart}. own: the token's word; next: the model's"
+
+
+def head(curve: Curve) -> str:
+    """The names of the columns."""
+    names = "".join(f"{column_name(each):>{column_cells(each)}}" for each in curve)
+    return f"{'written':<{SETTING_CELLS}}{'all':>{COLUMN_CELLS}}{names}{'control':>9}"
+
+
+def column_name(each: ReadBack) -> str:
+    """`L8`, or of states whose word is the next one `L20→`."""
+    return f"{layer_name(each.layer)}{'→' if each.kind == 'next' else ''}"
+
+
+def column_cells(each: ReadBack) -> int:
+    """Cells of a column, wider where there are longer words."""
+    return COLUMN_CELLS + (4 if each.longer else 0)
+
+
+def table_row(row: CalibrationRow, columns: Curve) -> str:
+    """The row of a setting; one that was tried on a few words only is marked."""
+    name = f"{row.setting}{'' if row.round else ' ~'}"
+    return line(name, row.score, row.curve, columns, row.control)
+
+
+def line(name: str, score: float, curve: Curve, columns: Curve, control: float) -> str:
+    """A name and its shares in the columns."""
+    by_layer = {(each.kind, each.stack, each.layer): each for each in curve}
+    cells = [cell(by_layer.get((each.kind, each.stack, each.layer)), each) for each in columns]
+    return f"{name:<{SETTING_CELLS}}{share(score):>{COLUMN_CELLS}}{''.join(cells)}{share(control):>9}"
+
+
+def cell(each: ReadBack | None, column: ReadBack) -> str:
+    """A share, and behind a + that of longer words."""
+    if each is None:
+        return " " * column_cells(column)
+    longer = f"+{share(each.longer_share)}" if each.longer else ""
+    return f"{share(each.share) + longer:>{column_cells(column)}}"
+
+
+def share(value: float) -> str:
+    """`.92`, `1.0`, and `–` where there is nothing to take a share of."""
+    if math.isnan(value):
+        return "–"
+    return f"{value:.2f}"[1:] if value < 0.995 else "1.0"
+
+
+def curve_text(row: CalibrationRow) -> str:
+    """The curve of a row in a few cells: own words, then next ones: `.92 .85 .60 | .30 .10`."""
+    own, following = (
+        " ".join(share(each.share if each.words else each.longer_share) for each in row.curve if each.kind == kind)
+        for kind in ("own", "next")
+    )
+    return " | ".join(part for part in (own, following) if part)
+
+
+def summary(calibration: Calibration) -> str:
+    """What is proposed, and how to ask for it; why nothing is, where that is so."""
+    proposal, best = calibration.proposal, calibration.best
+    if best is None or not calibration.finished:
+        return "Not finished: the same again goes on from here."
+    if proposal is None:
+        return f"Nothing is proposed: no setting reads back enough of the words with {calibration.preset.name}."
+    strength = "" if proposal.strength == 1 else f" --strength {proposal.strength:g}"
+    inject = "embed" if proposal.layer < 0 else proposal.layer
+    asked = f"--preset {calibration.preset.name} --inject {inject} --mode {proposal.mode}{strength}"
+    warning = " Its control names words too." if best.control > PASSABLE_CONTROL else ""
+    return f"Reads back most: {asked}.{warning} It says nothing of how well hidden attributes are named."
