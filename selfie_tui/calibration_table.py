@@ -18,25 +18,25 @@ def table(calibration: Calibration) -> list[str]:
     curve = calibration.lens
     return [
         f"{calibration.preset.name} on {calibration.model}: share of words read back, by the layer of their states",
-        words_tried(curve),
+        f"{words_tried(curve)}; ~ on a third of them; → the word that the model puts next",
         "",
         head(curve),
         *(table_row(row, curve) for row in calibration.rows),
-        line("logit lens", math.nan, curve, curve, math.nan),
+        lens_row(curve),
     ]
 
 
 def words_tried(curve: Curve) -> str:
     """How many words the whole calibration tries."""
     longer = sum(each.longer for each in curve)
-    apart = f"; {longer} longer ones stand apart, behind +" if longer else ""
-    return f"{sum(each.words for each in curve)} words of one token{apart}. own: the token's word; next: the model's"
+    apart = f", {longer} of several tokens apart" if longer else ""
+    return f"{sum(each.words for each in curve)} words of one token{apart}"
 
 
 def head(curve: Curve) -> str:
     """The names of the columns."""
-    names = "".join(f"{column_name(each):>{column_cells(each)}}" for each in curve)
-    return f"{'written':<{SETTING_CELLS}}{'all':>{COLUMN_CELLS}}{names}{'control':>9}"
+    names = "".join(f"{column_name(each):>{COLUMN_CELLS}}" for each in curve)
+    return f"{'written':<{SETTING_CELLS}}{'all':>{COLUMN_CELLS}}{names}{longer_cell('longer', curve)}{'control':>8}"
 
 
 def column_name(each: ReadBack) -> str:
@@ -44,30 +44,36 @@ def column_name(each: ReadBack) -> str:
     return f"{layer_name(each.layer)}{'→' if each.kind == 'next' else ''}"
 
 
-def column_cells(each: ReadBack) -> int:
-    """Cells of a column, wider where there are longer words."""
-    return COLUMN_CELLS + (4 if each.longer else 0)
+def longer_cell(text: str, columns: Curve) -> str:
+    """The column of longer words, where there are any."""
+    return f"{text:>7}" if any(each.longer for each in columns) else ""
 
 
 def table_row(row: CalibrationRow, columns: Curve) -> str:
     """The row of a setting; one that was tried on a few words only is marked."""
-    name = f"{row.setting}{'' if row.round else ' ~'}"
-    return line(name, row.score, row.curve, columns, row.control)
+    return line(f"{row.setting}{'' if row.round else ' ~'}", row.score, row.curve, columns, row.control)
+
+
+def lens_row(curve: Curve) -> str:
+    """The logit lens beside the settings: how many words are its top token."""
+    words = sum(each.words for each in curve)
+    return line("logit lens", sum(each.named for each in curve) / words if words else math.nan, curve, curve, math.nan)
 
 
 def line(name: str, score: float, curve: Curve, columns: Curve, control: float) -> str:
     """A name and its shares in the columns."""
-    by_layer = {(each.kind, each.stack, each.layer): each for each in curve}
-    cells = [cell(by_layer.get((each.kind, each.stack, each.layer)), each) for each in columns]
-    return f"{name:<{SETTING_CELLS}}{share(score):>{COLUMN_CELLS}}{''.join(cells)}{share(control):>9}"
+    by_layer = {column_key(each): each for each in curve}
+    cells = [share(by_layer[key].share) if (key := column_key(each)) in by_layer else "" for each in columns]
+    longer = sum(each.longer for each in curve)
+    named = sum(each.longer_named for each in curve)
+    apart = longer_cell(share(named / longer if longer else math.nan), columns)
+    shares = "".join(f"{cell:>{COLUMN_CELLS}}" for cell in [share(score), *cells])
+    return f"{name:<{SETTING_CELLS}}{shares}{apart}{share(control):>8}"
 
 
-def cell(each: ReadBack | None, column: ReadBack) -> str:
-    """A share, and behind a + that of longer words."""
-    if each is None:
-        return " " * column_cells(column)
-    longer = f"+{share(each.longer_share)}" if each.longer else ""
-    return f"{share(each.share) + longer:>{column_cells(column)}}"
+def column_key(each: ReadBack) -> tuple[str, str, int]:
+    """What a column is of: whose word, in which stack, at which layer."""
+    return each.kind, each.stack, each.layer
 
 
 def share(value: float) -> str:

@@ -22,9 +22,11 @@ from selfie_tui.preset_files import save_preset
 from selfie_tui.presets import RESERVED
 from selfie_tui.records import Event, ModelInfo, Notice, Preset, Severity
 from selfie_tui.results import sessions
+from selfie_tui.results.calibrations import CalibrationKeeper
 from selfie_tui.results.recorder import Recorder
 from selfie_tui.tui import catalog
 from selfie_tui.tui.actions import Action, Scope, bindings
+from selfie_tui.tui.calibrations import Calibrations
 from selfie_tui.tui.exporting import Exportable
 from selfie_tui.tui.handlers import handle
 from selfie_tui.tui.host import Answer
@@ -100,7 +102,9 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
         self.vectors_dir = keep / "vectors" if keep else paths.vectors_dir()
         self.session = sessions.Session(path)
         self.kept = KeptRuns(keep / "sessions" if keep else None, path)
-        self.jobs = Jobs(Recorder(self.post_event, self.session.append), engine)
+        self._calibrations = keep / "calibrations" if keep else None
+        keeper = CalibrationKeeper(self.post_event, self._calibrations)
+        self.jobs = Jobs(Recorder(keeper, self.session.append), engine)
 
     # Life ---------------------------------------------------------------------------------------------------------
 
@@ -109,7 +113,7 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
     def get_default_screen(self) -> Screen[Any]:
         options = self.options
         prompt = (self.memory.draft if options.prompt is None else options.prompt) or FIRST_PROMPT
-        state = AppState(self.jobs, self.kept)
+        state = AppState(self.jobs, self.kept, Calibrations(self._calibrations))
         self._notes += restore(state, self.memory, options.user_presets)
         device, dtype = placement(self.memory, options.device, options.dtype)
         self.main = MainScreen(state, prompt, options.model, device, dtype)

@@ -9,6 +9,8 @@ import msgspec
 
 from selfie_tui.kinds import most_layers, stack_named, stacks_of
 from selfie_tui.records import (
+    Calibrate,
+    Calibrated,
     Cell,
     CellFinished,
     ControlFinished,
@@ -37,6 +39,7 @@ from selfie_tui.records import (
     Tokenize,
 )
 from selfie_tui.settings import Bounds, InterpretSettings
+from selfie_tui.tui.calibrations import Calibrations
 from selfie_tui.tui.changes import NOTHING, Changed
 from selfie_tui.tui.kept import KeptRuns
 from selfie_tui.tui.lenses import TOKENS, Lenses
@@ -61,9 +64,10 @@ class Submits(Protocol):
 class AppState:
     """One object that every view reads; engine events go in by `take`, and what they change comes out."""
 
-    def __init__(self, jobs: Submits, kept: KeptRuns | None = None) -> None:
+    def __init__(self, jobs: Submits, kept: KeptRuns | None = None, calibrations: Calibrations | None = None) -> None:
         self.jobs = jobs
         self.kept = kept or KeptRuns()
+        self.calibrations = calibrations or Calibrations()
         self.model: ModelInfo | None = None
         self.loading: LoadModel | None = None
         self.load_step: ModelProgress | None = None
@@ -196,6 +200,9 @@ class AppState:
         for run in forgotten:
             run.state = "cancelled"
             self._tasks.pop(run.number, None)
+        for number, task in list(self._tasks.items()):
+            if isinstance(task, Calibrate) and number != self.running:
+                del self._tasks[number]
         return forgotten
 
     def submit(self, task: Task) -> int:
@@ -223,6 +230,16 @@ class AppState:
     def runs_now(self) -> bool:
         """Whether what is under way is a run."""
         return self.running in self.runs
+
+    @property
+    def calibrating(self) -> Calibrate | None:
+        """The calibration that is under way, or waits; None where none does."""
+        return next((task for task in self._tasks.values() if isinstance(task, Calibrate)), None)
+
+    @property
+    def calibrates_now(self) -> bool:
+        """Whether what is under way is a calibration."""
+        return isinstance(self._tasks.get(self.running or 0), Calibrate)
 
     @property
     def ready(self) -> bool:
@@ -357,6 +374,10 @@ class AppState:
         run.control = event.control
         return Changed(run=run, indices=(CONTROL,))
 
+    def _calibrated(self, event: Calibrated) -> Changed:
+        self.calibrations.take(event.calibration)
+        return Changed(calibration=True)
+
     def _cell_finished(self, event: CellFinished) -> Changed:
         run = self.runs.get(event.job)
         if run is None:
@@ -382,7 +403,7 @@ class AppState:
             _end_run(run, event)
         failed = isinstance(event, JobFailed)
         return Changed(
-            status=True, run=run, header=True, ended=task,
+            status=True, run=run, header=True, ended=task, calibration=isinstance(task, Calibrate),
             tokens=failed and isinstance(task, Tokenize), preset=failed and isinstance(task, PreviewPreset),
         )  # fmt: skip
 
@@ -427,6 +448,7 @@ REDUCERS: dict[type[Event], Callable[[AppState, Any], Changed]] = {
     Progress: AppState._progress,
     ControlFinished: AppState._control_finished,
     CellFinished: AppState._cell_finished,
+    Calibrated: AppState._calibrated,
     JobFinished: AppState._ended,
     JobCancelled: AppState._ended,
     JobFailed: AppState._ended,

@@ -34,6 +34,8 @@ def under_way(state: AppState, escape: str, prose: Prose) -> Pieces:
         return progress_pieces(state.progress, cells, state.cancelling, escape)
     if state.loading is not None:
         return _loading(state, escape, prose)
+    if state.calibrates_now:
+        return calibration_pieces(state, escape, prose)
     if state.model is None:
         return (Piece("no model: choose one in pane 1", "warn"),)
     return (Piece("reading the prompt…", "accent"),) if state.pending_view else outcome(state)
@@ -181,6 +183,15 @@ def progress_pieces(progress: Progress | None, cells: int, cancelling: bool, esc
     left = "" if progress.seconds_left is None else f"  {clock(progress.seconds_left)} left"
     share = f"{100 * progress.steps_done // max(progress.steps, 1)} % · " if not progress.cells_done else ""
     return (Piece(f"{share}{progress.cells_done}/{progress.cells} cells{left}  ", "accent"), *cancels)
+
+
+def calibration_pieces(state: AppState, escape: str, prose: Prose) -> Pieces:
+    """`calibrating identity 40 %  0:12 left  esc cancels`."""
+    task, progress = state.calibrating, state.progress
+    done = f" {100 * progress.steps_done // max(progress.steps, 1)} %" if progress else ""
+    left = f"  {clock(progress.seconds_left)} left" if progress and progress.seconds_left is not None else ""
+    name = prose(task.preset.name) if task else ""
+    return (Piece(f"calibrating {name}{done}{left}  ", "accent"), Piece(escape, "key"), Piece(" cancels", "dim"))
 
 
 def clock(seconds: float) -> str:

@@ -78,7 +78,9 @@ def calibrate(
     )
     target = prepare_target(model, request)
     if model.edits.records:
-        raise RequestError("The model is edited, and calibrations are kept of it as it is.", "Take the edits off first.")
+        raise RequestError(
+            "The model is edited, and calibrations are kept of it as it is.", "Take the edits off first."
+        )
     known = known_words(model, passage, cancelled)
     if not known.words:
         raise PromptError("None of the words that are tried is in this model's tokens.", "Choose settings by hand.")

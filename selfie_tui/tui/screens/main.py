@@ -12,7 +12,7 @@ from selfie_tui.errors import SelfieError
 from selfie_tui.tui.actions import Scope, bindings
 from selfie_tui.tui.estimates import MANY, about, seconds_for
 from selfie_tui.tui.render.styles import Piece, Pieces
-from selfie_tui.tui.screens.kept import KeptScreen
+from selfie_tui.tui.screens.calibrating import CalibratingScreen
 from selfie_tui.tui.state import AppState, Changed
 from selfie_tui.tui.status import edited, hint_line, key_of, model_pieces, model_state, under_way
 from selfie_tui.tui.views.view import View
@@ -21,7 +21,7 @@ from selfie_tui.tui.widgets.layers import LayerList
 from selfie_tui.tui.widgets.models import ModelList
 
 
-class MainScreen(KeptScreen, inherit_bindings=False):
+class MainScreen(CalibratingScreen, inherit_bindings=False):
     """All of the program that is not a page above it."""
 
     BINDINGS = bindings("main", "views")

@@ -20,6 +20,10 @@ class SettingsChanged(Message):
     """The user changed the settings of the next run; the state has them already."""
 
 
+class CalibrationWanted(Message):
+    """The user wants to know where and how the preset reads on the model."""
+
+
 class RunWanted(Message):
     """The user wants something done with a run that was kept: see it, see it made again, go on with it, delete it."""
 

@@ -11,10 +11,12 @@ from textual.message import Message
 from selfie_tui.records import Preset
 from selfie_tui.settings import CUSTOM, SETTINGS, Bounds, InterpretSettings
 from selfie_tui.tui.actions import Scope, bindings
+from selfie_tui.tui.calibrating import CALIBRATED_FIELDS, words
 from selfie_tui.tui.render.styles import Piece, Pieces, cells
 from selfie_tui.tui.state import AppState
+from selfie_tui.tui.status import key_of
 from selfie_tui.tui.widgets.lines import Lines
-from selfie_tui.tui.widgets.messages import SettingsChanged
+from selfie_tui.tui.widgets.messages import CalibrationWanted, SettingsChanged
 from selfie_tui.tui.widgets.typed import typed_value
 
 MORE = "…"
@@ -84,10 +86,17 @@ class SettingsLine(Lines, can_focus=True):
         return tuple(line)
 
     def description(self) -> str:
-        """What the setting under the cursor does; while the focus is elsewhere, what an encoder fills in."""
-        if not self.has_focus:
-            return self.values.fills(self.bounds.kind)
-        return SETTINGS[self.cursor].about(self.values, self.bounds)
+        """How well the settings read, and what the setting under the cursor does or else what an encoder fills in."""
+        setting = SETTINGS[self.cursor]
+        about = setting.about(self.values, self.bounds) if self.has_focus else self.values.fills(self.bounds.kind)
+        if self.has_focus and setting.field not in CALIBRATED_FIELDS:
+            return about
+        known = words(self.state, key_of("settings.calibrate", getattr(self.app, "keymap", {})))
+        return " · ".join(part for part in (known, about) if part)
+
+    def action_calibrate(self) -> None:
+        """Ask for the calibration of the preset."""
+        self.screen.post_message(CalibrationWanted())
 
     @property
     def _width(self) -> int:

@@ -78,6 +78,8 @@ class InterpretView(View):
             self.settings.show_settings()
             self.describe_setting()
             self.preset_view.show_preset(self.state.settings.preset)
+        elif changed.calibration or changed.model:
+            self.describe_setting()
         if changed.preset and self.state.preset_tokens is not None:
             self.preset_view.show_tokens(self.state.preset_tokens)
             self._fold()
