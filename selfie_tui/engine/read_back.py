@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import torch
 
 from selfie_tui.engine.generation.answers import Answers
-from selfie_tui.engine.generation.batches import Halved, in_batches
+from selfie_tui.engine.generation.batches import Halved, Work, in_batches
 from selfie_tui.engine.generation.plan import Plan
 from selfie_tui.engine.known_words import KnownWord, KnownWords
 from selfie_tui.engine.model import Model
@@ -29,7 +29,7 @@ def read_words(plan: Plan, indices: Sequence[int], cancelled: Callable[[], bool]
     """
     answers = Answers(plan.model.tokenizer, plan.stops)
 
-    def read(chosen: Sequence[int]) -> Iterator[tuple[int, str]]:
+    def read(chosen: Sequence[int]) -> Work[tuple[int, str]]:
         batch = plan.batch(chosen, with_control=False)
         for _ in plan.decode(batch, cancelled):
             continue
