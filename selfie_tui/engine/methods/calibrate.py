@@ -112,8 +112,14 @@ def parts_of(known: KnownWords) -> tuple[list[int], list[int]]:
 
 
 def ranked(rows: Sequence[CalibrationRow]) -> tuple[CalibrationRow, ...]:
-    """Rows that came furthest first, of these the one that reads back most; of equals the one nearest to `embed`."""
-    return tuple(sorted(rows, key=lambda row: (-row.round, -row.score, row.setting.layer)))
+    """Rows that came furthest first, of these the one that reads back most; of equals the one that is tried first."""
+    return tuple(sorted(rows, key=lambda row: (-row.round, -row.score, row.setting.layer, way_of(row.setting))))
+
+
+def way_of(setting: InjectionSetting) -> int:
+    """Where a setting's way of writing stands among those that are tried; after them where it does not."""
+    way = (setting.mode, setting.strength)
+    return WAYS.index(way) if way in WAYS else len(WAYS)
 
 
 @dataclass
