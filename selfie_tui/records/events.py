@@ -233,7 +233,6 @@ class VectorKept(Event, kw_only=True, frozen=True):
 class Calibrated(Event, kw_only=True, frozen=True):
     """How far a calibration is: all that it has found so far."""
 
-    latest_by: ClassVar[str | None] = ""
     calibration: Calibration
 
 

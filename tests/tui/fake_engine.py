@@ -10,9 +10,15 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+import msgspec
+
 from selfie_tui.errors import Cancelled, LoadError, RequestError, SelfieError
 from selfie_tui.records import (
     EMBED,
+    Calibrate,
+    Calibrated,
+    Calibration,
+    CalibrationRow,
     Answer,
     Cell,
     CellFinished,
@@ -22,6 +28,7 @@ from selfie_tui.records import (
     EditsSet,
     Event,
     GeneratedToken,
+    InjectionSetting,
     Interpret,
     Interpretation,
     KeepVector,
@@ -42,6 +49,7 @@ from selfie_tui.records import (
     PromptToken,
     PromptTokens,
     ReadAttention,
+    ReadBack,
     ReadLens,
     ReadModules,
     Request,
@@ -77,6 +85,8 @@ class FakeEngine:
     verdict: str = "verified"
     kind: str = "decoder"
     stacks: tuple[StackInfo, ...] = ()
+    revision: str = ""
+    reads_back: bool = True
     edits: tuple[Edit, ...] = ()
 
     def __post_init__(self) -> None:
@@ -104,6 +114,8 @@ class FakeEngine:
                     yield PresetTokens(preset=preset, problem=f"There is no {preset.placeholder} in it. Write one.")
             case ReadLens():
                 yield self._read_lens(task)
+            case Calibrate():
+                yield from self._calibrate(task, cancelled)
             case Interpret(request=request, earlier=earlier):
                 there = dict(earlier.interpretations) if earlier else {}
                 yield from (CellFinished(index=index, interpretation=found) for index, found in there.items())
@@ -143,7 +155,27 @@ class FakeEngine:
             raise LoadError("There is no model called missing.", "Check its name.")
         self.name = task.name
         yield from self.notices
-        yield ModelReady(model=info(task.name, self.blocks, self.verdict, self.kind, self.stacks))
+        model = info(task.name, self.blocks, self.verdict, self.kind, self.stacks)
+        yield ModelReady(model=msgspec.structs.replace(model, revision=self.revision))
+
+    def _calibrate(self, task: Calibrate, cancelled: Callable[[], bool]) -> Iterator[Event]:
+        """Two settings, the second of which reads back more of eight words, unless there is nothing to propose."""
+        curves = [(InjectionSetting(EMBED), 2), (InjectionSetting(2, "replace-norm"), 7 if self.reads_back else 0)]
+        rows = list(task.earlier.rows) if task.earlier else []
+        for setting, named in curves[len(rows) :]:
+            curve = (ReadBack(EMBED, "own", words=4, named=named // 2), ReadBack(5, "next", words=4, named=named // 4))
+            rows.append(CalibrationRow(setting, curve, round=1))
+            yield Progress(cells_done=8, cells=16, steps_done=8, steps=16, seconds_left=3.0)
+            yield Calibrated(calibration=self._calibration(task, rows, finished=False))
+            wait(self.step, cancelled)
+        yield Calibrated(calibration=self._calibration(task, rows[::-1], finished=True))
+
+    def _calibration(self, task: Calibrate, rows: list[CalibrationRow], finished: bool) -> Calibration:
+        lens = (ReadBack(EMBED, "own", words=4, named=4), ReadBack(5, "next", words=4, named=1))
+        return Calibration(
+            preset=task.preset, rows=tuple(rows), lens=lens, finished=finished, model=self.name,
+            revision=self.revision, system=task.system,
+        )  # fmt: skip
 
     def _source(self, prompt: str, stack: str) -> tuple[Token, ...]:
         """The tokens of a stack: of two stacks, the decoder has its start token and what comes after `[/INST]`."""
