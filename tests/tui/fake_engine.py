@@ -10,16 +10,14 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-import msgspec
-
 from selfie_tui.errors import Cancelled, LoadError, RequestError, SelfieError
 from selfie_tui.records import (
     EMBED,
+    Answer,
     Calibrate,
     Calibrated,
     Calibration,
     CalibrationRow,
-    Answer,
     Cell,
     CellFinished,
     Control,
@@ -156,7 +154,7 @@ class FakeEngine:
         self.name = task.name
         yield from self.notices
         model = info(task.name, self.blocks, self.verdict, self.kind, self.stacks)
-        yield ModelReady(model=msgspec.structs.replace(model, revision=self.revision))
+        yield ModelReady(model=replace(model, revision=self.revision))
 
     def _calibrate(self, task: Calibrate, cancelled: Callable[[], bool]) -> Iterator[Event]:
         """Two settings, the second of which reads back more of eight words, unless there is nothing to propose."""
