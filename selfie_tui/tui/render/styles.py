@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 
 Role = Literal[
     "text", "dim", "strong", "accent", "key", "cursor", "rest", "slot", "good", "warn", "bad", "match",
-    "warm1", "warm2", "warm3",
+    "faint", "warm1", "warm2", "warm3",
     "heat1", "heat2", "heat3", "heat4", "heat5", "heat6", "heat7", "heat8",
 ]  # fmt: skip
 """What a piece of text is: `cursor` in the focused widget, `rest` a cursor elsewhere, `slot` an overwritten token.
 
+`faint` is as `dim` where that is an attribute, and plain where it is a colour, which would be much to send where it
+comes and goes from cell to cell.
 `warm1` to `warm3` are cells of a map whose background tells their heat.
 """
 
@@ -134,6 +136,7 @@ def _roles_of_attributes(theme: Theme) -> dict[Role, Style]:
     """Styles of roles that stay distinct where a terminal, or NO_COLOR, removes the colours."""
     return {
         "dim": Style(dim=True),
+        "faint": Style(dim=True),
         "strong": Style(bold=True),
         "accent": _named(theme.accent) + Style(bold=True),
         "key": _named(theme.primary) + Style(bold=True),
@@ -154,6 +157,7 @@ def _roles_of_colours(theme: Theme) -> dict[Role, Style]:
     accent, secondary = system.accent or system.primary, system.secondary or system.primary
     return {
         "dim": _foreground(foreground.blend(background, 0.36)),
+        "faint": Style.null(),
         "strong": Style(bold=True),
         "accent": _foreground(accent),
         "key": _foreground(system.primary) + Style(bold=True),

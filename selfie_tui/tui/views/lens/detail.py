@@ -1,13 +1,17 @@
-"""The lines under the map of the lens: what it reads in the cell under the cursor, and there over the layers."""
+"""The lines under the map of the lens: what it reads in the cell, there over the layers, and what was said of it."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+from selfie_tui import text
 from selfie_tui.records import LensRow, TrackedToken
 from selfie_tui.tui.render.styles import Piece, Pieces, cells
 from selfie_tui.tui.views.lens.words import over_layers, top_pieces
 from selfie_tui.tui.widgets.lines import Lines
+
+HEIGHT = 3
+MARGIN = 3
 
 
 class Detail(NamedTuple):
@@ -22,41 +26,52 @@ class Detail(NamedTuple):
     vocabulary: int = 2
     note: str = ""
     """What stands there where nothing has been read; safe text."""
+    said: str = ""
+    """What the cell was interpreted as; safe text."""
 
 
 class LensDetail(Lines):
-    """Two lines on a cell; one, with the name of the cell, where its pane is folded."""
-
-    DEFAULT_CSS = "LensDetail { height: 2; }"
+    """Three lines on a cell; one, with the name of the cell, on a low screen."""
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
         self.detail = Detail()
 
     def show_detail(self, detail: Detail) -> None:
-        """Show this, if it is something else."""
-        if detail != self.detail:
-            self.detail = detail
-            self.refresh()
-
-    @property
-    def folded(self) -> bool:
-        """Whether there is one line only."""
-        return self.size.height == 1
+        """Show this, if it is something else; only lines that change are drawn again."""
+        before = [self.pieces(line) for line in range(self.size.height)]
+        self.detail = detail
+        for line, pieces in enumerate(before):
+            if self.pieces(line) != pieces:
+                self.redraw(line)
 
     def count(self) -> int:
-        return 2
+        return HEIGHT
 
     def pieces(self, index: int) -> Pieces:
-        detail, width = self.detail, self.size.width - 2
-        label = (Piece(f" {detail.label}  ", "strong"),) if self.folded else (Piece(" "),)
-        width -= cells(label) - 1
+        if self.size.height == 1:
+            return self._one_line()
+        digit = Piece(" 5 " if index == 0 else " " * MARGIN, "key")
+        return (digit, *self._line(index, self.size.width - MARGIN - 1))
+
+    def _one_line(self) -> Pieces:
+        detail = self.detail
+        label = Piece(f" {detail.label}  ", "strong")
+        width = self.size.width - cells((label,)) - 1
+        if not detail.said or detail.row is None or not detail.row.top:
+            return (label, *self._line(0, width))
+        top = text.clip(self.look.visible(detail.row.top[0].text), width // 3)
+        return (label, Piece(text.clip(f"{top}  {detail.said}", width)))
+
+    def _line(self, index: int, width: int) -> Pieces:
+        detail = self.detail
+        if index == 2:
+            return (Piece(text.clip(detail.said, max(width, 0))),)
         if detail.row is None:
-            return (*label, Piece("" if index else detail.note, "dim"))
+            return (Piece("" if index else detail.note, "dim"),)
         if index == 0:
-            return (*label, *top_pieces(detail.row, self.look, width))
+            return top_pieces(detail.row, self.look, width)
         if detail.other is not None:
-            return (*label, Piece("A  ", "accent"), *top_pieces(detail.other, self.look, width - 3))
-        return (*label, *over_layers(
-            list(detail.column), detail.answer, detail.tracked, detail.vocabulary, self.look, width
-        ))  # fmt: skip
+            return (Piece("A  ", "accent"), *top_pieces(detail.other, self.look, width - 3))
+        column = list(detail.column)
+        return over_layers(column, detail.answer, detail.tracked, detail.vocabulary, self.look, width)

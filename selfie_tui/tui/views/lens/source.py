@@ -9,6 +9,9 @@ from selfie_tui.tui.views.lens.measures import DIFFERENCE, PROBABILITY, Measure
 from selfie_tui.tui.views.lens.table import LensTable
 from selfie_tui.tui.widgets.map.cells import UNASKED, MapCell
 
+BLANK = MapCell("read")
+"""A cell that is about to be read: to draw a glyph in all of them, and the words over it, would send a third more."""
+
 
 class LensSource:
     """The cells of a `LensTable`; those that are compared have the top tokens of both prompts, where they differ."""
@@ -23,7 +26,7 @@ class LensSource:
         self.vocabulary = 2
         self.track = ""
         self.waiting: frozenset[int] = frozenset()
-        """Positions that have been asked for."""
+        """Positions that have been asked for, and are to be drawn as such."""
         self._visible = visible
 
     def foot_text(self, column: int) -> str:
@@ -34,7 +37,7 @@ class LensSource:
         found = self.table.rows.get((row, column))
         if found is None:
             failed, waits = column in self.table.failed, column in self.waiting
-            return MapCell("failed") if failed else MapCell("waiting") if waits else UNASKED
+            return MapCell("failed") if failed else MapCell("waiting") if waits else BLANK
         if self.measure is DIFFERENCE:
             return self._compared(found)
         return self._read(found, found.top[0].text if found.top else "")

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 
 from textual import on
+from textual.timer import Timer
 from textual.widgets import Input
 
 from selfie_tui import text
@@ -21,7 +22,6 @@ from selfie_tui.tui.views.lens.readings import Readings
 from selfie_tui.tui.views.lens.source import LensSource
 from selfie_tui.tui.views.view import View
 from selfie_tui.tui.widgets.field import Field
-from selfie_tui.tui.widgets.lines import TALL
 from selfie_tui.tui.widgets.map.grid import CellMap
 from selfie_tui.tui.widgets.map.window import CellWindow
 from selfie_tui.tui.widgets.pane import Pane
@@ -29,6 +29,10 @@ from selfie_tui.tui.widgets.pause import Pause
 
 TOO_FAST = 1 / 15
 """Seconds between two steps of the cursor below which the lines under the map do not follow each of them."""
+
+
+STALE = 0.4
+"""Seconds after which positions that are still to come are drawn as such."""
 
 
 class LensView(View):
@@ -40,8 +44,8 @@ class LensView(View):
     PROMPT_OVER = True
     DEFAULT_CSS = """
     LensView #lens-pane { height: 1fr; }
-    LensView #lens-cell { height: 4; }
-    LensView .-line LensDetail { height: 1; }
+    LensView #lens-cell { height: 3; }
+    MainScreen.-low #lens-cell, MainScreen.-flat #lens-cell { height: 1; }
     LensView #lens-search { margin: 0 1; width: 1fr; }
     """
 
@@ -53,10 +57,11 @@ class LensView(View):
         self.detail = LensDetail(id="lens-detail")
         self.search_text = Field(placeholder="search the top tokens", id="lens-search", classes="-hidden")
         self.map_pane = Pane(4, "Lens", self.map, self.search_text, id="lens-pane", classes="-described")
-        self.cell_pane = Pane(5, "Cell", self.detail, id="lens-cell", classes="-described")
+        self.cell_pane = Pane(5, "Cell", self.detail, id="lens-cell", classes="-described -line")
         self.panes = (self.map_pane, self.cell_pane)
         self._pausing = Pause(self, TOO_FAST, self.show_cell)
         self._stepped = 0.0
+        self._stale: Timer | None = None
 
     def _visible(self, token: str) -> str:
         return self.app.look.visible(token)
@@ -75,13 +80,8 @@ class LensView(View):
         """Ask for what is in sight; nothing is asked for a view that is not."""
         self.ask()
 
-    def on_resize(self) -> None:
-        """Fold the lines on the cell where the screen is low."""
-        self.cell_pane.set_class(self.app.size.height < TALL, "-line")
-
     def take(self, event: Event) -> None:
         if isinstance(event, LensRead) and self.readings.take(event, self.map.columns.shown):
-            self.source.waiting = self.readings.waiting
             self.map.update((row.cell.layer, row.cell.position) for row in event.rows)
             if event.track:
                 self.retitle()
@@ -99,14 +99,14 @@ class LensView(View):
         if self.readings.ended(changed.ended):
             self.show_all()
         if changed.run is not None:
-            self.show_reading()
+            self.show_cell()
 
     def show_all(self) -> None:
         """Draw the map of the prompt as it is now, and ask for what of it is missing."""
         if self.source.measure not in self.measures:
             self.source.measure = PROBABILITY
         self.source.table, self.source.other = self.readings.here, self.readings.source
-        self.source.track, self.source.waiting = self.readings.track, self.readings.waiting
+        self.source.track, self.source.waiting = self.readings.track, frozenset()
         self.source.vocabulary = self.state.model.vocabulary if self.state.model else 2
         self.map.prefer("phrase" if self.source.measure is DIFFERENCE else "word")
         self.retitle()
@@ -120,11 +120,17 @@ class LensView(View):
         cursor = self.state.selection.position
         blocks = (self.map.columns.members(block) for block in self.map.columns.in_sight)
         wanted = [cursor, *(self._stands_for(members) for members in blocks)]
-        if self.readings.ask(wanted, cursor, pair=self.source.measure is DIFFERENCE):
-            waiting = self.readings.waiting
-            new = waiting - self.source.waiting
-            self.source.waiting = waiting
-            self.map.update((layer, position) for layer in self.map.rows.shown for position in new)
+        if self.readings.ask(wanted, cursor, pair=self.source.measure is DIFFERENCE) and self._stale is None:
+            self._stale = self.set_timer(STALE, self.show_waiting)
+
+    def show_waiting(self) -> None:
+        """Draw which positions are still waited for, where they are not there in time."""
+        self._stale = None
+        before, self.source.waiting = self.source.waiting, self.readings.waiting
+        changed = before ^ self.source.waiting
+        self.map.update((layer, position) for layer in self.map.rows.shown for position in changed)
+        if self.source.waiting:
+            self._stale = self.set_timer(STALE, self.show_waiting)
 
     def _stands_for(self, members: range) -> int:
         """The position that is read of a block: one that has been, or its last."""
@@ -194,11 +200,9 @@ class LensView(View):
                 table.tracked.get(self.readings.track) if self.readings.track else None,
                 self.source.vocabulary,
                 "reading…" if position in self.readings.waiting else "",
+                self._said(Cell(layer, position)),
             )
         )
-        self.cell_pane.heading = label or "Cell"
-        self.cell_pane.retitle()
-        self.show_reading()
         if self.map.found.query or not self.map.columns.is_whole:
             self.update_border()
 
@@ -206,15 +210,14 @@ class LensView(View):
         look, token = self.app.look, self.state.selection.tokens[position].text
         return look.prose(token).strip() or look.visible(token)
 
-    def show_reading(self) -> None:
-        """Write below the cell what was said of it last, where it was interpreted."""
-        found = latest(self.state, Cell(*self.map.cursor))
-        said = ""
-        if found is not None:
-            run, index = found
-            words = self.app.look.prose(run.text(index)).strip()
-            said = f"read: {words}" if words or run.finished(index) else "interpreting…"
-        self.cell_pane.update_subtitle(said)
+    def _said(self, cell: Cell) -> str:
+        """What a cell was last interpreted as."""
+        found = latest(self.state, cell)
+        if found is None:
+            return ""
+        run, index = found
+        words = self.app.look.prose(run.text(index)).strip()
+        return f"read: {words}" if words or run.finished(index) else "interpreting…"
 
     # Measures, tracking ----------------------------------------------------------------------------------------------
 
@@ -291,7 +294,7 @@ class LensView(View):
         cells = self.job_cells()
         if cells and self.state.interpret(cells) is None:
             self.app.toast("These cells are being interpreted already.", "information")
-        self.show_reading()
+        self.show_cell()
 
     # Search, copying -------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ import math
 
 from selfie_tui import text
 from selfie_tui.records import LensRow, TrackedToken, layer_name
-from selfie_tui.tui.render.styles import Look, Piece, Pieces, cells, clipped, share
+from selfie_tui.tui.render.styles import Look, Piece, Pieces, clipped, share
 from selfie_tui.tui.views.lens.measures import settled_from
 from selfie_tui.tui.widgets.map.ruler import bars
 
@@ -15,20 +15,21 @@ TEN = 10
 
 
 def top_pieces(row: LensRow, look: Look, width: int) -> Pieces:
-    """The top tokens with their probabilities, as many as fit; at the right the entropy."""
-    entropy = "×" if math.isnan(row.entropy) else f"{row.entropy:.1f}"
-    right = Piece(f"entropy {entropy}", "dim")
-    free, line = width - cells((right,)) - 2, list[Piece]()
+    """The top tokens with their probabilities, as many as fit; at the right the entropy.
+
+    All in one role: another one for the numbers would be half as much again to send at every step of the cursor.
+    """
+    right = f"entropy {'×' if math.isnan(row.entropy) else f'{row.entropy:.1f}'}"
+    line, free = "", width - text.width(right) - 2
     for token in row.top:
-        shown = look.visible(token.text) if token.text else "×"
-        both = (Piece(shown, "text" if line else "strong"), Piece(f" {share(token.probability)}  ", "dim"))
-        if cells(line) + cells(both) > free:
+        shown = f"{look.visible(token.text) if token.text else '×'} {share(token.probability)}"
+        longer = f"{line}  {shown}" if line else shown
+        if text.width(longer) > free:
             break
-        line += both
+        line = longer
     if not line and row.top:
-        line = [*clipped((Piece(look.visible(row.top[0].text), "strong"),), max(free, 0))]
-    gap = Piece(" " * max(width - cells(line) - cells((right,)), 0))
-    return clipped((*line, gap, right), width)
+        line = text.clip(look.visible(row.top[0].text), max(free, 0))
+    return clipped((Piece(text.pad(line, max(width - text.width(right), 0))), Piece(right)), width)
 
 
 def over_layers(
@@ -50,9 +51,9 @@ def over_layers(
     what = "says " if tracked is None else ""
     pieces = f" (first of its {tracked.pieces} tokens)" if tracked is not None and tracked.pieces > 1 else ""
     told = f"  {settled(known)}{pieces}"
-    head = (Piece(what, "dim"), Piece(text.clip(name, 16), "strong"), Piece(" over layers  ", "dim"))
-    drawn = bars(_pooled(values, max(width - cells(head) - text.width(told), 1)), look)
-    return clipped((*head, Piece(drawn), Piece(told, "dim")), width)
+    head = f"{what}{text.clip(name, 16)} over layers  "
+    drawn = bars(_pooled(values, max(width - text.width(head) - text.width(told), 1)), look)
+    return clipped((Piece(f"{head}{drawn}{told}"),), width)
 
 
 def settled(ranks: list[tuple[int, int]]) -> str:

@@ -75,11 +75,11 @@ def role_of(cell: MapCell, look: Look) -> Role:
     if cell.state == "failed" or (cell.heat is not None and math.isnan(cell.heat)):
         return "bad"
     if cell.state != "read":
-        return "dim"
+        return "faint"
     step = 0 if cell.heat is None else int(min(max(cell.heat, 0.0), 0.999) * 8)
     if look.coloured and step in COLOURED:
         return COLOURED[step]
-    return "strong" if step >= HOT else "dim" if step < COLD and cell.heat is not None else "text"
+    return "strong" if step >= HOT else "faint" if step < COLD and cell.heat is not None else "text"
 
 
 def cell_pieces(

@@ -46,8 +46,6 @@ class CellMap(CellWindow, can_focus=True):
         elif before != cursor:
             for line in {0, *(1 + self.rows.block_of(row) - self.rows.first for row in (before[0], cursor[0]))}:
                 self.redraw(line)
-            if self.has_foot:
-                self.redraw(self.count() - 1)
 
     def go(self, row: int, column: int) -> None:
         """Put the cursor on a cell, as near as there is one."""

@@ -18,7 +18,7 @@ def names(columns: Axis, cursor: int, width: int, called: list[str]) -> Pieces:
     """The name of each column in sight, the cursor's in bold, over columns of `width` cells."""
     here = columns.block_of(cursor)
     return tuple(
-        Piece(f" {text.pad(text.clip(name, width - 1, ''), width - 1)}", "strong" if block == here else "dim")
+        Piece(f" {text.pad(text.clip(name, width - 1, ''), width - 1)}", "strong" if block == here else "faint")
         for block, name in zip(columns.in_sight, called, strict=True)
     )
 
@@ -36,7 +36,7 @@ def ruler(columns: Axis, cursor: int, width: int) -> Pieces:
         if block % TICKS == 0 and apart and start + len(number) <= length:
             cells[start : start + len(number)] = number
     line = "".join(cells)
-    return (Piece(line[:begin], "dim"), Piece(own, "strong"), Piece(line[begin + len(own) :], "dim"))
+    return (Piece(line[:begin], "faint"), Piece(own, "strong"), Piece(line[begin + len(own) :], "faint"))
 
 
 def bars(values: list[float | None], look: Look) -> str:

@@ -218,7 +218,7 @@ class CellWindow(Lines):
             return self._foot()
         block = self.rows.in_sight[index - 1]
         here = block == self.rows.block_of(self.cursor[0])
-        label = Piece(f" {text.pad(self._rows_name(block), self.label_cells)} ", "strong" if here else "dim")
+        label = Piece(f" {text.pad(self._rows_name(block), self.label_cells)} ", "strong" if here else "faint")
         return (label, *(piece for column in self.columns.in_sight for piece in self._cell(block, column)))
 
     def _header(self) -> Pieces:
@@ -254,13 +254,9 @@ class CellWindow(Lines):
         return text.pad(text.clip(shown, width, ""), width)
 
     def _foot(self) -> Pieces:
-        width, here = WIDTHS[self.scale], self.columns.block_of(self.cursor[1])
-        label = Piece(f" {text.pad(self.source.foot, self.label_cells)} ", "dim")
-        cells = (
-            Piece(f" {self._safe(self.source.foot_text(column), width - 1)}", "strong" if block == here else "text")
-            for block, column in zip(self.columns.in_sight, self.columns.shown, strict=True)
-        )
-        return (label, *cells)
+        width = WIDTHS[self.scale]
+        cells = (f" {self._safe(self.source.foot_text(column), width - 1)}" for column in self.columns.shown)
+        return (Piece(f" {text.pad(self.source.foot, self.label_cells)} ", "faint"), Piece("".join(cells)))
 
     @property
     def cursor_role(self) -> Role:

@@ -1,0 +1,63 @@
+"""What the view of the lens sends to the terminal: a map of 31 layers whose words and heat have no pattern."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.tui.test_weight import Terminal
+
+PROGRAM = """
+import hashlib
+from selfie_tui.config import Config
+from selfie_tui.records import Cell, LensRow, LensToken
+from selfie_tui.tui.app import SelfieApp
+from selfie_tui.tui.options import AppOptions
+from tests.tui.fake_engine import FakeEngine
+WORDS = (" the", " of", " Paris", "ffel", " located", " in", "-", " city", " France", " and", " Tower", " a", ",")
+
+class Varied(FakeEngine):
+    def _lens(self, text, position, blocks):
+        rows = []
+        for layer in range(-1, blocks):
+            dice = hashlib.md5(f"{text}{position}{layer}".encode()).digest()
+            top = tuple(LensToken(WORDS[dice[at] % len(WORDS)], dice[at] / 256, dice[at]) for at in range(8))
+            rows.append(LensRow(Cell(layer, position), top, dice[8] / 32, dice[9], dice[10] / 25))
+        return tuple(rows)
+
+prompt = " ".join(f"word{number}" for number in range(60))
+config = Config(cell_colours="COLOURS")
+options = AppOptions(theme="dusk", ascii=False, prompt=prompt, config=config)
+SelfieApp(lambda: Varied(blocks={blocks}), options).run()
+"""
+
+RIGHT, LEFT, DOWN, UP = b"\x1b[C", b"\x1b[D", b"\x1b[B", b"\x1b[A"
+STEP = 512
+MEAN = 1024
+
+
+@pytest.mark.parametrize(
+    ("size", "colours", "whole"),
+    [
+        ((120, 40), "off", 6 * 1024),
+        ((120, 40), "on", 12 * 1024),
+        ((80, 24), "off", 4 * 1024),
+        # More cells than at 120x40, by 2.7 times.
+        ((200, 60), "off", 16 * 1024),
+    ],
+)
+def test_a_step_a_jump_and_a_change_of_view_stay_within_their_budgets(size, colours, whole):
+    terminal = Terminal(PROGRAM.replace("COLOURS", colours), blocks=30, size=size)
+    try:
+        terminal.settle(b"word59", quiet=1.5)
+        terminal.press(DOWN)
+        assert 1024 < terminal.press(b"L", quiet=1.0) <= whole, "the view is shown"
+        assert 0 < terminal.press(b"\x7f", quiet=1.0) <= whole, "and left"
+        assert 1024 < terminal.press(b"L", quiet=1.0) <= whole
+        steps = [terminal.press(key, quiet=0.15) for key in (LEFT, DOWN, LEFT, DOWN, DOWN, RIGHT, UP)]
+        assert min(steps) > 0
+        assert max(steps) <= STEP, "a step inside the window, with the lines on the cell"
+        assert 1024 < terminal.press(b"\x1b[H", quiet=1.0) <= whole, "a jump of the window"
+        walk = [terminal.press(RIGHT, quiet=0.15) for _ in range(40)]
+        assert sum(walk) / len(walk) <= MEAN * (size[0] / 120 if size[0] > 120 else 1), "with the window's leaps"
+    finally:
+        terminal.close()
