@@ -20,7 +20,7 @@ from selfie_tui.engine.methods import lens
 from selfie_tui.engine.methods.lens import logit_lens
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.unembed import lens_logits, rows_at_once
-from selfie_tui.errors import Cancelled
+from selfie_tui.errors import Cancelled, RequestError
 from selfie_tui.records import EMBED, Cell, LensRow, ReadLens
 from tests.engine.test_identities import ROUNDING, plain_logits
 from tests.engine.test_identities_of_kinds import STREAMS, stream
@@ -155,6 +155,16 @@ def test_a_task_is_answered_block_by_block_with_the_token_that_its_word_stands_f
     (block,) = logit_lens(model, model.tokenizer(PROMPT)["input_ids"], [3], k=1, track=tracked)
     assert_same(events[1].rows, block.rows)
     assert [answer.text for answer in events[1].answers] == [answer.text for answer in block.answers]
+
+
+def test_a_layer_that_is_not_there_is_refused_also_after_the_prompt_was_read_and_no_position_reads_nothing() -> None:
+    model = build("neox")
+    assert list(lens.run(model, ReadLens(PROMPT, (2,)), never))
+    with pytest.raises(RequestError, match="Layer 4 is out of range"):
+        list(lens.run(model, ReadLens(PROMPT, (2,), (1, 4)), never))
+    with pytest.raises(RequestError, match="Token 60 is out of range"):
+        list(lens.run(model, ReadLens(PROMPT, (2, 60)), never))
+    assert list(lens.run(model, ReadLens(PROMPT, ()), never)) == []
 
 
 def test_a_lens_that_is_cancelled_stops_between_two_slices() -> None:

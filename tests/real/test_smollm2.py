@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from selfie_tui.engine.methods.interpret import interpret
+from selfie_tui.engine.methods.lens import logit_lens
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts.target import build_target
 from selfie_tui.engine.unembed import lens_logits
@@ -125,6 +126,29 @@ def test_the_lens_of_its_last_layer_is_its_logits(smollm2: Model) -> None:
     lens = lens_logits(smollm2, state[None])[0]
     assert smollm2.tokenizer.decode(int(logits.argmax())) == " Paris"
     torch.testing.assert_close(lens, logits, atol=1e-4, rtol=1e-5)
+
+
+def test_the_lens_of_every_cell_is_that_of_whole_logits(smollm2: Model) -> None:
+    """In slices of 2,048 of its 49,152 tokens, all layers and positions at once, as the app and the command read it."""
+    ids = smollm2.tokenizer(PROMPT)["input_ids"]
+    (paris,) = smollm2.tokenizer(" Paris")["input_ids"]
+    (block,) = logit_lens(smollm2, ids, range(len(ids)), k=3, track=paris)
+    assert len(block.rows) == (LAYERS + 1) * len(ids)
+    assert block.answers[-1].text == " Paris"
+    last = run(smollm2, ids).double().log_softmax(-1)
+    for position in (3, LAST):
+        assert block.answers[position].id == int(last[position].argmax())
+        for layer in (EMBED, 0, 15, LAYERS - 1):
+            row = next(each for each in block.rows if each.cell == Cell(layer, position))
+            logits = lens_logits(smollm2, state_at(smollm2, PROMPT, row.cell)[None])[0].double()
+            own = logits.log_softmax(-1)
+            assert [token.id for token in row.top] == own.topk(3).indices.tolist()
+            assert row.entropy == pytest.approx(float(-(own.exp() * own).sum()), rel=1e-4, abs=1e-4)
+            assert row.kl == pytest.approx(
+                float((last[position].exp() * (last[position] - own)).sum()), rel=1e-3, abs=1e-4
+            )
+            assert row.answer_rank == int((logits > logits[block.answers[position].id]).sum())
+            assert row.tracked == pytest.approx(float(own[paris].exp()), rel=1e-3, abs=1e-9)
 
 
 async def test_the_app_opens_it_and_every_layer_is_reached_on_a_large_and_a_small_screen(

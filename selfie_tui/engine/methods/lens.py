@@ -81,6 +81,10 @@ def logit_lens(
     stack = model.anatomy.main if prefix is None else model.anatomy.last
     last = len(stack.blocks) - 1
     chosen = (*(range(EMBED, last + 1) if layers is None else layers), last)
+    for layer in chosen:
+        model.check_layer(layer, stack.name)
+    if not positions:
+        return
     read = read_around if keep else Model.read
     states = read(model, ids, sorted(set(chosen)), positions, cancelled, prefix)
     if tuned is not None:
