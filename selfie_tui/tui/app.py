@@ -250,6 +250,10 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
         """Focus a pane of the view that is shown."""
         self.main.enter_pane(pane)
 
+    def tuned_lens(self, model: str) -> str:
+        """The folder of the tuned lens that the user's settings have for a model; "" where they have none."""
+        return self.options.config.tuned_lenses.get(model, "")
+
     def save_preset(self, preset: Preset) -> Path:
         """Write a preset to a file of its name."""
         if self.options.user_presets is None:

@@ -25,11 +25,16 @@ STATES: dict[State, Ending] = {"finished": "finished", "cancelled": "cancelled",
 
 
 class Exportable(NamedTuple):
-    """What can be written to a file: what it is in words, of which model, and its entries."""
+    """What can be written to a file: what it is in words, of which model, and its entries.
+
+    What is no run is written by `write`, given the file and whether to overwrite it; what it gives back says what was
+    written. It raises SelfieError, `results.writers.FileThere` for a file that is there.
+    """
 
     what: str
     model: str
-    entries: Callable[[], Iterable[Entry]]
+    entries: Callable[[], Iterable[Entry]] = tuple
+    write: Callable[[Path, bool], object] | None = None
 
 
 def proposed_name(exportable: Exportable, folder: Path, now: datetime | None = None) -> str:

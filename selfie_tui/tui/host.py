@@ -59,6 +59,10 @@ class Host(WireApp[None], inherit_bindings=False):
         """Bring a pane of the view that is shown to the front, and focus it."""
         raise NotImplementedError
 
+    def tuned_lens(self, model: str) -> str:
+        """The folder of the tuned lens that the user's settings have for a model; "" where they have none."""
+        raise NotImplementedError
+
     def save_preset(self, preset: Preset) -> Path:
         """Write a preset to a file of its name; raises RequestError."""
         raise NotImplementedError

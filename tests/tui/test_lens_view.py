@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import pytest
 
+from selfie_tui.config import Config
 from selfie_tui.errors import RequestError
 from selfie_tui.records import Cell, Interpret, LensRead, LensRow, LensToken, ReadLens, Tokenize, TrackedToken
 from selfie_tui.tui.app import FIRST_PROMPT
@@ -266,6 +268,57 @@ async def test_a_word_that_the_model_refuses_is_tracked_no_more():
         await until(pilot, lambda: app.main.view.readings.track == "")
         assert "!" not in "".join(text_of(app).splitlines()[3:14]), "the lens without it stands"
         assert "probability" in text_of(app).splitlines()[2]
+
+
+# Tuned lens, exporting ------------------------------------------------------------------------------------------------
+
+
+async def test_a_tuned_lens_is_asked_for_or_taken_from_the_settings_and_turned_off_by_the_same_key():
+    engine = FakeEngine()
+    async with running(engine) as (app, pilot):
+        await pilot.press("escape", "L", "3")
+        assert app.main.ask_line.question == "folder of a tuned lens"
+        await pilot.press(*"/my/lens", "enter")
+        await until(pilot, lambda: "tuned lens" in text_of(app).splitlines()[2])
+        await until(pilot, lambda: not app.main.view.readings.waiting)
+        assert {task.tuned for task in asked(engine)} == {"", "/my/lens"}
+        await pilot.press("3")
+        assert "tuned lens" not in text_of(app)
+    engine = FakeEngine()
+    async with running(engine, config=Config(tuned_lenses={"demo": "/its/lens"})) as (app, pilot):
+        await pilot.press("escape", "L", "3")
+        await until(pilot, lambda: any(task.tuned == "/its/lens" for task in asked(engine)))
+        await pilot.press("R")
+        assert app.main.layer_list.lens[7].top[0].text == " of7", "the list of layers reads with the model's own head"
+
+
+async def test_a_folder_that_is_no_tuned_lens_is_said_and_the_models_own_head_reads_on():
+    class Refusing(FakeEngine):
+        def run(self, task, cancelled, post):
+            if isinstance(task, ReadLens) and task.tuned:
+                raise RequestError("No tuned lens is in there.", "Choose another folder.")
+            yield from super().run(task, cancelled, post)
+
+    async with running(Refusing()) as (app, pilot):
+        await pilot.press("escape", "L", "3", *"/x", "enter")
+        await until(pilot, lambda: toasts(app) == ["No tuned lens is in there. Choose another folder."])
+        await until(pilot, lambda: "·of7" in text_of(app) and "tuned" not in text_of(app).splitlines()[2])
+
+
+async def test_the_lens_that_was_read_is_exported(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    async with running() as (app, pilot):
+        await pilot.press("escape", "L")
+        await until(pilot, lambda: len(app.main.view.source.table.rows) == 81)
+        await pilot.press("x")
+        assert app.main.ask_line.question == "export the lens of 9 tokens to"
+        await pilot.press("ctrl+u", *"lens.jsonl", "enter")
+        await until(pilot, lambda: any("Exported 81 cells" in toast for toast in toasts(app)))
+        lines = [json.loads(line) for line in (tmp_path / "lens.jsonl").read_text().splitlines()]
+        assert [(line["layer"], line["position"]) for line in lines[:2]] == [(-1, 0), (0, 0)]
+        assert lines[-1]["top"] == [" of7"]
+        await pilot.press("x", "ctrl+u", *"lens.jsonl", "enter")
+        await until(pilot, lambda: "There is such a file" in text_of(app))
 
 
 # Interpreting ---------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -105,7 +106,10 @@ class KeepingScreen(ViewScreen, inherit_bindings=False):
 
             path = Path(typed).expanduser()
             try:
-                done = await in_background(lambda: writers.export(exportable.entries(), path, overwrite=again))
+                if exportable.write is not None:
+                    done: object = await in_background(partial(exportable.write, path, again))
+                else:
+                    done = await in_background(lambda: writers.export(exportable.entries(), path, overwrite=again))
             except writers.FileThere as there:
                 raise SelfieError("There is such a file.", "Once more: enter overwrites it") from there
             self.app.toast(f"Exported {done}", "information")

@@ -53,6 +53,10 @@ class LensTable:
         """The rows of a position, `embed` first; none where it has not been read."""
         return [self.rows[layer, position] for layer in self._layers.get(position, ())]
 
+    def positions(self, track: str = "") -> tuple[int, ...]:
+        """The positions that have been read, with that tracked word where there is one."""
+        return tuple(sorted(at for at, tracked in self._tracks.items() if not track or tracked == track))
+
     def _forget(self, keep: frozenset[int]) -> None:
         for position in list(self._tracks):
             if len(self._tracks) <= MOST:

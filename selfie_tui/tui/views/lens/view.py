@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
 
 from textual import on
 from textual.timer import Timer
@@ -11,7 +13,8 @@ from textual.widgets import Input
 
 from selfie_tui import text
 from selfie_tui.errors import SelfieError
-from selfie_tui.records import Cell, Event, LensRead, layer_name
+from selfie_tui.records import Cell, Event, Lens, LensRead, layer_name
+from selfie_tui.tui.exporting import Exportable
 from selfie_tui.tui.runs import Run
 from selfie_tui.tui.state import AppState, Changed
 from selfie_tui.tui.views.lens.actions import ACTIONS, SECTIONS
@@ -242,6 +245,8 @@ class LensView(View):
             self._ask_track()
         elif self.readings.tuned:
             self._tune("")
+        elif known := self.app.tuned_lens(self.state.model.name if self.state.model else ""):
+            self._tune(known)
         else:
             self._ask_tuned()
 
@@ -326,6 +331,26 @@ class LensView(View):
             self.measure(PROBABILITY if self.source.measure.needs == "track" else self.source.measure)
         return bool(tracked)
 
+    def exportable(self) -> Exportable | None:
+        """The lens as far as it has been read; with a tracked token, where that was looked up."""
+        state, table = self.state, self.source.table
+        positions = [at for at in table.positions(self.readings.track) if at < len(state.selection.tokens)]
+        if not positions or state.model is None:
+            return None
+        lens = Lens(
+            prompt=state.selection.prompt,
+            tokens=tuple(state.selection.tokens[position] for position in positions),
+            rows=tuple(row for position in positions for row in table.column(position)),
+            answers=tuple(table.answers[position] for position in positions),
+            stack=state.stack,
+            track=self.readings.track,
+            tracked=table.tracked.get(self.readings.track),
+            tuned=self.readings.tuned,
+            info=state.model,
+        )
+        what = f"the lens of {len(positions)} token{'' if len(positions) == 1 else 's'}"
+        return Exportable(what, state.model.name, write=partial(written, lens))
+
     def copyable(self, *, all: bool) -> tuple[str, str]:
         """The top tokens of the cell under the cursor; all: the top token of every cell read, a line a cell."""
         rows = sorted(self.source.table.rows.items()) if all else [(self.map.cursor, self.detail.detail.row)]
@@ -337,6 +362,13 @@ class LensView(View):
             for token in row.top[:most]
         ]
         return "\n".join(lines), "the lens"
+
+
+def written(lens: Lens, path: Path, overwrite: bool) -> object:
+    """Write a lens to a file; what was written."""
+    from selfie_tui.results.writers.lenses import export_lenses  # not needed for the first paint
+
+    return export_lenses([lens], path, overwrite=overwrite)
 
 
 def first_that_fits(versions: Iterable[tuple[str, ...]], width: int) -> str:
