@@ -250,8 +250,9 @@ def test_positions_of_a_tensor_without_tokens_are_refused() -> None:
     assert without
 
 
-def request_of(preset: str, cells: tuple[Cell, ...]) -> Request:
-    return Request(prompt=PROMPT, cells=cells, preset=Preset("mine", preset), max_new_tokens=5, relevancy=False)
+def request_of(preset: str, cells: tuple[Cell, ...], injection_layer: int = -1) -> Request:
+    settings = {"injection_layer": injection_layer, "max_new_tokens": 5}
+    return Request(prompt=PROMPT, cells=cells, preset=Preset("mine", preset), **settings)
 
 
 def texts(model: Model, request: Request) -> list[str]:
@@ -261,14 +262,20 @@ def texts(model: Model, request: Request) -> list[str]:
     return [found[index] for index in range(len(request.cells))]
 
 
-def test_an_interpretation_reads_and_decodes_with_the_edits_that_stand() -> None:
-    model = build("llama")
+@pytest.mark.parametrize("injection_layer", [-1, 0, 2])
+@pytest.mark.parametrize("family", ["llama", "gpt2", "opt", "gptj"])
+@pytest.mark.parametrize("layer", [0, 2, 3])
+def test_an_interpretation_reads_and_decodes_with_the_edits_that_stand(
+    family: str, injection_layer: int, layer: int
+) -> None:
+    model = build(family)
     cells = tuple(Cell(layer, position) for layer in (0, 2) for position in (AT, 5))
-    request = request_of("a man _ is in", cells)
+    request = request_of("a man _ is in", cells, injection_layer)
     plain = texts(model, request)
-    with hooked(model, "model.layers.1.mlp", lambda tensor: tensor * -3.0):
+    path = next(part.path for part in model.sublayers[0].blocks[layer].parts if part.kind == "mlp")
+    with hooked(model, path, lambda tensor: tensor * -3.0):
         expected = texts(model, request)
-    set_edits(model, [Edit("layers.1.mlp", "scale", -3.0)])
+    set_edits(model, [Edit(path, "scale", -3.0)])
     found = texts(model, request)
     set_edits(model, [])
     assert found == expected != plain
