@@ -85,3 +85,12 @@ def test_the_keymap_example_names_actions_there_are() -> None:
 def test_what_the_readme_points_to_is_there() -> None:
     for target in re.findall(r"\]\((?!http)([^)]+)\)", README):
         assert (ROOT / target).exists(), target
+
+
+def test_the_inspecting_example_shows_states_patterns_and_what_an_edit_changes(printed: list[list[str]]) -> None:
+    nearest, shapes, answer, read = next(lines for lines in printed if "differs from token" in "".join(lines))
+    assert "Paris" in nearest
+    assert shapes == "torch.Size([10, 256]) torch.Size([8, 10, 10])"
+    assert "Paris" not in answer
+    assert answer.endswith("| differs from token 0")
+    assert read.strip()

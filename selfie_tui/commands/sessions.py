@@ -17,6 +17,7 @@ from selfie_tui.commands.kept import all_runs, named, refusing
 from selfie_tui.commands.model_options import EXIT_CODES
 from selfie_tui.commands.options import add_output
 from selfie_tui.commands.printing import TextPrinter
+from selfie_tui.edits import edit_line
 from selfie_tui.errors import RequestError
 from selfie_tui.records import Control, Interpretation, layer_name
 from selfie_tui.results.deleting import delete_run
@@ -151,6 +152,8 @@ def header(run: StoredRun) -> list[str]:
         f"{run.id} · {local_time(began.began)} · {run.ending} · {run.done} of {run.cells}",
         *([run.problem] if run.problem else []),
         " · ".join(part for part in model if part),
+        *([f"edited: {'; '.join(edit_line(edit) for edit in info.edits)}"] if info and info.edits else []),
+        *([f"states of {began.request.module}"] if began.request.module else []),
         " · ".join(settings),
         began.request.prompt,
     ]

@@ -32,6 +32,7 @@ def let_stand(model: Model, edits: Sequence[ReadyEdit]) -> None:
     """Make edits that were checked the ones that stand; what was measured with others is forgotten."""
     model.edits.now = tuple(edits)
     model.relevancy_floor = model.padding_invariant = None
+    model.skips_blocks.clear()
 
 
 def ready_edit(model: Model, edit: Edit) -> ReadyEdit:
