@@ -33,6 +33,8 @@ def handle(screen: MainScreen, event: Event) -> None:
     for view in screen.opened.values():
         view.take(event)
     screen.show(changed)
+    if event.job and event.job == screen.state.running and not screen.state.runs_now:
+        screen.update_status()  # a view says how far a job of its own is
     react = REACTIONS.get(type(event))
     if react is not None:
         react(screen, event, changed)

@@ -41,6 +41,7 @@ def edit_label(edit: Edit) -> str:
 class EditsView(Inspected):
     """The edits at the left, the answers at the right; in one line where there is little space."""
 
+    DEFAULT_CSS = "EditsView { height: 1; }"
     SCOPES: ClassVar[tuple[Scope, ...]] = ("edits", "inspected", "list")
     BINDINGS = bindings("edits", "inspected")
 

@@ -184,6 +184,11 @@ class Inspection:
         return next(same, None)
 
     @property
+    def is_pending(self) -> bool:
+        """Whether nothing is known yet of the tensor that is looked at, and it is being read."""
+        return self.can_look and self.peeked is None and not self.problem
+
+    @property
     def node(self) -> ModuleNode | None:
         """The module that is looked at, as the tree has it."""
         return self.outline.module(self.path) if self.path in self.outline else None

@@ -6,6 +6,7 @@ import time
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
+from textual.timer import Timer
 
 from selfie_tui import text
 from selfie_tui.records import EMBED, Event
@@ -14,11 +15,10 @@ from selfie_tui.tui.runs import Run
 from selfie_tui.tui.state import AppState, Changed
 from selfie_tui.tui.views.inspect.answers import difference
 from selfie_tui.tui.views.inspect.edit_line import EditLine
-from selfie_tui.tui.views.inspect.edits_view import EditsView, shown_edit
+from selfie_tui.tui.views.inspect.edits_view import EditsView
 from selfie_tui.tui.views.inspect.inspection import Inspection
 from selfie_tui.tui.views.inspect.module_list import ModuleRows
-from selfie_tui.tui.views.inspect.sparks import shortest, spark
-from selfie_tui.tui.views.inspect.value_lines import values_at
+from selfie_tui.tui.views.inspect.notes import module_note
 from selfie_tui.tui.views.inspect.values_view import ValuesView
 from selfie_tui.tui.views.view import View
 from selfie_tui.tui.widgets.field import Field
@@ -26,6 +26,9 @@ from selfie_tui.tui.widgets.lines import TALL
 from selfie_tui.tui.widgets.messages import SelectionChanged
 from selfie_tui.tui.widgets.pane import Pane
 from selfie_tui.tui.widgets.pause import Pause
+
+STALE = 0.2
+"""Seconds for which the values of the tensor before may stand while others are being read."""
 
 TOO_FAST = 1 / 15
 """Seconds between two steps of a cursor below which the values do not follow each of them."""
@@ -62,12 +65,14 @@ class LookingView(View):
         self.edits_pane = Pane(3, "Edits", self.edits, self.edit_line, id="inspect-edits", classes="-described")
         self.panes = (self.modules_pane, self.values_pane, self.edits_pane)
         self.modules.moved = self.module_moved
-        self.modules.note, self.modules.marked = self.note_of, self.is_edited
+        self.modules.note = self.note_of
+        self.modules.marked = lambda path: bool(self.inspection.edits_of(path))
         self.values.reading = self.reading
         self.run: Run | None = None
         """The run that interprets the values."""
         self._pause = Pause(self, TOO_FAST, self.look)
         self._stepped = 0.0
+        self._stale: Timer | None = None
         self._layer, self._prompt = EMBED, ""
 
     def compose(self) -> ComposeResult:
@@ -209,7 +214,10 @@ class LookingView(View):
         """Show the values, and in the title of which tensor they are."""
         inspection, peeked = self.inspection, self.inspection.peeked
         place = inspection.place
-        self.values.show_values()
+        if not inspection.is_pending:
+            self.values.show_values()
+        elif self._stale is None:
+            self._stale = self.set_timer(STALE, self.drop_stale)
         if self.screen.has_class("-narrow"):
             self.modules.redraw_module(inspection.path)
         if self.values.has_class("-hidden"):
@@ -217,8 +225,15 @@ class LookingView(View):
         width = self.size.width if self.screen.has_class("-narrow") else self.size.width // 2
         path = text.clip_path(self.app.look.prose(place.path), max(width - 26, 12))
         call = f" of call {place.call}" if place.call or (peeked is not None and peeked.calls > 1) else ""
-        self.values_pane.heading = f"{path or 'Values'} · {place.which} {place.index}{call}"
+        pending = " …" if inspection.is_pending else ""
+        self.values_pane.heading = f"{path or 'Values'} · {place.which} {place.index}{call}{pending}"
         self.values_pane.retitle()
+
+    def drop_stale(self) -> None:
+        """Take values of another tensor away when those of the one that is looked at are not there in time."""
+        self._stale = None
+        if self.inspection.is_pending:
+            self.values.show_values()
 
     def update_modules(self, asked: str = "") -> None:
         """Write below the tree what is asked, and how much of it is in sight."""
@@ -232,23 +247,10 @@ class LookingView(View):
         self.edits.show_edits()
         self.edits_pane.update_subtitle(asked or (difference(answers) if answers is not None else ""))
 
-    def is_edited(self, path: str) -> bool:
-        """Whether a module has an edit."""
-        return bool(self.inspection.edits_of(path))
-
     def note_of(self, path: str) -> Pieces:
-        """What stands behind a module in the tree: its edits; on a narrow screen the values under the cursor."""
-        edits = self.inspection.edits_of(path)
-        if edits:
-            return (Piece(self.app.look.prose(f"✎ {' · '.join(map(shown_edit, edits))}"), "accent"),)
-        peeked = self.inspection.peeked
-        if path == self.inspection.path and peeked is not None and self.screen.has_class("-narrow"):
-            position = self.state.selection.position
-            norm = shortest(values_at(peeked, position).norm)
-            norms = [values.norm for values in peeked.tokens]
-            return (Piece(f"norm {norm:6}"), *spark(norms, 16, position))
-        node = self.inspection.outline.module(path)
-        return (Piece(self.app.look.prose(node.note), "dim"),)
+        """What stands behind a module in the tree."""
+        narrow = self.screen.has_class("-narrow")
+        return module_note(self.inspection, path, self.app.look, values=narrow)
 
     def reading(self) -> Pieces:
         """What the model says of the values, where that was asked of this tensor at this token."""

@@ -14,7 +14,7 @@ from selfie_tui.tui.views.inspect.outline import Outline, Row
 from selfie_tui.tui.widgets.lines import on_cursor
 
 INDENT = 2
-NAME_SHARE, KIND_SHARE = 0.38, 0.34
+NAME_SHARE, KIND_SHARE = 0.46, 0.32
 """The parts of a line that the name and the kind of a module have."""
 
 
@@ -58,6 +58,11 @@ class ModuleRows(Inspected):
         """Draw a module's line again."""
         self.redraw(self.outline.line_of(path))
 
+    def show(self, first: int, last: int | None = None) -> None:
+        """Have lines in sight, once it is known how many are."""
+        if self.size.height:
+            super().show(first, last)
+
     def count(self) -> int:
         return max(len(self.outline.rows), 1)
 
@@ -65,17 +70,24 @@ class ModuleRows(Inspected):
         if not self.outline.rows:
             return (Piece(f" {self.empty}", "dim"),)
         row, here = self.outline.rows[index], index == self.cursor
-        line = self._line(row)
-        return (Piece("▌" if here else " ", "key"), *(on_cursor(line, self.cursor_role) if here else line))
+        name, *others = self._line(row)
+        return (
+            Piece("▌" if here else " ", "key"),
+            *(on_cursor((name,), self.cursor_role) if here else (name,)),
+            *others,
+        )
 
     def _line(self, row: Row) -> Pieces:
+        """A module's line; of one that is equal to one above the name alone, as thirty times the same is said once."""
         width = max(self.size.width - 2, 8)
         name, kind = int(width * NAME_SHARE), int(width * KIND_SHARE)
         marked = self.marked(row.path)
         fold = {None: " ", True: "▾", False: "▸"}[row.unfolded]
         label = f"{' ' * (INDENT * row.depth)}{fold} {self.look.prose(row.label)}"
         role: Role = "accent" if marked else "text"
-        kind_text = text.pad(self.look.prose(self.outline.module(row.path).kind), max(kind - 1, 1))
+        module = self.outline.module(row.path)
+        shown = "" if module.like and not row.unfolded else self.look.prose(module.kind)
+        kind_text = text.pad(shown, max(kind - 1, 1))
         lead = (Piece(text.pad(label, max(name - 1, 1)) + " ", role), Piece(kind_text + " ", "dim"))
         return padded((*lead, *self.note(row.path)), width)
 

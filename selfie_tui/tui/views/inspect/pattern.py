@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 from typing import ClassVar
 
+from selfie_tui import text
 from selfie_tui.records import AttentionRead, Event, JobFailed, ReadAttention
 from selfie_tui.tui.actions import Scope, bindings
 from selfie_tui.tui.render.styles import share
@@ -15,6 +16,9 @@ from selfie_tui.tui.widgets.map.grid import CellMap
 from selfie_tui.tui.widgets.map.window import SCALES, Scale
 
 ORIGIN = "inspect-pattern"
+ROW_CELLS = 10
+"""Cells of the name of a row."""
+
 MOST_WINDOWS = 8
 """How many windows of a pattern are kept."""
 
@@ -122,7 +126,11 @@ class PatternMap(CellMap):
         return range(self._tokens_shown)
 
     def row_name(self, row: int) -> str:
-        return self.column_name(row)[:8]
+        return text.clip(self.column_name(row), ROW_CELLS, "")
+
+    @property
+    def label_cells(self) -> int:
+        return ROW_CELLS
 
     def column_name(self, column: int) -> str:
         return f"{column} {self.look.visible(self.pattern.state.selection.tokens[column].text)}"

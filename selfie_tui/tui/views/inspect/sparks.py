@@ -59,16 +59,29 @@ def spark(values: Sequence[float], cells: int, here: int | None = None) -> Piece
     return (Piece(before), Piece("▌", "key"), Piece(bars[place], "strong"), Piece("▐", "key"), Piece(after))
 
 
-def number(value: float, cells: int = 6) -> str:
-    """A number in so many cells, right aligned: `41.2`, `-.02`, `1e+06`; `×` for what is not one."""
-    return shortest(value).rjust(cells)
+NUMBER_CELLS = 6
+"""Cells of a number."""
+
+
+def number(value: float) -> str:
+    """A number in `NUMBER_CELLS`, right aligned: `41.2`, `-.02`, `1e+06`; `×` for what is not one."""
+    return shortest(value).rjust(NUMBER_CELLS)
 
 
 def shortest(value: float) -> str:
-    """A number in three figures, without a zero before its point."""
+    """A number in three figures, without a zero before its point; in one figure where that is too long."""
     if math.isnan(value):
         return "×"
     if math.isinf(value):
         return "inf" if value > 0 else "-inf"
     written = f"{value:.3g}"
-    return written.replace("0.", ".", 1) if abs(value) < 1 and "e" not in written else written
+    short = written.replace("0.", ".", 1) if abs(value) < 1 and "e" not in written else written
+    return short if len(short) <= NUMBER_CELLS else f"{value:.0e}"
+
+
+def count(number: int) -> str:
+    """A count in a few characters: `576`, `4.9 M`, `134.5 M`."""
+    for size, letter in ((1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k")):
+        if number >= size:
+            return f"{number / size:.1f} {letter}"
+    return str(number)

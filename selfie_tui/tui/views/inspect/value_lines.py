@@ -12,6 +12,9 @@ from selfie_tui.tui.render.styles import Look, Piece, Pieces, padded, share
 from selfie_tui.tui.views.inspect.sparks import number, shortest, spark
 
 LABEL_CELLS = 13
+NEAREST_CELLS = 56
+"""Cells that the nearest tokens have at most: each step sends them anew."""
+
 COLUMN = 5
 """Cells of a token in a line of a head's attention."""
 
@@ -51,10 +54,14 @@ def layers_line(layers: Sequence[tuple[int, float]], layer: int | None, cells: i
 
 
 def nearest_line(nearest: Sequence[LensToken], cells: int, look: Look, *, stale: bool = False) -> Pieces:
-    """The tokens that the lens reads, with their probabilities, as many as fit."""
+    """The tokens that the lens reads, with their probabilities, as many as fit; `stale` are those of another token.
+
+    These stand until the right ones are there: to take them away, and to draw others on a blank line, would send twice
+    as much.
+    """
     line = [Piece(f"{'nearest …' if stale else 'nearest':<{LABEL_CELLS}}", "dim")]
-    free = cells - LABEL_CELLS
-    for token in () if stale else nearest:
+    free = min(cells - LABEL_CELLS, NEAREST_CELLS)
+    for token in nearest:
         shown = text.clip(look.visible(token.text), 14)
         free -= text.width(shown) + 6
         if free < 0:
