@@ -25,7 +25,7 @@ JUNK = re.compile(r"\x1b|\[\?\d|\[\d+(;\d+)*[mHJKCX]|\x00|�")
 """What is on a screen that did not understand a sequence."""
 
 VIEWS = [("", "Interpretations"), ("z", "4 Layers"), ("z", "5 Interpretations"), ("?", "Help"), ("\x1b", "Layers"),
-         ("\x10", "an action"), ("\x1b", "Layers"), ("H", "History"), ("R", "Read")]  # fmt: skip
+         ("\x10", "an action"), ("\x1b", "Layers"), ("H", "History"), ("#", "4 Grid"), ("R", "Read")]  # fmt: skip
 """Keys one after another, and what is then to be read."""
 
 

@@ -26,6 +26,9 @@ LABEL = 9
 LENS = 24
 """Cells for the lens's token and its probability."""
 
+MOST_BARE = 48
+"""Cells of what the bare embedding reads as, at most: it is another at every token."""
+
 FEW = 3
 """Lines at which the words have one, the control one, and lens and bare embedding one."""
 
@@ -115,7 +118,7 @@ def _baselines(reading: Reading, found: Interpretation, look: Look, width: int) 
     if found.bare is None:
         return [lens]
     numbers = numbers_of(reading, "bare")
-    said = text.clip(look.prose(found.bare).strip(), max(width - cells(lens) - len(numbers) - 16, 1))
+    said = text.clip(look.prose(found.bare).strip(), max(min(width - cells(lens) - len(numbers) - 16, MOST_BARE), 1))
     left = (*lens, Piece("embed alone ", "dim"), Piece(said))
     return [(*padded(left, width - len(numbers) - 3), Piece(f"  {numbers}", "dim"))]
 

@@ -59,13 +59,13 @@ class MapPane(Pane):
     # What is shown ---------------------------------------------------------------------------------------------------
 
     def show_map(self, *, anew: bool = False) -> None:
-        """Draw the map that is shown; `anew` where it has other layers or tokens."""
+        """Draw the map that is shown; `anew` where it has other layers, tokens or sizes of cells."""
         self._pending.clear()
         if self.source.measure is DIFFERENCE and self.maps.source is None:
             self.source.measure = next_measure(self.maps.shown, DIFFERENCE)
         self.source.show(self.maps.shown, self.maps.source)
-        if anew:
-            self.map.lay_out()
+        if anew:  # two texts side by side need larger cells
+            self.map.prefer("phrase" if self.source.measure is DIFFERENCE else "word")
         else:
             self.map.update()
         self.walk.show_all()
@@ -74,8 +74,7 @@ class MapPane(Pane):
     def colour_by_next(self) -> None:
         """Colour by the next measure that has a number here; with a pair, also by where its prompts differ."""
         self.source.measure = next_measure(self.maps.shown, self.source.measure, pair=self.maps.source is not None)
-        self.map.prefer("phrase")
-        self.show_map()
+        self.show_map(anew=True)
 
     def retitle_map(self) -> None:
         """Write which readings these are, and what is known of them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from selfie_tui import text
 from selfie_tui.tui.state import AppState
 from selfie_tui.tui.status import prompt_note
 from selfie_tui.tui.views.grid.cell_words import CellWords, Here
@@ -9,6 +10,9 @@ from selfie_tui.tui.views.grid.readings import Readings
 from selfie_tui.tui.views.grid.said import how_many_say, warmest_word
 from selfie_tui.tui.widgets.lines import look_of
 from selfie_tui.tui.widgets.pane import Pane
+
+WORD_CELLS = 12
+"""Cells that a word has on the border."""
 
 
 class WordsPane(Pane):
@@ -39,6 +43,10 @@ class WordsPane(Pane):
         self.update_subtitle(said)
 
     def _said(self, readings: Readings, word: str) -> str:
-        """`12 of 310 say Paris`; nothing where there is but one cell."""
+        """`12 of 310 say Paris`; nothing where there is but one cell.
+
+        Of one width for most words, so that what stands on the border does not move from cell to cell.
+        """
         saying, all = how_many_say(readings, word)
-        return f"{saying:,} of {all:,} say {look_of(self).prose(word)}" if all > 1 else ""
+        shown = text.clip(look_of(self).prose(word), WORD_CELLS)
+        return f"{saying:>{len(str(all))}} of {all} say {text.pad(shown, WORD_CELLS)}" if all > 1 else ""
