@@ -13,7 +13,7 @@ from selfie_tui.cores import chosen_threads, usable_cores
 from selfie_tui.engine import methods
 from selfie_tui.engine.devices import return_freed_memory
 from selfie_tui.engine.inspecting.tree import module_nodes
-from selfie_tui.engine.loading.load import load
+from selfie_tui.engine.loading.load import ShowModules, load
 from selfie_tui.engine.loading.locate import ProgressReport
 from selfie_tui.engine.loading.skeleton import build_skeleton
 from selfie_tui.engine.model import Model
@@ -75,7 +75,8 @@ class EngineService:
 
     def _load(self, task: LoadModel, cancelled: Callable[[], bool], post: Callable[[Event], object]) -> Iterator[Event]:
         """Load a model; the one before stays current until the new one is ready."""
-        model = load(task.name, device=task.device, dtype=task.dtype, report=reporting(cancelled, post))
+        report, show = reporting(cancelled, post), showing(task.name, post)
+        model = load(task.name, device=task.device, dtype=task.dtype, report=report, show=show)
         if cancelled():
             raise Cancelled
         self._model = model
@@ -105,6 +106,11 @@ def reporting(cancelled: Callable[[], bool], post: Callable[[Event], object]) ->
             post(progress)
 
     return report
+
+
+def showing(name: str, post: Callable[[Event], object]) -> ShowModules:
+    """Posts the tree of the model of a name before its weights are read."""
+    return lambda skeleton: post(ModulesRead(model=name, nodes=module_nodes(skeleton)))
 
 
 def default_threads() -> int:

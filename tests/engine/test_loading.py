@@ -375,9 +375,11 @@ def test_a_cancel_while_loading_leaves_the_model_that_was_there(saved: Path, ste
     done(service, LoadModel(str(saved)))
     before, seen = service.model, []
     with pytest.raises(Cancelled):
-        list(service.run(LoadModel("demo"), lambda: step in seen, lambda event: seen.append(event.step)))  # type: ignore[attr-defined]
+        list(
+            service.run(LoadModel("demo"), lambda: step in seen, lambda event: seen.append(getattr(event, "step", "")))
+        )
     assert service.model is before
-    assert seen[-1] == step
+    assert [each for each in seen if each][-1] == step
 
 
 def test_a_new_model_takes_the_place_of_the_one_before(saved: Path) -> None:

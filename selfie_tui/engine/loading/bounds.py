@@ -83,8 +83,10 @@ def number_of_tensors(folder: Path) -> int:
     return found
 
 
-def check_parameters(name: str, opener: Any, config: Any, folder: Path) -> None:
+def check_parameters(name: str, opener: Any, config: Any, folder: Path) -> Any:
     """Refuse a configuration of a model that is larger by far than its weights: it would be filled with random numbers.
+
+    Returns the model without its numbers, on the meta device; None where it cannot be built.
 
     Raises:
         LoadError: with both sizes.
@@ -92,13 +94,15 @@ def check_parameters(name: str, opener: Any, config: Any, folder: Path) -> None:
     stored = sum(path.stat().st_size for path in weights_of(folder))
     try:
         with torch.device("meta"):
-            parameters = sum(weight.numel() for weight in opener.from_config(config).parameters())
+            skeleton = opener.from_config(config)
     except Exception:  # noqa: BLE001 - reading the weights says what is wrong with it
-        return
+        return None
+    parameters = sum(weight.numel() for weight in skeleton.parameters())
     if parameters > stored * NUMBERS_A_BYTE + SLACK:
         raise LoadError(
             f"config.json of {name} describes {parameters:,} numbers, and its weights are {stored:,} bytes.", REMEDY
         )
+    return skeleton
 
 
 def load_json(path: Path) -> Any:

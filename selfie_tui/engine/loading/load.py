@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +29,13 @@ from selfie_tui.engine.model import Model, adopt
 from selfie_tui.engine.verify import verify
 from selfie_tui.errors import LoadError, summary
 
+ShowModules = Callable[[Any], object]
+"""Takes a model on the meta device."""
+
+
+def show_nothing(skeleton: Any) -> None:
+    """Where nobody looks at a model before it is loaded."""
+
 
 def load(
     name: str | os.PathLike[str] = "demo",
@@ -37,6 +44,7 @@ def load(
     dtype: str | torch.dtype = "auto",
     layer_paths: LayerPaths | Sequence[str] | None = None,
     report: ProgressReport = no_report,
+    show: ShowModules = show_nothing,
 ) -> Model:
     """Open `demo`, a folder, a GGUF file or a hub id on a device, and verify that its states can be read and written.
 
@@ -51,6 +59,7 @@ def load(
         layer_paths: the module paths of the blocks, where they are not found by themselves; of an encoder-decoder a
             dictionary of them by stack.
         report: called with each step.
+        show: called with the model on the meta device before its weights are read, where it can be built there.
 
     Raises:
         LoadError: with the cause and what to do next.
@@ -63,7 +72,7 @@ def load(
         )
     try:
         with memory_errors():
-            return open_checkpoint(os.fspath(name), str(device), dtype, layer_paths, report)
+            return open_checkpoint(os.fspath(name), str(device), dtype, layer_paths, report, show)
     except OutOfMemory as error:
         raise LoadError(f"There is not enough memory to open {name}.", error.remedy) from error
 
@@ -74,6 +83,7 @@ def open_checkpoint(
     dtype: str | torch.dtype,
     layer_paths: LayerPaths | Sequence[str] | None,
     report: ProgressReport,
+    show: ShowModules,
 ) -> Model:
     """The model of a name, on its device and verified; raises as `load`, and OutOfMemory."""
     placement = resolve_placement(device, str(dtype).removeprefix("torch."))
@@ -82,11 +92,11 @@ def open_checkpoint(
     base = None if adapter is None else locate_base(adapter, report)
     with quiet_transformers():
         if adapter is not None and base is not None:
-            module, tokenizer = read_adapted(adapter, base, placement, report)
+            module, tokenizer = read_adapted(adapter, base, placement, report, show)
         elif checkpoint.gguf_path is None:
-            module, tokenizer = read_folder(checkpoint.folder, name, placement, report)
+            module, tokenizer = read_folder(checkpoint.folder, name, placement, report, show)
         else:
-            module, tokenizer = read_gguf(checkpoint.gguf_path, name, placement, report)
+            module, tokenizer = read_gguf(checkpoint.gguf_path, name, placement, report, show)
         fallback = ""
         if not placement.placed_while_read:
             report(f"moving to {placement.device}", None)
@@ -99,12 +109,16 @@ def open_checkpoint(
         return verify(model)
 
 
-def read_folder(folder: Path, name: str, placement: Placement, report: ProgressReport) -> tuple[Any, Any]:
+def read_folder(
+    folder: Path, name: str, placement: Placement, report: ProgressReport, show: ShowModules
+) -> tuple[Any, Any]:
     """The module and the tokenizer of a folder in Hugging Face layout."""
     config = read_config(folder, name)
     opener = auto_class(config, name)
     check_weights(folder, name)
-    check_parameters(name, opener, config, folder)
+    skeleton = check_parameters(name, opener, config, folder)
+    if skeleton is not None:
+        show(skeleton)
     check_memory(needed_bytes(folder, config, placement), placement)
     report("reading the tokenizer", None)
     tokenizer = read_tokenizer(folder, name)
@@ -112,14 +126,16 @@ def read_folder(folder: Path, name: str, placement: Placement, report: ProgressR
     return read_weights(folder, name, opener, placement.options()), tokenizer
 
 
-def read_adapted(adapter: Adapter, base: Checkpoint, placement: Placement, report: ProgressReport) -> tuple[Any, Any]:
+def read_adapted(
+    adapter: Adapter, base: Checkpoint, placement: Placement, report: ProgressReport, show: ShowModules
+) -> tuple[Any, Any]:
     """The module of an adapter's base model with the adapter in it, and its tokenizer, or the adapter's own."""
     if base.gguf_path is not None:
         raise LoadError(
             f"The base model of {adapter.name} is a GGUF file, to which no adapter can be added.",
             "Name its folder or repository with config.json and model.safetensors.",
         )
-    module, tokenizer = read_folder(base.folder, adapter.base, placement, report)
+    module, tokenizer = read_folder(base.folder, adapter.base, placement, report, show)
     report("adding the adapter", None)
     module = with_adapter(module, adapter)
     if has_vocabulary(adapter.folder):
@@ -129,7 +145,9 @@ def read_adapted(adapter: Adapter, base: Checkpoint, placement: Placement, repor
     return module, tokenizer
 
 
-def read_gguf(path: Path, name: str, placement: Placement, report: ProgressReport) -> tuple[Any, Any]:
+def read_gguf(
+    path: Path, name: str, placement: Placement, report: ProgressReport, show: ShowModules
+) -> tuple[Any, Any]:
     """The module and the tokenizer of a GGUF file, its weights unpacked to plain numbers."""
     if placement.quantised:
         raise LoadError(
@@ -147,11 +165,30 @@ def read_gguf(path: Path, name: str, placement: Placement, report: ProgressRepor
         report("reading the configuration", None)
         config = read_gguf_config(folder, path.name, header.architecture)
         opener = auto_class(config, name)
+        show(build_without_weights(opener, config, name))
         report("reading the tokenizer", None)
         tokenizer = read_tokenizer(folder, name, gguf_file=path.name)
         report("reading the weights", None)
         module = read_weights(folder, name, opener, options | {"gguf_file": path.name, "config": config})
     return module, tokenizer
+
+
+def build_without_weights(opener: Any, config: Any, name: str) -> Any:
+    """The modules of a configuration on the meta device: shapes without numbers.
+
+    Raises:
+        LoadError: if transformers cannot build them.
+    """
+    try:
+        with torch.device("meta"):
+            return opener.from_config(config)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise LoadError(
+            f"The modules of {name} cannot be built from its configuration ({summary(error)}).",
+            "Load another model, or correct its configuration.",
+        ) from error
 
 
 @contextmanager

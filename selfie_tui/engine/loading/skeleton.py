@@ -5,17 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from selfie_tui.engine.loading.adapter import adapter_in
 from selfie_tui.engine.loading.auto_class import auto_class
 from selfie_tui.engine.loading.bounds import check_layer_count
 from selfie_tui.engine.loading.configuration import read_config, read_gguf_config
 from selfie_tui.engine.loading.gguf import folder_of_one, open_header
 from selfie_tui.engine.loading.hub import fetch_config
-from selfie_tui.engine.loading.load import quiet_transformers
+from selfie_tui.engine.loading.load import build_without_weights, quiet_transformers
 from selfie_tui.engine.loading.locate import ProgressReport, locate, no_report
-from selfie_tui.errors import LoadError, summary
 
 
 def build_skeleton(name: str, report: ProgressReport = no_report) -> Any:
@@ -35,17 +32,7 @@ def build_skeleton(name: str, report: ProgressReport = no_report) -> Any:
     with quiet_transformers():
         path = checkpoint.gguf_path
         config = read_config(checkpoint.folder, name) if path is None else gguf_config(path, name)
-        opener = auto_class(config, name)
-        try:
-            with torch.device("meta"):
-                return opener.from_config(config)
-        except MemoryError:
-            raise
-        except Exception as error:
-            raise LoadError(
-                f"The modules of {name} cannot be built from its configuration ({summary(error)}).",
-                "Load the model itself: that says what is wrong with it.",
-            ) from error
+        return build_without_weights(auto_class(config, name), config, name)
 
 
 def gguf_config(path: Path, name: str) -> Any:

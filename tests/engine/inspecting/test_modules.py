@@ -11,8 +11,9 @@ from selfie_tui.engine.inspecting.tree import full_path, module_nodes
 from selfie_tui.engine.loading.load import load
 from selfie_tui.engine.loading.skeleton import build_skeleton
 from selfie_tui.engine.model import Model
+from selfie_tui.engine.service import EngineService
 from selfie_tui.errors import LoadError, RequestError
-from selfie_tui.records import ModuleNode
+from selfie_tui.records import LoadModel, ModelProgress, ModelReady, ModuleNode, ModulesRead, ReadModules
 from tests.engine.inspecting.models import FAMILIES, OTHERS, build
 from tests.engine.zoo import byte_tokenizer
 
@@ -117,3 +118,19 @@ def test_a_path_may_be_written_by_its_unique_end() -> None:
         full_path(modules, "mlp")
     with pytest.raises(RequestError, match=r"The nearest are .*model\.layers\.2\.mlp\.gate_proj"):
         full_path(modules, "layers.2.mlp.gate_porj")
+
+
+def test_the_tree_comes_before_a_weight_is_read() -> None:
+    service, posted = EngineService(threads=1), []
+    ready = list(service.run(LoadModel("demo"), lambda: False, posted.append))
+    steps = [event.step if isinstance(event, ModelProgress) else type(event) for event in posted]
+    assert steps.index(ModulesRead) < steps.index("reading the weights")
+    shown = next(event for event in posted if isinstance(event, ModulesRead))
+    assert (shown.model, shown.nodes) == ("demo", module_nodes(service.model.module))
+    assert isinstance(ready[-1], ModelReady)
+    (again,) = service.run(ReadModules(), lambda: False, posted.append)
+    assert isinstance(again, ModulesRead)
+    assert [node.path for node in again.nodes] == [node.path for node in shown.nodes]
+    assert {node.layer for node in again.nodes} == {None, *range(8)}
+    (other,) = service.run(ReadModules("demo"), lambda: False, posted.append)
+    assert other == shown
