@@ -25,7 +25,6 @@ from selfie_tui.tui.views.lens.readings import Readings
 from selfie_tui.tui.views.lens.source import LensSource
 from selfie_tui.tui.views.view import View
 from selfie_tui.tui.widgets.field import Field
-from selfie_tui.tui.widgets.map.grid import CellMap
 from selfie_tui.tui.widgets.map.window import CellWindow
 from selfie_tui.tui.widgets.pane import Pane
 from selfie_tui.tui.widgets.pause import Pause
@@ -57,6 +56,7 @@ class LensView(View):
         self.readings = Readings(state)
         self.source = LensSource(self._visible)
         self.map = LensMap(state.selection, self.source, widest="word", id="lens-map")
+        self.map.wants = self.wanted
         self.detail = LensDetail(id="lens-detail")
         self.search_text = Field(placeholder="search the top tokens", id="lens-search", classes="-hidden")
         self.map_pane = Pane(4, "Lens", self.map, self.search_text, id="lens-pane", classes="-described")
@@ -235,13 +235,12 @@ class LensView(View):
         self.source.measure = measure
         self.show_all()
 
-    @on(CellMap.Wanted)
-    def wanted(self, event: CellMap.Wanted) -> None:
+    def wanted(self, what: str) -> None:
         """Take the next measure, ask for a token to track, or turn to the tuned lens and back."""
-        if event.what == "measure":
+        if what == "measure":
             measures = self.measures
             self.measure(measures[(measures.index(self.source.measure) + 1) % len(measures)])
-        elif event.what == "track":
+        elif what == "track":
             self._ask_track()
         elif self.readings.tuned:
             self._tune("")
@@ -254,9 +253,7 @@ class LensView(View):
         async def track(word: str, again: bool) -> None:
             self.track(word)
 
-        row = self.source.table.rows.get(self.map.cursor)
-        proposal = row.top[0].text.strip() if row and row.top else ""
-        self.app.ask_for("track the token", self.readings.track or self.app.look.prose(proposal), track)
+        self.app.ask_for("track the token", self.readings.track, track)
 
     def track(self, word: str) -> None:
         """Track a word, and colour the map by its probability; "" tracks none."""

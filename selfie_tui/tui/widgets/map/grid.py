@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual import events
@@ -104,9 +105,15 @@ class CellMap(CellWindow, can_focus=True):
         self.only_matches = not self.only_matches
         self.refresh()
 
+    wants: Callable[[str], object] | None = None
+    """What is called for what the user wants, in place of a message, which keys of the same burst would overtake."""
+
     def action_want(self, what: str) -> None:
         """Let the view change what the map shows."""
-        self.post_message(self.Wanted(self, what))
+        if self.wants is not None:
+            self.wants(what)
+        else:
+            self.post_message(self.Wanted(self, what))
 
     def action_resize(self, step: int) -> None:
         """Larger or smaller cells."""
