@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
+from selfie_tui.engine.generation import plan
+from selfie_tui.engine.generation.prefill import Prefill
+from selfie_tui.engine.generation.relevancy import baseline_probabilities
 from selfie_tui.engine.loading.load import load
 from selfie_tui.engine.methods.interpret import interpret
 from selfie_tui.engine.model import Model
@@ -46,7 +50,13 @@ def test_an_empty_text_is_marked_so_and_has_no_effect(smollm2: Model) -> None:
     assert {each.treatment_effect for each in empty} == {None}
 
 
-def test_in_bf16_what_is_read_at_strength_0_is_about_the_measured_noise(smollm2_file: Path) -> None:
+def test_in_bf16_what_is_read_at_strength_0_is_about_the_measured_noise(
+    smollm2_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def scored(model: Model, prefill: Prefill, rows: list[list[int]], *more: Any) -> list[list[float]]:
+        return baseline_probabilities(model, prefill, rows)  # rows that are the control's are scored like others
+
+    monkeypatch.setattr(plan, "baseline_probabilities", scored)
     model = load(smollm2_file, device="cpu", dtype="bf16")
     cells = tuple(Cell(layer, position) for layer in (EMBED, 14, 29) for position in (3, 9))
     found = read(model, msgspec.structs.replace(REQUEST, cells=cells, mode="add", strength=0.0))

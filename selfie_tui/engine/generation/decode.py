@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import torch
 
 from selfie_tui.engine.generation.cached import CachedStepper
+from selfie_tui.engine.generation.packed import PackedWeights
 from selfie_tui.engine.generation.prefill import Prefill, never, prefill_prompt
 from selfie_tui.engine.generation.steppers import EncoderDecoderStepper, MaskFillStepper, RecomputeStepper, Stepper
 from selfie_tui.engine.head_slices import Best, Distribution, LogSumExp, SlicedLogits, Top, sweep
@@ -56,11 +58,12 @@ def decode(
     uninjected: int,
     limits: Limits,
     cancelled: Callable[[], bool] = never,
+    packed: PackedWeights | None = None,
 ) -> Iterator[tuple[list[Row], int]]:
     """Decode one row for each of the injection's vectors, then `uninjected` rows without a vector.
 
     Yields all rows and the number of steps done, at each step. Rows that have ended leave the batch. An encoder ends
-    when its masks are filled.
+    when its masks are filled. Where there are `packed` weights, products are taken from them.
 
     Raises:
         Cancelled: before any block of any step, once `cancelled` gives true.
@@ -75,10 +78,11 @@ def decode(
     for step in range(min(limits.max_new_tokens, len(prefill.masks) or limits.max_new_tokens)):
         if step:
             active, last = compact(rows, active, last, stepper)
-        logits = stepper.next(last) if step else stepper.first()
-        with model.inference(cancelled):
-            drawn = None if draws is None else draws[active, step]
-            last, probabilities = choose(logits, limits.temperature, drawn, () if step else rows)
+        with packed or nullcontext():
+            logits = stepper.next(last) if step else stepper.first()
+            with model.inference(cancelled):
+                drawn = None if draws is None else draws[active, step]
+                last, probabilities = choose(logits, limits.temperature, drawn, () if step else rows)
         for index, token, probability in zip(active, last, probabilities, strict=True):
             extend(rows[index], token, probability, model.end_tokens, limits)
         yield rows, step + 1

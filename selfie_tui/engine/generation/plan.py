@@ -10,12 +10,14 @@ that it is in, so that a split batch, a resumed run and a whole one give the sam
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import torch
 
 from selfie_tui.engine.generation.batch_size import rows_that_fit, rows_that_wait
 from selfie_tui.engine.generation.decode import Limits, Row, decode
+from selfie_tui.engine.generation.packed import PackedWeights, packed_weights
 from selfie_tui.engine.generation.prefill import Prefill, never, prefill_prompt
 from selfie_tui.engine.generation.relevancy import baseline_probabilities
 from selfie_tui.engine.generation.texts import ends_at
@@ -81,7 +83,7 @@ class Plan:
 
     `vectors` is `(items, hidden)`, or `(items, positions, hidden)` with a vector of its own for each placeholder.
     `prefill` is the prompt's forward without injection. An answer ends at any of the texts `stops`. `firsts` is the
-    first cell of each bare embedding among the items.
+    first cell of each bare embedding among the items, `packed` are copies of weights that make products faster.
     """
 
     model: Model
@@ -91,6 +93,7 @@ class Plan:
     prefill: Prefill
     stops: tuple[str, ...]
     firsts: tuple[int, ...] = ()
+    packed: PackedWeights | None = None
     known: dict[tuple[int, ...], list[float]] = field(default_factory=dict)
     """Ids of which the probabilities without injection are known: the control's, once it has been decoded."""
 
@@ -135,7 +138,7 @@ class Plan:
             OutOfMemory: if the device has no memory for as many rows.
         """
         injection, limits = self.injection(batch), self.limits(batch)
-        updates = decode(self.model, self.prefill, injection, int(batch.has_control), limits, cancelled)
+        updates = decode(self.model, self.prefill, injection, int(batch.has_control), limits, cancelled, self.packed)
         for batch.rows, batch.steps in updates:
             yield batch
         if batch.control_row:
@@ -145,7 +148,9 @@ class Plan:
         """P_none, the probability without injection, of every token of every row; None without relevancy."""
         if not self.request.relevancy:
             return None
-        return baseline_probabilities(self.model, self.prefill, [row.ids for row in rows], cancelled, self.known)
+        ids = [row.ids for row in rows]
+        with self.packed or nullcontext():
+            return baseline_probabilities(self.model, self.prefill, ids, cancelled, self.known)
 
     def complete(self, row: Row) -> bool:
         """Whether a row has ended or has all the tokens that it can have."""
@@ -210,7 +215,9 @@ def plan_run(
     """
     prefix = target.prefix.ids if target.prefix else ()
     prefill = prefill_prompt(model, target.ids, cancelled, prefix, target.masks)
-    return Plan(model, request, vectors, target, prefill, stop_texts(model, request), firsts)
+    rows = len(vectors) * max(1, request.samples)
+    packed = packed_weights(model, rows * (prefill.written + request.max_new_tokens))
+    return Plan(model, request, vectors, target, prefill, stop_texts(model, request), firsts, packed)
 
 
 def stop_texts(model: Model, request: Request) -> tuple[str, ...]:
