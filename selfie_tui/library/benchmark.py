@@ -12,7 +12,8 @@ from collections.abc import Callable
 
 import torch
 
-from selfie_tui.engine.benchmark import SOURCE, random_model, ratio
+from selfie_tui.engine.benchmark import ratio
+from selfie_tui.engine.benchmark_runs import SOURCE, random_model
 from selfie_tui.engine.loading.load import load
 from selfie_tui.engine.methods.interpret import interpret
 from selfie_tui.engine.model import Model
