@@ -301,6 +301,8 @@ async def test_with_a_pair_the_map_shows_where_its_prompts_differ_and_enter_read
         assert states(app) == {"same": 5 * 3, "read": 4 * 3}
         assert grid(app).source.cell(7, 0).text == "Madrid , the capital of Spain|Rome , the capital of Italy"
         assert grid(app).source.cell(7, 0).heat == pytest.approx(2 / 3), "of madrid, capital, spain A says one"
+        await pilot.press("G", "home")
+        await until(pilot, lambda: "A        Rome , the capital of Italy" in text_of(app))
         await pilot.press("p")  # this prompt is the source now
         assert "· difference" not in text_of(app)
         assert states(app)["read"] == 24

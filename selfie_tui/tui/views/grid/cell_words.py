@@ -8,7 +8,7 @@ from textual import events
 
 from selfie_tui import text
 from selfie_tui.marks import mark_of, norm_words
-from selfie_tui.measures import MEASURES, Measure
+from selfie_tui.measures import MEASURES, Measure, shared
 from selfie_tui.records import Cell, Interpretation, Token, layer_name
 from selfie_tui.tui.render.flow import flow
 from selfie_tui.tui.render.styles import Look, Piece, Pieces, cells, clipped, padded, share
@@ -36,11 +36,12 @@ NOT_READ: Pieces = (Piece(" not read yet", "dim"),)
 
 
 class Here(NamedTuple):
-    """What the cursor is on: a cell, its token, and its reading where there is one."""
+    """What the cursor is on: a cell, its token, its reading where there is one, and that of a pair's source."""
 
     cell: Cell
     token: Token
     reading: Reading | None = None
+    at_source: Reading | None = None
 
     def label(self, look: Look) -> str:
         """`L18 · 9 of`."""
@@ -84,7 +85,10 @@ def several(here: Here, look: Look, width: int, height: int, query: str = "") ->
     if reading is None or not (reading.finished or reading.is_awaited):
         return [NOT_READ]
     whole, found = height > FEW, reading.finished
-    lines = [*_words(reading, look, width, query, whole=whole), *_control(reading, look, width, whole=whole)]
+    lines = _words(reading, look, width, query, whole=whole)
+    if here.at_source is not None and here.at_source.finished is not None:
+        lines += _source(here.at_source.finished, found, look, width, whole=whole)
+    lines += _control(reading, look, width, whole=whole)
     if found is not None:
         lines += _baselines(reading, found, look, width)
         lines += [*_samples(found, look, width), *_state(found, width)] if whole else []
@@ -100,6 +104,14 @@ def _words(reading: Reading, look: Look, width: int, query: str, *, whole: bool)
     first, *rest = flow(words, max(body, 1)) if whole else [cut(words, max(body, 1))]
     tail = (Piece(f"  {numbers}", "dim"), Piece(mark, "good" if mark == " +" else "dim"))
     return [(Piece(" "), *padded(first, body), *tail), *((Piece(" "), *line) for line in rest)]
+
+
+def _source(
+    there: Interpretation, found: Interpretation | None, look: Look, width: int, *, whole: bool
+) -> list[Pieces]:
+    """What the cell of a pair's source says, and how much of the reading's words that is."""
+    numbers = f"shared {share(shared(found.text, there.text))}" if found else ""
+    return _beside("A", look.prose(there.text).strip(), numbers, width, whole=whole)
 
 
 def _control(reading: Reading, look: Look, width: int, *, whole: bool) -> list[Pieces]:

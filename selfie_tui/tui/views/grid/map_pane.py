@@ -75,6 +75,7 @@ class MapPane(Pane):
         """Colour by the next measure that has a number here; with a pair, also by where its prompts differ."""
         self.source.measure = next_measure(self.maps.shown, self.source.measure, pair=self.maps.source is not None)
         self.show_map(anew=True)
+        self.post_message(self.Drawn())
 
     def retitle_map(self) -> None:
         """Write which readings these are, and what is known of them."""

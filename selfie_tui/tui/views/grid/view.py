@@ -122,7 +122,9 @@ class GridView(View):
         if cell.position >= len(tokens) or not self.state.selection.layers:
             self.words_pane.show_no_cell()
             return
-        here = Here(cell, tokens[cell.position], self.map_pane.reading(cell))
+        compared = self.maps.source if self.source.measure is DIFFERENCE else None
+        at_source = compared.at(cell) if compared else None
+        here = Here(cell, tokens[cell.position], self.map_pane.reading(cell), at_source)
         self.words_pane.show_cell(here, self.maps.shown, self.map_pane.search_text.value.strip())
 
     def _follow_cursor(self) -> None:
