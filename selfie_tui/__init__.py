@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from selfie_tui.engine.loading.load import load as load
     from selfie_tui.library.api import interpret as interpret
     from selfie_tui.library.api import interpret_vectors as interpret_vectors
+    from selfie_tui.library.calibrate import calibrate as calibrate
     from selfie_tui.library.devices import get_optimal_device as get_optimal_device
     from selfie_tui.library.devices import print_device_info as print_device_info
     from selfie_tui.library.facade import ModelAgnosticSelfie as ModelAgnosticSelfie
@@ -40,6 +41,7 @@ _LIBRARY = {
     "adopt": "selfie_tui.library.open_model",
     "interpret": "selfie_tui.library.api",
     "interpret_vectors": "selfie_tui.library.api",
+    "calibrate": "selfie_tui.library.calibrate",
     "lens": "selfie_tui.library.lens",
     "logit_lens": "selfie_tui.library.lens",
     "module_tree": "selfie_tui.library.inspecting",

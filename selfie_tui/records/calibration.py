@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from selfie_tui.records.base import Record
-from selfie_tui.records.data import Preset, layer_name
+from selfie_tui.records.data import EMBED, Preset, layer_name
 
 ENOUGH = 0.1
 """Share of words that a setting reads back at least before it is proposed: one in ten."""
@@ -22,6 +22,11 @@ class InjectionSetting(Record, order=True, frozen=True):
     layer: int
     mode: str = "replace"
     strength: float = 1.0
+
+    def keywords(self) -> dict[str, Any]:
+        """The setting as `selfie_tui.interpret` takes it."""
+        layer = "embed" if self.layer == EMBED else self.layer
+        return {"injection_layer": layer, "mode": self.mode, "strength": self.strength}
 
     def __str__(self) -> str:
         """`L0 replace`, with the strength where it is not 1: `embed blend × 0.5`."""
