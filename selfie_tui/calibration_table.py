@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from selfie_tui.records import Calibration, CalibrationRow, layer_name
-from selfie_tui.records.calibration import Curve, ReadBack
+from selfie_tui.records import EMBED, Calibration, CalibrationRow, layer_name
+from selfie_tui.records.calibration import Curve, ReadBack, share_of
 
 SETTING_CELLS = 22
 COLUMN_CELLS = 6
@@ -18,7 +18,8 @@ def table(calibration: Calibration) -> list[str]:
     curve = calibration.lens
     return [
         f"{calibration.preset.name} on {calibration.model}: share of words read back, by the layer of their states",
-        f"{words_tried(curve)}; ~ on a third of them; → the word that the model puts next",
+        f"{words_tried(curve)}; ~ on a third of them",
+        "score: of all layers but embed; →: the word that the model puts next",
         "",
         head(curve),
         *(table_row(row, curve) for row in calibration.rows),
@@ -36,7 +37,7 @@ def words_tried(curve: Curve) -> str:
 def head(curve: Curve) -> str:
     """The names of the columns."""
     names = "".join(f"{column_name(each):>{COLUMN_CELLS}}" for each in curve)
-    return f"{'written':<{SETTING_CELLS}}{'all':>{COLUMN_CELLS}}{names}{longer_cell('longer', curve)}{'control':>8}"
+    return f"{'written':<{SETTING_CELLS}}{'score':>{COLUMN_CELLS}}{names}{longer_cell('longer', curve)}{'control':>8}"
 
 
 def column_name(each: ReadBack) -> str:
@@ -56,8 +57,8 @@ def table_row(row: CalibrationRow, columns: Curve) -> str:
 
 def lens_row(curve: Curve) -> str:
     """The logit lens beside the settings: how many words are its top token."""
-    words = sum(each.words for each in curve)
-    return line("logit lens", sum(each.named for each in curve) / words if words else math.nan, curve, curve, math.nan)
+    score = share_of(tuple(each for each in curve if each.layer != EMBED))
+    return line("logit lens", score, curve, curve, math.nan)
 
 
 def line(name: str, score: float, curve: Curve, columns: Curve, control: float) -> str:

@@ -47,16 +47,16 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp
 def test_it_prints_the_table_and_keeps_what_it_found_for_the_next_time(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    code, out, _ = run("--preset", "repeat")
+    code, out, _ = run("--preset", "entity")
     assert code == 0
-    assert "repeat on demo" in out
+    assert "entity on demo" in out
     assert "embed replace" in out
-    assert "Reads back most: --preset repeat --inject 5 --mode replace-norm" in out
-    kept = kept_calibration(paths.calibrations_dir(), bundled_model().revision, preset_called("repeat"))
+    assert "Reads back most: --preset entity --inject 5 --mode replace-norm" in out
+    kept = kept_calibration(paths.calibrations_dir(), bundled_model().revision, preset_called("entity"))
     assert kept is not None
     assert kept.finished
     monkeypatch.setattr("selfie_tui.commands.calibrate.Calibrate", None)  # to ask for one would fail
-    code, out, _ = run("--preset", "repeat", "--json")
+    code, out, _ = run("--preset", "entity", "--json")
     (line,) = map(json.loads, out.splitlines())
     assert (code, line["proposal"]) == (0, {"layer": 5, "mode": "replace-norm", "strength": 1.0})
     assert line["revision"].startswith("content:")

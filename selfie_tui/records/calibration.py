@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -9,8 +11,11 @@ import msgspec
 from selfie_tui.records.base import Record
 from selfie_tui.records.data import EMBED, Preset, layer_name
 
-ENOUGH = 0.1
-"""Share of words that a setting reads back at least before it is proposed: one in ten."""
+ENOUGH = 0.3
+"""Share of words that a setting reads back at least before it is proposed.
+
+Below it the words that are tried do not tell settings apart: on others another one read half as much again.
+"""
 
 Kind = Literal["own", "next"]
 """Whose word a state stands for: that of its own token, or the word that the model puts next."""
@@ -94,23 +99,39 @@ class CalibrationRow(Record, frozen=True):
     round: int = 0
 
     @property
+    def inside(self) -> Curve:
+        """The curve without the states at `embed`, which are the vocabulary itself: what hidden states are read as."""
+        return tuple(each for each in self.curve if each.layer != EMBED)
+
+    @property
     def words(self) -> int:
-        """Words of one token that were tried, at all layers together."""
-        return sum(each.words for each in self.curve)
+        """Words of one token that were tried, `embed` left out."""
+        return sum(each.words for each in self.inside)
 
     @property
     def score(self) -> float:
-        """The share of all words of one token that were read back; of a model that has none, of the longer ones."""
-        if self.words:
-            return sum(each.named for each in self.curve) / self.words
-        longer = sum(each.longer for each in self.curve)
-        return sum(each.longer_named for each in self.curve) / longer if longer else float("nan")
+        """The share of words that were read back, `embed` left out."""
+        return share_of(self.inside)
 
     @property
     def control(self) -> float:
         """The share of words that no injection, or another word's reading, names as well: the larger of the two."""
-        larger = max(sum(each.control for each in self.curve), sum(each.others for each in self.curve))
-        return larger / self.words if self.words else float("nan")
+        larger = max(sum(each.control for each in self.inside), sum(each.others for each in self.inside))
+        return larger / self.words if self.words else math.nan
+
+
+def share_of(curve: Curve) -> float:
+    """The share of a curve's words of one token that were read back; without any, of the longer ones; NaN of none."""
+    words = sum(each.words for each in curve)
+    if words:
+        return sum(each.named for each in curve) / words
+    longer = sum(each.longer for each in curve)
+    return sum(each.longer_named for each in curve) / longer if longer else math.nan
+
+
+def ranked(rows: Sequence[CalibrationRow]) -> tuple[CalibrationRow, ...]:
+    """Rows that came furthest first, of these the one that reads back most, of equals the one that was there first."""
+    return tuple(sorted(rows, key=lambda row: (-row.round, -row.score)))
 
 
 class Calibration(Record, kw_only=True, frozen=True):

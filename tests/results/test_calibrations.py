@@ -101,6 +101,11 @@ def test_a_disk_that_refuses_is_said_once_and_costs_nothing_else(tmp_path: Path)
 def test_scores_are_of_words_of_one_token_and_controls_the_larger_of_two() -> None:
     row = ROWS[0]
     assert (row.words, row.score, row.control) == (10, 0.3, 0.2)
+    bare = ReadBack(EMBED, "own", words=50, named=50, control=50)
+    assert CalibrationRow(InjectionSetting(0), (bare, *row.curve)).score == 0.3, (
+        "the vocabulary itself is no hidden state"
+    )
+    assert CalibrationRow(InjectionSetting(0), (bare, *row.curve)).control == 0.2
     longer_only = CalibrationRow(InjectionSetting(0), (ReadBack(1, "own", words=0, named=0, longer=4, longer_named=1),))
     assert longer_only.score == 0.25
     assert math.isnan(CalibrationRow(InjectionSetting(0), ()).score)
@@ -114,17 +119,17 @@ def test_parts_of_the_words_add_up_layer_by_layer() -> None:
 def test_only_a_finished_calibration_that_reads_something_back_proposes() -> None:
     assert FOUND.proposal == InjectionSetting(0)
     assert msgspec.structs.replace(FOUND, finished=False).proposal is None
-    nothing = CalibrationRow(InjectionSetting(0), (ReadBack(1, "own", words=40, named=3),))
+    nothing = CalibrationRow(InjectionSetting(0), (ReadBack(1, "own", words=40, named=11),))
     assert msgspec.structs.replace(FOUND, rows=(nothing,)).proposal is None
 
 
 def test_the_table_has_a_curve_for_each_setting_and_says_what_is_proposed() -> None:
     lines = calibration_table.table(FOUND)
-    assert lines[3].split() == ["written", "all", "L8", "L20→", "longer", "control"]
-    assert lines[4].split() == ["L0", "replace", ".30", ".75", ".00", ".50", ".20"]
-    assert lines[5].split()[:4] == ["embed", "blend", "×", "0.5"]
-    assert "~" in lines[5]
-    assert lines[6].split() == ["logit", "lens", ".30", ".75", ".00", ".50", "–"]
+    assert lines[4].split() == ["written", "score", "L8", "L20→", "longer", "control"]
+    assert lines[5].split() == ["L0", "replace", ".30", ".75", ".00", ".50", ".20"]
+    assert lines[6].split()[:4] == ["embed", "blend", "×", "0.5"]
+    assert "~" in lines[6]
+    assert lines[7].split() == ["logit", "lens", ".30", ".75", ".00", ".50", "–"]
     assert "--preset mine --inject 0 --mode replace" in calibration_table.summary(FOUND)
     assert "best" not in " ".join([*lines, calibration_table.summary(FOUND)])
 

@@ -161,7 +161,7 @@ class FakeEngine:
         curves = [(InjectionSetting(EMBED), 2), (InjectionSetting(2, "replace-norm"), 7 if self.reads_back else 0)]
         rows = list(task.earlier.rows) if task.earlier else []
         for setting, named in curves[len(rows) :]:
-            curve = (ReadBack(EMBED, "own", words=4, named=named // 2), ReadBack(5, "next", words=4, named=named // 4))
+            curve = (ReadBack(2, "own", words=4, named=named // 2), ReadBack(5, "next", words=4, named=named // 4))
             rows.append(CalibrationRow(setting, curve, round=1))
             yield Progress(cells_done=8, cells=16, steps_done=8, steps=16, seconds_left=3.0)
             yield Calibrated(calibration=self._calibration(task, rows, finished=False))
@@ -169,7 +169,7 @@ class FakeEngine:
         yield Calibrated(calibration=self._calibration(task, rows[::-1], finished=True))
 
     def _calibration(self, task: Calibrate, rows: list[CalibrationRow], finished: bool) -> Calibration:
-        lens = (ReadBack(EMBED, "own", words=4, named=4), ReadBack(5, "next", words=4, named=1))
+        lens = (ReadBack(2, "own", words=4, named=4), ReadBack(5, "next", words=4, named=1))
         return Calibration(
             preset=task.preset, rows=tuple(rows), lens=lens, finished=finished, model=self.name,
             revision=self.revision, system=task.system,

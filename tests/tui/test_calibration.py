@@ -180,8 +180,8 @@ async def test_the_bundled_model_is_calibrated_from_the_settings(tmp_path: Path)
     with drawn_when_looked_at():
         async with app.run_test(size=(120, 40), notifications=True) as pilot:
             await until(pilot, lambda: app.main.state.model is not None, LOADING)
-            repeat = msgspec.structs.replace(app.main.state.settings, preset=preset_called("repeat"))
-            app.main.show(app.main.state.choose(repeat))
+            entity = msgspec.structs.replace(app.main.state.settings, preset=preset_called("entity"))
+            app.main.show(app.main.state.choose(entity))
             await pilot.press("alt+3", "c")
             await until(pilot, lambda: "reads most of the words back." in text_of(app), LOADING)
             assert "L5 replace-norm reads most" in text_of(app)

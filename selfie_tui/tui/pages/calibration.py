@@ -16,7 +16,8 @@ from selfie_tui.tui.state import AppState
 
 NOTE = (
     "Read-back says how many words of known states their readings name; not how well hidden attributes are named, "
-    "which does not go with it. ~ was tried on a third of the words; → is the word that the model puts next."
+    "which does not go with it. The score is of all layers but embed. ~ was tried on a third of the words; → is the "
+    "word that the model puts next."
 )
 
 
