@@ -104,13 +104,12 @@ def cells(lens: Lens) -> Iterator[Cell]:
     return (Cell(lens, row, *tokens[row.cell.position]) for row in lens.rows)
 
 
-def values(cell: Cell) -> list[Any]:
-    """The values of a cell, in the order of the columns."""
-    return [column.value(cell) for column in COLUMNS]
+def rows_of(lens: Lens) -> list[dict[str, Any]]:
+    """The table as one dictionary a cell."""
+    return [{column.name: column.value(cell) for column in COLUMNS} for cell in cells(lens)]
 
 
 def columns_of(lens: Lens) -> dict[str, list[Any]]:
     """The table as equally long lists under the names of its columns."""
-    rows = [values(cell) for cell in cells(lens)]
-    lists = [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in COLUMNS]
-    return dict(zip([column.name for column in COLUMNS], lists, strict=True))
+    rows = rows_of(lens)
+    return {column.name: [row[column.name] for row in rows] for column in COLUMNS}

@@ -8,10 +8,13 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from selfie_tui import paths
+from selfie_tui.ascii_json import encode_ascii
 from selfie_tui.commands.client import (
     DONE,
     NO_MODEL,
@@ -33,10 +36,13 @@ from selfie_tui.config import read_config
 from selfie_tui.errors import RequestError, SelfieError
 from selfie_tui.jobs import Engine
 from selfie_tui.kinds import stack_named
-from selfie_tui.lens_table import gathered
+from selfie_tui.lens_table import gathered, rows_of
 from selfie_tui.parse import parse_integer, parse_layers, positions_among
-from selfie_tui.records import Lens, ModelInfo, ReadLens
-from selfie_tui.results.writers.lenses import WRITERS, check_lens_file, export_lenses, json_lines
+from selfie_tui.records import Lens, ModelInfo, ReadLens, Token
+from selfie_tui.results.lens_stream import LensStream
+from selfie_tui.results.stream_file import part_of
+from selfie_tui.results.writers import ExportError
+from selfie_tui.results.writers.lenses import WRITERS, Rows, check_lens_file
 from selfie_tui.text import prose
 
 LONGEST_LINE = 240
@@ -97,9 +103,12 @@ def run(arguments: argparse.Namespace, engine: Callable[[], Engine] = all_cores_
         return WRONG_USAGE
     client = Client(engine)
     try:
-        return done(client, lambda client, arguments: read_all(client, arguments, prompts), arguments)
+        code = done(client, lambda client, arguments: read_all(client, arguments, prompts), arguments)
     finally:
         client.jobs.close()
+    if code and arguments.out and part_of(arguments.out).exists():
+        narrate(f"what there is so far: {part_of(arguments.out)}; the same command goes on with it")
+    return code
 
 
 def tuned_folder(arguments: argparse.Namespace) -> str:
@@ -116,47 +125,53 @@ def tuned_folder(arguments: argparse.Namespace) -> str:
 
 
 def read_all(client: Client, arguments: argparse.Namespace, prompts: Iterable[str]) -> int:
-    """Load the model, read, print and export; the exit code."""
+    """Load the model, and read, print and keep prompt after prompt; the exit code."""
     try:
         model = client.load(arguments)
     except Failed as error:
         narrate(str(error))
         return NO_MODEL
-    reading = Reading(client, arguments, model)
+    stream: LensStream | None = None
     try:
+        stack = chosen_stack(model, arguments.stack)
+        if arguments.out:
+            stream = LensStream(arguments.out, arguments.overwrite, asked_of(model, stack, arguments))
+        reading = Reading(client, arguments, model, stack, stream)
         with reading.interruptible():
-            write(reading.lenses(prompts), arguments)
-    except RequestError as error:
+            for prompt in prompts:
+                reading.read(prompt)
+        if not reading.number:
+            raise RequestError("There are no prompts.", "Give one a line.")
+        if stream and reading.number > reading.refused:
+            narrate(stream.finish())
+    except (RequestError, ExportError) as error:
         narrate(str(error))
         return WRONG_USAGE
-    except SelfieError as error:
-        narrate(str(error))
-        return RUN_FAILED
-    if reading.stopped is not None:
-        raise reading.stopped
-    return DONE
+    finally:
+        if stream:
+            stream.close()
+    return reading.exit_code()
 
 
-def write(lenses: Iterator[Lens], arguments: argparse.Namespace) -> None:
-    """Write lenses to a file as they come, if there is to be one and anything is read; raises ExportError."""
-    first = next(lenses, None)
-    rest = lenses if first is None else chain([first], lenses)
-    if arguments.out and first is not None:
-        narrate(str(export_lenses(rest, arguments.out, overwrite=arguments.overwrite)))
-        return
-    for _ in rest:
-        pass
+def asked_of(model: ModelInfo, stack: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    """What decides a lens but for the prompt: the model as it is, and what is asked for."""
+    given = {name: getattr(arguments, name) for name in ("layers", "tokens", "top", "track", "tuned")}
+    return {**given, "stack": stack, "model": msgspec.to_builtins(model)}
 
 
 class Reading:
-    """Prompts being read one after another: each is printed, and given on to be written; no more than one is held."""
+    """Prompts that are read one after the other; no more than one is held.
 
-    def __init__(self, client: Client, arguments: argparse.Namespace, model: ModelInfo) -> None:
-        self.client, self.arguments, self.model = client, arguments, model
-        self.stack = chosen_stack(model, arguments.stack)
-        self.stopped: Failed | Interrupted | None = None
-        """What ended the reading early; what was read before is still written."""
+    A prompt that is refused is narrated and left out, and the next one is read.
+    """
+
+    def __init__(
+        self, client: Client, arguments: argparse.Namespace, model: ModelInfo, stack: str, stream: LensStream | None
+    ) -> None:
+        self.client, self.arguments, self.model, self.stack, self.stream = client, arguments, model, stack, stream
+        self.number = self.refused = 0
         self._waiting = False
+        self._stopping = False
 
     @contextlib.contextmanager
     def interruptible(self) -> Iterator[None]:
@@ -166,9 +181,9 @@ class Reading:
         """
 
         def stop(number: int, frame: object) -> None:
-            self.stopped = Interrupted()
+            self._stopping = True
             if self._waiting:
-                raise self.stopped
+                raise Interrupted
 
         before = signal.signal(signal.SIGINT, stop)
         try:
@@ -176,51 +191,72 @@ class Reading:
         finally:
             signal.signal(signal.SIGINT, before)
 
-    def lenses(self, prompts: Iterable[str]) -> Iterator[Lens]:
-        """The lens of each prompt, once it has been printed."""
-        for number, prompt in enumerate(prompts, 1):
-            try:
-                self._waiting = True
-                found = self.lens(prompt)
-            except (Failed, Interrupted) as stopped:
-                self.stopped = stopped
-                if self.arguments.prompts is not None:
-                    narrate(f"stopped at prompt {number}")
-                return
-            finally:
-                self._waiting = False
-            if self.arguments.json:
-                sys.stdout.writelines(line.decode() + "\n" for line in json_lines(found))
-            else:
-                self.show(found, number)
-            sys.stdout.flush()
-            if self.arguments.prompts is not None:
-                show_line(f"{number} prompts")
-            yield found
-            if self.stopped is not None:
-                return
-        show_line("")
+    def read(self, prompt: str) -> None:
+        """Read a prompt, or take it over where it has been read before; raises Interrupted."""
+        if self._stopping:
+            raise Interrupted
+        self.number += 1
+        several = self.arguments.prompts is not None
+        try:
+            self._waiting = True
+            task, tokens = self.task(prompt)
+            rows = self.stream.known(prompt, cells_of(task)) if self.stream else None
+            found = None if rows is not None else gathered(task, tokens, self.client.run(task), self.model)
+        except (Failed, RequestError) as error:
+            if not several or not getattr(error, "refused", True):
+                raise
+            self.refused += 1
+            narrate(f"prompt {self.number}: {error}")
+            return
+        finally:
+            self._waiting = False
+        self.keep(found, rows)
+        if several:
+            show_line(f"{self.number} prompts")
 
-    def lens(self, prompt: str) -> Lens:
-        """The lens of one prompt; raises as `Client.run`."""
+    def task(self, prompt: str) -> tuple[ReadLens, tuple[Token, ...]]:
+        """What is asked of a prompt, and its tokens.
+
+        Raises:
+            Failed: where the prompt is refused.
+            RequestError: for a layer or a token that is not there.
+        """
         given = self.arguments
         tokens = self.client.tokens(prompt, self.stack)
-        task = ReadLens(
-            prompt,
-            positions_among(given.tokens, tokens),
-            parse_layers(given.layers, stack_named(self.model, self.stack).layers),
-            parse_integer(given.top, "number of tokens", 1),
-            self.stack,
-            given.track,
-            given.tuned,
-        )
-        return gathered(task, tokens, self.client.run(task), self.model)
+        positions = positions_among(given.tokens, tokens)
+        layers = parse_layers(given.layers, stack_named(self.model, self.stack).layers)
+        top = parse_integer(given.top, "number of tokens", 1)
+        return ReadLens(prompt, positions, layers, top, self.stack, given.track, given.tuned), tokens
 
-    def show(self, found: Lens, number: int) -> None:
+    def keep(self, found: Lens | None, rows: Rows | None) -> None:
+        """Print a lens, or the rows of one that was read before, and write it where it is not written."""
+        if found is not None:
+            rows = rows_of(found)
+            if self.stream:
+                self.stream.add(rows)
+        if self.arguments.json:
+            sys.stdout.writelines(f"{encode_ascii(row).decode()}\n" for row in rows or ())
+        elif found is not None:
+            self.show(found)
+        sys.stdout.flush()
+
+    def show(self, found: Lens) -> None:
         """Print a prompt's map, and of several prompts their texts above it."""
-        if number == 1 and (words := track_words(found)):
+        if self.number == 1 and (words := track_words(found)):
             narrate(words)
         if self.arguments.prompts is not None:
-            print(f"{chr(10) if number > 1 else ''}{prose(found.prompt)}")
+            print(f"{chr(10) if self.number > 1 else ''}{prose(found.prompt)}")
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else LONGEST_LINE
         print("\n".join(lens_lines(found, width)))
+
+    def exit_code(self) -> int:
+        """The exit code, once it has been said how many prompts were refused."""
+        show_line("")
+        if self.refused:
+            narrate(f"{self.refused} of {self.number} prompts could not be read")
+        return RUN_FAILED if self.refused else DONE
+
+
+def cells_of(task: ReadLens) -> list[tuple[int, int]]:
+    """The layers and positions of a task's cells, in the order of its rows."""
+    return [(layer, position) for position in task.positions for layer in task.layers or ()]

@@ -15,8 +15,10 @@ import pytest
 import selfie_tui
 from selfie_tui.commands import lens as command_module
 from selfie_tui.commands.lens_lines import first_text, lens_lines
+from selfie_tui.engine.methods import lens as lens_method
 from selfie_tui.lens_table import COLUMNS
 from selfie_tui.records import EMBED, Cell, Lens, LensRow, LensToken, Token, TrackedToken
+from selfie_tui.results.writers import ExportError
 from selfie_tui.streams import prompt_lines
 from selfie_tui.text import width
 from tests.engine.test_tuned_lens import saved
@@ -117,33 +119,78 @@ def test_a_tuned_lens_is_named_by_its_folder_or_by_the_settings(command, demo, t
     assert command("lens", EIFFEL, "--tokens=-1", "--tuned").out == tuned.out
 
 
-def test_a_stream_that_is_stopped_writes_what_was_read(command, tmp_path, monkeypatch):
+@pytest.mark.parametrize("ending", [".jsonl", ".csv", ".md", ".parquet"])
+def test_a_stream_that_is_stopped_goes_on_and_ends_as_one_that_was_not(command, tmp_path, monkeypatch, ending):
     prompts = tmp_path / "prompts.txt"
-    prompts.write_text("\n".join(f"The number {number}" for number in range(6)))
-    original = command_module.Reading.lens
+    prompts.write_text("\n".join(["The city", "The city", *(f"The number {number}" for number in range(4))]))
+    arguments = ("lens", "--prompts", prompts, "--layers=6,7", "--track=Paris")
+    whole, path = tmp_path / f"whole{ending}", tmp_path / f"found{ending}"
+    assert command(*arguments, "--out", whole).code == 0
+    original = command_module.Reading.task
 
-    def interrupting(self: Any, prompt: str) -> Lens:
-        if prompt.endswith("3"):
+    def interrupting(self: Any, prompt: str) -> Any:
+        if prompt.endswith("2"):
             signal.raise_signal(signal.SIGINT)
         return original(self, prompt)
 
-    monkeypatch.setattr(command_module.Reading, "lens", interrupting)
-    path = tmp_path / "found.jsonl"
-    done = command("lens", "--prompts", prompts, "--layers", "7", "--tokens=-1", "--out", path)
-    assert done.code == 130, done.err
-    assert "stopped at prompt 4" in done.err
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
-    assert [row["prompt"] for row in rows] == ["The number 0", "The number 1", "The number 2"]
+    with monkeypatch.context() as patch:
+        patch.setattr(command_module.Reading, "task", interrupting)
+        done = command(*arguments, "--out", path)
+    part = tmp_path / f"found{ending}.part"
+    assert (done.code, path.exists()) == (130, False)
+    assert f"{part}; the same command goes on with it" in done.err
+    with part.open("rb+") as file:
+        file.truncate(part.stat().st_size - 100)  # as one that was killed leaves it: in the middle of a line
+    asked: list[str] = []
+    monkeypatch.setattr("selfie_tui.engine.methods.lens.logit_lens", counting(asked, lens_method.logit_lens))
+    done = command(*arguments, "--out", path)
+    assert done.code == 0, done.err
+    assert len(asked) == 3, "three prompts were whole, the fourth was cut short"
+    assert path.read_bytes() == whole.read_bytes() or ending == ".parquet"
+    if ending == ".parquet":
+        assert pandas.read_parquet(path).equals(pandas.read_parquet(whole))
+    assert not part.exists()
 
 
-def test_a_prompt_that_is_too_long_ends_the_stream_and_says_which(command, tmp_path):
+def counting(asked: list[str], function: Any) -> Any:
+    """A function that notes each call."""
+
+    def counted(*arguments: Any, **more: Any) -> Any:
+        asked.append("")
+        return function(*arguments, **more)
+
+    return counted
+
+
+def test_a_part_of_other_prompts_or_settings_is_refused(command, tmp_path, monkeypatch):
+    prompts, path = tmp_path / "prompts.txt", tmp_path / "found.jsonl"
+    prompts.write_text("The city\nThe number")
+
+    def refuse(self: Any) -> str:
+        raise ExportError("The disk is gone.", "Find it.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(command_module.LensStream, "finish", refuse)
+        assert command("lens", "--prompts", prompts, "--layers=7", "--out", path).code == 2
+    for arguments, words in (
+        (("--prompts", prompts, "--layers=6"), "was begun with other settings or another model"),
+        (("The country", "--layers=7"), "was begun with another prompt"),
+        (("The city", "--layers=7"), "has lenses of more prompts"),
+    ):
+        done = command("lens", *arguments, "--out", path)
+        assert done.code == 2
+        assert words in done.err
+
+
+def test_a_prompt_that_is_refused_is_named_and_the_next_one_is_read(command, tmp_path):
     prompts = tmp_path / "prompts.txt"
     prompts.write_text(f"The city\n{'a b ' * 1000}\nThe country\n")
-    done = command("lens", "--prompts", prompts, "--layers", "7", "--tokens=-1")
-    assert done.code == 2
-    assert "stopped at prompt 2" in done.err
-    assert "The prompt has" in done.err
-    assert done.out.startswith("The city")
+    done = command("lens", "--prompts", prompts, "--layers", "7", "--tokens=-1", "--out", tmp_path / "x.csv")
+    assert done.code == 1
+    assert "prompt 2: The prompt has" in done.err
+    assert "1 of 3 prompts could not be read" in done.err
+    assert "2 cells of 2 prompts" in done.err
+    assert ["The city" in done.out, "The country" in done.out] == [True, True]
 
 
 def test_prompts_of_a_file_are_read_one_at_a_time(tmp_path, monkeypatch):

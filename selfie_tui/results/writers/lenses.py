@@ -1,4 +1,7 @@
-"""Lenses as files: the table of `lens_table.COLUMNS`, written prompt by prompt, in the format of the file's ending."""
+"""Lenses as files: the table of `lens_table.COLUMNS`, written prompt by prompt, in the format of the file's ending.
+
+A prompt's lens comes here as its rows, each a dictionary with the columns' names.
+"""
 
 from __future__ import annotations
 
@@ -7,81 +10,82 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from selfie_tui.ascii_json import encode_ascii
-from selfie_tui.lens_table import COLUMNS, cells, values
+from selfie_tui.lens_table import COLUMNS
 from selfie_tui.paths import replacing
-from selfie_tui.records import Lens, layer_name
 from selfie_tui.results.writers import ExportError, check
 from selfie_tui.results.writers.csv_file import field
 from selfie_tui.results.writers.markdown import escaped, plain
 from selfie_tui.results.writers.parquet import arrow_type, encodable
 from selfie_tui.text import visible
 
+Rows = list[dict[str, Any]]
+"""The rows of one prompt."""
+
 NAMES = [column.name for column in COLUMNS]
 
 
-def json_lines(lens: Lens) -> Iterator[bytes]:
-    """The cells of a lens, one JSON object a line, without the lines' ends."""
-    return (encode_ascii(dict(zip(NAMES, values(cell), strict=True))) for cell in cells(lens))
-
-
-def write_json_lines(lenses: Iterable[Lens], path: Path) -> None:
+def write_json_lines(lenses: Iterable[Rows], path: Path) -> None:
     """Write lenses as JSON lines; raises OSError."""
     with path.open("wb") as file:
-        for lens in lenses:
-            file.writelines(line + b"\n" for line in json_lines(lens))
+        for rows in lenses:
+            file.writelines(encode_ascii(row) + b"\n" for row in rows)
 
 
-def write_csv(lenses: Iterable[Lens], path: Path) -> None:
+def write_csv(lenses: Iterable[Rows], path: Path) -> None:
     """Write lenses as CSV, lists as JSON; raises OSError."""
     with path.open("w", encoding="utf-8", errors="replace", newline="") as file:
         lines = csv.writer(file)
         lines.writerow(NAMES)
-        for lens in lenses:
-            lines.writerows([field(value) for value in values(cell)] for cell in cells(lens))
+        for rows in lenses:
+            lines.writerows([field(row[name]) for name in NAMES] for row in rows)
 
 
-def write_parquet(lenses: Iterable[Lens], path: Path) -> None:
+def write_parquet(lenses: Iterable[Rows], path: Path) -> None:
     """Write lenses as a typed table, a group of rows a prompt; raises OSError."""
     arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")  # heavy, and not always installed
     schema = arrow.schema([(column.name, arrow_type(arrow, column.kind)) for column in COLUMNS])
     with parquet.ParquetWriter(path, schema) as writer:
-        for lens in lenses:
-            table = [[encodable(value) for value in values(cell)] for cell in cells(lens)]
-            if table:
-                columns = dict(zip(NAMES, zip(*table, strict=True), strict=True))
-                writer.write_table(arrow.table(columns, schema=schema))
+        for rows in lenses:
+            table = {name: [encodable(row[name]) for row in rows] for name in NAMES}
+            writer.write_table(arrow.table(table, schema=schema))
 
 
-def write_markdown(lenses: Iterable[Lens], path: Path) -> None:
+def write_markdown(lenses: Iterable[Rows], path: Path) -> None:
     """Write lenses for people: layers down, tokens across, in each cell the top token; raises OSError."""
     with path.open("w", encoding="utf-8") as file:
-        for lens in lenses:
-            file.writelines(f"{line}\n" for line in section(lens))
+        for rows in lenses:
+            file.writelines(f"{line}\n" for line in section(rows))
 
 
-def section(lens: Lens) -> Iterator[str]:
+def section(rows: Rows) -> Iterator[str]:
     """The lines of a lens in Markdown."""
-    info = lens.info
-    facts = (info.name, info.revision, info.device, info.dtype, info.verdict) if info else ()
-    yield f"## {plain(lens.prompt)}"
+    first = rows[0]
+    facts = [first[name] for name in ("model", "revision", "device", "dtype", "verdict")]
+    tokens = {row["position"]: row for row in rows}
+    yield f"## {plain(first['prompt'])}"
     yield ""
     yield f"- model: {plain(' · '.join(part for part in facts if part))}"
-    yield f"- lens: {plain(lens.tuned or 'logit lens')}"
+    yield f"- lens: {plain(first['tuned'] or 'logit lens')}"
+    yield from (f"- edit: {plain(edit)}" for edit in first["edits"])
     yield ""
-    yield f"| | {' | '.join(f'{token.position} {escaped(visible(token.text))}' for token in lens.tokens)} |"
-    yield f"|---|{'---|' * len(lens.tokens)}"
-    for layer in lens.layers():
-        found = [row.top[0] for row in lens.rows if row.cell.layer == layer and row.top]
-        shown = [f"{escaped(visible(token.text))} {token.probability:.2f}" for token in found]
-        yield f"| {layer_name(layer)} | {' | '.join(shown)} |"
-    yield f"| says | {' | '.join(escaped(visible(answer.text)) for answer in lens.answers)} |"
+    names = [f"{position} {escaped(visible(row['token']))}" for position, row in tokens.items()]
+    yield f"| | {' | '.join(names)} |"
+    yield f"|---|{'---|' * len(tokens)}"
+    for name in dict.fromkeys(row["layer_name"] for row in rows):
+        yield f"| {name} | {' | '.join(top_of(row) for row in rows if row['layer_name'] == name)} |"
+    yield f"| says | {' | '.join(escaped(visible(row['answer'])) for row in tokens.values())} |"
     yield ""
 
 
-WRITERS: dict[str, Callable[[Iterable[Lens], Path], None]] = {
+def top_of(row: dict[str, Any]) -> str:
+    """The top token of a row with its probability."""
+    return f"{escaped(visible(row['top'][0]))} {row['probabilities'][0]:.2f}" if row["top"] else ""
+
+
+WRITERS: dict[str, Callable[[Iterable[Rows], Path], None]] = {
     ".jsonl": write_json_lines,
     ".csv": write_csv,
     ".md": write_markdown,
@@ -109,7 +113,7 @@ class ExportedLenses(NamedTuple):
         return f"{self.cells} cell{'' if self.cells == 1 else 's'}{of}: {self.path}"
 
 
-def export_lenses(lenses: Iterable[Lens], path: Path, *, overwrite: bool = False) -> ExportedLenses:
+def export_lenses(lenses: Iterable[Rows], path: Path, *, overwrite: bool = False) -> ExportedLenses:
     """Write lenses to a file as they come, in the format of its ending.
 
     Raises:
@@ -119,10 +123,11 @@ def export_lenses(lenses: Iterable[Lens], path: Path, *, overwrite: bool = False
     check_lens_file(path, overwrite)
     counts: Counter[str] = Counter()
 
-    def counted() -> Iterator[Lens]:
-        for lens in lenses:
-            counts.update(prompts=1, cells=len(lens.rows))
-            yield lens
+    def counted() -> Iterator[Rows]:
+        for rows in lenses:
+            if rows:
+                counts.update(prompts=1, cells=len(rows))
+                yield rows
 
     try:
         with replacing(path) as fresh:
