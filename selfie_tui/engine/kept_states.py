@@ -48,7 +48,7 @@ def read_around(
     cancelled: Callable[[], bool] = lambda: False,
     prefix: Sequence[int] | None = None,
 ) -> dict[int, torch.Tensor]:
-    """As `Model.read`, but no forward is run where the same prompt was read there or nearby before.
+    """States by layer, each `(positions, hidden)`, as `Model.read` gives them; no forward where they were read before.
 
     For a model whose weights stay as they are. Positions that take more than `MOST_BYTES` are read and not kept.
     """

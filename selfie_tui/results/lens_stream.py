@@ -20,7 +20,7 @@ from selfie_tui.results.locks import hold, is_held
 from selfie_tui.results.sessions import append_whole
 from selfie_tui.results.stream_file import part_of
 from selfie_tui.results.writers import ExportError
-from selfie_tui.results.writers.lenses import Rows, check_lens_file, export_lenses
+from selfie_tui.results.writers.lenses import Rows, check_lens_file, export_rows
 
 
 class LensStream:
@@ -86,7 +86,7 @@ class LensStream:
         """
         if self._file is None and next(self._stored, None) is not None:
             raise RequestError(f"{self.part} has lenses of more prompts.", "Give all of them, or delete it.")
-        written = export_lenses(self._lenses(), self.path, overwrite=self._overwrite)
+        written = export_rows(self._lenses(), self.path, overwrite=self._overwrite)
         self.close()
         self.part.unlink()
         return str(written)

@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 
 from selfie_tui.errors import LoadError, RequestError
-from selfie_tui.lens_table import rows_of
 from selfie_tui.library.lens import LensResult
 from selfie_tui.library.results import InterpretationTable
 from selfie_tui.library.results import Result as LibraryResult
@@ -45,7 +44,7 @@ def export(
     """
     listed = [results] if isinstance(results, Results | LensResult) else list(results)
     if listed and isinstance(listed[0], LensResult):
-        return export_lenses((rows_of(as_lens(each)) for each in listed), Path(path), overwrite=overwrite)
+        return export_lenses((as_lens(each) for each in listed), Path(path), overwrite=overwrite)
     plain = [as_result(each) for each in listed]
     if Path(path).suffix.lower() == ".py" and any(not result.request.prompt for result in plain):
         raise RequestError("Vectors are not kept with their texts.", "Export another format than a script.")

@@ -100,7 +100,6 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
         self._choose_theme(options.theme or options.config.theme or self.memory.theme)
         path = sessions.new_path(keep / "sessions") if keep and options.session else None
         self.vectors_dir = keep / "vectors" if keep else paths.vectors_dir()
-        self.tuned_lenses = options.config.tuned_lenses
         self.session = sessions.Session(path)
         self.kept = KeptRuns(keep / "sessions" if keep else None, path)
         self._calibrations = keep / "calibrations" if keep else None

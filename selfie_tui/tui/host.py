@@ -28,8 +28,6 @@ class Host(WireApp[None], inherit_bindings=False):
     keymap: Mapping[str, str]
     vectors_dir: Path
     """Where vectors are kept."""
-    tuned_lenses: Mapping[str, str]
-    """The folders of tuned lenses that the settings name, by model."""
 
     def toast(self, message: str, severity: Severity) -> None:
         """Show a toast."""

@@ -1,4 +1,4 @@
-"""The tuned lens in the view of the lens: its folder is asked for, proposed by the settings, refused by the engine."""
+"""The tuned lens in the view of the lens: taken from the settings, and refused by the engine."""
 
 from __future__ import annotations
 
@@ -31,14 +31,12 @@ def folders(engine: FakeEngine) -> list[str]:
 
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)])
-async def test_the_folder_in_the_settings_is_proposed_and_the_map_is_read_with_it(size):
+async def test_the_map_is_read_with_the_tuned_lens_of_the_settings_and_without_it_again(size):
     engine = FakeEngine()
     async with running(engine, size, config=SETTINGS) as (app, pilot):
         await pilot.press("escape", "L")
         await until(pilot, lambda: app.main.view.source.table.rows)
         await pilot.press("3")
-        await until(pilot, lambda: "/lenses/demo" in text_of(app))
-        await pilot.press("enter")
         await until(pilot, lambda: "tuned lens" in text_of(app) and "/lenses/demo" in folders(engine))
         await until(pilot, lambda: app.main.view.source.table.rows)
         await pilot.press("3")
@@ -50,6 +48,6 @@ async def test_a_tuned_lens_that_is_refused_says_why_and_leaves_the_logit_lens()
     async with running(Refusing(), config=SETTINGS) as (app, pilot):
         await pilot.press("escape", "L")
         await until(pilot, lambda: app.main.view.source.table.rows)
-        await pilot.press("3", "enter")
+        await pilot.press("3")
         await until(pilot, lambda: any("There is no tuned lens" in toast for toast in toasts(app)))
         await until(pilot, lambda: app.main.view.source.table.rows and not app.main.view.readings.tuned)

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from selfie_tui.ascii_json import encode_ascii
-from selfie_tui.lens_table import COLUMNS
+from selfie_tui.lens_table import COLUMNS, rows_of
 from selfie_tui.paths import replacing
+from selfie_tui.records import Lens
 from selfie_tui.results.writers import ExportError, check
 from selfie_tui.results.writers.csv_file import field
 from selfie_tui.results.writers.markdown import escaped, plain
@@ -113,8 +114,13 @@ class ExportedLenses(NamedTuple):
         return f"{self.cells} cell{'' if self.cells == 1 else 's'}{of}: {self.path}"
 
 
-def export_lenses(lenses: Iterable[Rows], path: Path, *, overwrite: bool = False) -> ExportedLenses:
-    """Write lenses to a file as they come, in the format of its ending.
+def export_lenses(lenses: Iterable[Lens], path: Path, *, overwrite: bool = False) -> ExportedLenses:
+    """Write lenses to a file as they come, in the format of its ending; raises as `export_rows`."""
+    return export_rows(map(rows_of, lenses), path, overwrite=overwrite)
+
+
+def export_rows(lenses: Iterable[Rows], path: Path, *, overwrite: bool = False) -> ExportedLenses:
+    """Write the rows of lenses, prompt by prompt, to a file as they come, in the format of its ending.
 
     Raises:
         FileThere: for a file that is there, unless it is to be overwritten.

@@ -266,8 +266,7 @@ class LensView(View):
                 raise SelfieError("No folder was named.", "Write the folder with its config.json and params.pt.")
             self._tune(folder)
 
-        model = self.state.model.name if self.state.model else ""
-        self.app.ask_for("folder of a tuned lens", self.app.tuned_lenses.get(model, ""), tune)
+        self.app.ask_for("folder of a tuned lens", "", tune)
 
     def _tune(self, folder: str) -> None:
         self.readings.tuned = folder
