@@ -30,7 +30,7 @@ def model() -> Model:
 def test_engine_and_script_decode_the_same_tokens(model: Model, middle: bool) -> None:
     runs = Runs(model, Case(12, 5, middle), 5)
     script, engine = runs.scripted(), runs.by_engine()
-    assert len({tuple(row) for row in script}) > 4
+    assert len({tuple(row) for row in script}) > 1
     assert engine == script
     assert runs.one_at_a_time() == script[:4]
 
