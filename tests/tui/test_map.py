@@ -56,7 +56,7 @@ def test_heat_is_told_again_by_weight_and_only_where_wanted_by_a_background():
     theme = load_named("dusk", shipped_dir())
     plain, coloured = Look(theme), Look(theme, coloured=True)
     heats = [MapCell("read", step / 8) for step in range(8)]
-    assert [role_of(cell, plain) for cell in heats] == ["faint"] * 2 + ["text"] * 4 + ["strong"] * 2
+    assert [role_of(cell, plain) for cell in heats] == ["faint"] * 2 + ["text"] * 5 + ["strong"]
     assert [role_of(cell, coloured) for cell in heats][5:] == ["warm1", "warm2", "warm3"]
     assert all(coloured.styles[role].bgcolor for role in ("warm1", "warm2", "warm3"))
     ansi = Look(load_named("ansi", shipped_dir()), coloured=True)

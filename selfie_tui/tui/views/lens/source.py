@@ -31,13 +31,12 @@ class LensSource:
 
     def foot_text(self, column: int) -> str:
         answer = self.table.answers.get(column)
-        return answer.text if answer else ""
+        return answer.text if answer else "..." if column in self.waiting else ""
 
     def cell(self, row: int, column: int) -> MapCell:
         found = self.table.rows.get((row, column))
         if found is None:
-            failed, waits = column in self.table.failed, column in self.waiting
-            return MapCell("failed") if failed else MapCell("waiting") if waits else BLANK
+            return MapCell("failed") if column in self.table.failed else BLANK
         if self.measure is DIFFERENCE:
             return self._compared(found)
         return self._read(found, found.top[0].text if found.top else "")

@@ -33,6 +33,9 @@ TOO_FAST = 1 / 15
 """Seconds between two steps of the cursor below which the lines under the map do not follow each of them."""
 
 
+DRAWN_EVERY = 0.5
+"""Seconds after which parts of what was asked for are drawn, where all of it is not there yet."""
+
 STALE = 0.4
 """Seconds after which positions that are still to come are drawn as such."""
 
@@ -65,6 +68,9 @@ class LensView(View):
         self._pausing = Pause(self, TOO_FAST, self.show_cell)
         self._stepped = 0.0
         self._stale: Timer | None = None
+        self._drawing: Timer | None = None
+        self._new: set[tuple[int, int]] = set()
+        """Cells that were read and are to be drawn."""
 
     def _visible(self, token: str) -> str:
         return self.app.look.visible(token)
@@ -85,11 +91,23 @@ class LensView(View):
 
     def take(self, event: Event) -> None:
         if isinstance(event, LensRead) and self.readings.take(event, self.map.columns.shown):
-            self.map.update((row.cell.layer, row.cell.position) for row in event.rows)
+            self._new |= {(row.cell.layer, row.cell.position) for row in event.rows}
             if event.track:
                 self.retitle()
             self.show_cell()
             self.ask()
+            if not self.readings.waiting:
+                self.draw_new()
+            elif self._drawing is None:
+                self._drawing = self.set_timer(DRAWN_EVERY, self.draw_new)
+
+    def draw_new(self) -> None:
+        """Draw what has been read: all of it at once where it came in parts, each of which would send every line."""
+        if self._drawing is not None:
+            self._drawing.stop()
+            self._drawing = None
+        new, self._new = self._new, set()
+        self.map.update(new)
 
     def show(self, changed: Changed) -> None:
         if changed.model or changed.edits:
@@ -127,11 +145,10 @@ class LensView(View):
             self._stale = self.set_timer(STALE, self.show_waiting)
 
     def show_waiting(self) -> None:
-        """Draw which positions are still waited for, where they are not there in time."""
+        """Tell below the columns that are still waited for that they are, where they are not there in time."""
         self._stale = None
-        before, self.source.waiting = self.source.waiting, self.readings.waiting
-        changed = before ^ self.source.waiting
-        self.map.update((layer, position) for layer in self.map.rows.shown for position in changed)
+        self.source.waiting = self.readings.waiting
+        self.map.update(())
         if self.source.waiting:
             self._stale = self.set_timer(STALE, self.show_waiting)
 

@@ -15,7 +15,7 @@ State = Literal["unasked", "waiting", "growing", "same", "failed", "read"]
 GLYPHS: dict[State, str] = {"unasked": "·", "waiting": "○", "growing": "○", "same": "=", "failed": "!"}
 """What stands where a cell without heat would have its bar."""
 
-HOT, COLD = 6, 2
+HOT, COLD = 7, 2
 """Of eight steps of heat, those from `HOT` on are bold, those below `COLD` dim."""
 
 COLOURED: dict[int, Role] = {5: "warm1", 6: "warm2", 7: "warm3"}
