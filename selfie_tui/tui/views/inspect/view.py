@@ -9,6 +9,7 @@ from textual.widgets import Input
 
 from selfie_tui.edits import edit_text
 from selfie_tui.errors import SelfieError
+from selfie_tui.paths import make_private
 from selfie_tui.records import EMBED, Cell, Event, KeepVector, VectorKept
 from selfie_tui.tui.state import AppState
 from selfie_tui.tui.views.inspect.actions import ACTIONS, SECTIONS
@@ -135,6 +136,10 @@ class InspectView(EditingView):
             file = folder / f"{name}{ENDING}"
             if file.exists() and not again:
                 raise SelfieError("There is such a vector.", "Once more: enter replaces it")
+            try:
+                make_private(folder)
+            except OSError as error:
+                raise SelfieError(f"{folder}: {error.strerror}") from error
             self.state.submit(
                 KeepVector(prompt, (cell,), str(file), name, place, stack, overwrite=again, origin=ORIGIN)
             )
