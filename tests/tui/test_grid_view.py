@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from textual.events import Key
 
 from selfie_tui.records import EMBED, Cell, Interpret
 from selfie_tui.tui.exporting import Exportable
@@ -268,6 +269,15 @@ async def test_a_search_goes_through_the_cells_in_reading_order_and_says_how_man
         await pilot.press("escape")
         assert "/ paris" not in text_of(app)
         assert "36 of 81 say Paris" in text_of(app), "the word of this reading"
+
+
+async def test_a_word_typed_in_one_burst_with_the_key_that_asks_for_it_is_searched_for():
+    async with running() as (app, pilot):
+        await pilot.press("number_sign")
+        for key in ["t", *"said"]:
+            app.post_message(Key(key, key))
+        await until(pilot, lambda: app.main.view.search_field().value == "said")
+        assert not app.main.state.selection.marked_cells
 
 
 async def test_c_goes_through_the_measures_that_there_are_numbers_for():

@@ -7,6 +7,7 @@ from textual.message import Message
 from textual.widgets import Input
 
 from selfie_tui.records import Cell
+from selfie_tui.tui.host import Host
 from selfie_tui.tui.state import AppState
 from selfie_tui.tui.views.grid.live import EVERY, Pending, Place
 from selfie_tui.tui.views.grid.map import GridMap
@@ -17,13 +18,14 @@ from selfie_tui.tui.views.grid.titles import border, legend, title
 from selfie_tui.tui.views.grid.walk import Walk
 from selfie_tui.tui.widgets.field import Field
 from selfie_tui.tui.widgets.lines import look_of
-from selfie_tui.tui.widgets.map.grid import CellMap
 from selfie_tui.tui.widgets.map.window import WIDTHS, CellWindow
 from selfie_tui.tui.widgets.pane import Pane
 
 
 class MapPane(Pane):
     """The map that is shown of those there are, with what is known of it on its borders."""
+
+    app: Host
 
     class Drawn(Message):
         """The cell under the cursor shows something else, as its run has got on or a search is another."""
@@ -36,6 +38,7 @@ class MapPane(Pane):
         self.walk.add_class("-hidden")
         self.search_text = Field(placeholder="search", id=f"{id}-search", classes="-hidden")
         super().__init__(4, "Grid", self.map, self.walk, self.search_text, id=id, classes="-described")
+        self.map.wants = self.wanted
         self._pending = Pending()
         self._ticking = False
         self._searched_from = (0, 0)
@@ -187,10 +190,9 @@ class MapPane(Pane):
         self.update_border()
         self.post_message(self.Drawn())
 
-    @on(CellMap.Wanted)
-    async def wanted(self, event: CellMap.Wanted) -> None:
+    def wanted(self, what: str) -> None:
         """Colour by the next measure, or ask for a word to look for."""
-        if event.what == "measure":
+        if what == "measure":
             self.colour_by_next()
         else:
-            await self.run_action("screen.search")
+            self.app.edit(self.search_text)

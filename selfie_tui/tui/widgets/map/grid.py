@@ -25,13 +25,6 @@ class CellMap(CellWindow, can_focus=True):
             super().__init__()
             self.map = map
 
-    class Wanted(Message):
-        """The user wants another measure, or a token to track."""
-
-        def __init__(self, map: CellMap, what: str) -> None:
-            super().__init__()
-            self.map, self.what = map, what
-
     # The cursor ------------------------------------------------------------------------------------------------------
 
     def show_cursor(self) -> None:
@@ -106,14 +99,13 @@ class CellMap(CellWindow, can_focus=True):
         self.refresh()
 
     wants: Callable[[str], object] | None = None
-    """What is called for what the user wants, in place of a message, which keys of the same burst would overtake."""
+    """Called where the user wants another "measure", or to "track" a token; keys of one burst would overtake a message.
+    """
 
     def action_want(self, what: str) -> None:
         """Let the view change what the map shows."""
         if self.wants is not None:
             self.wants(what)
-        else:
-            self.post_message(self.Wanted(self, what))
 
     def action_resize(self, step: int) -> None:
         """Larger or smaller cells."""
