@@ -12,9 +12,9 @@ import pytest
 
 import selfie_tui
 from selfie_tui.engine.model import Model
-from selfie_tui.records import EMBED, Cell, Interpret
-from selfie_tui.results.entries import RunBegan
-from selfie_tui.results.history import read_run, search, stored_runs
+from selfie_tui.records import CONTROL, EMBED, Cell, Interpret, Kept
+from selfie_tui.results.entries import Result
+from selfie_tui.results.history import StoredRun, read_run, search, stored_runs
 from selfie_tui.results.resuming import differences, resume_task
 from selfie_tui.settings import InterpretSettings
 from tests.engine.records_compared import assert_same
@@ -40,10 +40,15 @@ def test_a_stopped_run_goes_on_and_ends_as_a_whole_one(
     events_to_disk(tmp_path / "parts", smollm2, resume_task(stopped), number=2)
     (resumed,) = stored_runs(tmp_path / "parts", tmp_path / "cache")
     (whole,) = stored_runs(tmp_path / "whole", tmp_path / "cache")
-    found, wanted = list(read_run(resumed)), list(read_run(whole))
-    assert isinstance(found[0], RunBegan)
-    assert [entry.value.text for entry in found[1:-1]] == [entry.value.text for entry in wanted[1:-1]]
-    assert_same([entry.value for entry in found[1:-1]], [entry.value for entry in wanted[1:-1]])
+    found, wanted = results_of(resumed), results_of(whole)
+    assert list(found) == list(wanted) == [CONTROL, *range(10)]
+    assert [each.text for each in found.values()] == [each.text for each in wanted.values()]
+    assert_same(list(found.values()), list(wanted.values()))
+
+
+def results_of(run: StoredRun) -> dict[int, Kept]:
+    """The results of a run by their index, in its order: cells finish in another one."""
+    return dict(sorted((entry.index, entry.value) for entry in read_run(run) if isinstance(entry, Result)))
 
 
 def test_what_was_found_is_found_again_exported_and_made_again_by_a_script(smollm2: Model, tmp_path: Path) -> None:
