@@ -1,6 +1,7 @@
-"""`python screenshots/make.py [name …]`: the README's pictures, from the real app reading the bundled model.
+"""`python screenshots/make.py [NAME ...]`: the README's pictures, from the real app reading the bundled model.
 
-Writes an SVG of each, or of those that are named; where `rsvg-convert` is installed, the PNG that the README shows.
+Writes an SVG and, where `rsvg-convert` is installed, the PNG that the README shows. A picture is a size and what its
+user presses; between two groups of keys the engine comes to rest.
 """
 
 from __future__ import annotations
@@ -9,54 +10,63 @@ import asyncio
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from selfie_tui.tui.app import SelfieApp
+from selfie_tui.tui.options import AppOptions
 
 HERE = Path(__file__).parent
 FONT = "DejaVu Sans Mono"
 
 
-PICTURES: dict[str, tuple[tuple[int, int], tuple[str, ...], tuple[str, ...]]] = {
-    "first-reading": ((110, 30), ("enter",), ()),
-    "grid": ((110, 30), ("f3", "enter"), ("G", "k")),
+class Picture(NamedTuple):
+    """A screen of so many columns and lines, and groups of keys."""
+
+    size: tuple[int, int]
+    keys: tuple[tuple[str, ...], ...]
+
+
+PICTURES = {
+    "first-reading": Picture((110, 30), (("enter",),)),
+    "grid": Picture((110, 30), (("number_sign",), ("enter",), tuple(":L5,9"), ("enter",))),
+    "lens": Picture((110, 30), (("L",), tuple(":L5,9"), ("enter",), ("t",), tuple("Paris"), ("enter",))),
+    "inspect": Picture(
+        (110, 34), (("I",), ("slash",), tuple("embed_tokens"), ("enter",), ("e",), tuple("zero at 2"), ("enter",))
+    ),
 }
-"""Of each picture the size of the terminal, the keys before the job that is shown, and those after it."""
 
 
-async def picture_of(name: str) -> str:
-    """The app after the keys of a picture, as SVG."""
-    size, before, after = PICTURES[name]
-    app = SelfieApp()
-    async with app.run_test(size=size) as pilot:
-        await until(lambda: app.main.state.model is not None and app.main.state.ready)
-        await pilot.press(*before)
-        await until(lambda: app.jobs.state == "idle" and len(app.main.state.runs) > 0)
-        await pilot.pause(1.5)
-        await pilot.press(*after)
-        await pilot.pause(0.5)
-        return app.export_screenshot(title="selfie-tui")
+async def drawn(picture: Picture) -> str:
+    """The app after the keys, as SVG."""
+    with tempfile.TemporaryDirectory() as folder:
+        app = SelfieApp(options=AppOptions(state_dir=Path(folder)))
+        async with app.run_test(size=picture.size) as pilot:
+            await until(lambda: app.main.state.ready)
+            for keys in picture.keys:
+                await pilot.press(*("space" if key == " " else key for key in keys))
+                await pilot.pause(0.5)
+                await until(lambda: app.jobs.state == "idle" and not app.main.state.busy)
+                await pilot.pause(0.5)
+            return app.export_screenshot(title="selfie-tui")
 
 
-async def until(holds: object) -> None:
+async def until(holds: Callable[[], bool]) -> None:
     """Wait for the engine."""
-    while not holds():  # type: ignore[operator]
+    while not holds():
         await asyncio.sleep(0.1)
-
-
-def write(name: str) -> None:
-    """Write a picture."""
-    picture = HERE / f"{name}.svg"
-    svg = asyncio.run(picture_of(name)).replace("Fira Code", FONT)
-    picture.write_text(svg.replace("<text ", '<text xml:space="preserve" '))  # or edge spaces are lost
-    if shutil.which("rsvg-convert"):
-        subprocess.run(["rsvg-convert", "--zoom", "1.2", "-o", picture.with_suffix(".png"), picture], check=True)
-        picture.unlink()
 
 
 def main() -> None:
     for name in sys.argv[1:] or PICTURES:
-        write(name)
+        path = HERE / f"{name}.svg"
+        svg = asyncio.run(drawn(PICTURES[name])).replace("Fira Code", FONT)
+        path.write_text(svg.replace("<text ", '<text xml:space="preserve" '))  # or edge spaces are lost
+        if shutil.which("rsvg-convert"):
+            subprocess.run(["rsvg-convert", "--zoom", "1.2", "-o", path.with_suffix(".png"), path], check=True)
+            path.unlink()
 
 
 if __name__ == "__main__":
