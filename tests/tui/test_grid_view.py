@@ -118,19 +118,21 @@ async def test_a_view_that_is_opened_in_the_middle_of_a_run_of_read_shows_what_t
 
 
 async def test_what_a_cancelled_run_has_left_is_read_by_the_next_enter_and_nothing_twice():
-    engine = FakeEngine(pause=0.02)
+    engine = FakeEngine(pause=0.1)
     async with running(engine) as (app, pilot):
         await pilot.press("escape", "number_sign", "enter")
         await until(pilot, lambda: len(app.main.state.last_run.interpretations if app.main.state.last_run else ()) > 9)
         engine.step.clear()
         await pilot.press("escape")
-        await run_to_end(app, pilot)
+        await drawn(app, pilot)
         await until(pilot, lambda: "left: enter goes on" in text_of(app))
+        await until(pilot, lambda: "unasked" in states(app))
         stopped = app.main.state.last_run
         there = dict(stopped.interpretations)
         assert 9 < len(there) < CELLS
         assert f"{CELLS - len(there)} left: enter goes on" in text_of(app)
         assert states(app)["unasked"] == CELLS - len(there)
+        engine.pause = 0.0
         engine.step.set()
         await pilot.press("enter")
         await drawn(app, pilot)

@@ -168,9 +168,9 @@ async def test_what_was_asked_of_a_stack_that_is_gone_neither_fails_nor_forgets_
         engine.loaded.clear()
         await pilot.press("o", "ctrl+u", *"bert", "enter")
         await until(pilot, lambda: app.main.state.load_step is not None)
-        engine.kind, engine.stacks = "encoder", ()
         await pilot.press("i", "x", "enter")
         await pilot.pause(0.15)
+        engine.kind, engine.stacks = "encoder", ()  # what is asked while it loads, the model before answers
         engine.loaded.set()
         await until(pilot, lambda: len(requests(engine)) == 1)
         await run_to_end(app, pilot)
