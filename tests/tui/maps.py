@@ -71,15 +71,13 @@ class MapApp(App[None]):
         self.map = LayerMap(self.selection, self.source, widest=widest, id="map")
         self.windows = 0
         self.wanted: list[str] = []
+        self.map.wants = self.wanted.append
 
     def compose(self) -> ComposeResult:
         yield self.map
 
     def on_cell_window_windowed(self) -> None:
         self.windows += 1
-
-    def on_cell_map_wanted(self, event: LayerMap.Wanted) -> None:
-        self.wanted.append(event.what)
 
     def lines(self) -> list[str]:
         """What is drawn, line by line."""

@@ -22,6 +22,13 @@ from tests.tui.terminals import Terminal
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
+def _begin() -> None:
+    """In the new process: its terminal controls it, and no signal is ignored because the runner of the tests does so."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class PtyProgram:
     """`python ARGUMENTS` with a terminal of this size as its standard input, output and error."""
 
@@ -44,7 +51,7 @@ class PtyProgram:
             cwd=ROOT,
             env={**kept, "TERM": "xterm-256color", "PYTHONPATH": ROOT, **(env or {})},
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=_begin,
         )
         os.close(slave)
         self._decoder = codecs.getincrementaldecoder("utf-8")()

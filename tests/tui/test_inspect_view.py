@@ -276,9 +276,9 @@ async def test_answers_stand_side_by_side_with_the_first_difference():
         assert "differs from token 1" in text_of(app)
 
 
-async def test_a_line_that_cannot_be_read_is_refused_and_stays_open():
+async def test_a_line_that_cannot_be_read_is_refused_and_stays_open(tmp_path: Path):
     engine = FakeEngine()
-    async with running(engine) as (app, pilot):
+    async with running(engine, state_dir=tmp_path) as (app, pilot):
         view = await inspect(app, pilot)
         await pilot.press("e", *"half")
         await until(pilot, lambda: "Invalid edit “half”. Write one of:" in text_of(app))
