@@ -23,7 +23,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 
 
 def _begin() -> None:
-    """In the new process: its terminal controls it, and no signal is ignored because the runner of the tests does so."""
+    """In the new process: its terminal controls it, and it ignores no signal that the test runner ignores."""
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)

@@ -56,7 +56,12 @@ class BoundUnembedding:
         return hidden if self.record.input_scale == 1.0 else hidden * self.record.input_scale
 
     def head_logits(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Logits of the head's input: `(..., head's width)` to `(..., vocabulary)` float32."""
+        """Logits of the head's input: `(..., head's width)` to `(..., vocabulary)` float32.
+
+        A table of embeddings that is the head (FSMT) is a matrix to multiply with, not a function to call.
+        """
+        if isinstance(self.head, nn.Embedding):
+            return self.post(nn.functional.linear(inputs, self.head.weight))
         return self.post(self.head(inputs))
 
     def post(self, scores: torch.Tensor) -> torch.Tensor:

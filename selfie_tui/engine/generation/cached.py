@@ -40,7 +40,7 @@ class CachedStepper(StepperBase):
         lower = self.lower_layers()
         pieces = [self.run_piece(rows, lower) for rows in self.pieces()]
         self.cache = pieces[0].cache
-        if all_croppable(self.cache):
+        if hasattr(self.cache, "layers") and all_croppable(self.cache):  # not an encoder-decoder's two caches in one
             caches = [piece.cache for piece in pieces]
             self.cache = join_caches(caches, self.count, self.prefill.cache, len(lower.outputs))
         ids, feed = self.prefill.ids, self.model.feed
