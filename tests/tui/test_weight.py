@@ -33,11 +33,11 @@ from selfie_tui.tui.options import AppOptions
 from tests.tui.fake_engine import FakeEngine
 
 class Varied(FakeEngine):
-    def _reading(self, cell, source, request):
+    def _interpretation(self, cell, source, request):
         if {words}:
             numbers = ((cell.layer * 37 + cell.position * 61 + word * 17) % 997 for word in range({words}))
             self.late = " ".join(map(str, numbers))
-        return super()._reading(cell, source, request)
+        return super()._interpretation(cell, source, request)
 
 SelfieApp(lambda: Varied(blocks={blocks}), AppOptions(theme="dusk", ascii=False)).run()
 """
