@@ -40,8 +40,9 @@ from selfie_tui.records import (
     Progress,
     Token,
 )
+from selfie_tui.results.part_file import part_of
 from selfie_tui.results.sessions import Session, new_path
-from selfie_tui.results.stream_file import RunStream, part_of
+from selfie_tui.results.stream_file import RunStream
 from selfie_tui.settings import Bounds
 from selfie_tui.text import prose
 

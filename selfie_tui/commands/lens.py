@@ -40,7 +40,7 @@ from selfie_tui.lens_table import gathered, rows_of
 from selfie_tui.parse import parse_integer, parse_layers, positions_among
 from selfie_tui.records import Lens, ModelInfo, ReadLens, Token
 from selfie_tui.results.lens_stream import LensStream
-from selfie_tui.results.stream_file import part_of
+from selfie_tui.results.part_file import part_of
 from selfie_tui.results.writers import ExportError
 from selfie_tui.results.writers.lenses import WRITERS, Rows, check_lens_file
 from selfie_tui.text import prose

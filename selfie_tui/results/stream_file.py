@@ -15,12 +15,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from selfie_tui.errors import RequestError, SelfieError
+from selfie_tui.errors import RequestError
 from selfie_tui.records import Interpret, ModelInfo
 from selfie_tui.results.entries import Entry, RunBegan, RunEnded, decode, encode, versions
-from selfie_tui.results.locks import hold, is_held
+from selfie_tui.results.part_file import PartFile
 from selfie_tui.results.resuming import check_resumable
-from selfie_tui.results.sessions import append_whole
 from selfie_tui.results.writers import ExportError, check, export
 
 
@@ -42,29 +41,26 @@ class RunStream:
 
     def __init__(self, path: Path | None, overwrite: bool, then: Callable[[bytes], object]) -> None:
         self.path = path
-        self.part = part_of(path) if path else None
+        self._part: PartFile | None = None
         self._overwrite, self._then = overwrite, then
         self.began = False
         """Whether the run of the current prompt has begun."""
         self._number = 0
-        self._end = 0
-        self._file: int | None = None
         self._stored: Iterator[WholeRun] = iter(())
-        if path and self.part:
+        if path:
             check(path, overwrite)
-            if is_held(self.part):
-                raise ExportError(f"{self.part} is being written by another program.", "Choose another file.")
-            self._stored = whole_runs(self.part)
+            self._part = PartFile(path)
+            self._stored = whole_runs(self._part.path)
 
     def next_prompt(self) -> WholeRun | None:
         """Go on to the next prompt; its run where the file has it already, to be taken over."""
         self._number += 1
         self.began = False
         found = next(self._stored, None)
-        if found is None:
-            self._open()
-            return None
-        self._end = found.end
+        if self._part is not None and found is not None:
+            self._part.end = found.end
+        elif self._part is not None:
+            self._part.open()
         return found
 
     def take_over(self, run: WholeRun, task: Interpret, model: ModelInfo) -> None:
@@ -75,8 +71,9 @@ class RunStream:
         """
         if run.began.task != task:
             same = "settings" if run.began.request.prompt == task.request.prompt else "prompt"
+            file = self._part.path if self._part else self.path
             raise RequestError(
-                f"{self.part} was begun with another {same.removesuffix('s')} at prompt {self._number}.",
+                f"{file} was begun with another {same.removesuffix('s')} at prompt {self._number}.",
                 "Give the prompts and settings that it was begun with, delete it, or choose another file.",
             )
         check_resumable(run.began, model)
@@ -104,54 +101,33 @@ class RunStream:
             RequestError: if it has runs of more prompts than there are.
             ExportError: if it cannot be written.
         """
-        if self.path is None or self.part is None:
+        if self.path is None or self._part is None:
             return ""
+        part = self._part.path
         if next(self._stored, None) is not None:
-            raise RequestError(f"{self.part} has runs of more prompts.", "Give all of them, or delete it.")
-        self._open()
+            raise RequestError(f"{part} has runs of more prompts.", "Give all of them, or delete it.")
+        self._part.open()
         if self.path.suffix.lower() == ".jsonl":
             try:
-                os.replace(self.part, self.path)
+                os.replace(part, self.path)
             except OSError as error:
                 raise ExportError(
                     f"{self.path} cannot be written: {error.strerror}.", "Choose another file."
                 ) from error
             return f"{self._number} prompt{'' if self._number == 1 else 's'}: {self.path}"
-        written = export(entries_of(self.part), self.path, overwrite=self._overwrite)
-        self.part.unlink()
+        written = export(entries_of(part), self.path, overwrite=self._overwrite)
+        part.unlink()
         return str(written)
 
     def close(self) -> None:
         """Close the file; what has been written stays."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
-
-    def _open(self) -> None:
-        """Open the file behind the last run that is whole, if it is not open."""
-        if self.part is None or self._file is not None:
-            return
-        try:
-            self._file = os.open(self.part, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-            hold(self._file)
-            os.ftruncate(self._file, self._end)
-        except OSError as error:
-            raise ExportError(f"{self.part} cannot be written: {error.strerror}.", "Choose another file.") from error
+        if self._part is not None:
+            self._part.close()
 
     def _write(self, line: bytes) -> None:
-        if self._file is not None:
-            try:
-                append_whole(self._file, line + b"\n")
-            except OSError as error:
-                raise SelfieError(
-                    f"{self.part} cannot be written: {error.strerror}.", "Make room, and run the command again."
-                ) from error
+        if self._part is not None:
+            self._part.append(line + b"\n")
         self._then(line)
-
-
-def part_of(path: Path) -> Path:
-    """The file that a stream's runs are in until all are."""
-    return path.with_name(f"{path.name}.part")
 
 
 def whole_runs(path: Path) -> Iterator[WholeRun]:

@@ -22,8 +22,9 @@ from selfie_tui.presets import PRESETS
 from selfie_tui.records import Cell, Interpretation, Progress, Request, Token
 from selfie_tui.results.entries import RunBegan, RunEnded
 from selfie_tui.results.locks import hold
+from selfie_tui.results.part_file import part_of
 from selfie_tui.results.sessions import read
-from selfie_tui.results.stream_file import part_of, whole_runs
+from selfie_tui.results.stream_file import whole_runs
 from selfie_tui.results.writers.runs import kept_runs
 from tests.results.runs import reading
 
