@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import torch
 
-from selfie_tui.engine.head_slices import Best, Divergence, Rank, SlicedLogits, Stop, Top, sweep
+from selfie_tui.engine.head_slices import SlicedLogits
+from selfie_tui.engine.logit_reductions import Best, Divergence, Rank, Stop, Top, sweep
 
 
 @dataclass(frozen=True)

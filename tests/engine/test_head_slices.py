@@ -9,19 +9,8 @@ import torch
 from torch import nn
 
 from selfie_tui.engine.anatomy.places import BoundUnembedding, Unembedding
-from selfie_tui.engine.head_slices import (
-    SLICE,
-    Best,
-    Distribution,
-    Divergence,
-    LogSumExp,
-    Rank,
-    SlicedLogits,
-    Stop,
-    Top,
-    plain_linear,
-    sweep,
-)
+from selfie_tui.engine.head_slices import SLICE, SlicedLogits, plain_linear
+from selfie_tui.engine.logit_reductions import Best, Distribution, Divergence, LogSumExp, Rank, Stop, Top, sweep
 from selfie_tui.engine.unembed import lens_logits
 from selfie_tui.errors import Cancelled
 from tests.engine.zoo import CONFIGS, build

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import torch
 
 from selfie_tui.engine.cell_states import CellStates
-from selfie_tui.engine.head_slices import Best, LogSumExp, SlicedLogits, sweep
+from selfie_tui.engine.head_slices import SlicedLogits
+from selfie_tui.engine.logit_reductions import Best, LogSumExp, sweep
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts.placeholders import token_texts
 from selfie_tui.engine.unembed import logits_through_the_model

@@ -13,8 +13,9 @@ from selfie_tui.engine.generation.cached import CachedStepper
 from selfie_tui.engine.generation.packed import PackedWeights
 from selfie_tui.engine.generation.prefill import Prefill, never, prefill_prompt
 from selfie_tui.engine.generation.steppers import EncoderDecoderStepper, MaskFillStepper, RecomputeStepper, Stepper
-from selfie_tui.engine.head_slices import Best, Distribution, LogSumExp, SlicedLogits, Top, sweep
+from selfie_tui.engine.head_slices import SlicedLogits
 from selfie_tui.engine.injection import Injection
+from selfie_tui.engine.logit_reductions import Best, Distribution, LogSumExp, Top, sweep
 from selfie_tui.engine.model import Model
 
 __all__ = ["Limits", "Prefill", "Row", "decode", "never", "prefill_prompt"]

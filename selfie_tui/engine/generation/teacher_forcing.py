@@ -14,7 +14,8 @@ import torch
 from selfie_tui.engine.anatomy.places import BoundUnembedding
 from selfie_tui.engine.devices import OutOfMemory, release_memory
 from selfie_tui.engine.generation.prefill import Prefill
-from selfie_tui.engine.head_slices import LogSumExp, Picked, SlicedLogits, plain_linear, sweep
+from selfie_tui.engine.head_slices import SlicedLogits, plain_linear
+from selfie_tui.engine.logit_reductions import LogSumExp, Picked, sweep
 from selfie_tui.engine.model import Model
 
 LOGITS_BYTES = 128 * 2**20
