@@ -7,18 +7,19 @@ are registered here, in the order of the views.
 from __future__ import annotations
 
 from selfie_tui.tui.actions import BACK, GO, register, view_action
-from selfie_tui.tui.views.grid.view import GridView
-from selfie_tui.tui.views.history.view import HistoryView
-from selfie_tui.tui.views.inspect.view import InspectView
+from selfie_tui.tui.views.entry import ViewEntry
+from selfie_tui.tui.views.grid.actions import ENTRY as GRID
+from selfie_tui.tui.views.history.actions import ENTRY as HISTORY
+from selfie_tui.tui.views.inspect.actions import ENTRY as INSPECT
 from selfie_tui.tui.views.interpret.view import InterpretView
-from selfie_tui.tui.views.lens.view import LensView
+from selfie_tui.tui.views.lens.actions import ENTRY as LENS
 from selfie_tui.tui.views.view import View
 
-VIEWS: tuple[type[View], ...] = (InterpretView, GridView, LensView, InspectView, HistoryView)
-"""The views, in the order of their tabs and function keys."""
+VIEWS: tuple[type[View] | ViewEntry, ...] = (InterpretView, GRID, LENS, INSPECT, HISTORY)
+"""The views, in the order of their tabs and function keys; all but the first are imported when they are shown."""
 
 
-def register_views(views: tuple[type[View], ...]) -> None:
+def register_views(views: tuple[type[View] | ViewEntry, ...]) -> None:
     """Register the actions of views, and the keys that show them."""
     for view in views:
         register(view.ACTIONS, view.SECTIONS)

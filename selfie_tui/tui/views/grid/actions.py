@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from selfie_tui.tui.actions import Action, Section, register
+from selfie_tui.tui.views.entry import ViewEntry
 
 # fmt: off
 ACTIONS = (
@@ -40,3 +41,5 @@ TRUST = (
 SECTIONS = {"grid": Section("Grid: a whole prompt", (GRID, TRUST)), "walk": Section("Grid: a column or a row")}
 
 register(ACTIONS, SECTIONS)
+
+ENTRY = ViewEntry("grid", "Grid", "#", "f3", ACTIONS, SECTIONS, "GridView")

@@ -12,7 +12,7 @@ from selfie_tui.records import CONTROL, Cell
 from selfie_tui.tui.exporting import Exportable, exportable_of
 from selfie_tui.tui.opening import go_on
 from selfie_tui.tui.state import AppState, Changed
-from selfie_tui.tui.views.grid.actions import ACTIONS, SECTIONS
+from selfie_tui.tui.views.grid.actions import ENTRY
 from selfie_tui.tui.views.grid.ask_pane import AskPane
 from selfie_tui.tui.views.grid.cell_words import Here
 from selfie_tui.tui.views.grid.jobs import Job, next_job, whole
@@ -41,8 +41,7 @@ LEAST_WORDS = 5
 class GridView(View):
     """The map of readings, with the settings of the next ones above and the words of a cell below."""
 
-    NAME, TITLE, LETTER, FUNCTION_KEY = "grid", "Grid", "#", "f3"
-    ACTIONS, SECTIONS = ACTIONS, SECTIONS
+    NAME, TITLE, LETTER, FUNCTION_KEY, ACTIONS, SECTIONS, _ = ENTRY
     FRAME_PANES = frozenset()
     PROMPT_OVER = True
     SCOPED_CSS = False

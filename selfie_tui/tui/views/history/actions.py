@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from selfie_tui.tui.actions import Action, Section, register
+from selfie_tui.tui.views.entry import ViewEntry
 
 # fmt: off
 ACTIONS = (
@@ -31,3 +32,5 @@ SECTIONS = {
 }
 
 register(ACTIONS, SECTIONS)
+
+ENTRY = ViewEntry("history", "History", "H", "f8", ACTIONS, SECTIONS, "HistoryView")

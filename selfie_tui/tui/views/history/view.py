@@ -14,7 +14,7 @@ from selfie_tui.tui.background import in_background
 from selfie_tui.tui.exporting import Exportable, stored_entries
 from selfie_tui.tui.kept import read_back
 from selfie_tui.tui.state import AppState, Changed
-from selfie_tui.tui.views.history.actions import ACTIONS, SECTIONS
+from selfie_tui.tui.views.history.actions import ENTRY
 from selfie_tui.tui.views.history.glimpse import glimpse
 from selfie_tui.tui.views.history.preview import Preview
 from selfie_tui.tui.views.history.rows import how_many
@@ -37,8 +37,7 @@ WANTED: dict[str, Wanted] = {"open": "open", "again": "again", "resume": "resume
 class HistoryView(View):
     """The runs of all sessions, and what the one under the cursor said."""
 
-    NAME, TITLE, LETTER, FUNCTION_KEY = "history", "History", "H", "f8"
-    ACTIONS, SECTIONS = ACTIONS, SECTIONS
+    NAME, TITLE, LETTER, FUNCTION_KEY, ACTIONS, SECTIONS, _ = ENTRY
     FRAME_PANES = frozenset()
     SCOPED_CSS = False
     DEFAULT_CSS = """

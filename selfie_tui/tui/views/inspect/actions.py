@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from selfie_tui.tui.actions import Action, Section, register
+from selfie_tui.tui.views.entry import ViewEntry
 
 # fmt: off
 ACTIONS = (
@@ -68,3 +69,5 @@ SECTIONS = {
 }
 
 register(ACTIONS, SECTIONS)
+
+ENTRY = ViewEntry("inspect", "Inspect", "I", "f6", ACTIONS, SECTIONS, "InspectView")

@@ -12,7 +12,7 @@ from selfie_tui.errors import SelfieError
 from selfie_tui.paths import make_private
 from selfie_tui.records import EMBED, Cell, Event, KeepVector, VectorKept
 from selfie_tui.tui.state import AppState
-from selfie_tui.tui.views.inspect.actions import ACTIONS, SECTIONS
+from selfie_tui.tui.views.inspect.actions import ENTRY
 from selfie_tui.tui.views.inspect.completing import ENDING
 from selfie_tui.tui.views.inspect.editing import EditingView
 from selfie_tui.tui.views.inspect.inspected import Wanted
@@ -27,8 +27,7 @@ UNSAFE = "/\\:\0"
 class InspectView(EditingView):
     """What is done with the module under the cursor beside editing it: interpret, keep, find."""
 
-    NAME, TITLE, LETTER, FUNCTION_KEY = "inspect", "Inspect", "I", "f6"
-    ACTIONS, SECTIONS = ACTIONS, SECTIONS
+    NAME, TITLE, LETTER, FUNCTION_KEY, ACTIONS, SECTIONS, _ = ENTRY
 
     def __init__(self, state: AppState) -> None:
         super().__init__(state)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from selfie_tui.tui.actions import Action, Section, register
+from selfie_tui.tui.views.entry import ViewEntry
 
 # fmt: off
 ACTIONS = (
@@ -29,3 +30,5 @@ SECTIONS = {
 }
 
 register(ACTIONS, SECTIONS)
+
+ENTRY = ViewEntry("lens", "Lens", "L", "f4", ACTIONS, SECTIONS, "LensView")

@@ -17,7 +17,7 @@ from selfie_tui.records import Cell, Event, Lens, LensRead, layer_name
 from selfie_tui.tui.exporting import Exportable
 from selfie_tui.tui.runs import Run
 from selfie_tui.tui.state import AppState, Changed
-from selfie_tui.tui.views.lens.actions import ACTIONS, SECTIONS
+from selfie_tui.tui.views.lens.actions import ENTRY
 from selfie_tui.tui.views.lens.detail import Detail, LensDetail
 from selfie_tui.tui.views.lens.map import LensMap
 from selfie_tui.tui.views.lens.measures import DIFFERENCE, MEASURES, PROBABILITY, TRACKED, Measure
@@ -43,8 +43,7 @@ STALE = 0.4
 class LensView(View):
     """A map of the lens, and two lines on the cell under its cursor."""
 
-    NAME, TITLE, LETTER, FUNCTION_KEY = "lens", "Lens", "L", "f4"
-    ACTIONS, SECTIONS = ACTIONS, SECTIONS
+    NAME, TITLE, LETTER, FUNCTION_KEY, ACTIONS, SECTIONS, _ = ENTRY
     FRAME_PANES = frozenset()
     PROMPT_OVER = True
     DEFAULT_CSS = """
