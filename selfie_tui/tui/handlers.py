@@ -20,8 +20,8 @@ from selfie_tui.records import (
     ReadModules,
     Tokenize,
 )
+from selfie_tui.tui.changes import Changed
 from selfie_tui.tui.screens.main import MainScreen
-from selfie_tui.tui.state import Changed
 
 MOST_PAGES = 2
 """Pages that are open above the main screen at most."""

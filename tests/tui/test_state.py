@@ -33,12 +33,13 @@ from selfie_tui.records import (
     Tokenize,
 )
 from selfie_tui.settings import InterpretSettings
+from selfie_tui.tui.changes import NOTHING, Changed
 from selfie_tui.tui.lenses import TOKENS
 from selfie_tui.tui.render.styles import Look
 from selfie_tui.tui.runs import CONTROL
 from selfie_tui.tui.screens.source import selected
 from selfie_tui.tui.selection import Selection
-from selfie_tui.tui.state import NOTHING, AppState, Changed
+from selfie_tui.tui.state import AppState
 from selfie_tui.tui.status import hand, outcome, under_way
 from tests.tui.fake_engine import info, words
 

@@ -8,8 +8,9 @@ from textual.binding import BindingsMap
 from selfie_tui.records import Calibrate, InjectionSetting, Task
 from selfie_tui.tui.actions import bindings
 from selfie_tui.tui.calibrating import with_setting
+from selfie_tui.tui.changes import Changed
 from selfie_tui.tui.screens.kept import KeptScreen
-from selfie_tui.tui.state import AppState, Changed
+from selfie_tui.tui.state import AppState
 from selfie_tui.tui.widgets.messages import CalibrationWanted
 
 

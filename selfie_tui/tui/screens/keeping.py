@@ -14,11 +14,12 @@ from selfie_tui.errors import SelfieError
 from selfie_tui.presets import RESERVED
 from selfie_tui.tui.actions import bindings
 from selfie_tui.tui.background import in_background
+from selfie_tui.tui.changes import Changed
 from selfie_tui.tui.exporting import Exportable, proposed_name
 from selfie_tui.tui.restoring import offer_saved
 from selfie_tui.tui.screens.source import DRAFT_PAUSE
 from selfie_tui.tui.screens.views import ViewScreen
-from selfie_tui.tui.state import AppState, Changed
+from selfie_tui.tui.state import AppState
 from selfie_tui.tui.widgets.models import ModelList
 
 

@@ -19,11 +19,12 @@ from selfie_tui.results.undeleting import put_back
 from selfie_tui.tui import views
 from selfie_tui.tui.actions import bindings
 from selfie_tui.tui.background import in_background
+from selfie_tui.tui.changes import Changed
 from selfie_tui.tui.kept import read_back
 from selfie_tui.tui.opening import ask_again, next_number, resume, run_open, take_opened, under_way
 from selfie_tui.tui.runs import Run
 from selfie_tui.tui.screens.keeping import KeepingScreen
-from selfie_tui.tui.state import AppState, Changed
+from selfie_tui.tui.state import AppState
 from selfie_tui.tui.widgets.messages import DeletionRegretted, RunWanted
 
 FOLLOW = 1.0

@@ -10,10 +10,11 @@ from textual.widgets.input import Selection
 
 from selfie_tui.errors import SelfieError
 from selfie_tui.tui.actions import Scope, bindings
+from selfie_tui.tui.changes import Changed
 from selfie_tui.tui.estimates import MANY, about, seconds_for
 from selfie_tui.tui.render.styles import Piece, Pieces
 from selfie_tui.tui.screens.calibrating import CalibratingScreen
-from selfie_tui.tui.state import AppState, Changed
+from selfie_tui.tui.state import AppState
 from selfie_tui.tui.status import edited, hint_line, key_of, model_pieces, model_state, under_way
 from selfie_tui.tui.views.view import View
 from selfie_tui.tui.widgets.field import Field

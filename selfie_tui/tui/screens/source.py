@@ -9,10 +9,11 @@ from textual.timer import Timer
 from textual.widgets import Input
 
 from selfie_tui.records import ReadLens
+from selfie_tui.tui.changes import Changed
 from selfie_tui.tui.render.styles import Look
 from selfie_tui.tui.screens.panes import PaneScreen
 from selfie_tui.tui.selection import Selection
-from selfie_tui.tui.state import AppState, Changed
+from selfie_tui.tui.state import AppState
 from selfie_tui.tui.status import hand, pair_words, prompt_note
 from selfie_tui.tui.views.view import View
 from selfie_tui.tui.widgets.field import Field

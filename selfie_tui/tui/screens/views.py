@@ -11,9 +11,10 @@ from selfie_tui.errors import RequestError
 from selfie_tui.records import layer_name
 from selfie_tui.tui import views
 from selfie_tui.tui.actions import action_of, all_actions, bindings
+from selfie_tui.tui.changes import Changed
 from selfie_tui.tui.go_to import Destination, marked, matching, parse_destination
 from selfie_tui.tui.screens.ask import AskScreen
-from selfie_tui.tui.state import AppState, Changed
+from selfie_tui.tui.state import AppState
 from selfie_tui.tui.status import tabs
 from selfie_tui.tui.views.view import View
 from selfie_tui.tui.widgets.field import Field

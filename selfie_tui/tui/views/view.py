@@ -10,12 +10,13 @@ from textual.widget import Widget
 
 from selfie_tui.records import Cell, Event
 from selfie_tui.tui.actions import Action, Scope, Section
+from selfie_tui.tui.changes import Changed
 from selfie_tui.tui.exporting import Exportable
 from selfie_tui.tui.host import Host
 from selfie_tui.tui.pages.palette import Command
 from selfie_tui.tui.render.styles import Pieces
 from selfie_tui.tui.runs import Run
-from selfie_tui.tui.state import AppState, Changed
+from selfie_tui.tui.state import AppState
 from selfie_tui.tui.widgets.field import Field
 from selfie_tui.tui.widgets.pane import Pane
 

@@ -9,9 +9,10 @@ from textual import events, on
 from textual.app import ComposeResult
 
 from selfie_tui.records import CONTROL, Cell
+from selfie_tui.tui.changes import Changed
 from selfie_tui.tui.exporting import Exportable, exportable_of
 from selfie_tui.tui.opening import go_on
-from selfie_tui.tui.state import AppState, Changed
+from selfie_tui.tui.state import AppState
 from selfie_tui.tui.views.grid.actions import ENTRY
 from selfie_tui.tui.views.grid.ask_pane import AskPane
 from selfie_tui.tui.views.grid.cell_words import Here

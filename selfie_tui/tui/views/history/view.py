@@ -11,9 +11,10 @@ from textual.widgets import Input
 from selfie_tui.results.history import Found, search
 from selfie_tui.results.stored import StoredRun
 from selfie_tui.tui.background import in_background
+from selfie_tui.tui.changes import Changed
 from selfie_tui.tui.exporting import Exportable, stored_entries
 from selfie_tui.tui.kept import read_back
-from selfie_tui.tui.state import AppState, Changed
+from selfie_tui.tui.state import AppState
 from selfie_tui.tui.views.history.actions import ENTRY
 from selfie_tui.tui.views.history.glimpse import glimpse
 from selfie_tui.tui.views.history.preview import Preview

@@ -10,9 +10,10 @@ from textual.timer import Timer
 
 from selfie_tui import text
 from selfie_tui.records import EMBED, Event
+from selfie_tui.tui.changes import Changed
 from selfie_tui.tui.render.styles import Piece, Pieces
 from selfie_tui.tui.runs import Run
-from selfie_tui.tui.state import AppState, Changed
+from selfie_tui.tui.state import AppState
 from selfie_tui.tui.views.inspect.answers import difference
 from selfie_tui.tui.views.inspect.edit_line import EditLine
 from selfie_tui.tui.views.inspect.edits_view import EditsView

@@ -14,10 +14,11 @@ from selfie_tui.modes import MODES
 from selfie_tui.records import EMBED, Cell, Event, Notice, layer_name
 from selfie_tui.results.stored import StoredRun
 from selfie_tui.settings import InterpretSettings
+from selfie_tui.tui.changes import Changed
 from selfie_tui.tui.exporting import Exportable, exportable_of
 from selfie_tui.tui.kept import local, moment
 from selfie_tui.tui.pages.palette import Command
-from selfie_tui.tui.state import AppState, Changed
+from selfie_tui.tui.state import AppState
 from selfie_tui.tui.status import key_of
 from selfie_tui.tui.views.interpret.actions import ACTIONS, SECTIONS
 from selfie_tui.tui.views.interpret.log import Log

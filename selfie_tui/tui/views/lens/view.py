@@ -14,9 +14,10 @@ from textual.widgets import Input
 from selfie_tui import text
 from selfie_tui.errors import SelfieError
 from selfie_tui.records import Cell, Event, Lens, LensRead, layer_name
+from selfie_tui.tui.changes import Changed
 from selfie_tui.tui.exporting import Exportable
 from selfie_tui.tui.runs import Run
-from selfie_tui.tui.state import AppState, Changed
+from selfie_tui.tui.state import AppState
 from selfie_tui.tui.views.lens.actions import ENTRY
 from selfie_tui.tui.views.lens.detail import Detail, LensDetail
 from selfie_tui.tui.views.lens.map import LensMap
