@@ -13,7 +13,8 @@ import pytest
 
 from selfie_tui import cli
 from selfie_tui.tui import views  # noqa: F401  (registers the views' actions)
-from selfie_tui.tui.actions import all_actions, key_table
+from selfie_tui.tui.actions import all_actions
+from selfie_tui.tui.key_words import key_table
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

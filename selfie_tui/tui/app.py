@@ -25,7 +25,8 @@ from selfie_tui.results import sessions
 from selfie_tui.results.calibrations import CalibrationKeeper
 from selfie_tui.results.recorder import Recorder
 from selfie_tui.tui import catalog
-from selfie_tui.tui.actions import Action, Scope, bindings
+from selfie_tui.tui.action import Action, Scope
+from selfie_tui.tui.actions import bindings
 from selfie_tui.tui.calibrations import Calibrations
 from selfie_tui.tui.exporting import Exportable
 from selfie_tui.tui.handlers import handle

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from selfie_tui.records import ModelInfo, Preset, Severity
-from selfie_tui.tui.actions import Action
+from selfie_tui.tui.action import Action
 from selfie_tui.tui.exporting import Exportable
 from selfie_tui.tui.render.styles import Look
 from selfie_tui.tui.terminal.wire import WireApp

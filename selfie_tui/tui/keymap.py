@@ -14,7 +14,9 @@ from typing import NamedTuple
 from textual.keys import KEY_NAME_REPLACEMENTS, Keys, _normalize_key_list
 
 from selfie_tui.config import nearest
-from selfie_tui.tui.actions import EVERYWHERE, Action, Scope, all_actions
+from selfie_tui.tui.action import Action, Scope
+from selfie_tui.tui.actions import all_actions
+from selfie_tui.tui.frame_actions import EVERYWHERE
 
 _RENAMED_SCOPES = {"ask": "settings"}
 _RENAMED = {"pane.ask": "pane.settings"}

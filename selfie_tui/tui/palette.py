@@ -10,8 +10,11 @@ from textual.widget import Widget
 from textual.widgets import ContentSwitcher
 
 from selfie_tui.kinds import stacks_of
-from selfie_tui.tui.actions import EVERYWHERE, Action, all_actions, keys_of
+from selfie_tui.tui.action import Action
+from selfie_tui.tui.actions import all_actions
+from selfie_tui.tui.frame_actions import EVERYWHERE
 from selfie_tui.tui.host import Host
+from selfie_tui.tui.key_words import keys_of
 from selfie_tui.tui.pages.palette import Command
 from selfie_tui.tui.screens.main import MainScreen
 

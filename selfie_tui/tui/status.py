@@ -8,7 +8,10 @@ from selfie_tui import text
 from selfie_tui.kinds import layers_description
 from selfie_tui.paths import under_home
 from selfie_tui.records import VERIFIED, ModelInfo, Progress, layer_name
-from selfie_tui.tui.actions import EVERYWHERE, Scope, action_of, by_scope, hints, keys_of
+from selfie_tui.tui.action import Scope
+from selfie_tui.tui.actions import action_of, by_scope
+from selfie_tui.tui.frame_actions import EVERYWHERE
+from selfie_tui.tui.key_words import hints, keys_of
 from selfie_tui.tui.render.styles import Look, Piece, Pieces, Role
 from selfie_tui.tui.runs import State
 from selfie_tui.tui.selection import Selection

@@ -15,20 +15,11 @@ from textual.widgets import ContentSwitcher, Static
 
 from selfie_tui.config import Config
 from selfie_tui.tui import actions
-from selfie_tui.tui.actions import (
-    EVERYWHERE,
-    Action,
-    Section,
-    all_actions,
-    by_scope,
-    hints,
-    key_table,
-    keys_of,
-    register,
-    sections,
-    view_action,
-)
+from selfie_tui.tui.action import Action, Section, view_action
+from selfie_tui.tui.actions import all_actions, by_scope, register, sections
 from selfie_tui.tui.app import SelfieApp
+from selfie_tui.tui.frame_actions import EVERYWHERE
+from selfie_tui.tui.key_words import hints, key_table, keys_of
 from selfie_tui.tui.keymap import resolve
 from selfie_tui.tui.pages.calibration import CalibrationScreen
 from selfie_tui.tui.pages.error import ErrorScreen

@@ -10,8 +10,10 @@ from textual.binding import Binding
 
 from selfie_tui.records import Cell, Event, Interpret, JobFinished, Token
 from selfie_tui.tui import actions, views
-from selfie_tui.tui.actions import Action, Section, key_table, register
+from selfie_tui.tui.action import Action, Section
+from selfie_tui.tui.actions import register
 from selfie_tui.tui.changes import Changed
+from selfie_tui.tui.key_words import key_table
 from selfie_tui.tui.palette import commands
 from selfie_tui.tui.render.styles import Piece, Pieces
 from selfie_tui.tui.state import AppState

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from selfie_tui.calibration_table import head, lens_row, table_row, words_tried
 from selfie_tui.records import Calibration, InjectionSetting
-from selfie_tui.tui.actions import Scope, bindings
+from selfie_tui.tui.action import Scope
+from selfie_tui.tui.actions import bindings
 from selfie_tui.tui.calibrating import calibrate, calibration_of, is_calibrating, setting_of
 from selfie_tui.tui.pages.page import PageScreen
 from selfie_tui.tui.render.flow import flow

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from selfie_tui.records import JobFailed
-from selfie_tui.tui.actions import Scope, bindings
+from selfie_tui.tui.action import Scope
+from selfie_tui.tui.actions import bindings
 from selfie_tui.tui.pages.page import PageScreen
 from selfie_tui.tui.render.flow import flow
 from selfie_tui.tui.render.styles import Look, Piece, Pieces

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from selfie_tui import text
-from selfie_tui.tui.actions import EVERYWHERE, Scope, by_scope, keys_of, sections
+from selfie_tui.tui.action import Scope
+from selfie_tui.tui.actions import by_scope, sections
+from selfie_tui.tui.frame_actions import EVERYWHERE
+from selfie_tui.tui.key_words import keys_of
 from selfie_tui.tui.pages.help_texts import TEXTS
 from selfie_tui.tui.pages.page import PageScreen
 from selfie_tui.tui.render.flow import flow

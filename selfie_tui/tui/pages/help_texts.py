@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from selfie_tui.precision import BF16
-from selfie_tui.tui.actions import Scope
+from selfie_tui.tui.action import Scope
 
 METHOD = (
     "Self-interpretation (SelfIE, Patchscopes): the hidden state of one token at one layer is written over the "

@@ -12,8 +12,10 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.screen import ModalScreen
 
-from selfie_tui.tui.actions import Scope, bindings, hints
+from selfie_tui.tui.action import Scope
+from selfie_tui.tui.actions import bindings
 from selfie_tui.tui.host import Host
+from selfie_tui.tui.key_words import hints
 from selfie_tui.tui.render.styles import Look, Pieces
 from selfie_tui.tui.widgets.lines import Lines, ScrolledLines
 

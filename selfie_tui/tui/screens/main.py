@@ -9,7 +9,8 @@ from textual.app import SuspendNotSupported
 from textual.widgets.input import Selection
 
 from selfie_tui.errors import SelfieError
-from selfie_tui.tui.actions import Scope, bindings
+from selfie_tui.tui.action import Scope
+from selfie_tui.tui.actions import bindings
 from selfie_tui.tui.changes import Changed
 from selfie_tui.tui.estimates import MANY, about, seconds_for
 from selfie_tui.tui.render.styles import Piece, Pieces

@@ -6,7 +6,9 @@ are registered here, in the order of the views.
 
 from __future__ import annotations
 
-from selfie_tui.tui.actions import BACK, GO, register, view_action
+from selfie_tui.tui.action import view_action
+from selfie_tui.tui.actions import register
+from selfie_tui.tui.frame_actions import BACK, GO
 from selfie_tui.tui.views.entry import ViewEntry
 from selfie_tui.tui.views.grid.actions import ENTRY as GRID
 from selfie_tui.tui.views.history.actions import ENTRY as HISTORY

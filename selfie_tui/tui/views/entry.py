@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
-from selfie_tui.tui.actions import Action, Scope, Section
+from selfie_tui.tui.action import Action, Scope, Section
 from selfie_tui.tui.state import AppState
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.widget import Widget
 
 from selfie_tui.records import Cell, Event
-from selfie_tui.tui.actions import Action, Scope, Section
+from selfie_tui.tui.action import Action, Scope, Section
 from selfie_tui.tui.changes import Changed
 from selfie_tui.tui.exporting import Exportable
 from selfie_tui.tui.host import Host

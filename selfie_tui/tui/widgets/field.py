@@ -10,7 +10,8 @@ from textual.strip import Strip
 from textual.widgets import Input
 
 from selfie_tui import text
-from selfie_tui.tui.actions import Scope, bindings
+from selfie_tui.tui.action import Scope
+from selfie_tui.tui.actions import bindings
 from selfie_tui.tui.render.styles import Look, Piece, Role
 from selfie_tui.tui.widgets.lines import look_of
 

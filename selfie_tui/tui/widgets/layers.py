@@ -7,7 +7,8 @@ from typing import ClassVar
 from selfie_tui import text
 from selfie_tui.glyphs import bar
 from selfie_tui.records import LensRow, layer_name
-from selfie_tui.tui.actions import Scope, bindings
+from selfie_tui.tui.action import Scope
+from selfie_tui.tui.actions import bindings
 from selfie_tui.tui.render.styles import Piece, Pieces, share
 from selfie_tui.tui.selection import Selection
 from selfie_tui.tui.widgets.lines import Rows, on_cursor

@@ -9,7 +9,8 @@ from textual.message import Message
 
 from selfie_tui import text
 from selfie_tui.paths import under_home
-from selfie_tui.tui.actions import Scope, bindings
+from selfie_tui.tui.action import Scope
+from selfie_tui.tui.actions import bindings
 from selfie_tui.tui.catalog import Offer
 from selfie_tui.tui.go_to import listed
 from selfie_tui.tui.render.styles import Piece, Pieces

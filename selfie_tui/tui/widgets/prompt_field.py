@@ -10,7 +10,8 @@ from textual.geometry import Offset
 from textual.strip import Strip
 
 from selfie_tui import text
-from selfie_tui.tui.actions import Scope, bindings
+from selfie_tui.tui.action import Scope
+from selfie_tui.tui.actions import bindings
 from selfie_tui.tui.render.breaks import Breaks
 from selfie_tui.tui.render.styles import Piece, Role
 from selfie_tui.tui.widgets.field import Field

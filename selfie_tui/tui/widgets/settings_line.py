@@ -10,7 +10,8 @@ from textual.message import Message
 
 from selfie_tui.records import Preset
 from selfie_tui.settings import CUSTOM, SETTINGS, Bounds, InterpretSettings
-from selfie_tui.tui.actions import Scope, bindings
+from selfie_tui.tui.action import Scope
+from selfie_tui.tui.actions import bindings
 from selfie_tui.tui.calibrating import CALIBRATED_FIELDS, words
 from selfie_tui.tui.render.styles import Piece, Pieces, cells
 from selfie_tui.tui.state import AppState

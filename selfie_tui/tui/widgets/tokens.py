@@ -10,7 +10,8 @@ from textual.message import Message
 
 from selfie_tui import text
 from selfie_tui.records import Token
-from selfie_tui.tui.actions import Scope, bindings
+from selfie_tui.tui.action import Scope
+from selfie_tui.tui.actions import bindings
 from selfie_tui.tui.render.styles import Look, Piece, Pieces, Role
 from selfie_tui.tui.selection import Selection
 from selfie_tui.tui.widgets.lines import Lines

@@ -6,7 +6,8 @@ import re
 from typing import ClassVar
 
 from selfie_tui import text
-from selfie_tui.tui.actions import Scope, bindings
+from selfie_tui.tui.action import Scope
+from selfie_tui.tui.actions import bindings
 from selfie_tui.tui.views.grid import actions as _actions  # noqa: F401 - registers the actions of the grid
 from selfie_tui.tui.views.grid.walk import Asked
 from selfie_tui.tui.widgets.map.cells import MapCell

@@ -9,7 +9,8 @@ from textual.message import Message
 
 from selfie_tui import text
 from selfie_tui.records import Cell, layer_name
-from selfie_tui.tui.actions import Scope, bindings
+from selfie_tui.tui.action import Scope
+from selfie_tui.tui.actions import bindings
 from selfie_tui.tui.render.styles import Piece, Pieces
 from selfie_tui.tui.selection import Selection
 from selfie_tui.tui.views.grid import actions as _actions  # noqa: F401 - registers the actions of the grid

@@ -8,7 +8,8 @@ from typing import ClassVar
 from textual.message import Message
 
 from selfie_tui.results.stored import StoredRun
-from selfie_tui.tui.actions import Scope, bindings
+from selfie_tui.tui.action import Scope
+from selfie_tui.tui.actions import bindings
 from selfie_tui.tui.render.styles import Piece, Pieces
 from selfie_tui.tui.views.history.rows import Line, by_day, run_pieces
 from selfie_tui.tui.widgets.lines import Rows

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from selfie_tui import text
 from selfie_tui.edits import edit_text
 from selfie_tui.records import Edit
-from selfie_tui.tui.actions import Scope, bindings
+from selfie_tui.tui.action import Scope
+from selfie_tui.tui.actions import bindings
 from selfie_tui.tui.render.styles import Piece, Pieces, padded
 from selfie_tui.tui.views.inspect.answers import answer_line, answer_lines
 from selfie_tui.tui.views.inspect.inspected import Inspected

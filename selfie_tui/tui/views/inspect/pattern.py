@@ -8,7 +8,8 @@ from typing import ClassVar
 
 from selfie_tui import text
 from selfie_tui.records import AttentionRead, Event, JobFailed, ReadAttention
-from selfie_tui.tui.actions import Scope, bindings
+from selfie_tui.tui.action import Scope
+from selfie_tui.tui.actions import bindings
 from selfie_tui.tui.render.styles import share
 from selfie_tui.tui.state import AppState
 from selfie_tui.tui.widgets.map.cells import UNASKED, MapCell

@@ -7,7 +7,8 @@ from functools import partial
 from typing import ClassVar
 
 from selfie_tui import text
-from selfie_tui.tui.actions import Scope, bindings
+from selfie_tui.tui.action import Scope
+from selfie_tui.tui.actions import bindings
 from selfie_tui.tui.render.styles import Piece, Pieces, padded
 from selfie_tui.tui.views.inspect.inspected import Inspected
 from selfie_tui.tui.views.inspect.inspection import Inspection

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from selfie_tui.tui.actions import Action, Section, register
+from selfie_tui.tui.action import Action, Section
+from selfie_tui.tui.actions import register
 
 # fmt: off
 ACTIONS = (

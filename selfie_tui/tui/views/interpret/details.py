@@ -12,7 +12,8 @@ from selfie_tui.marks import MEANINGS, mark_of, norm_words
 from selfie_tui.measures import agree, control_agreement
 from selfie_tui.records import GeneratedToken, layer_name
 from selfie_tui.settings import differences
-from selfie_tui.tui.actions import Scope, bindings
+from selfie_tui.tui.action import Scope
+from selfie_tui.tui.actions import bindings
 from selfie_tui.tui.pages.page import PageScreen
 from selfie_tui.tui.render.flow import flow
 from selfie_tui.tui.render.styles import Look, Piece, Pieces, Role, heat

@@ -11,7 +11,8 @@ from textual.strip import Strip
 
 from selfie_tui.errors import RequestError
 from selfie_tui.records import Cell
-from selfie_tui.tui.actions import Scope, bindings
+from selfie_tui.tui.action import Scope
+from selfie_tui.tui.actions import bindings
 from selfie_tui.tui.go_to import parse_destination
 from selfie_tui.tui.host import Host
 from selfie_tui.tui.render.flow import flow

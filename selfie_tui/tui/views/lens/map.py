@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from selfie_tui.tui.actions import Scope, bindings
+from selfie_tui.tui.action import Scope
+from selfie_tui.tui.actions import bindings
 from selfie_tui.tui.views.lens import actions as _actions  # noqa: F401 - registers what is bound here
 from selfie_tui.tui.widgets.map.layers import LayerMap
 

@@ -8,7 +8,8 @@ from typing import ClassVar
 from textual import events
 from textual.message import Message
 
-from selfie_tui.tui.actions import Scope, bindings
+from selfie_tui.tui.action import Scope
+from selfie_tui.tui.actions import bindings
 from selfie_tui.tui.widgets.map.window import SCALES, WIDTHS, CellWindow
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from selfie_tui.records import EMBED, Cell, layer_name
-from selfie_tui.tui.actions import Scope, bindings
+from selfie_tui.tui.action import Scope
+from selfie_tui.tui.actions import bindings
 from selfie_tui.tui.selection import Selection
 from selfie_tui.tui.widgets.map.axis import Axis
 from selfie_tui.tui.widgets.map.cells import MapSource
