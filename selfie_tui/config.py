@@ -11,8 +11,8 @@ from typing import Any, Literal
 import msgspec
 
 from selfie_tui.ascii_json import decode_json, encode_ascii
+from selfie_tui.interpret_settings import InterpretSettings
 from selfie_tui.paths import make_private, replacing
-from selfie_tui.settings import InterpretSettings
 
 RECENT = 8
 """How many recently used models are remembered."""

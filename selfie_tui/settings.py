@@ -6,23 +6,35 @@ explained. The library's keywords and the README are compared with it by a test.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import msgspec
 
-from selfie_tui.errors import RequestError
-from selfie_tui.kinds import MASK, masks_filled
+from selfie_tui.interpret_settings import Bounds, InterpretSettings, check_samples
+from selfie_tui.kinds import MASK
 from selfie_tui.modes import MODES
-from selfie_tui.parse import parse_integer, parse_layers, parse_mode, parse_number
-from selfie_tui.presets import PRESETS, preset_called
-from selfie_tui.records import EMBED, Cell, Preset, Request, RunSettings, layer_name
-
-CUSTOM = "custom"
-"""The name of an interpretation prompt of the user's own."""
-
-ANY_LAYERS = 100_000
-"""The number of layers that a layer is checked against while no model is known."""
+from selfie_tui.parse import parse_mode
+from selfie_tui.records import RunSettings, layer_name
+from selfie_tui.setting_values import (
+    STOPS,
+    along,
+    counted,
+    in_steps,
+    parse_layer,
+    parse_preset,
+    parse_samples,
+    parse_seed,
+    parse_stop,
+    parse_strength,
+    parse_switch,
+    parse_temperature,
+    parse_tokens,
+    step_layer,
+    step_switch,
+    stop_text,
+    switch_text,
+)
 
 STRENGTH_STEP = 0.1
 MOST_STRENGTH = 20.0
@@ -31,39 +43,11 @@ MOST_TEMPERATURE = 5.0
 MOST_TOKENS = 512
 MOST_SEED = 2**31 - 1
 MOST_SAMPLES = 100
-STOPS: dict[str, tuple[str, ...]] = {"end": (), "line": ("\n",), "sentence": (".", ";", "\n")}
-"""Names for where a text is cut: where the model itself ends, after a line, after a sentence."""
-
 STOP_HELP = {
     "end": "until the model ends, or has written all tokens",
     "line": "until the end of a line",
     "sentence": "until . ; or the end of a line",
 }
-
-
-class InterpretSettings(RunSettings, frozen=True):
-    """Everything about a run but its prompt and its cells."""
-
-    preset: Preset = PRESETS[0]
-
-    def request(self, prompt: str, cells: tuple[Cell, ...], stack: str = "") -> Request:
-        """The run that asks this of these cells of a stack."""
-        return Request(prompt=prompt, cells=cells, stack=stack, **msgspec.structs.asdict(self))
-
-    def fills(self, kind: str) -> str:
-        """What an encoder does with the interpretation prompt: `fills 12 masks`; nothing for other kinds of model."""
-        if kind != "encoder":
-            return ""
-        count = masks_filled(self.preset.text, self.max_new_tokens)
-        return f"fills {count} mask{'' if count == 1 else 's'}"
-
-
-class Bounds(NamedTuple):
-    """What can be chosen: the presets, and the model's number of blocks; and the kind of model that is asked."""
-
-    presets: tuple[Preset, ...] = PRESETS
-    blocks: int = 0
-    kind: str = "decoder"
 
 
 class Setting(NamedTuple):
@@ -111,92 +95,6 @@ class Setting(NamedTuple):
         return msgspec.structs.replace(settings, **{self.field: self.step(self.of(settings), steps, bounds)})
 
 
-def parse_preset(text: str, bounds: Bounds) -> Preset:
-    """A preset by its name."""
-    return next((preset for preset in bounds.presets if preset.name == text), None) or preset_called(text)
-
-
-def parse_layer(text: str, bounds: Bounds) -> int:
-    """One layer of a model, or of one whose layers are not known yet where `bounds.blocks` is 0."""
-    layers = parse_layers(text, bounds.blocks or ANY_LAYERS)
-    if len(layers) != 1:
-        raise RequestError("The injection layer must be one layer.", "Write embed or a number.")
-    return layers[0]
-
-
-def parse_strength(text: str, bounds: Bounds) -> float:
-    """A finite number."""
-    return parse_number(text, "strength")
-
-
-def parse_temperature(text: str, bounds: Bounds) -> float:
-    """A finite number that is not negative."""
-    return parse_number(text, "temperature", least=0.0)
-
-
-def parse_tokens(text: str, bounds: Bounds) -> int:
-    """A number of tokens, at least one."""
-    return parse_integer(text, "number of tokens", least=1)
-
-
-def parse_seed(text: str, bounds: Bounds) -> int:
-    """A seed, 0 or more."""
-    return parse_integer(text, "seed", least=0)
-
-
-def parse_samples(text: str, bounds: Bounds) -> int:
-    """A number of texts for each cell, at least one."""
-    return parse_integer(text, "number of samples", least=1)
-
-
-def parse_stop(text: str, bounds: Bounds) -> tuple[str, ...]:
-    """A named place to stop, or a text before which the answer ends; a backslash and n stand for a line's end."""
-    if not text:
-        raise RequestError("The text to stop at is empty.", f"Use a text, or one of: {', '.join(STOPS)}.")
-    return STOPS[text] if text in STOPS else (text.replace("\\n", "\n"),)
-
-
-def parse_switch(text: str, bounds: Bounds) -> bool:
-    """`on` or `off`."""
-    if text not in ("on", "off"):
-        raise RequestError(f"Invalid value “{text}”.", "Use on or off.")
-    return text == "on"
-
-
-def stop_text(stop: tuple[str, ...]) -> str:
-    """The name of a place to stop, or the texts themselves."""
-    named = next((name for name, known in STOPS.items() if known == stop), None)
-    return named or " ".join(text.replace("\n", "\\n") for text in stop)
-
-
-def switch_text(on: bool) -> str:
-    """`on` or `off`."""
-    return "on" if on else "off"
-
-
-def _along(values: Sequence[Any], value: object, steps: int) -> Any:
-    """The value so many steps after `value`, stopping at the ends."""
-    index = values.index(value) if value in values else 0
-    return values[max(0, min(index + steps, len(values) - 1))]
-
-
-def _step_layer(layer: int, steps: int, bounds: Bounds) -> int:
-    return max(EMBED, min(layer + steps, bounds.blocks - 1))
-
-
-def _step_switch(on: bool, steps: int, bounds: Bounds) -> bool:
-    return steps > 0 if abs(steps) > 1 else not on
-
-
-def _by(size: float, low: float, high: float) -> Callable[[float, int, Bounds], float]:
-    """Steps of a number: down the list is smaller."""
-    return lambda value, steps, bounds: max(low, min(round(value - steps * size, 6), high))
-
-
-def _count(low: int, high: int) -> Callable[[int, int, Bounds], int]:
-    return lambda value, steps, bounds: max(low, min(value - steps, high))
-
-
 def _about_preset(settings: InterpretSettings, bounds: Bounds) -> str:
     return settings.preset.source or "an interpretation prompt of your own: e edits it"
 
@@ -219,7 +117,7 @@ def _always(words: str) -> Callable[[InterpretSettings, Bounds], str]:
 
 def _switch(field: str, option: str, before: str, help: str, about: str = "") -> Setting:
     """A setting that is on or off; `about` is what it does where the option turns it off."""
-    return Setting(field, option, help, parse_switch, switch_text, _step_switch, _always(about or help), before=before)
+    return Setting(field, option, help, parse_switch, switch_text, step_switch, _always(about or help), before=before)
 
 
 SETTINGS: tuple[Setting, ...] = (
@@ -229,7 +127,7 @@ SETTINGS: tuple[Setting, ...] = (
         "the interpretation prompt, by name",
         parse_preset,
         lambda preset: preset.name,
-        lambda preset, steps, bounds: _along(bounds.presets, preset, steps),
+        lambda preset, steps, bounds: along(bounds.presets, preset, steps),
         _about_preset,
         metavar="NAME",
     ),
@@ -239,7 +137,7 @@ SETTINGS: tuple[Setting, ...] = (
         "the layer that the vector is written to",
         parse_layer,
         layer_name,
-        _step_layer,
+        step_layer,
         _always("the layer that is written to"),
         before="at",
         metavar="LAYER",
@@ -250,7 +148,7 @@ SETTINGS: tuple[Setting, ...] = (
         "how the vector is written",
         lambda text, bounds: parse_mode(text),
         str,
-        lambda mode, steps, bounds: _along(tuple(MODES), mode, steps),
+        lambda mode, steps, bounds: along(tuple(MODES), mode, steps),
         lambda settings, bounds: MODES[settings.mode].formula,
         metavar="MODE",
         choices=tuple(MODES),
@@ -261,7 +159,7 @@ SETTINGS: tuple[Setting, ...] = (
         "the mode's strength s",
         parse_strength,
         lambda strength: f"{strength:g}",
-        _by(STRENGTH_STEP, 0.0, MOST_STRENGTH),
+        in_steps(STRENGTH_STEP, 0.0, MOST_STRENGTH),
         _always("the strength s of the injection"),
         before="×",
         metavar="S",
@@ -272,7 +170,7 @@ SETTINGS: tuple[Setting, ...] = (
         "tokens to generate at most",
         parse_tokens,
         str,
-        _count(1, MOST_TOKENS),
+        counted(1, MOST_TOKENS),
         _about_tokens,
         after="tokens",
         metavar="N",
@@ -283,7 +181,7 @@ SETTINGS: tuple[Setting, ...] = (
         "where a text is cut: end, line, sentence, or a text of your own",
         parse_stop,
         stop_text,
-        lambda stop, steps, bounds: _along(tuple(STOPS.values()), stop, steps),
+        lambda stop, steps, bounds: along(tuple(STOPS.values()), stop, steps),
         _about_stop,
         before="to",
         metavar="WHERE",
@@ -301,7 +199,7 @@ SETTINGS: tuple[Setting, ...] = (
         "sample at this temperature; 0 is greedy",
         parse_temperature,
         lambda temperature: f"{temperature:g}",
-        _by(TEMPERATURE_STEP, 0.0, MOST_TEMPERATURE),
+        in_steps(TEMPERATURE_STEP, 0.0, MOST_TEMPERATURE),
         _always("sample at this temperature; 0 is greedy"),
         before="temp",
         metavar="T",
@@ -312,7 +210,7 @@ SETTINGS: tuple[Setting, ...] = (
         "seed of sampling and of random directions",
         parse_seed,
         str,
-        _count(0, MOST_SEED),
+        counted(0, MOST_SEED),
         _always("the seed of sampling and of random directions"),
         before="seed",
         metavar="N",
@@ -323,7 +221,7 @@ SETTINGS: tuple[Setting, ...] = (
         "texts to sample for each cell, to see how many agree; needs a temperature above 0",
         parse_samples,
         str,
-        _count(1, MOST_SAMPLES),
+        counted(1, MOST_SAMPLES),
         _always("texts to sample for each cell, at a temperature above 0: how many agree is the confidence"),
         before="samples",
         metavar="N",
@@ -369,17 +267,6 @@ def parse_settings(texts: dict[str, str | None], bounds: Bounds) -> InterpretSet
     return settings
 
 
-def check_samples(settings: RunSettings) -> None:
-    """Refuse samples that could not differ; raises RequestError."""
-    if settings.samples < 1:
-        raise RequestError("No text would be sampled.", "Ask for at least one.")
-    if settings.samples > 1 and not settings.temperature:
-        raise RequestError(
-            f"At temperature 0 all {settings.samples} samples would be the same text.",
-            "Set a temperature such as 0.7, or one sample.",
-        )
-
-
 def differences(settings: RunSettings) -> tuple[str, ...]:
     """The settings other than preset, layer, mode and strength that are not at their default, in words."""
     shown = ("preset", "injection_layer", "mode", "strength", "max_new_tokens")
@@ -388,14 +275,6 @@ def differences(settings: RunSettings) -> tuple[str, ...]:
         for setting in SETTINGS
         if setting.field not in shown and setting.of(settings) != setting.default
     )
-
-
-def settings_of(request: Request, bounds: Bounds) -> InterpretSettings:
-    """The settings that a request was made with, its injection layer inside the model's where that is known."""
-    values = {field: getattr(request, field) for field in InterpretSettings.__struct_fields__}
-    if bounds.blocks:
-        values["injection_layer"] = min(request.injection_layer, bounds.blocks - 1)
-    return InterpretSettings(**values)
 
 
 def settings_table() -> str:

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from selfie_tui.config import Memory, read_memory, write_memory
 from selfie_tui.errors import RequestError
+from selfie_tui.interpret_settings import Bounds, InterpretSettings
 from selfie_tui.library.interpretation_prompt import as_preset
 from selfie_tui.preset_files import delete_preset, read_presets, save_preset, toml_string
 from selfie_tui.presets import PRESETS, RESERVED, own_presets, preset_called
 from selfie_tui.records import Preset
-from selfie_tui.settings import Bounds, InterpretSettings, parse_settings
+from selfie_tui.settings import parse_settings
 from tests.results.conftest import command  # noqa: F401
 
 MINE = Preset("in-short", '[INST]"_" in short?[/INST] It is:\n\n\t', source="my own, 漢字 \\ \x7f")

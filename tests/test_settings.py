@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 import selfie_tui
 from selfie_tui.cli import parser
 from selfie_tui.errors import RequestError
+from selfie_tui.interpret_settings import Bounds, InterpretSettings
 from selfie_tui.library.facade import ModelAgnosticSelfie
 from selfie_tui.modes import MODES
 from selfie_tui.records import EMBED, Cell, Request, RunSettings
-from selfie_tui.settings import SETTINGS, STOPS, Bounds, InterpretSettings, differences, parse_settings, settings_table
+from selfie_tui.setting_values import STOPS
+from selfie_tui.settings import SETTINGS, differences, parse_settings, settings_table
 
 BOUNDS = Bounds(blocks=8)
 BY_FIELD = {setting.field: setting for setting in SETTINGS}

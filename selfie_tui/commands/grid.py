@@ -28,6 +28,7 @@ from selfie_tui.commands.prompts import add_prompts, chosen_prompts
 from selfie_tui.commands.requests import add_request, chosen_settings, make_request
 from selfie_tui.commands.stacks import chosen_stack
 from selfie_tui.errors import RequestError, SelfieError
+from selfie_tui.interpret_settings import Bounds
 from selfie_tui.jobs import Engine
 from selfie_tui.kinds import most_layers
 from selfie_tui.records import (
@@ -43,7 +44,6 @@ from selfie_tui.records import (
 from selfie_tui.results.part_file import part_of
 from selfie_tui.results.sessions import Session, new_path
 from selfie_tui.results.stream_file import RunStream
-from selfie_tui.settings import Bounds
 from selfie_tui.text import prose
 
 LONGEST_LINE = 240

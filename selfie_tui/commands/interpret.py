@@ -21,9 +21,9 @@ from selfie_tui.commands.printing import follow
 from selfie_tui.commands.requests import add_request, chosen_settings, make_request
 from selfie_tui.commands.stacks import chosen_stack
 from selfie_tui.errors import RequestError, SelfieError
+from selfie_tui.interpret_settings import Bounds
 from selfie_tui.jobs import Engine
 from selfie_tui.records import Interpret
-from selfie_tui.settings import Bounds
 from selfie_tui.streams import read_prompt
 
 

@@ -9,10 +9,11 @@ import msgspec
 
 from selfie_tui.commands.model_options import STACKS
 from selfie_tui.commands.options import add_settings
+from selfie_tui.interpret_settings import CUSTOM, Bounds, InterpretSettings
 from selfie_tui.kinds import most_layers, stack_named
 from selfie_tui.parse import parse_layers, positions_among
 from selfie_tui.records import Cell, ModelInfo, Preset, Request, Token
-from selfie_tui.settings import CUSTOM, SETTINGS, Bounds, InterpretSettings, parse_settings
+from selfie_tui.settings import SETTINGS, parse_settings
 
 
 def add_request(command: argparse.ArgumentParser, tokens: str) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from selfie_tui.interpret_settings import InterpretSettings
 from selfie_tui.kinds import stack_named
 from selfie_tui.records import Cell, Interpret, LensRow, LoadModel, ModuleTensor, PreviewPreset, Task, Tokenize
-from selfie_tui.settings import InterpretSettings
 from selfie_tui.tui.changes import NOTHING, Changed
 from selfie_tui.tui.known import Known
 from selfie_tui.tui.pair import Source

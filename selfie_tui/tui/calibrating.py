@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from selfie_tui.calibration_table import curve_text
+from selfie_tui.interpret_settings import InterpretSettings
 from selfie_tui.records import Calibrate, Calibration, InjectionSetting
-from selfie_tui.settings import InterpretSettings
 from selfie_tui.tui.state import AppState
 
 CALIBRATED_FIELDS = ("preset", "injection_layer", "mode", "strength")

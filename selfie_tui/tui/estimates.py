@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from selfie_tui.interpret_settings import InterpretSettings
 from selfie_tui.records import ModelInfo
-from selfie_tui.settings import InterpretSettings
 from selfie_tui.tui.runs import Run
 
 MANY = 500

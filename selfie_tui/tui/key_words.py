@@ -33,7 +33,7 @@ def hints(
             for key in keys_of(action, keymap)
             if key not in used
             and scopes_of_keys[key] == action.scope
-            and not (typing and _is_typed(action, key, keymap))
+            and not (typing and is_typed(action, key, keymap))
         ]
         if action.hint and free:
             used.add(free[0])
@@ -64,7 +64,8 @@ def _joined(first: str, second: str) -> str:
     return first + second if len(first) <= 1 and len(second) == 1 else first or second
 
 
-def _is_typed(action: Action, name: str, keymap: Mapping[str, str] | None) -> bool:
+def is_typed(action: Action, name: str, keymap: Mapping[str, str] | None) -> bool:
+    """Whether a key of an action, by its name, is one that a text field inserts."""
     keys = (keymap or {}).get(action.id, action.keys).split(",")
     return any(_key_name(key.strip()) == name and (key_to_character(key.strip()) or "\n").isprintable() for key in keys)
 

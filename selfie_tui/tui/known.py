@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from selfie_tui.interpret_settings import Bounds, InterpretSettings
 from selfie_tui.kinds import stack_named, stacks_of
 from selfie_tui.records import (
     Calibrate,
@@ -13,7 +14,6 @@ from selfie_tui.records import (
     ReadLens,
     StackInfo,
 )
-from selfie_tui.settings import Bounds, InterpretSettings
 from selfie_tui.tui.calibrations import Calibrations
 from selfie_tui.tui.kept import KeptRuns
 from selfie_tui.tui.lenses import TOKENS, Lenses

@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 
 from selfie_tui.config import Memory
+from selfie_tui.interpret_settings import CUSTOM
 from selfie_tui.presets import PRESETS, own_presets
 from selfie_tui.records import Preset
-from selfie_tui.settings import CUSTOM
 from selfie_tui.tui.state import AppState
 
 AUTO = "auto"

@@ -9,8 +9,8 @@ import sys
 import pytest
 
 from selfie_tui.engine.service import EngineService
+from selfie_tui.interpret_settings import InterpretSettings
 from selfie_tui.records import Cell, Interpret, LoadModel, Tokenize
-from selfie_tui.settings import InterpretSettings
 
 PROGRAM = """
 import sys

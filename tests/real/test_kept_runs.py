@@ -12,11 +12,11 @@ import pytest
 
 import selfie_tui
 from selfie_tui.engine.model import Model
+from selfie_tui.interpret_settings import InterpretSettings
 from selfie_tui.records import CONTROL, EMBED, Cell, Interpret, Kept
 from selfie_tui.results.entries import Result
 from selfie_tui.results.history import StoredRun, read_run, search, stored_runs
 from selfie_tui.results.resuming import differences, resume_task
-from selfie_tui.settings import InterpretSettings
 from tests.engine.records_compared import assert_same
 from tests.results.test_resuming import events_to_disk
 

@@ -13,6 +13,7 @@ import pytest
 
 from selfie_tui.engine.methods.interpret import interpret
 from selfie_tui.errors import RequestError
+from selfie_tui.interpret_settings import InterpretSettings
 from selfie_tui.records import (
     CONTROL,
     Cell,
@@ -32,7 +33,6 @@ from selfie_tui.results.history import read_run, stored_runs
 from selfie_tui.results.recorder import Recorder
 from selfie_tui.results.resuming import check_resumable, differences, is_whole, resume_task
 from selfie_tui.results.sessions import Session
-from selfie_tui.settings import InterpretSettings
 from tests.engine.records_compared import assert_same
 from tests.results.runs import began, reading, run_of, with_fields, write
 from tests.tui.fake_engine import info

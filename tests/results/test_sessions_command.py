@@ -12,11 +12,11 @@ import pytest
 
 from selfie_tui.commands import client
 from selfie_tui.commands.sessions import row
+from selfie_tui.interpret_settings import InterpretSettings
 from selfie_tui.records import Cell
 from selfie_tui.results.entries import RunBegan, RunEnded
 from selfie_tui.results.history import stored_runs
 from selfie_tui.results.sessions import read
-from selfie_tui.settings import InterpretSettings
 from selfie_tui.text import width as cells_of
 from tests.engine.records_compared import assert_same
 from tests.results.runs import run_of, write

@@ -282,8 +282,8 @@ def test_a_script_holds_every_text_as_a_literal_and_makes_the_same_request(expor
 
 
 def test_a_script_runs_and_prints_the_same_words_on_the_bundled_model(demo, tmp_path):
+    from selfie_tui.interpret_settings import InterpretSettings
     from selfie_tui.library.api import collect
-    from selfie_tui.settings import InterpretSettings
 
     cells = tuple(Cell(layer, position) for position in (9, 1) for layer in (-1, 5))
     prompt = "The Eiffel Tower is located in the city of"

@@ -19,7 +19,7 @@ from selfie_tui.tui.action import Action, Section, view_action
 from selfie_tui.tui.actions import all_actions, by_scope, register, sections
 from selfie_tui.tui.app import SelfieApp
 from selfie_tui.tui.frame_actions import EVERYWHERE
-from selfie_tui.tui.key_words import hints, key_table, keys_of
+from selfie_tui.tui.key_words import hints, is_typed, key_table, keys_of
 from selfie_tui.tui.keymap import resolve
 from selfie_tui.tui.pages.calibration import CalibrationScreen
 from selfie_tui.tui.pages.error import ErrorScreen
@@ -355,8 +355,8 @@ def test_registering_twice_changes_nothing_and_contradictions_are_refused():
 def test_function_keys_of_views_work_in_text_fields_and_their_letters_do_not():
     action = view_action("lens", "Lens", "L", "f4")
     letter, function_key = keys_of(action)
-    assert actions._is_typed(action, letter, None)
-    assert not actions._is_typed(action, function_key, None)
+    assert is_typed(action, letter, None)
+    assert not is_typed(action, function_key, None)
 
 
 class Part(Static):

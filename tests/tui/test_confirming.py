@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from selfie_tui.interpret_settings import InterpretSettings
 from selfie_tui.records import Cell, Interpret, Token
-from selfie_tui.settings import InterpretSettings
 from selfie_tui.tui.estimates import MANY, about, seconds_for
 from selfie_tui.tui.runs import Run
 from tests.tui.driving import run_to_end, running, text_of, until

@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 
 from selfie_tui.config import Memory, read_memory
+from selfie_tui.interpret_settings import CUSTOM, InterpretSettings
 from selfie_tui.presets import PRESETS
 from selfie_tui.records import Preset, StackInfo
-from selfie_tui.settings import CUSTOM, InterpretSettings
 from selfie_tui.tui.restoring import current, placement, restore
 from selfie_tui.tui.state import AppState
 from tests.tui.driving import running, text_of, toasts, until

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
+from selfie_tui.interpret_settings import InterpretSettings
 from selfie_tui.presets import PRESETS
 from selfie_tui.records import (
     EMBED,
@@ -32,7 +33,6 @@ from selfie_tui.records import (
     Token,
     Tokenize,
 )
-from selfie_tui.settings import InterpretSettings
 from selfie_tui.tui.changes import NOTHING, Changed
 from selfie_tui.tui.lenses import TOKENS
 from selfie_tui.tui.render.styles import Look

@@ -9,9 +9,9 @@ from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts.placeholders import TargetPrompt
 from selfie_tui.engine.prompts.source import check_known, source_tokens
 from selfie_tui.errors import PromptError, RequestError
+from selfie_tui.interpret_settings import check_samples
 from selfie_tui.parse import parse_mode
 from selfie_tui.records import Request, Token
-from selfie_tui.settings import check_samples
 
 __all__ = ["check_fits", "check_position", "check_settings", "source_tokens"]
 

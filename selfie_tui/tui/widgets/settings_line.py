@@ -8,8 +8,9 @@ import msgspec
 from textual import events
 from textual.message import Message
 
+from selfie_tui.interpret_settings import CUSTOM, Bounds, InterpretSettings
 from selfie_tui.records import Preset
-from selfie_tui.settings import CUSTOM, SETTINGS, Bounds, InterpretSettings
+from selfie_tui.settings import SETTINGS
 from selfie_tui.tui.action import Scope
 from selfie_tui.tui.actions import bindings
 from selfie_tui.tui.calibrating import CALIBRATED_FIELDS, words

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from selfie_tui.interpret_settings import Bounds
 from selfie_tui.modes import MODES
-from selfie_tui.settings import STOPS, Bounds, Setting
+from selfie_tui.setting_values import STOPS
+from selfie_tui.settings import Setting
 from selfie_tui.tui.go_to import listed
 
 NUMBER = re.compile(r"-?(\d+\.?\d*|\.\d+)")

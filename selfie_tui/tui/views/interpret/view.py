@@ -10,10 +10,10 @@ import msgspec
 from textual import on
 from textual.widgets import Input
 
+from selfie_tui.interpret_settings import InterpretSettings
 from selfie_tui.modes import MODES
 from selfie_tui.records import EMBED, Cell, Event, Notice, layer_name
 from selfie_tui.results.stored import StoredRun
-from selfie_tui.settings import InterpretSettings
 from selfie_tui.tui.changes import Changed
 from selfie_tui.tui.exporting import Exportable, exportable_of
 from selfie_tui.tui.kept import local, moment
