@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 from textual import on
-from textual.binding import BindingsMap
 
 from selfie_tui.records import Calibrate, InjectionSetting, Task
-from selfie_tui.tui.actions import bindings
 from selfie_tui.tui.calibrating import with_setting
 from selfie_tui.tui.changes import Changed
 from selfie_tui.tui.screens.kept import KeptScreen
-from selfie_tui.tui.state import AppState
 from selfie_tui.tui.widgets.messages import CalibrationWanted
 
 
-class CalibratingScreen(KeptScreen, inherit_bindings=False):
+class CalibratingScreen(KeptScreen):
     """The views, with the calibration of the preset at hand."""
-
-    BINDINGS = bindings("main", "views")
-
-    def __init__(self, state: AppState, device: str, dtype: str) -> None:
-        super().__init__(state, device, dtype)
-        self._bindings = BindingsMap(bindings("main", "views"))
 
     @on(CalibrationWanted)
     def show_calibration(self) -> None:

@@ -7,12 +7,10 @@ from pathlib import Path
 
 import msgspec
 from textual import on
-from textual.binding import BindingsMap
 from textual.timer import Timer
 
 from selfie_tui.errors import SelfieError
 from selfie_tui.presets import RESERVED
-from selfie_tui.tui.actions import bindings
 from selfie_tui.tui.background import in_background
 from selfie_tui.tui.changes import Changed
 from selfie_tui.tui.exporting import Exportable, proposed_name
@@ -23,14 +21,11 @@ from selfie_tui.tui.state import AppState
 from selfie_tui.tui.widgets.models import ModelList
 
 
-class KeepingScreen(ViewScreen, inherit_bindings=False):
+class KeepingScreen(ViewScreen):
     """The views, with keys that write what is on the screen to files."""
-
-    BINDINGS = bindings("main", "views")
 
     def __init__(self, state: AppState, device: str, dtype: str) -> None:
         super().__init__(state, device, dtype)
-        self._bindings = BindingsMap(bindings("main", "views"))
         self._keeping: Timer | None = None
         self._to_keep: set[str] = set()
         """What the user has chosen that the next start is to have, and that is not kept yet."""

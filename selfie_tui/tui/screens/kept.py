@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from textual import on
-from textual.binding import BindingsMap
 from textual.timer import Timer
 
 from selfie_tui.errors import SelfieError
@@ -17,7 +16,6 @@ from selfie_tui.results.resuming import DECISIVE, check_resumable, differences, 
 from selfie_tui.results.stored import StoredRun
 from selfie_tui.results.undeleting import put_back
 from selfie_tui.tui import views
-from selfie_tui.tui.actions import bindings
 from selfie_tui.tui.background import in_background
 from selfie_tui.tui.changes import Changed
 from selfie_tui.tui.kept import read_back
@@ -34,14 +32,11 @@ SOON = 0.05
 """Seconds after which a run that is new or has ended is looked for there."""
 
 
-class KeptScreen(KeepingScreen, inherit_bindings=False):
+class KeptScreen(KeepingScreen):
     """The views, with the runs of all sessions at hand."""
-
-    BINDINGS = bindings("main", "views")
 
     def __init__(self, state: AppState, device: str, dtype: str) -> None:
         super().__init__(state, device, dtype)
-        self._bindings = BindingsMap(bindings("main", "views"))
         self._following: Timer | None = None
         self._to_resume: StoredRun | None = None
         """The run that is gone on with once its model is loaded."""

@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-import os
-
 from textual import events, on
-from textual.app import SuspendNotSupported
-from textual.widgets.input import Selection
 
-from selfie_tui.errors import SelfieError
 from selfie_tui.tui.action import Scope
-from selfie_tui.tui.actions import bindings
 from selfie_tui.tui.changes import Changed
-from selfie_tui.tui.estimates import MANY, about, seconds_for
 from selfie_tui.tui.render.styles import Piece, Pieces
-from selfie_tui.tui.screens.calibrating import CalibratingScreen
+from selfie_tui.tui.screens.running import RunningScreen
 from selfie_tui.tui.state import AppState
 from selfie_tui.tui.status import edited, hint_line, key_of, model_pieces, model_state, under_way
 from selfie_tui.tui.views.view import View
 from selfie_tui.tui.widgets.field import Field
-from selfie_tui.tui.widgets.layers import LayerList
 from selfie_tui.tui.widgets.models import ModelList
 
 
-class MainScreen(CalibratingScreen, inherit_bindings=False):
+class MainScreen(RunningScreen):
     """All of the program that is not a page above it."""
 
-    BINDINGS = bindings("main", "views")
     AUTO_FOCUS = "#tokens"
 
     def __init__(self, state: AppState, prompt: str, model: str, device: str, dtype: str) -> None:
         super().__init__(state, device, dtype)
         self._first_prompt, self._first_model = prompt, model
-        self._question: str | None = None
-        """What is asked before very many cells are read, where it is; the next enter says yes."""
 
     def on_mount(self) -> None:
         """Begin to load the model, and show what is not known yet."""
@@ -155,52 +144,7 @@ class MainScreen(CalibratingScreen, inherit_bindings=False):
             "information",
         )
 
-    # Runs ------------------------------------------------------------------------------------------------------------
-
-    def action_interpret(self) -> None:
-        """Run the job of the view, now or as soon as model and tokens are there."""
-        if not self.state.prompt:
-            self.app.toast("The prompt is empty: type what is to be read.", "warning")
-            self.edit(self.prompt_text)
-        elif self.state.model is None and self.state.loading is None:
-            self.app.toast("No model is loaded: choose one.", "warning")
-            self.enter_pane(self.model_pane)
-        elif problem := self.state.refusal or self.view.problem():
-            self.app.toast(problem, "error")
-        else:
-            self.state.pending_view = self.view.NAME
-            self.run_if_ready()
-        self.update_status()
-
-    def run_if_ready(self) -> None:
-        """Run the job that waits, if its model and its tokens are there; one of very many cells at the second time."""
-        model = self.state.model
-        if not self.state.pending_view or model is None or not self.state.ready:
-            return
-        view, self.state.pending_view = self.opened[self.state.pending_view], ""
-        cells = view.job_cells()
-        if len(cells) > MANY and self._question is None:
-            seconds = seconds_for(len(cells), self.state.settings, model, self.state.runs.values())
-            self.ask(f"{len(cells):,} cells · {about(seconds)}")
-            return
-        self.ask(None)
-        view.run_job()
-
-    def ask(self, question: str | None) -> None:
-        """Have the hints ask whether so much is to be run; `None` asks no more."""
-        if question != self._question:
-            self._question = question
-            self.update_hints()
-
-    def action_run_prompt(self) -> None:
-        """Run the view's job, and leave the text for its tokens; where it stands over a view, only go back to that."""
-        if self.prompt_over:
-            self.show_prompt_over(False)
-            return
-        self.leave_field()
-        self.action_interpret()
-
-    # Text fields, search ---------------------------------------------------------------------------------------------
+    # Forth and back --------------------------------------------------------------------------------------------------
 
     async def action_submit(self) -> None:
         """Accept what was typed: the answer, where to go, the model of that name; else go on in the field's pane."""
@@ -217,89 +161,6 @@ class MainScreen(CalibratingScreen, inherit_bindings=False):
                 self.load(name)
             return
         self.leave_field()
-
-    def action_to_tokens(self) -> None:
-        """Go down from the text to the tokens."""
-        self.leave_field()
-
-    def action_edit_prompt(self) -> None:
-        """Edit the prompt."""
-        self.edit(self.prompt_text)
-
-    def action_edit_preset(self) -> None:
-        """Edit the interpretation prompt."""
-        self._edit_if_any(self.view.preset_field(), "an interpretation prompt")
-
-    def action_edit_in_editor(self) -> None:
-        """Edit the prompt in the user's editor; in the settings, the interpretation prompt."""
-        in_settings = self.pane_here.digit == 3
-        field = (self.view.preset_field() if in_settings else None) or self.prompt_text
-        try:
-            edited = self._edited(field.value)
-        except SelfieError as error:
-            self.app.toast(str(error), "warning")
-        except SuspendNotSupported:
-            self.app.toast("This terminal cannot be handed to an editor.", "warning")
-        else:
-            if edited != field.value:
-                field.selection = Selection(0, len(field.value))
-                field.put(edited)
-
-    def _edited(self, text: str) -> str:
-        """A text as the user's editor left it. Raises `EditorError` once the terminal is ours again."""
-        from selfie_tui.tui.editor import EditorError, edit
-
-        problem: EditorError | None = None
-        with self.app.suspend():  # which must be left without an exception to resume
-            try:
-                text = edit(text, os.environ)
-            except EditorError as error:
-                problem = error
-        if problem is not None:
-            raise problem
-        return text
-
-    def action_edit_model(self) -> None:
-        """Type the name of a model."""
-        self.edit(self.model_name)
-
-    def action_search(self) -> None:
-        """Search in the view."""
-        self._edit_if_any(self.view.search_field(), "a search")
-
-    def _edit_if_any(self, field: Field | None, what: str) -> None:
-        if field is None:
-            self.app.toast(f"The view {self.view.TITLE} does not have {what}.", "information")
-        else:
-            self.edit(field)
-
-    def action_find(self, direction: int) -> None:
-        """Go to another match."""
-        if not self.view.find(direction):
-            field = self.view.search_field()
-            searched = field is not None and field.value
-            self.app.toast("No match." if searched else "Nothing is searched for: / begins.", "information")
-
-    # Copying ---------------------------------------------------------------------------------------------------------
-
-    def action_copy(self) -> None:
-        """Copy what the cursor is on."""
-        self.app.copy_text(*self._copyable(all=False))
-
-    def action_copy_all(self) -> None:
-        """Copy all that the pane holds."""
-        self.app.copy_text(*self._copyable(all=True))
-
-    def _copyable(self, *, all: bool) -> tuple[str, str]:
-        focused = self.focused
-        if isinstance(focused, LayerList):
-            return focused.copyable(), "the lens"
-        if isinstance(focused, ModelList):
-            return focused.copyable(), "the model's name"
-        in_view = focused is not None and self.view in focused.ancestors
-        return (self.view.copyable(all=all) if in_view else None) or (self.prompt_text.value, "the prompt")
-
-    # Back ------------------------------------------------------------------------------------------------------------
 
     def action_back(self) -> None:
         """One level out: restore, end the search, leave the field, forget the waiting run, cancel the job."""
