@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import gc
 import logging
-import os
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
-import msgspec
 from textual.driver import Driver
 from textual.message import Message
 from textual.screen import Screen
 
-from selfie_tui import clipboard, config, paths, themes
-from selfie_tui.errors import RequestError
+from selfie_tui import paths, themes
 from selfie_tui.jobs import Engine, Jobs, default_engine
-from selfie_tui.preset_files import save_preset
-from selfie_tui.presets import RESERVED
-from selfie_tui.records import Event, ModelInfo, Notice, Preset, Severity
+from selfie_tui.records import Event, Notice
 from selfie_tui.results import sessions
 from selfie_tui.results.calibrations import CalibrationKeeper
 from selfie_tui.results.recorder import Recorder
-from selfie_tui.tui import catalog
 from selfie_tui.tui.action import Action, Scope
 from selfie_tui.tui.actions import bindings
 from selfie_tui.tui.calibrations import Calibrations
@@ -32,13 +25,12 @@ from selfie_tui.tui.exporting import Exportable
 from selfie_tui.tui.handlers import handle
 from selfie_tui.tui.host import Answer
 from selfie_tui.tui.kept import KeptRuns
-from selfie_tui.tui.keyboard import KeyboardApp
 from selfie_tui.tui.keymap import UNBOUND, resolve
 from selfie_tui.tui.options import AppOptions
-from selfie_tui.tui.render.styles import Look, plain_terminal
 from selfie_tui.tui.restoring import placement, restore
 from selfie_tui.tui.screens.main import MainScreen
 from selfie_tui.tui.state import AppState
+from selfie_tui.tui.themed import ThemedApp
 from selfie_tui.tui.widgets.field import Field
 from selfie_tui.tui.widgets.pane import Pane
 
@@ -57,7 +49,7 @@ class EngineEvent(Message, bubble=False):
         self.event = event
 
 
-class SelfieApp(KeyboardApp, inherit_bindings=False):
+class SelfieApp(ThemedApp, inherit_bindings=False):
     """Self-interpretation in a terminal."""
 
     TITLE = "selfie"
@@ -78,27 +70,16 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
         *,
         driver_class: type[Driver] | None = None,
     ) -> None:
-        self.options = options = options or AppOptions()
-        # Textual turns colours to grey for NO_COLOR unless they are the terminal's own; those it takes away.
-        super().__init__(
-            driver_class, ansi_color=True if "NO_COLOR" in os.environ else None, stock_display=options.stock_display
-        )
+        options = options or AppOptions()
+        super().__init__(options, driver_class)
+        keep = options.state_dir
         self.animation_level = "none"
         self.HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (100, "-wide"), (160, "-huge")]
         self.VERTICAL_BREAKPOINTS = [(0, "-flat"), (18, "-low"), (30, "-high")]
         self.keymap: Mapping[str, str] = {}
-        self._keep = keep = options.state_dir
-        self.memory, problem = config.read_memory(keep / "memory.json") if keep else (config.Memory(), "")
-        self._notes = [*options.notes, *([problem] if problem else [])]
-        self._theme_folders = [themes.shipped_dir(), *([options.user_themes] if options.user_themes else [])]
         self._interrupted = -TWICE
-        self.copied = ""
         self.crash = ""
         self.parting = ""
-        ascii = options.config.ascii if options.ascii is None else options.ascii
-        self._ascii = plain_terminal(os.environ) if ascii is None else ascii
-        self._coloured = config.colours_cells(options.config.cell_colours, os.environ)
-        self._choose_theme(options.theme or options.config.theme or self.memory.theme)
         path = sessions.new_path(keep / "sessions") if keep and options.session else None
         self.vectors_dir = keep / "vectors" if keep else paths.vectors_dir()
         self.session = sessions.Session(path)
@@ -108,8 +89,6 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
         self.jobs = Jobs(Recorder(keeper, self.session.append), engine)
 
     # Life ---------------------------------------------------------------------------------------------------------
-
-    main: MainScreen
 
     def get_default_screen(self) -> Screen[Any]:
         options = self.options
@@ -181,59 +160,6 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
         """Let the main screen handle it, whatever is open above it."""
         handle(self.main, message.event)
 
-    # Look ---------------------------------------------------------------------------------------------------------
-
-    def _choose_theme(self, chosen: str | None) -> None:
-        plain = self.no_color or self.console.color_system in (None, "standard")
-        name = chosen or (themes.DEFAULT_ANSI if plain else themes.DEFAULT)
-        theme = themes.load_named(name, *self._theme_folders)
-        if theme is not None:
-            self.register_theme(theme)
-        elif name not in self.available_themes:
-            self._notes.append(f"There is no theme {name!r}: using {themes.DEFAULT}.")
-            name = themes.DEFAULT
-            self.register_theme(themes.load(themes.shipped_dir() / f"{name}.toml"))
-        self.look = self._look(name)
-        self.theme = name
-
-    def _look(self, theme: str) -> Look:
-        return Look(self.available_themes[theme], ascii=self._ascii, coloured=self._coloured)
-
-    def watch_theme(self, name: str) -> None:
-        """Draw in the new theme, and remember it."""
-        self.look = self._look(name)
-        if self.is_running:  # the first theme is set before there is a screen
-            self.draw_at_once(anew=True)
-            self.main.look_changed()
-            self.remember(theme=name)
-
-    def action_next_theme(self) -> None:
-        """The next of our own themes."""
-        own = sorted(name for name, theme in self.available_themes.items() if "heat-1" in theme.variables)
-        self.theme = own[(own.index(self.theme) + 1) % len(own)] if self.theme in own else own[0]
-        self.toast(f"Theme: {self.theme}", "information")
-
-    # Toasts -------------------------------------------------------------------------------------------------------
-
-    def toast(self, message: str, severity: Severity, *, seconds: float | None = None) -> None:
-        """A toast, at the top, where no reading appears; any text is safe here."""
-        shown = self.look.prose(self.look.glyphs(message)).replace("↵", "\n")
-        self.notify(shown, severity=severity, markup=False, timeout=seconds)
-
-    def copy_text(self, copied: str, what: str) -> None:
-        """Copy to the clipboard of the user's terminal, and say what became of it."""
-        if not copied:
-            self.toast("There is nothing to copy here.", "information")
-            return
-        self.copied = copied
-        done = clipboard.copy(copied, what, (self._keep or paths.state_dir()) / "clipboard.txt")
-        if done.sequence and self._driver is not None:
-            self._driver.write(done.sequence)
-        self.toast(done.message, "information" if done.ok else "warning")
-
-    def copy_to_clipboard(self, text: str) -> None:
-        self.copy_text(text, "the selection")
-
     def export(self, exportable: Exportable) -> None:
         """Ask for a file, and write to it."""
         self.main.export(exportable)
@@ -250,52 +176,11 @@ class SelfieApp(KeyboardApp, inherit_bindings=False):
         """Focus a pane of the view that is shown."""
         self.main.enter_pane(pane)
 
-    def tuned_lens(self, model: str) -> str:
-        """The folder of the tuned lens that the user's settings have for a model; "" where they have none."""
-        return self.options.config.tuned_lenses.get(model, "")
-
-    def save_preset(self, preset: Preset) -> Path:
-        """Write a preset to a file of its name."""
-        if self.options.user_presets is None:
-            raise RequestError("This session keeps no presets.")
-        return save_preset(self.options.user_presets, preset, RESERVED)
-
-    # Keeping ------------------------------------------------------------------------------------------------------
-
-    def remember(self, **changes: Any) -> str:
-        """Keep something for the next start; a disk that refuses is reported once, by a toast and what is returned."""
-        memory = msgspec.structs.replace(self.memory, **changes)
-        if memory == self.memory or self._keep is None:
-            return ""
-        self.memory = memory
-        try:
-            config.write_memory(self._keep / "memory.json", memory)
-        except OSError as error:
-            problem = f"Drafts and settings are not kept: {self._keep}: {error.strerror}"
-            if problem not in self._notes:
-                self._notes.append(problem)
-                self.toast(problem, "warning")
-                return problem
-        return ""
-
-    def model_ready(self, model: ModelInfo) -> None:
-        """Remember a model that could be loaded."""
-        self.remember(recent=self.memory.with_model(model.name).recent)
-        self.offer_models()
-
     def first_load_is_over(self) -> None:
         """Collect garbage from now on, but never again look at what has been imported."""
         if not gc.isenabled():
             gc.freeze()
             gc.enable()
-
-    def offer_models(self) -> None:
-        """Fill the list of models."""
-        state = self.main.state
-        current = state.loading.name if state.loading else state.model.name if state.model else ""
-        cached = catalog.cached_models(paths.hub_cache_dir())
-        self.main.models.show_offers(catalog.offers(current, self.memory.recent, cached))
-        self.main.models.show_gpus(catalog.gpus(visible=os.environ.get("CUDA_VISIBLE_DEVICES")))
 
     # Keys ---------------------------------------------------------------------------------------------------------
 

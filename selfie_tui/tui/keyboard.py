@@ -42,6 +42,9 @@ def register_alt_digits() -> None:
 class KeyboardApp(Host, inherit_bindings=False):
     """An app that carries out each key before it looks at the next one."""
 
+    main: MainScreen
+    """The screen below all pages."""
+
     _typed_at = _drawn_at = 0.0
 
     async def on_event(self, event: events.Event) -> None:
