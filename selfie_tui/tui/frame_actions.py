@@ -30,6 +30,9 @@ FRAME: tuple[Action, ...] = (
            "next_stack", palette="encoder decoder"),
     Action("pair.toggle", "Pair", "keep the prompt as A, to compare the next one with it; on A, let it go", "p", "main",
            "pair", palette="source target difference compare"),
+    Action("vector.keep", "Keep as a vector", "keep the state of the cell, or the mean of the marked ones, as a "
+           "vector; in Inspect the module's values at the token", "v", "main", "keep_vector", hint="keep",
+           palette="save vector steering state mean"),
     Action("edit.prompt", "Edit the prompt", "edit the prompt's text", "i", "main", "edit_prompt", hint="edit",
            palette="text source"),
     Action("edit.preset", "Edit the interpretation prompt", "write an interpretation prompt", "e", "main",

@@ -19,6 +19,7 @@ from selfie_tui.records import (
     ReadAttention,
     ReadModules,
     Tokenize,
+    VectorKept,
 )
 from selfie_tui.tui.changes import Changed
 from selfie_tui.tui.screens.main import MainScreen
@@ -46,6 +47,10 @@ def _model_ready(screen: MainScreen, event: ModelReady, changed: Changed) -> Non
 
 def _notice(screen: MainScreen, event: Notice, changed: Changed) -> None:
     screen.app.toast(event.text, event.severity)
+
+
+def _vector_kept(screen: MainScreen, event: VectorKept, changed: Changed) -> None:
+    screen.app.toast(f"Kept: {event.file}", "information")
 
 
 def _cancelled(screen: MainScreen, event: JobCancelled, changed: Changed) -> None:
@@ -96,6 +101,7 @@ def _ended(screen: MainScreen, event: Event, changed: Changed) -> None:
 REACTIONS: dict[type[Event], Callable[[MainScreen, Any, Changed], None]] = {
     ModelReady: _model_ready,
     Notice: _notice,
+    VectorKept: _vector_kept,
     JobFinished: _ended,
     JobCancelled: _cancelled,
     JobFailed: _failed,

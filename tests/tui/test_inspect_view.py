@@ -230,7 +230,7 @@ async def test_a_vector_is_kept_under_the_name_that_is_proposed(tmp_path: Path):
         await pilot.press("v", "enter")
         assert "There is such a vector. Once more: enter replaces it" in text_of(app)
         await pilot.press("escape", "v", "ctrl+u", *"a b", "enter")
-        assert "A name has no spaces or slashes." in text_of(app)
+        assert "A name is a short word without spaces or slashes." in text_of(app)
 
 
 # Edits ----------------------------------------------------------------------------------------------------------------

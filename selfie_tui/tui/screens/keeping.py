@@ -1,4 +1,4 @@
-"""What is written for later: choices for the next start, presets of one's own, exports."""
+"""What is written for later: choices for the next start, presets of one's own, vectors, exports."""
 
 from __future__ import annotations
 
@@ -83,6 +83,22 @@ class KeepingScreen(ViewScreen):
             self.app.toast(f"Saved: {path}", "information")
 
         self.ask_for("save this interpretation prompt as", "" if preset.name in RESERVED else preset.name, save)
+
+    # Vectors ---------------------------------------------------------------------------------------------------------
+
+    def action_keep_vector(self) -> None:
+        """Ask for a name, and keep the state of the cell, or the mean of those that are marked, under it."""
+        keepable = self.view.keepable()
+        if keepable is None:
+            self.app.toast("There is no state to keep here: it comes with the model and the tokens.", "information")
+            return
+
+        async def keep(name: str, again: bool) -> None:
+            self.state.submit(keepable.task(name, self.app.vectors_dir, overwrite=again))
+
+        count = len(keepable.cells)
+        what = "this state" if count == 1 else f"the mean of {count:,} states"
+        self.ask_for(f"keep {what} as the vector", keepable.name, keep)
 
     # Exporting -------------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from selfie_tui.tui.action import Action, Scope, Section
 from selfie_tui.tui.changes import Changed
 from selfie_tui.tui.exporting import Exportable
 from selfie_tui.tui.host import Host
+from selfie_tui.tui.keepable import Keepable, keepable_of
 from selfie_tui.tui.pages.palette import Command
 from selfie_tui.tui.render.styles import Pieces
 from selfie_tui.tui.runs import Run
@@ -73,6 +74,15 @@ class View(Widget):
     def exportable(self) -> Exportable | None:
         """What the view has to export: what the cursor is on; None where there is nothing."""
         return None
+
+    @property
+    def cell_here(self) -> Cell:
+        """The cell under the shared cursor; where a map has blocks of cells, the one that stands for the block."""
+        return Cell(self.state.selection.layer, self.state.selection.position)
+
+    def keepable(self) -> Keepable | None:
+        """The states that can be kept as a vector: those of the marks, or of the cell; None where there are none."""
+        return keepable_of(self.state, self.cell_here)
 
     def problem(self) -> str:
         """Why the view's job cannot be run with the present settings; "" where it can."""

@@ -77,6 +77,10 @@ class GridView(View):
 
     # What has changed ------------------------------------------------------------------------------------------------
 
+    @property
+    def cell_here(self) -> Cell:
+        return self.map_pane.here
+
     def show(self, changed: Changed) -> None:
         if changed.model or changed.edits or changed.stack or changed.tokens or changed.pair:
             self.show_map(anew=True)

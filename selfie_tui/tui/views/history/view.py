@@ -202,6 +202,9 @@ class HistoryView(View):
         if self.app.screen is self.screen:
             self.app.push_screen(PageScreen("Two runs", lambda width, look: compared_lines(one, other, width, look)))
 
+    def keepable(self) -> None:
+        """Nothing: what stands here are runs, and not states."""
+
     def exportable(self) -> Exportable | None:
         """The marked runs, or the one under the cursor."""
         marked = [run for run in self.state.kept.runs if run.id in self.list.marked]

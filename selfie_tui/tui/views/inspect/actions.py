@@ -30,8 +30,6 @@ ACTIONS = (
            "inspected", "ask('attention')", hint="attention", palette="heads pattern"),
     Action("inspect.steps", "Generated tokens", "generate, and show the values at each new token", "w", "inspected",
            "ask('steps')", palette="walk generate steps"),
-    Action("inspect.keep", "Keep as a vector", "keep the values at this token as a vector, under a name", "v",
-           "inspected", "ask('keep')", hint="keep", palette="save vector steering"),
     Action("values.open", "Interpret, or the whole pattern", "interpret the values; on a head, its attention from "
            "every token", "enter", "values", "open", hint="open"),
     Action("pattern.previous", "Previous head", "the pattern of the head before", "[", "pattern", "head(-1)",

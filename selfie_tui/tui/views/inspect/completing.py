@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from selfie_tui.edits import FORMS, VECTOR
-
-ENDING = ".safetensors"
+from selfie_tui.tui.keepable import ENDING
 
 
 def kept_names(folder: Path) -> tuple[str, ...]:

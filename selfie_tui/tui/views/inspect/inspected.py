@@ -7,7 +7,7 @@ from typing import Literal
 
 from selfie_tui.tui.widgets.lines import Rows
 
-Wanted = Literal["edit", "remove", "undo", "side", "keep", "attention", "steps", "interpret", "pattern", "look"]
+Wanted = Literal["edit", "remove", "undo", "side", "attention", "steps", "interpret", "pattern", "look"]
 """What can be wanted of the module that is looked at."""
 
 

@@ -8,20 +8,14 @@ from textual import on
 from textual.widgets import Input
 
 from selfie_tui.edits import edit_text
-from selfie_tui.errors import SelfieError
-from selfie_tui.paths import make_private
-from selfie_tui.records import EMBED, Cell, Event, KeepVector, VectorKept
+from selfie_tui.records import EMBED, Cell
+from selfie_tui.tui.keepable import Keepable, word_of
 from selfie_tui.tui.state import AppState
 from selfie_tui.tui.views.inspect.actions import ENTRY
-from selfie_tui.tui.views.inspect.completing import ENDING
 from selfie_tui.tui.views.inspect.editing import EditingView
 from selfie_tui.tui.views.inspect.inspected import Wanted
-from selfie_tui.tui.views.inspect.inspection import ORIGIN
 from selfie_tui.tui.views.inspect.value_lines import plain_values, window_of
 from selfie_tui.tui.widgets.field import Field
-
-UNSAFE = "/\\:\0"
-"""Characters that a vector's name, which is that of its file, cannot have."""
 
 
 class InspectView(EditingView):
@@ -36,11 +30,6 @@ class InspectView(EditingView):
         self._matches: list[str] = []
         self._order: dict[str, int] = {}
 
-    def take(self, event: Event) -> None:
-        super().take(event)
-        if isinstance(event, VectorKept):
-            self.app.toast(f"Kept: {event.file}", "information")
-
     def asked(self, what: Wanted) -> None:
         """Do what is wanted with the module under the cursor."""
         if what == "remove":
@@ -54,7 +43,6 @@ class InspectView(EditingView):
             "edit": self.edit,
             "undo": self.undo,
             "side": self.other_side,
-            "keep": self.keep,
             "attention": self.show_attention,
             "steps": self.show_steps,
             "interpret": self.interpret,
@@ -122,35 +110,17 @@ class InspectView(EditingView):
             self.run = run
             self.values.show_values()
 
-    def keep(self) -> None:
-        """Ask for a name, and keep the values at this token as a vector."""
-        if not self._ready():
-            return
-        place, cell = self.inspection.place, self._cell()
-        prompt, stack, folder = self.inspection.prompt, self.state.stack, self.app.vectors_dir
-
-        async def keep(name: str, again: bool) -> None:
-            if any(character in name for character in UNSAFE) or " " in name or name.startswith("."):
-                raise SelfieError("A name has no spaces or slashes.", "Write another")
-            file = folder / f"{name}{ENDING}"
-            if file.exists() and not again:
-                raise SelfieError("There is such a vector.", "Once more: enter replaces it")
-            try:
-                make_private(folder)
-            except OSError as error:
-                raise SelfieError(f"{folder}: {error.strerror}") from error
-            self.state.submit(
-                KeepVector(prompt, (cell,), str(file), name, place, stack, overwrite=again, origin=ORIGIN)
-            )
-
-        self.app.ask_for("keep this vector as", self._proposed_name(), keep)
+    def keepable(self) -> Keepable | None:
+        """The values of the module that is looked at, at the token under the cursor."""
+        if not self.state.ready or not self.inspection.can_look:
+            return None
+        place, stack = self.inspection.place, self.state.stack
+        return Keepable(self.inspection.prompt, (self._cell(),), stack, place, self._proposed_name())
 
     def _proposed_name(self) -> str:
-        token, label = self.state.selection.token, self.inspection.path.rpartition(".")[2]
-        node = self.inspection.node
-        word = "".join(letter for letter in (token.text if token else "") if letter.isalnum()) or "vector"
+        node, label = self.inspection.node, self.inspection.path.rpartition(".")[2]
         layer = f"L{node.layer}." if node is not None and node.layer is not None else ""
-        return f"{word}@{layer}{label}".rstrip(".@")
+        return f"{word_of(self.state.selection.token)}@{layer}{label}".rstrip(".@")
 
     # Search ----------------------------------------------------------------------------------------------------------
 

@@ -79,6 +79,12 @@ class LensView(View):
     def beside(self) -> Pane | None:
         return self.cell_pane
 
+    @property
+    def cell_here(self) -> Cell:
+        """The cell that is shown under the cursor; of a block the one that stands for it."""
+        there = self.map.rows.blocks and self.map.columns.blocks
+        return Cell(*(self.map.place_here if there else self.map.cursor))
+
     # What has changed ------------------------------------------------------------------------------------------------
 
     def on_mount(self) -> None:
