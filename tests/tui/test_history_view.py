@@ -228,6 +228,38 @@ async def test_a_search_finds_runs_by_what_they_said_and_escape_ends_it(tmp_path
         assert app.main.view.NAME == "history"
 
 
+async def test_the_log_of_a_run_that_was_found_by_its_readings_is_searched_for_the_same(tmp_path: Path):
+    kept(tmp_path, run_of(["a tower.", *PARIS], 1, began=yesterday()), run_of(["paris"], 2, began=yesterday(14)))
+    async with running(state_dir=tmp_path) as (app, pilot):
+        await pilot.press("f8")
+        await until(pilot, lambda: len(list_of(app).runs) == 2)
+        await pilot.press("slash", *"CAPITAL")
+        await until(pilot, lambda: len(list_of(app).runs) == 1)
+        await pilot.press("enter", "enter")
+        await until(pilot, lambda: app.main.view.NAME == "interpret")
+        log = app.main.view.log_view
+        await until(pilot, lambda: "capital" in log.copyable())
+        assert app.main.view.search_text.value == "CAPITAL"
+        assert "1/1" in text_of(app)
+        assert log.has_focus
+        await pilot.press("escape")
+        assert log.outline.query == ""
+        assert app.main.view.NAME == "interpret"
+
+
+async def test_a_run_that_was_found_by_its_prompt_is_opened_without_a_search(tmp_path: Path):
+    kept(tmp_path, run_of(["a tower."], 1, began=yesterday()))
+    async with running(state_dir=tmp_path) as (app, pilot):
+        await pilot.press("f8")
+        await until(pilot, lambda: len(list_of(app).runs) == 1)
+        await pilot.press("slash", *"Eiffel")
+        await until(pilot, lambda: "/ Eiffel: 1 of 1 runs" in text_of(app))
+        await pilot.press("enter", "enter")
+        await until(pilot, lambda: app.main.view.NAME == "interpret")
+        assert app.main.view.search_text.value == ""
+        assert app.main.view.log_view.outline.query == ""
+
+
 async def test_a_file_that_is_gone_is_said_and_listed_no_more(tmp_path: Path):
     kept(tmp_path, run_of(PARIS, began=yesterday()))
     async with running(state_dir=tmp_path) as (app, pilot):

@@ -100,7 +100,9 @@ class KeptScreen(KeepingScreen):
             self.resume(stored)
         else:
             self._start(
-                self._delete(stored) if event.what == "delete" else self._open(stored, again=event.what == "again")
+                self._delete(stored)
+                if event.what == "delete"
+                else self._open(stored, event.query, again=event.what == "again")
             )
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
@@ -116,7 +118,7 @@ class KeptScreen(KeepingScreen):
             self.app.toast(f"The run cannot be read: {error}. It was changed since it was listed.", "error")
             self.list_kept()
 
-    async def _open(self, stored: StoredRun, *, again: bool) -> None:
+    async def _open(self, stored: StoredRun, query: str, *, again: bool) -> None:
         run = run_open(self.state, stored)
         if run is None:
             run = await in_background(partial(read_back, stored, next_number(self.state)))
@@ -124,15 +126,15 @@ class KeptScreen(KeepingScreen):
         else:
             changed = ask_again(self.state, run)
         there, all = self.state.asked_again
-        await self._show_opened(run, changed)
+        await self._show_opened(run, changed, "" if again else query)
         if again and (there or not all):  # where the tokens are still to come, what waits for them is dropped then
             self._say_differences(stored)
             self.action_interpret()
 
-    async def _show_opened(self, run: Run, changed: Changed) -> None:
+    async def _show_opened(self, run: Run, changed: Changed, query: str = "") -> None:
         await self.action_view(views.VIEWS[0].NAME)
         self.prompt_text.value = run.request.prompt
-        self.view.open_run(run)
+        self.view.open_run(run, query)
         self.show(changed)
 
     def _say_missing(self) -> None:

@@ -102,8 +102,8 @@ class View(Widget):
     def job_dropped(self) -> None:
         """Take note that the job which was to be confirmed, or which waited, will not run."""
 
-    def open_run(self, run: Run) -> None:
-        """Show a run that was kept as if it were just run."""
+    def open_run(self, run: Run, query: str = "") -> None:
+        """Show a run that was kept as if it were just run, searched for the text by which it was found."""
 
     def search_field(self) -> Field | None:
         """The field of the view's search; None where there is nothing to search."""

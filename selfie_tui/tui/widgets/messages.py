@@ -25,12 +25,16 @@ class CalibrationWanted(Message):
 
 
 class RunWanted(Message):
-    """The user wants something done with a run that was kept: see it, see it made again, go on with it, delete it."""
+    """The user wants something done with a run that was kept: see it, see it made again, go on with it, delete it.
 
-    def __init__(self, stored: StoredRun, what: Wanted) -> None:
+    `query` is the text by which its readings were found, "" where none was searched for.
+    """
+
+    def __init__(self, stored: StoredRun, what: Wanted, query: str = "") -> None:
         super().__init__()
         self.stored = stored
         self.what = what
+        self.query = query
 
 
 class DeletionRegretted(Message):

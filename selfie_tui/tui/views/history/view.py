@@ -160,7 +160,12 @@ class HistoryView(View):
         elif event.what == "open" and len(self.list.marked) == MOST_MARKED:
             self.compare()
         elif event.what in WANTED:
-            self.post_message(RunWanted(run, WANTED[event.what]))
+            self.post_message(RunWanted(run, WANTED[event.what], self._query_of(run)))
+
+    def _query_of(self, run: StoredRun) -> str:
+        """What is searched for, where readings of the run say it."""
+        found = self._found.get(run.id) if self._found is not None else None
+        return self.search_text.value if found is not None and found.matches else ""
 
     def run_job(self) -> None:
         if self.list.here is not None:

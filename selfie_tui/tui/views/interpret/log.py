@@ -199,6 +199,11 @@ class Log(LogWindow):
         if not query:
             self._from = None
 
+    def search_from_here(self, query: str) -> None:
+        """Begin another search, from the cursor on."""
+        self._from = None
+        self.search(query)
+
     def find(self, direction: int) -> bool:
         """To the next match in a direction, around the end if need be; False when there is none."""
         if not self.outline.matches and self.outline.found:

@@ -159,10 +159,15 @@ class InterpretView(View):
         self._runs.append(run)
         self.log_view.begin(run)
 
-    def open_run(self, run: Run) -> None:
+    def open_run(self, run: Run, query: str = "") -> None:
         if run not in self._runs:
             self._runs.append(run)
         self.log_view.open(run)
+        if query:
+            with self.search_text.prevent(Input.Changed):
+                self.search_text.value = query
+            self.search_text.remove_class("-hidden")
+            self.log_view.search_from_here(query)
         self.screen.set_focus(self.log_view)
 
     @on(Log.DetailsWanted)
