@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from selfie_tui.records import JobFailed
 from selfie_tui.tui.handlers import MOST_PAGES, _show_error
 from selfie_tui.tui.pages.error import ErrorScreen
 from selfie_tui.tui.pages.page import PageScreen
 from selfie_tui.tui.views.interpret.log import Log
+from selfie_tui.tui.widgets.lines import OVERLAP
 from tests.tui.driving import run_to_end, running, text_of, until
 
 
@@ -23,6 +26,30 @@ async def test_details_asked_for_many_times_in_one_burst_open_one_page():
         assert len(app.screen_stack) == 2
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is app.main)
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24), (60, 20)])
+async def test_a_page_is_read_page_by_page_and_says_where_one_is(size):
+    async with running(size=size) as (app, pilot):
+        await pilot.press("question_mark")
+        await until(pilot, lambda: isinstance(app.screen, PageScreen) and app.screen.page.size.height > 1)
+        page = app.screen.page
+        height, count, seen = page.size.height, page.count(), set()
+        assert height >= min(size[1] * 0.9 - 2, 28) - 1, "as much of the screen as a page may have"
+        for _ in range(count):
+            seen.update(range(page.top, page.top + height))
+            assert f"{page.top + 1}–{page.top + height} of {count}" in app.screen.box.border_subtitle
+            before = page.top
+            await pilot.press("space")
+            if page.top == before:
+                break
+            assert page.top == min(before + height - OVERLAP, count - height)
+        assert seen == set(range(count)), "no line is skipped"
+        await pilot.press("b")
+        assert page.top == count - height - (height - OVERLAP)
+        for key, top in ("home", 0), ("pagedown", height - OVERLAP), ("pageup", 0), ("ctrl+d", height // 2):
+            await pilot.press(key)
+            assert page.top == top, key
 
 
 async def test_errors_that_nobody_closes_are_kept_in_the_log():

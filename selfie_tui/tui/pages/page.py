@@ -17,7 +17,7 @@ from selfie_tui.tui.actions import bindings
 from selfie_tui.tui.host import Host
 from selfie_tui.tui.key_words import hints
 from selfie_tui.tui.render.styles import Look, Pieces
-from selfie_tui.tui.widgets.lines import Lines, ScrolledLines
+from selfie_tui.tui.widgets.lines import Lines, ScrolledLines, stride
 
 Build = Callable[[int, Look], list[Pieces]]
 """Lines for a number of cells."""
@@ -70,7 +70,7 @@ class PageScreen(ModalScreen[None], inherit_bindings=False):
         border: round $primary; background: $background; padding: 0 1;
     }
     PageScreen Page { height: auto; background: $background; }
-    PageScreen.-tall > #box { height: 90%; max-height: 26; }
+    PageScreen.-tall > #box { height: 90%; max-height: 30; }
     PageScreen.-tall Page { height: 1fr; }
     PageScreen.-ascii > #box { border: ascii $primary; }
     PageScreen.-bad > #box { border: round $error; }
@@ -119,6 +119,10 @@ class PageScreen(ModalScreen[None], inherit_bindings=False):
     def copyable(self) -> tuple[str, str]:
         """What `copy` copies, and what that is called."""
         return self.page.text(), "the page"
+
+    def action_page(self, pages: float) -> None:
+        """A page up or down, or half of one."""
+        self.lines.scroll_by(stride(self.lines.size.height, pages))
 
     def action_copy(self) -> None:
         """Copy the page."""

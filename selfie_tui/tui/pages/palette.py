@@ -148,10 +148,10 @@ class Palette(PageScreen):
         self._find()
         self.rows.action_move(step)
 
-    def action_page(self, direction: int) -> None:
-        """Half a window up or down."""
+    def action_page(self, pages: float) -> None:
+        """A window up or down, or half of one."""
         self._find()
-        self.rows.action_page(direction)
+        self.rows.action_page(pages)
 
     def action_first(self) -> None:
         """To the first command."""

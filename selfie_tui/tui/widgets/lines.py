@@ -40,6 +40,12 @@ def look_of(widget: Widget) -> Look:
     return look if isinstance(look, Look) else PLAIN
 
 
+def stride(height: int, pages: float) -> int:
+    """Lines to move by for so many pages, 1 or .5 up or down; of a whole page `OVERLAP` lines stay in sight."""
+    lines = max(height - OVERLAP if abs(pages) >= 1 else height // 2, 1)
+    return lines if pages > 0 else -lines
+
+
 class Lines(Widget):
     """A window on `count()` lines, line `i` being `pieces(i)`; subclasses give both."""
 
@@ -173,9 +179,9 @@ class ScrolledLines(Lines, can_focus=True):
         """A line up or down."""
         self.scroll_by(step)
 
-    def action_page(self, direction: int) -> None:
-        """Half a window up or down."""
-        self.scroll_by(direction * max(self.size.height // 2, 1))
+    def action_page(self, pages: float) -> None:
+        """A window up or down, or half of one."""
+        self.scroll_by(stride(self.size.height, pages))
 
     def action_first(self) -> None:
         """To the first line."""
@@ -220,9 +226,9 @@ class Rows(Lines, can_focus=True):
         """One line up or down."""
         self.go(self.cursor + step)
 
-    def action_page(self, direction: int) -> None:
-        """Half a window up or down."""
-        self.go(self.cursor + direction * max(self.size.height // 2, 1))
+    def action_page(self, pages: float) -> None:
+        """A window up or down, or half of one."""
+        self.go(self.cursor + stride(self.size.height, pages))
 
     def action_first(self) -> None:
         """To the first line."""

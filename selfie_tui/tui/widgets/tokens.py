@@ -14,7 +14,7 @@ from selfie_tui.tui.action import Scope
 from selfie_tui.tui.actions import bindings
 from selfie_tui.tui.render.styles import Look, Piece, Pieces, Role
 from selfie_tui.tui.selection import Selection
-from selfie_tui.tui.widgets.lines import Lines
+from selfie_tui.tui.widgets.lines import Lines, stride
 from selfie_tui.tui.widgets.messages import SelectionChanged
 
 MARK = "●"
@@ -180,9 +180,11 @@ class TokenStrip(Lines, can_focus=True):
         """A line up or down."""
         self.action_line(step)
 
-    def action_page(self, direction: int) -> None:
-        """Half a window of lines up or down."""
-        for _ in range(max(self.size.height // 2, 1)):
+    def action_page(self, pages: float) -> None:
+        """A window of lines up or down, or half of one."""
+        lines = stride(self.size.height, pages)
+        direction = 1 if lines > 0 else -1
+        for _ in range(abs(lines)):
             if 0 <= self._chips[self.cursor].line + direction < self.count() if self._chips else False:
                 self.action_line(direction)
 

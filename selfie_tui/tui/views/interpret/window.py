@@ -21,7 +21,7 @@ from selfie_tui.tui.runs import CONTROL, Run
 from selfie_tui.tui.views.interpret.blocks import HEADER, Block, Item
 from selfie_tui.tui.views.interpret.drawn import Drawn
 from selfie_tui.tui.views.interpret.outline import Outline
-from selfie_tui.tui.widgets.lines import Rows
+from selfie_tui.tui.widgets.lines import Rows, stride
 
 WELCOME = (
     "What the model says of a hidden state will stand here, layer by layer.",
@@ -213,10 +213,10 @@ class LogWindow(Rows):
             above = self.here is not None and self.here.block.run is not None and self.here.index != HEADER
             self.show(first - 1 if above else first, last)
 
-    def action_page(self, direction: int) -> None:
-        """Half a window up or down."""
+    def action_page(self, pages: float) -> None:
+        """A window up or down, or half of one."""
         if self.outline.rows:
-            line = self.outline.lines_of(self.cursor)[0] + direction * max(self.size.height // 2, 1)
+            line = self.outline.lines_of(self.cursor)[0] + stride(self.size.height, pages)
             self.go(self.outline.row_at(max(0, min(line, self.outline.lines - 1)))[0])
 
     def action_last(self) -> None:

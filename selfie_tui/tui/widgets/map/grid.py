@@ -10,6 +10,7 @@ from textual.message import Message
 
 from selfie_tui.tui.action import Scope
 from selfie_tui.tui.actions import bindings
+from selfie_tui.tui.widgets.lines import stride
 from selfie_tui.tui.widgets.map.window import SCALES, WIDTHS, CellWindow
 
 
@@ -69,9 +70,9 @@ class CellMap(CellWindow, can_focus=True):
             at = numbers[0 if end < 0 else -1]
             self.go(*((at, column) if axis == "row" else (row, at)))
 
-    def action_page(self, direction: int) -> None:
-        """Half a window of rows up or down."""
-        self.action_step(direction * max(self.rows.cells // 2, 1), 0)
+    def action_page(self, pages: float) -> None:
+        """A window of rows up or down, or half of one."""
+        self.action_step(stride(self.rows.cells, pages), 0)
 
     def on_click(self, event: events.Click) -> None:
         """Put the cursor on the cell under the mouse."""
