@@ -140,14 +140,20 @@ def clip(text: str, cells: int, ellipsis: str = "…") -> str:
 
 
 def clip_path(path: str, cells: int, ellipsis: str = "…") -> str:
-    """A path if it fits into `cells`, else without its middle: `~/mod…/llama-3/`, its last part whole where it fits."""
+    """A path if it fits into `cells`, else without its middle: `~/mod…/llama-3/`, its last part whole where it fits.
+
+    Of a last part that does not fit, both ends are kept: a file is told from others by its name, not by its folder.
+    """
     if width(path) <= cells:
         return path
     last = path.rstrip("/").rfind("/")
     end = path[last:] if last > 0 else path[len(path) // 2 :]
     left = cells - width(ellipsis)
     if width(end) > left - 1:
-        end = _end(path, max(left - left // 3, 0))
+        path = path[last + 1 :]
+        if width(path) <= cells:
+            return path
+        end = _end(path, max(left - left // (2 if last > 0 else 3), 0))
     return clip(_head(path, left - width(end)) + ellipsis + end, cells)
 
 

@@ -79,8 +79,12 @@ async def test_enter_on_a_prompt_that_was_refused_says_why():
     [
         ("~/models/llama-3/", 30, "~/models/llama-3/"),
         ("~/models/meta/llama-3/", 15, "~/mod…/llama-3/"),
-        ("org/a-very-long-name-of-a-model-7b", 20, "org/a-…of-a-model-7b"[:6] + "…" + "name-of-a-model-7b"[-13:]),
-        ("/data/x", 3, "…/x"),
+        ("org/a-very-long-name-of-a-model-7b", 20, "a-very-lo…a-model-7b"),
+        ("/models/SmolLM2-135M-Instruct.Q4_1.gguf", 32, "SmolLM2-135M-Instruct.Q4_1.gguf"),
+        ("/models/SmolLM2-135M-Instruct.Q4_1.gguf", 20, "SmolLM2-1….Q4_1.gguf"),
+        ("model.layers.0.self_attn.q_proj", 20, "mod…self_attn.q_proj"),
+        ("/data/x", 3, "x"),
+        ("/data/xyz", 3, "xyz"),
     ],
 )
 def test_a_path_is_cut_in_the_middle(path, cells, clipped):
