@@ -5,16 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from selfie_tui.commands.client import (
-    DONE,
-    NO_MODEL,
-    WRONG_USAGE,
-    Client,
-    Failed,
-    all_cores_engine,
-    narrate,
-    run_command,
-)
+from selfie_tui.commands.client import DONE, Client, all_cores_engine, narrate, run_command
 from selfie_tui.commands.kept import named
 from selfie_tui.commands.printing import follow
 from selfie_tui.errors import RequestError
@@ -47,19 +38,12 @@ def replay(client: Client, arguments: argparse.Namespace) -> int:
 
 def again(client: Client, arguments: argparse.Namespace, *, resuming: bool) -> int:
     """Resume or replay the run that the arguments name; the exit code."""
-    try:
-        run = one(named([arguments.name]))
-        task = resume_task(run) if resuming else Interpret(read_began(run).request)
-        model = load_for(client, run, arguments)
-        began = run.began
-        if resuming:
-            check_resumable(began, model)
-    except RequestError as error:
-        narrate(str(error))
-        return WRONG_USAGE
-    except Failed as error:
-        narrate(str(error))
-        return NO_MODEL
+    run = one(named([arguments.name]))
+    task = resume_task(run) if resuming else Interpret(read_began(run).request)
+    model = load_for(client, run, arguments)
+    began = run.began
+    if resuming:
+        check_resumable(began, model)
     for difference in differences(began, model):
         narrate(str(difference))
     if resuming and task.earlier:
@@ -78,7 +62,7 @@ def one(runs: list[StoredRun]) -> StoredRun:
 
 
 def load_for(client: Client, run: StoredRun, arguments: argparse.Namespace) -> ModelInfo:
-    """Load a run's model as it was, or as the arguments have it; raises Failed."""
+    """Load a run's model as it was, or as the arguments have it; raises NotLoaded."""
     info = run.began.info
     own = {"model": run.began.model, "device": info.device if info else "auto", "dtype": info.dtype if info else "auto"}
     chosen = {name: getattr(arguments, name, None) or value for name, value in own.items()}

@@ -12,7 +12,6 @@ from selfie_tui.ascii_json import encode_ascii
 from selfie_tui.calibration_table import summary, table
 from selfie_tui.commands.client import (
     DONE,
-    NO_MODEL,
     WRONG_USAGE,
     Client,
     Failed,
@@ -22,7 +21,6 @@ from selfie_tui.commands.client import (
     show_progress,
 )
 from selfie_tui.commands.model_options import EXIT_CODES, add_model
-from selfie_tui.errors import RequestError
 from selfie_tui.jobs import Engine
 from selfie_tui.presets import PRESETS, own_presets, preset_called
 from selfie_tui.records import Calibrate, Calibrated, Calibration, ModelInfo, Notice, Preset, Progress
@@ -59,16 +57,8 @@ def run(arguments: argparse.Namespace, engine: Callable[[], Engine] = all_cores_
 
 def calibrate(client: Client, arguments: argparse.Namespace) -> int:
     """Load a model and calibrate presets one by one, printing each; the exit code."""
-    try:
-        presets = chosen_presets(arguments.preset or [PRESETS[0].name])
-    except RequestError as error:
-        narrate(str(error))
-        return WRONG_USAGE
-    try:
-        model = client.load(arguments)
-    except Failed as error:
-        narrate(str(error))
-        return NO_MODEL
+    presets = chosen_presets(arguments.preset or [PRESETS[0].name])
+    model = client.load(arguments)
     refused = [preset for preset in presets if not calibrated(client, model, preset, arguments)]
     return WRONG_USAGE if len(refused) == len(presets) else DONE
 

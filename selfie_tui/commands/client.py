@@ -14,7 +14,7 @@ from pathlib import Path
 
 from selfie_tui import paths
 from selfie_tui.cores import usable_cores
-from selfie_tui.errors import SelfieError
+from selfie_tui.errors import PlaceholderError, PromptError, RequestError, SelfieError
 from selfie_tui.jobs import Engine, Jobs
 from selfie_tui.kinds import layers_description
 from selfie_tui.records import (
@@ -27,9 +27,11 @@ from selfie_tui.records import (
     ModelInfo,
     ModelProgress,
     ModelReady,
+    ModulesRead,
     Notice,
     Progress,
     PromptTokens,
+    ReadModules,
     Task,
     Token,
     Tokenize,
@@ -50,6 +52,10 @@ class Failed(Exception):  # noqa: N818 - carries an exit code up to the command
     def __init__(self, cause: str, remedy: str, *, refused: bool = False) -> None:
         super().__init__(f"{cause} {remedy}".strip())
         self.refused = refused
+
+
+class NotLoaded(Failed):
+    """The model could not be opened."""
 
 
 class Interrupted(Exception):  # noqa: N818
@@ -113,11 +119,25 @@ class Client:
         return self._ready.pop(0)
 
     def load(self, arguments: argparse.Namespace) -> ModelInfo:
-        """Load the model that the arguments name, narrating; raises Failed."""
+        """Load the model that the arguments name, narrating; raises NotLoaded and Interrupted."""
+        try:
+            return self._load(LoadModel(arguments.model, arguments.device, arguments.dtype))
+        except Failed as error:
+            raise NotLoaded(str(error), "") from error
+
+    def modules(self, name: str) -> ModulesRead:
+        """The tree of modules of a model that is not loaded for it; raises NotLoaded and Interrupted."""
+        try:
+            events = self.run(ReadModules(name), until=ModulesRead)
+            return next(event for event in events if isinstance(event, ModulesRead))
+        except Failed as error:
+            raise NotLoaded(str(error), "") from error
+
+    def _load(self, task: LoadModel) -> ModelInfo:
         started = time.monotonic()
         model: ModelInfo | None = None
         waited: set[str] = set()
-        for event in self.run(LoadModel(arguments.model, arguments.device, arguments.dtype)):
+        for event in self.run(task):
             match event:
                 case ModelReady(model=ready):
                     model = ready
@@ -176,17 +196,22 @@ def done(client: Client, command: Callable[[Client, argparse.Namespace], int], a
     try:
         with client.interruptible():
             return command(client, arguments)
-    except Failed as error:
+    except (Failed, SelfieError) as error:
         narrate(str(error))
-        return WRONG_USAGE if error.refused else RUN_FAILED
-    except SelfieError as error:
-        narrate(str(error))
-        return RUN_FAILED
+        return code_of(error)
     except Interrupted:
         narrate("interrupted; what is printed above is complete")
         return INTERRUPTED
     except BrokenPipeError:
         return stop_printing()
+
+
+def code_of(error: Exception) -> int:
+    """The exit code of an error that ends a command."""
+    if isinstance(error, NotLoaded):
+        return NO_MODEL
+    refused = isinstance(error, (RequestError, PromptError, PlaceholderError)) or getattr(error, "refused", False)
+    return WRONG_USAGE if refused else RUN_FAILED
 
 
 def stop_printing() -> int:

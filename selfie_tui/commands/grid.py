@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import shutil
-import sys
 from collections.abc import Callable, Iterable
 
 from selfie_tui import paths
 from selfie_tui.commands.client import (
-    DONE,
-    NO_MODEL,
-    RUN_FAILED,
     WRONG_USAGE,
     Client,
     Failed,
@@ -22,11 +17,12 @@ from selfie_tui.commands.client import (
     show_progress,
 )
 from selfie_tui.commands.grid_map import LEGEND, grid_lines
+from selfie_tui.commands.map_lines import line_width
 from selfie_tui.commands.model_options import EXIT_CODES, add_model
 from selfie_tui.commands.options import add_output
+from selfie_tui.commands.prompt_stream import PromptStream, narrate_part
 from selfie_tui.commands.prompts import add_prompts, chosen_prompts
 from selfie_tui.commands.requests import add_request, chosen_settings, make_request
-from selfie_tui.commands.stacks import chosen_stack
 from selfie_tui.errors import RequestError, SelfieError
 from selfie_tui.interpret_settings import Bounds
 from selfie_tui.jobs import Engine
@@ -41,13 +37,9 @@ from selfie_tui.records import (
     Progress,
     Token,
 )
-from selfie_tui.results.part_file import part_of
 from selfie_tui.results.sessions import Session, new_path
 from selfie_tui.results.stream_file import RunStream
 from selfie_tui.text import prose
-
-LONGEST_LINE = 240
-"""Cells of a line where there is no terminal."""
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -82,8 +74,7 @@ def run(arguments: argparse.Namespace, engine: Callable[[], Engine] = all_cores_
         client.jobs.close()
         session.close()
         runs.close()
-    if code and arguments.out and part_of(arguments.out).exists():
-        narrate(f"what there is so far: {part_of(arguments.out)}; the same command goes on with it")
+    narrate_part(arguments, code)
     return code
 
 
@@ -94,49 +85,29 @@ def print_line(line: bytes) -> None:
 
 def read_all(client: Client, arguments: argparse.Namespace, prompts: Iterable[str], runs: RunStream) -> int:
     """Load the model, and read, print and keep prompt after prompt; the exit code."""
-    try:
-        model = client.load(arguments)
-    except Failed as error:
-        narrate(str(error))
-        return NO_MODEL
-    try:
-        reading = Reading(client, arguments, model, runs)
-        for prompt in prompts:
-            reading.read(prompt)
-        if not reading.number:
-            raise RequestError("There are no prompts.", "Give one a line.")
-        written = runs.finish()
-    except RequestError as error:
-        narrate(str(error))
-        return WRONG_USAGE
-    if written:
+    grids = Grids(client, arguments, client.load(arguments), runs)
+    grids.read_all(prompts)
+    if written := runs.finish():
         narrate(written)
-    return reading.exit_code()
+    return grids.exit_code()
 
 
-class Reading:
-    """Prompts that are read one after the other; no more than one is held.
-
-    A prompt that is refused or whose run fails is narrated and kept as a failed run, and the next one is read.
-    """
+class Grids(PromptStream):
+    """The grids of prompts; one that is refused or fails is kept as a failed run."""
 
     def __init__(self, client: Client, arguments: argparse.Namespace, model: ModelInfo, runs: RunStream) -> None:
-        self.client, self.arguments, self.model, self.runs = client, arguments, model, runs
-        self.stack = chosen_stack(model, arguments.stack)
+        super().__init__(client, arguments, model)
+        self.runs = runs
         self.settings = chosen_settings(arguments, Bounds(blocks=most_layers(model)))
-        self.number = self.refused = self.failed = 0
 
     def read(self, prompt: str) -> None:
-        """Read a prompt, or take it over where it has been read before."""
-        self.number += 1
         stored = self.runs.next_prompt()
         try:
             tokens = self.client.tokens(prompt, self.stack)
             task = Interpret(make_request(self.arguments, self.model, prompt, self.stack, tokens))
         except (Failed, RequestError) as error:
             tokens, task = (), Interpret(self.settings.request(prompt, (), self.stack))
-            self.refused += 1
-            narrate(f"{self.which()}{error}")
+            self.lost(error)
             if stored is None:
                 self.runs.refused(task, self.model, str(error))
         if stored is not None:
@@ -160,9 +131,7 @@ class Reading:
                     case Progress():
                         show_progress(event, self.which())
         except Failed as error:
-            self.refused += error.refused
-            self.failed += not error.refused
-            narrate(f"{self.which()}{error}")
+            self.lost(error)
             if not self.runs.began:
                 self.runs.refused(task, self.model, str(error))
             return
@@ -172,23 +141,8 @@ class Reading:
             self.show(task, tokens, found, control)
 
     def show(self, task: Interpret, tokens: tuple[Token, ...], found: dict[int, Interpretation], control: str) -> None:
-        """Print a prompt's map, and of several prompts their texts above it."""
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else LONGEST_LINE
-        if self.arguments.prompts is not None:
-            print(f"{chr(10) if self.number > 1 else ''}{prose(task.request.prompt)}")
-        print("\n".join(grid_lines(task.request, tokens, found, width)))
+        """Print a prompt's map, the control, and once what the marks stand for."""
+        self.print_map(task.request.prompt, grid_lines(task.request, tokens, found, line_width()))
         print(f"control: {prose(control)}", flush=True)
         if self.number == 1:
             narrate(LEGEND)
-
-    def which(self) -> str:
-        """The prompt's number before what is said of it, where there are several."""
-        return f"prompt {self.number}: " if self.arguments.prompts is not None else ""
-
-    def exit_code(self) -> int:
-        """The exit code: of one prompt that was refused, that of wrong usage."""
-        if self.arguments.prompts is None and self.refused:
-            return WRONG_USAGE
-        if lost := self.refused + self.failed:
-            narrate(f"{lost} of {self.number} prompts could not be read")
-        return RUN_FAILED if lost else DONE

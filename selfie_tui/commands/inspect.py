@@ -6,18 +6,10 @@ import argparse
 from collections.abc import Callable, Iterator
 
 from selfie_tui.ascii_json import encode_ascii
-from selfie_tui.commands.client import (
-    DONE,
-    NO_MODEL,
-    WRONG_USAGE,
-    Client,
-    Failed,
-    all_cores_engine,
-    narrate,
-    run_command,
-)
+from selfie_tui.commands.client import DONE, Client, all_cores_engine, narrate, run_command
 from selfie_tui.commands.inspected import lines_of
 from selfie_tui.commands.model_options import EXIT_CODES, STACKS, add_model
+from selfie_tui.commands.prompts import chosen_prompt
 from selfie_tui.edits import edit_line, parse_edit_line, parse_module
 from selfie_tui.errors import RequestError
 from selfie_tui.jobs import Engine
@@ -32,20 +24,17 @@ from selfie_tui.records import (
     Event,
     JobFinished,
     KeepVector,
-    ModulesRead,
     Notice,
     Peek,
     Peeked,
     PeekSteps,
     ReadAttention,
-    ReadModules,
     SetEdits,
     StepPeeked,
     Task,
     Token,
     VectorKept,
 )
-from selfie_tui.streams import read_prompt
 
 ANSWER = 12
 """Tokens of an answer where the number is not given."""
@@ -101,24 +90,10 @@ def inspect(client: Client, arguments: argparse.Namespace) -> int:
     """Show what is asked for; the exit code."""
     if arguments.prompt is None:
         return tree(client, arguments)
-    try:
-        check(arguments)
-        prompt = read_prompt() if arguments.prompt == "-" else arguments.prompt
-        if not prompt.strip():
-            raise RequestError("The prompt is empty.", "Give the text that the model reads.")
-    except RequestError as error:
-        narrate(str(error))
-        return WRONG_USAGE
-    try:
-        client.load(arguments)
-    except Failed as error:
-        narrate(str(error))
-        return NO_MODEL
-    try:
-        show(client, arguments, prompt, client.tokens(prompt, arguments.stack))
-    except RequestError as error:
-        narrate(str(error))
-        return WRONG_USAGE
+    check(arguments)
+    prompt = chosen_prompt(arguments.prompt)
+    client.load(arguments)
+    show(client, arguments, prompt, client.tokens(prompt, arguments.stack))
     return DONE
 
 
@@ -126,16 +101,8 @@ def tree(client: Client, arguments: argparse.Namespace) -> int:
     """Print the modules of a model that is not loaded."""
     asked = [name for name in ("module", "attention", "keep", "answer", "steps") if getattr(arguments, name)]
     if asked or arguments.edit:
-        narrate(f"--{asked[0] if asked else 'edit'} needs a prompt. Give the text that the model reads.")
-        return WRONG_USAGE
-    try:
-        events = list(client.run(ReadModules(arguments.model), until=ModulesRead))
-    except Failed as error:
-        narrate(str(error))
-        return NO_MODEL
-    for event in events:
-        if isinstance(event, ModulesRead):
-            display(event, arguments, ())
+        raise RequestError(f"--{asked[0] if asked else 'edit'} needs a prompt.", "Give the text that the model reads.")
+    display(client.modules(arguments.model), arguments, ())
     return DONE
 
 

@@ -5,26 +5,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from selfie_tui.commands.client import (
-    DONE,
-    NO_MODEL,
-    WRONG_USAGE,
-    Client,
-    Failed,
-    all_cores_engine,
-    narrate,
-    run_command,
-)
+from selfie_tui.commands.client import DONE, Client, all_cores_engine, run_command
 from selfie_tui.commands.model_options import EXIT_CODES, add_model
 from selfie_tui.commands.options import add_output
 from selfie_tui.commands.printing import follow
+from selfie_tui.commands.prompts import chosen_prompt
 from selfie_tui.commands.requests import add_request, chosen_settings, make_request
 from selfie_tui.commands.stacks import chosen_stack
-from selfie_tui.errors import RequestError, SelfieError
 from selfie_tui.interpret_settings import Bounds
 from selfie_tui.jobs import Engine
 from selfie_tui.records import Interpret
-from selfie_tui.streams import read_prompt
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -49,24 +39,10 @@ def run(arguments: argparse.Namespace, engine: Callable[[], Engine] = all_cores_
 
 def interpret(client: Client, arguments: argparse.Namespace) -> int:
     """Load, tokenize, run and print; the exit code. What is wrong whatever the model is refused before it is loaded."""
-    try:
-        chosen_settings(arguments, Bounds())
-        prompt = read_prompt() if arguments.prompt == "-" else arguments.prompt
-        if not prompt.strip():
-            raise RequestError("The prompt is empty.", "Give the text whose hidden states you want to read.")
-    except SelfieError as error:
-        narrate(str(error))
-        return WRONG_USAGE
-    try:
-        model = client.load(arguments)
-    except Failed as error:
-        narrate(str(error))
-        return NO_MODEL
-    try:
-        stack = chosen_stack(model, arguments.stack)
-        request = make_request(arguments, model, prompt, stack, client.tokens(prompt, stack))
-    except RequestError as error:
-        narrate(str(error))
-        return WRONG_USAGE
+    chosen_settings(arguments, Bounds())
+    prompt = chosen_prompt(arguments.prompt)
+    model = client.load(arguments)
+    stack = chosen_stack(model, arguments.stack)
+    request = make_request(arguments, model, prompt, stack, client.tokens(prompt, stack))
     follow(client, Interpret(request), as_json=arguments.json)
     return DONE

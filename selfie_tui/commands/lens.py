@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -16,9 +15,6 @@ import msgspec
 from selfie_tui import paths
 from selfie_tui.ascii_json import encode_ascii
 from selfie_tui.commands.client import (
-    DONE,
-    NO_MODEL,
-    RUN_FAILED,
     WRONG_USAGE,
     Client,
     Failed,
@@ -29,9 +25,11 @@ from selfie_tui.commands.client import (
     show_line,
 )
 from selfie_tui.commands.lens_lines import lens_lines, track_words
-from selfie_tui.commands.model_options import EXIT_CODES, STACKS, add_model
+from selfie_tui.commands.map_lines import line_width
+from selfie_tui.commands.model_options import EXIT_CODES, add_model
+from selfie_tui.commands.prompt_stream import PromptStream, narrate_part
 from selfie_tui.commands.prompts import add_prompts, chosen_prompts
-from selfie_tui.commands.stacks import chosen_stack
+from selfie_tui.commands.requests import add_cells
 from selfie_tui.config import read_config
 from selfie_tui.errors import RequestError, SelfieError
 from selfie_tui.jobs import Engine
@@ -40,13 +38,8 @@ from selfie_tui.lens_table import gathered, rows_of
 from selfie_tui.parse import parse_integer, parse_layers, positions_among
 from selfie_tui.records import Lens, ModelInfo, ReadLens, Token
 from selfie_tui.results.lens_stream import LensStream
-from selfie_tui.results.part_file import part_of
-from selfie_tui.results.writers import ExportError
+from selfie_tui.results.part_file import check_free
 from selfie_tui.results.writers.lenses import WRITERS, Rows, check_lens_file
-from selfie_tui.text import prose
-
-LONGEST_LINE = 240
-"""Cells of a line where there is no terminal."""
 
 CONFIGURED = "\0"
 """What `--tuned` is without a folder: the model's own in the settings."""
@@ -62,11 +55,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.epilog = EXIT_CODES
     add_prompts(command)
     add_model(command)
-    command.add_argument("--layers", default="all", help="such as embed,0-7 or all (default: all); -1 is the last one")
-    command.add_argument(
-        "--tokens", default="all", help="positions such as 3,4 or 2-5, or all but special ones (default: all)"
-    )
-    command.add_argument("--stack", choices=STACKS, default="", help="which stack is read (default: the first)")
+    add_cells(command, tokens="all")
     command.add_argument("--top", metavar="K", default="5", help="how many top tokens a cell has (default: 5)")
     command.add_argument(
         "--track",
@@ -98,6 +87,7 @@ def run(arguments: argparse.Namespace, engine: Callable[[], Engine] = all_cores_
         arguments.tuned = tuned_folder(arguments)
         if arguments.out:
             check_lens_file(arguments.out, arguments.overwrite)
+            check_free(arguments.out)
     except SelfieError as error:
         narrate(str(error))
         return WRONG_USAGE
@@ -106,8 +96,7 @@ def run(arguments: argparse.Namespace, engine: Callable[[], Engine] = all_cores_
         code = done(client, lambda client, arguments: read_all(client, arguments, prompts), arguments)
     finally:
         client.jobs.close()
-    if code and arguments.out and part_of(arguments.out).exists():
-        narrate(f"what there is so far: {part_of(arguments.out)}; the same command goes on with it")
+    narrate_part(arguments, code)
     return code
 
 
@@ -126,31 +115,16 @@ def tuned_folder(arguments: argparse.Namespace) -> str:
 
 def read_all(client: Client, arguments: argparse.Namespace, prompts: Iterable[str]) -> int:
     """Load the model, and read, print and keep prompt after prompt; the exit code."""
+    lenses = Lenses(client, arguments, client.load(arguments))
     try:
-        model = client.load(arguments)
-    except Failed as error:
-        narrate(str(error))
-        return NO_MODEL
-    stream: LensStream | None = None
-    try:
-        stack = chosen_stack(model, arguments.stack)
-        if arguments.out:
-            stream = LensStream(arguments.out, arguments.overwrite, asked_of(model, stack, arguments))
-        reading = Reading(client, arguments, model, stack, stream)
-        with reading.interruptible():
-            for prompt in prompts:
-                reading.read(prompt)
-        if not reading.number:
-            raise RequestError("There are no prompts.", "Give one a line.")
-        if stream and reading.number > reading.refused:
-            narrate(stream.finish())
-    except (RequestError, ExportError) as error:
-        narrate(str(error))
-        return WRONG_USAGE
+        with lenses.interruptible():
+            lenses.read_all(prompts)
+        if lenses.stream and lenses.number > lenses.refused:
+            narrate(lenses.stream.finish())
     finally:
-        if stream:
-            stream.close()
-    return reading.exit_code()
+        if lenses.stream:
+            lenses.stream.close()
+    return lenses.exit_code()
 
 
 def asked_of(model: ModelInfo, stack: str, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -159,17 +133,13 @@ def asked_of(model: ModelInfo, stack: str, arguments: argparse.Namespace) -> dic
     return {**given, "stack": stack, "model": msgspec.to_builtins(model)}
 
 
-class Reading:
-    """Prompts that are read one after the other; no more than one is held.
+class Lenses(PromptStream):
+    """The lenses of prompts; one that is refused is left out."""
 
-    A prompt that is refused is narrated and left out, and the next one is read.
-    """
-
-    def __init__(
-        self, client: Client, arguments: argparse.Namespace, model: ModelInfo, stack: str, stream: LensStream | None
-    ) -> None:
-        self.client, self.arguments, self.model, self.stack, self.stream = client, arguments, model, stack, stream
-        self.number = self.refused = 0
+    def __init__(self, client: Client, arguments: argparse.Namespace, model: ModelInfo) -> None:
+        super().__init__(client, arguments, model)
+        asked = asked_of(model, self.stack, arguments)
+        self.stream = LensStream(arguments.out, arguments.overwrite, asked) if arguments.out else None
         self._waiting = False
         self._stopping = False
 
@@ -192,26 +162,23 @@ class Reading:
             signal.signal(signal.SIGINT, before)
 
     def read(self, prompt: str) -> None:
-        """Read a prompt, or take it over where it has been read before; raises Interrupted."""
+        """Read a prompt, or take it over where it has been read before; raises Interrupted, and Failed if it fails."""
         if self._stopping:
             raise Interrupted
-        self.number += 1
-        several = self.arguments.prompts is not None
         try:
             self._waiting = True
             task, tokens = self.task(prompt)
             rows = self.stream.known(prompt, cells_of(task)) if self.stream else None
             found = None if rows is not None else gathered(task, tokens, self.client.run(task), self.model)
         except (Failed, RequestError) as error:
-            if not several or not getattr(error, "refused", True):
+            if not getattr(error, "refused", True):
                 raise
-            self.refused += 1
-            narrate(f"prompt {self.number}: {error}")
+            self.lost(error)
             return
         finally:
             self._waiting = False
         self.keep(found, rows)
-        if several:
+        if self.several:
             show_line(f"{self.number} prompts")
 
     def task(self, prompt: str) -> tuple[ReadLens, tuple[Token, ...]]:
@@ -241,20 +208,10 @@ class Reading:
         sys.stdout.flush()
 
     def show(self, found: Lens) -> None:
-        """Print a prompt's map, and of several prompts their texts above it."""
+        """Print a prompt's map, and once what is tracked."""
         if self.number == 1 and (words := track_words(found)):
             narrate(words)
-        if self.arguments.prompts is not None:
-            print(f"{chr(10) if self.number > 1 else ''}{prose(found.prompt)}")
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else LONGEST_LINE
-        print("\n".join(lens_lines(found, width)))
-
-    def exit_code(self) -> int:
-        """The exit code, once it has been said how many prompts were refused."""
-        show_line("")
-        if self.refused:
-            narrate(f"{self.refused} of {self.number} prompts could not be read")
-        return RUN_FAILED if self.refused else DONE
+        self.print_map(found.prompt, lens_lines(found, line_width()))
 
 
 def cells_of(task: ReadLens) -> list[tuple[int, int]]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from selfie_tui.commands.map_lines import map_lines
 from selfie_tui.glyphs import bar
 from selfie_tui.records import Lens, LensRow, layer_name
-from selfie_tui.text import clip, pad, visible
-
-LABEL, COLUMN = 7, 11
-"""Cells of a layer's name and of a column, each with the blank after it."""
+from selfie_tui.text import visible
 
 
 def lens_lines(lens: Lens, width: int) -> Iterator[str]:
@@ -18,25 +16,18 @@ def lens_lines(lens: Lens, width: int) -> Iterator[str]:
     A bar stands before each token: the probability of it, or of the tracked token where there is one. The row `says`
     has the model's own answers, the row below it how soon the tracked token leads.
     """
-    fit = max(1, (width - LABEL) // COLUMN)
     by_cell = {(row.cell.layer, row.cell.position): row for row in lens.rows}
-    for start in range(0, len(lens.tokens), fit):
-        block = slice(start, start + fit)
-        tokens, answers = lens.tokens[block], lens.answers[block]
-        if start:
-            yield ""
-        yield line("", [f"{token.position} {visible(token.text)}" for token in tokens])
-        for layer in lens.layers():
-            yield line(layer_name(layer), [cell_text(by_cell.get((layer, token.position))) for token in tokens])
-        yield line("says", [f" {visible(answer.text)}" for answer in answers])
-        if lens.tracked:
-            yield line("first", [first_text(lens, token.position) for token in tokens])
+    answers = {token.position: answer for token, answer in zip(lens.tokens, lens.answers, strict=False)}
 
+    def of_layer(layer: int) -> Callable[[int], str]:
+        return lambda position: cell_text(by_cell.get((layer, position)))
 
-def line(label: str, columns: list[str]) -> str:
-    """A row of columns of known width."""
-    padded = "".join(f"{pad(clip(column, COLUMN - 1), COLUMN - 1)} " for column in columns)
-    return f"{pad(label, LABEL)}{padded}".rstrip()
+    rows: list[tuple[str, Callable[[int], str]]] = [(layer_name(layer), of_layer(layer)) for layer in lens.layers()]
+    rows.append(("says", lambda position: f" {visible(answers[position].text)}" if position in answers else ""))
+    if lens.tracked:
+        rows.append(("first", lambda position: first_text(lens, position)))
+    columns = [(f"{token.position} {visible(token.text)}", token.position) for token in lens.tokens]
+    return map_lines(rows, columns, lambda row, position: row(position), width)
 
 
 def cell_text(row: LensRow | None) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
@@ -13,8 +15,16 @@ Column = TypeVar("Column")
 LABEL = 7
 """Cells of a row's name, with the blank after it."""
 
+LONGEST_LINE = 240
+"""Cells of a line where there is no terminal."""
+
 NARROW, WIDE = 10, 20
 """Cells of a column at least and at most, with the blank after it."""
+
+
+def line_width() -> int:
+    """Cells of a line: those of the terminal that stdout is, where it is one."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else LONGEST_LINE
 
 
 def map_lines(

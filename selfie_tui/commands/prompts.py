@@ -29,7 +29,12 @@ def chosen_prompts(arguments: argparse.Namespace, command: str) -> Iterable[str]
         raise RequestError("Give one prompt, or --prompts FILE.", f"See selfie-tui {command} --help.")
     if arguments.prompts is not None:
         return prompt_lines(arguments.prompts)
-    prompt = read_prompt() if arguments.prompt == "-" else arguments.prompt
+    return [chosen_prompt(arguments.prompt)]
+
+
+def chosen_prompt(typed: str) -> str:
+    """The prompt that was typed, that of standard input for `-`; raises RequestError for an empty one."""
+    prompt = read_prompt() if typed == "-" else typed
     if not prompt.strip():
         raise RequestError("The prompt is empty.", "Give the text whose hidden states you want to read.")
-    return [prompt]
+    return prompt

@@ -16,8 +16,8 @@ from selfie_tui.records import Cell, ModelInfo, Preset, Request, Token
 from selfie_tui.settings import SETTINGS, parse_settings
 
 
-def add_request(command: argparse.ArgumentParser, tokens: str) -> None:
-    """The options that say which cells are interpreted and how; `tokens` is the default of theirs."""
+def add_cells(command: argparse.ArgumentParser, tokens: str) -> None:
+    """The options that say which cells are read; `tokens` is the default of theirs."""
     command.add_argument("--layers", default="all", help="such as embed,0-7 or all (default: all); -1 is the last one")
     last = ", the last one" if tokens == "-1" else ""
     command.add_argument(
@@ -28,6 +28,11 @@ def add_request(command: argparse.ArgumentParser, tokens: str) -> None:
     command.add_argument(
         "--stack", choices=STACKS, default="", help="which stack of a model is read (default: the first)"
     )
+
+
+def add_request(command: argparse.ArgumentParser, tokens: str) -> None:
+    """The options that say which cells are interpreted and how; `tokens` is the default of theirs."""
+    add_cells(command, tokens)
     command.add_argument("--template", metavar="TEXT", help="an interpretation prompt of your own, with placeholders")
     command.add_argument("--placeholder", default="_", help="what stands for the activation in --template (default: _)")
     add_settings(command)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 from collections.abc import Callable
 from itertools import chain
@@ -14,6 +13,7 @@ from selfie_tui.ascii_json import encode_ascii
 from selfie_tui.commands.again import of_replay, of_resume
 from selfie_tui.commands.client import DONE, RUN_FAILED, WRONG_USAGE, export_narrated, narrate
 from selfie_tui.commands.kept import all_runs, named, refusing
+from selfie_tui.commands.map_lines import line_width
 from selfie_tui.commands.model_options import EXIT_CODES
 from selfie_tui.commands.options import add_output
 from selfie_tui.commands.printing import TextPrinter
@@ -29,7 +29,6 @@ from selfie_tui.settings import SETTINGS
 from selfie_tui.text import clip, pad, prose
 from selfie_tui.text import width as cells_of
 
-LONGEST_LINE = 240
 LONGEST_PROMPT = 60
 WIDE = 120
 """Cells of a line that has room for how a run ended and for its id."""
@@ -96,11 +95,6 @@ def row(number: int, run: StoredRun, width: int) -> str:
     last = f" {pad('' if run.ending == 'finished' else run.ending, 9)} {prose(run.id)}" if width >= WIDE else ""
     prompt = max(0, min(LONGEST_PROMPT, width - cells_of(first) - cells_of(last)))
     return clip(first + pad(prose(request.prompt), prompt) + last, width).rstrip()
-
-
-def line_width() -> int:
-    """How wide a line may be: as the terminal, or long where there is none."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else LONGEST_LINE
 
 
 def as_json(number: int, run: StoredRun, **more: object) -> str:

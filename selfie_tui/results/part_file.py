@@ -15,6 +15,12 @@ def part_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.part")
 
 
+def check_free(path: Path) -> None:
+    """Refuse a file whose part another program is writing; raises ExportError."""
+    if is_held(part_of(path)):
+        raise ExportError(f"{part_of(path)} is being written by another program.", "Choose another file.")
+
+
 class PartFile:
     """The part of a file, opened when the first line is added to it; `end` is the offset behind what it keeps then.
 
@@ -26,8 +32,7 @@ class PartFile:
         self.path = part_of(whole)
         self.end = 0
         self._file: int | None = None
-        if is_held(self.path):
-            raise ExportError(f"{self.path} is being written by another program.", "Choose another file.")
+        check_free(whole)
 
     @property
     def is_open(self) -> bool:

@@ -126,7 +126,7 @@ def test_a_stream_that_is_stopped_goes_on_and_ends_as_one_that_was_not(command, 
     arguments = ("lens", "--prompts", prompts, "--layers=6,7", "--track=Paris")
     whole, path = tmp_path / f"whole{ending}", tmp_path / f"found{ending}"
     assert command(*arguments, "--out", whole).code == 0
-    original = command_module.Reading.task
+    original = command_module.Lenses.task
 
     def interrupting(self: Any, prompt: str) -> Any:
         if prompt.endswith("2"):
@@ -134,7 +134,7 @@ def test_a_stream_that_is_stopped_goes_on_and_ends_as_one_that_was_not(command, 
         return original(self, prompt)
 
     with monkeypatch.context() as patch:
-        patch.setattr(command_module.Reading, "task", interrupting)
+        patch.setattr(command_module.Lenses, "task", interrupting)
         done = command(*arguments, "--out", path)
     part = tmp_path / f"found{ending}.part"
     assert (done.code, path.exists()) == (130, False)
@@ -171,7 +171,7 @@ def test_a_part_of_other_prompts_or_settings_is_refused(command, tmp_path, monke
 
     with monkeypatch.context() as patch:
         patch.setattr(command_module.LensStream, "finish", refuse)
-        assert command("lens", "--prompts", prompts, "--layers=7", "--out", path).code == 2
+        assert command("lens", "--prompts", prompts, "--layers=7", "--out", path).code == 1
     for arguments, words in (
         (("--prompts", prompts, "--layers=6"), "was begun with other settings or another model"),
         (("The country", "--layers=7"), "was begun with another prompt"),
