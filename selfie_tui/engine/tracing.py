@@ -203,6 +203,23 @@ def changing_body(module: Any, change: Callable[[Any], Any]) -> Iterator[None]:
         marker.remove()
 
 
+@contextmanager
+def replacing_bodies(modules: Iterable[Any], body: Callable[..., Any]) -> Iterator[None]:
+    """While open, modules of a traced model compute their result by `body(module, *args)` in place of their own.
+
+    Traces, hooks and edits see the modules' inputs and outputs as ever.
+    """
+    states = [module.__dict__[STATE] for module in modules]
+    bodies = [state.body for state in states]
+    for state in states:
+        state.body = body
+    try:
+        yield
+    finally:
+        for state, own in zip(states, bodies, strict=True):
+            state.body = own
+
+
 def in_order(locations: Iterable[TensorLocation]) -> list[TensorLocation]:
     """Locations in the order in which a forward reaches them, each once."""
     return sorted(set(locations), key=lambda location: location.order)

@@ -9,6 +9,7 @@ from torch import nn
 from selfie_tui.engine.generation import packed as packing
 from selfie_tui.engine.generation.decode import Limits, Row, decode, prefill_prompt
 from selfie_tui.engine.generation.packed import PackedWeights, packed_weights
+from selfie_tui.engine.generation.processor import ProcessorOperations
 from selfie_tui.engine.injection import Injection
 from selfie_tui.engine.model import Model
 from tests.engine.zoo import FAMILIES, build, prompt_ids
@@ -20,7 +21,14 @@ ENOUGH = 2**20
 def run(model: Model, packed: PackedWeights | None) -> list[Row]:
     torch.manual_seed(0)
     injection = Injection(2 * torch.randn(ROWS, model.hidden), (3, 5), 1)
-    *_, (rows, _) = decode(model, prefill_prompt(model, prompt_ids(3)), injection, 1, Limits(STEPS), packed=packed)
+    *_, (rows, _) = decode(
+        model,
+        prefill_prompt(model, prompt_ids(3)),
+        injection,
+        1,
+        Limits(STEPS),
+        operations=packed and ProcessorOperations(packed),
+    )
     return rows
 
 
@@ -45,12 +53,12 @@ def test_linear_and_addmm_are_answered_for_any_number_of_rows(dtype: torch.dtype
     packed = PackedWeights(layer.parameters(), ENOUGH)
     for shape in ((8, 40), (97, 40), (3, 11, 40)):
         inputs = torch.randn(shape).to(dtype)
-        with packed:
+        with ProcessorOperations(packed):
             found = layer(inputs)
         torch.testing.assert_close(found, layer(inputs), atol=2e-2 if dtype == torch.bfloat16 else 1e-5, rtol=1e-2)
         assert found.dtype == dtype
     rows, transposed = torch.randn(16, 72).to(dtype), torch.randn(40).to(dtype)
-    with packed:
+    with ProcessorOperations(packed):
         found = torch.addmm(transposed, rows, layer.weight)
     expected = torch.addmm(transposed, rows, layer.weight)
     torch.testing.assert_close(found, expected, atol=5e-2 if dtype == torch.bfloat16 else 1e-5, rtol=1e-2)
@@ -62,7 +70,7 @@ def test_only_the_given_weights_are_copied_and_no_more_than_there_is_room_for() 
     known, other = nn.Linear(32, 32), nn.Linear(32, 32)
     inputs = torch.randn(16, 32)
     packed = PackedWeights(known.parameters(), known.weight.nbytes + 10)
-    with packed:
+    with ProcessorOperations(packed):
         other(inputs)
         known(inputs[:2])
         assert not packed.copies
@@ -77,7 +85,7 @@ def test_where_a_copy_gives_other_numbers_products_are_pytorchs_own(monkeypatch:
     layer, inputs = nn.Linear(32, 32), torch.randn(16, 32)
     monkeypatch.setattr(packing, "multiply", lambda inputs, packed, bias: inputs + 1)
     packed = PackedWeights(layer.parameters(), ENOUGH)
-    with packed:
+    with ProcessorOperations(packed):
         found = layer(inputs)
     assert torch.equal(found, layer(inputs))
     assert not packed.works
@@ -98,7 +106,9 @@ def test_between_two_steps_nothing_of_this_thread_is_answered() -> None:
     model = build("gpt2")
     packed = PackedWeights(model.module.parameters(), ENOUGH)
     injection = Injection(torch.randn(ROWS, model.hidden), (3, 5), 1)
-    steps = decode(model, prefill_prompt(model, prompt_ids(3)), injection, 0, Limits(STEPS), packed=packed)
+    steps = decode(
+        model, prefill_prompt(model, prompt_ids(3)), injection, 0, Limits(STEPS), operations=ProcessorOperations(packed)
+    )
     next(steps)
     before = len(packed.copies)
     with torch.no_grad():

@@ -10,25 +10,28 @@ import torch
 from transformers.cache_utils import DynamicLayer
 
 SPARE = 32
-"""Tokens for which a growing layer makes room at a time."""
+"""Tokens for which a growing layer makes room at a time, at most."""
 
 
 class GrowingLayer(DynamicLayer):  # type: ignore[misc]
     """A cache layer that writes new tokens behind the old ones, where `DynamicLayer` copies all of them each time.
 
-    `keys` and `values`, `(rows, heads, tokens, head_dim)`, are views of larger tensors.
+    `keys` and `values`, `(rows, heads, tokens, head_dim)`, are views of larger tensors, whose unwritten part is zero.
     """
 
     keys: torch.Tensor
     values: torch.Tensor
 
     @classmethod
-    def of(cls, keys: Sequence[torch.Tensor], values: Sequence[torch.Tensor]) -> GrowingLayer:
-        """A layer with the rows of several tensors `(rows, heads, tokens, head_dim)`, one after the other."""
+    def of(cls, keys: Sequence[torch.Tensor], values: Sequence[torch.Tensor], spare: int = SPARE) -> GrowingLayer:
+        """A layer with the rows of several tensors `(rows, heads, tokens, head_dim)`, one after the other.
+
+        It has room for `spare` tokens more.
+        """
         layer = cls()
         layer.lazy_initialization(keys[0], values[0])
-        layer.keys = with_room(keys, SPARE)
-        layer.values = with_room(values, SPARE)
+        layer.keys = with_room(keys, spare)
+        layer.values = with_room(values, spare)
         return layer
 
     def update(
@@ -48,6 +51,7 @@ def with_room(parts: Sequence[torch.Tensor], spare: int) -> torch.Tensor:
     for part in parts:
         room[start : start + part.shape[0], :, :tokens] = part
         start += part.shape[0]
+    room[:, :, tokens:] = 0
     return room[:, :, :tokens]
 
 
@@ -92,23 +96,27 @@ def take_rows(cache: Any, rows: Sequence[int], tokens: int | None = None) -> Any
     return taken
 
 
-def join_caches(caches: Sequence[Any], rows: int, whole: Any = None, filled: int = 0) -> Any:
+def join_caches(caches: Sequence[Any], rows: int, whole: Any = None, filled: int = 0, steps: int = SPARE) -> Any:
     """One cache of `rows` rows, those of several caches one after the other, whose layers are all `CROPPABLE`.
 
-    The first `filled` layers have in every row what the cache `whole` of one row has there. The caches are emptied as
-    their layers are copied, so that little is there twice.
+    The first `filled` layers have in every row what the cache `whole` of one row has there. There is room for `steps`
+    tokens, as far as room is made at a time. The caches are emptied as their layers are copied, so that little is there
+    twice.
     """
     joined = caches[0]
     for index in range(len(joined.layers)):
         parts = [whole.layers[index]] if index < filled else [cache.layers[index] for cache in caches]
-        joined.layers[index] = join_layers(parts, rows)
+        joined.layers[index] = join_layers(parts, rows, min(steps, SPARE))
         for cache in caches[1:]:
             cache.layers[index] = None
     return joined
 
 
-def join_layers(layers: Sequence[Any], rows: int) -> Any:
-    """One layer of `rows` rows, those of several layers one after the other, or those of one that has a single row."""
+def join_layers(layers: Sequence[Any], rows: int, spare: int) -> Any:
+    """One layer of `rows` rows, those of several layers one after the other, or those of one that has a single row.
+
+    A layer that grows has room for `spare` tokens more.
+    """
     if not layers[0].is_initialized:
         return layers[0]
     keys: list[torch.Tensor] = [layer.keys for layer in layers]
@@ -116,7 +124,7 @@ def join_layers(layers: Sequence[Any], rows: int) -> Any:
     if len(layers) == 1:
         keys, values = [keys[0].expand(rows, -1, -1, -1)], [values[0].expand(rows, -1, -1, -1)]
     if type(layers[0]) is DynamicLayer:
-        return GrowingLayer.of(keys, values)
+        return GrowingLayer.of(keys, values, spare)
     joined = copy(layers[0])
     joined.keys, joined.values = torch.cat(keys), torch.cat(values)
     return joined

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from selfie_tui.engine.generation.cache import all_croppable, join_caches, select_rows, take_rows
+from selfie_tui.engine.generation.cache import SPARE, all_croppable, join_caches, select_rows, take_rows
 from selfie_tui.engine.generation.forwards import Forward, joined_logits, rows_at_once, run_rows
 from selfie_tui.engine.generation.lower_layers import NONE, LowerLayers, can_skip, may_skip, read_lower_layers
 from selfie_tui.engine.generation.prefill import after_cached
@@ -23,8 +23,9 @@ from selfie_tui.engine.head_slices import SlicedLogits
 
 @dataclass
 class CachedStepper(StepperBase):
-    """A decoder that keeps a cache."""
+    """A decoder that keeps a cache, for which there is room for `steps` tokens from the beginning."""
 
+    steps: int = SPARE
     cache: Any = None
     length: int = 0
     positions: list[int] = field(default_factory=list)
@@ -42,7 +43,7 @@ class CachedStepper(StepperBase):
         self.cache = pieces[0].cache
         if hasattr(self.cache, "layers") and all_croppable(self.cache):  # not an encoder-decoder's two caches in one
             caches = [piece.cache for piece in pieces]
-            self.cache = join_caches(caches, self.count, self.prefill.cache, len(lower.outputs))
+            self.cache = join_caches(caches, self.count, self.prefill.cache, len(lower.outputs), self.steps)
         ids, feed = self.prefill.ids, self.model.feed
         self.length = len(ids)
         self.positions = [sum(feed.has_position(token) for token in ids)] * self.count

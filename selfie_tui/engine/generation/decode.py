@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import torch
 
 from selfie_tui.engine.generation.cached import CachedStepper
-from selfie_tui.engine.generation.packed import PackedWeights
 from selfie_tui.engine.generation.prefill import Prefill, never, prefill_prompt
+from selfie_tui.engine.generation.processor import ProcessorOperations
 from selfie_tui.engine.generation.steppers import EncoderDecoderStepper, MaskFillStepper, RecomputeStepper, Stepper
 from selfie_tui.engine.head_slices import SlicedLogits
 from selfie_tui.engine.injection import Injection
@@ -59,12 +59,12 @@ def decode(
     uninjected: int,
     limits: Limits,
     cancelled: Callable[[], bool] = never,
-    packed: PackedWeights | None = None,
+    operations: ProcessorOperations | None = None,
 ) -> Iterator[tuple[list[Row], int]]:
     """Decode one row for each of the injection's vectors, then `uninjected` rows without a vector.
 
     Yields all rows and the number of steps done, at each step. Rows that have ended leave the batch. An encoder ends
-    when its masks are filled. Where there are `packed` weights, products are taken from them.
+    when its masks are filled. Where there are `operations` of the processor, they are used.
 
     Raises:
         Cancelled: before any block of any step, once `cancelled` gives true.
@@ -73,13 +73,14 @@ def decode(
     count = injection.vectors.shape[0] + uninjected
     rows = [Row() for _ in range(count)]
     draws = uniform_draws(limits, count)
-    stepper = stepper_for(model, prefill, injection, count, cancelled)
+    steps = min(limits.max_new_tokens, len(prefill.masks) or limits.max_new_tokens)
+    stepper = stepper_for(model, prefill, injection, count, cancelled, steps)
     active = list(range(count))
     last: list[int] = []
-    for step in range(min(limits.max_new_tokens, len(prefill.masks) or limits.max_new_tokens)):
+    for step in range(steps):
         if step:
             active, last = compact(rows, active, last, stepper)
-        with packed or nullcontext():
+        with operations or nullcontext():
             logits = stepper.next(last) if step else stepper.first()
             with model.inference(cancelled):
                 drawn = None if draws is None else draws[active, step]
@@ -92,16 +93,16 @@ def decode(
 
 
 def stepper_for(
-    model: Model, prefill: Prefill, injection: Injection, count: int, cancelled: Callable[[], bool]
+    model: Model, prefill: Prefill, injection: Injection, count: int, cancelled: Callable[[], bool], steps: int = 1
 ) -> Stepper:
-    """The stepper of this kind of model for `count` rows of a prompt, the first of them injected."""
+    """The stepper of this kind of model for `count` rows of a prompt, the first of them injected, and so many steps."""
     if prefill.masks:
         return MaskFillStepper(model, prefill, injection, count, cancelled)
     if not model.cached:
         return RecomputeStepper(model, prefill, injection, count, cancelled)
     if model.kind == "encoder-decoder":
         return EncoderDecoderStepper(model, prefill, injection, count, cancelled)
-    return CachedStepper(model, prefill, injection, count, cancelled)
+    return CachedStepper(model, prefill, injection, count, cancelled, steps)
 
 
 def extend(row: Row, token: int, probability: float, end_tokens: frozenset[int], limits: Limits) -> None:

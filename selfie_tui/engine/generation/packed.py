@@ -4,17 +4,14 @@ A product of a batch with a weight begins by bringing the weight into blocks tha
 caches. Decoding multiplies with the same weights at every step, so that a copy in blocks pays after some thousand
 tokens. Copies are made by operations of PyTorch that are its own (`torch.ops.mkldnn`): where they are missing, refuse a
 weight or give other numbers, and on any device but a processor, everything is as without them. No weight is touched:
-while `PackedWeights` is entered, it answers the products of this thread in place of PyTorch.
+`processor` answers products from the copies in place of PyTorch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
 
 import torch
-from torch import nn
-from torch.overrides import TorchFunctionMode
 
 from selfie_tui.engine.devices import free_memory, rounding_tolerance
 from selfie_tui.engine.model import Model
@@ -34,14 +31,13 @@ FEWEST_ROWS = 8
 DTYPES = (torch.float32, torch.bfloat16)
 
 
-class PackedWeights(TorchFunctionMode):
-    """While entered, products of this thread with weights `(outputs, width)` are taken from copies in blocks.
+class PackedWeights:
+    """Copies in blocks of weights `(outputs, width)`, and the products that are taken from them.
 
     A weight is copied when it is first multiplied with, as long as all copies take at most `most_bytes`.
     """
 
     def __init__(self, weights: Iterable[torch.Tensor], most_bytes: int) -> None:
-        super().__init__()
         self.storages = {
             weight.untyped_storage().data_ptr()
             for weight in weights
@@ -51,18 +47,6 @@ class PackedWeights(TorchFunctionMode):
         self.works = True
         self.copies: dict[tuple[int, torch.Size, tuple[int, ...]], torch.Tensor | None] = {}
 
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        """The result of a function of PyTorch: of a product with a copied weight from its copy."""
-        if func is nn.functional.linear and not kwargs and self.works:
-            found = self.product(args[0], args[1], args[2] if len(args) > 2 else None)
-        elif func is torch.addmm and not kwargs and self.works:
-            found = self.product(args[1], args[2].T, args[0])
-        else:
-            found = None
-        return func(*args, **(kwargs or {})) if found is None else found
-
     def product(self, inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor | None:
         """`inputs` `(..., width)` by the rows of a `weight` `(outputs, width)`, plus a bias `(outputs,)`.
 
@@ -71,7 +55,7 @@ class PackedWeights(TorchFunctionMode):
         rows = inputs.numel() // max(1, inputs.shape[-1])
         if rows < FEWEST_ROWS or inputs.dtype != weight.dtype or (bias is not None and bias.dim() != 1):
             return None
-        if weight.untyped_storage().data_ptr() not in self.storages:
+        if not self.works or weight.untyped_storage().data_ptr() not in self.storages:
             return None
         key = (weight.data_ptr(), weight.shape, weight.stride())
         if key not in self.copies:

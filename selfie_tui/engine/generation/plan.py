@@ -17,8 +17,8 @@ import torch
 
 from selfie_tui.engine.generation.batch_size import rows_that_fit, rows_that_wait
 from selfie_tui.engine.generation.decode import Limits, Row, decode
-from selfie_tui.engine.generation.packed import PackedWeights, packed_weights
 from selfie_tui.engine.generation.prefill import Prefill, never, prefill_prompt
+from selfie_tui.engine.generation.processor import ProcessorOperations, processor_operations
 from selfie_tui.engine.generation.relevancy import baseline_probabilities
 from selfie_tui.engine.generation.texts import ends_at
 from selfie_tui.engine.injection import Injection, unit
@@ -83,7 +83,7 @@ class Plan:
 
     `vectors` is `(items, hidden)`, or `(items, positions, hidden)` with a vector of its own for each placeholder.
     `prefill` is the prompt's forward without injection. An answer ends at any of the texts `stops`. `firsts` is the
-    first cell of each bare embedding among the items, `packed` are copies of weights that make products faster.
+    first cell of each bare embedding among the items, `operations` are what a processor does faster.
     """
 
     model: Model
@@ -93,7 +93,7 @@ class Plan:
     prefill: Prefill
     stops: tuple[str, ...]
     firsts: tuple[int, ...] = ()
-    packed: PackedWeights | None = None
+    operations: ProcessorOperations | None = None
     known: dict[tuple[int, ...], list[float]] = field(default_factory=dict)
     """Ids of which the probabilities without injection are known: the control's, once it has been decoded."""
 
@@ -138,7 +138,8 @@ class Plan:
             OutOfMemory: if the device has no memory for as many rows.
         """
         injection, limits = self.injection(batch), self.limits(batch)
-        updates = decode(self.model, self.prefill, injection, int(batch.has_control), limits, cancelled, self.packed)
+        uninjected = int(batch.has_control)
+        updates = decode(self.model, self.prefill, injection, uninjected, limits, cancelled, self.operations)
         for batch.rows, batch.steps in updates:
             yield batch
         if batch.control_row:
@@ -149,7 +150,7 @@ class Plan:
         if not self.request.relevancy:
             return None
         ids = [row.ids for row in rows]
-        with self.packed or nullcontext():
+        with self.operations or nullcontext():
             return baseline_probabilities(self.model, self.prefill, ids, cancelled, self.known)
 
     def complete(self, row: Row) -> bool:
@@ -216,8 +217,8 @@ def plan_run(
     prefix = target.prefix.ids if target.prefix else ()
     prefill = prefill_prompt(model, target.ids, cancelled, prefix, target.masks)
     rows = len(vectors) * max(1, request.samples)
-    packed = packed_weights(model, rows * (prefill.written + request.max_new_tokens))
-    return Plan(model, request, vectors, target, prefill, stop_texts(model, request), firsts, packed)
+    operations = processor_operations(model, rows * (prefill.written + request.max_new_tokens))
+    return Plan(model, request, vectors, target, prefill, stop_texts(model, request), firsts, operations)
 
 
 def stop_texts(model: Model, request: Request) -> tuple[str, ...]:
