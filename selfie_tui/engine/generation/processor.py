@@ -63,11 +63,11 @@ class ProcessorOperations(TorchFunctionMode):
         return func(*args, **(kwargs or {})) if found is None else found
 
     def linear(self, *args: Any, **kwargs: Any) -> torch.Tensor | None:
-        """The product of `nn.functional.linear`, None where it is to be PyTorch's own."""
+        """The product `(..., outputs)` of `nn.functional.linear`, None where it is to be PyTorch's own."""
         return None if kwargs else self.weights.product(args[0], args[1], args[2] if len(args) > 2 else None)
 
     def addmm(self, *args: Any, **kwargs: Any) -> torch.Tensor | None:
-        """The product of `torch.addmm`, None where it is to be PyTorch's own."""
+        """The product `(rows, outputs)` of `torch.addmm`, None where it is to be PyTorch's own."""
         return None if kwargs else self.weights.product(args[1], args[2].T, args[0])
 
 
