@@ -61,6 +61,7 @@ class MapApp(App[None]):
         tokens: int = 10,
         source: Cells | None = None,
         *,
+        tokens_only: bool = True,
         widest: Scale = "word",
         look: Look | None = None,
     ) -> None:
@@ -68,7 +69,7 @@ class MapApp(App[None]):
         self.look = look or Look()
         self.source = source or Cells()
         self.selection = selection_of(blocks, tokens)
-        self.map = LayerMap(self.selection, self.source, widest=widest, id="map")
+        self.map = LayerMap(self.selection, self.source, tokens=tokens_only, widest=widest, id="map")
         self.windows = 0
         self.wanted: list[str] = []
         self.map.wants = self.wanted.append

@@ -7,9 +7,13 @@ from textual.events import Key
 
 from selfie_tui.records import EMBED, Cell, Interpret
 from selfie_tui.tui.exporting import Exportable
+from selfie_tui.tui.selection import Selection
+from selfie_tui.tui.views.grid.map import GridMap
 from selfie_tui.tui.views.grid.view import GridView
+from selfie_tui.tui.widgets.map.cells import MapCell
 from tests.tui.driving import log_text, run_to_end, running, text_of, toasts, until
 from tests.tui.fake_engine import BLOCKS, CONTROL_TEXT, FakeEngine, encoder_decoder
+from tests.tui.maps import Cells
 
 SIZES = [(120, 40), (80, 24), (60, 20), (200, 60)]
 TOKENS = 9
@@ -52,6 +56,26 @@ async def drawn(app, pilot) -> None:
     """Wait until nothing is under way, and all of it has been let through."""
     await run_to_end(app, pilot)
     await until(pilot, lambda: grid(app).map_pane.settled)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("Paris, a city", "Paris, a"),
+        ("the word Paris.", "word Par"),
+        ('"The new employees', "new empl"),
+        ("\n\n“A help desk”", "help des"),
+        ("- of the city", "- of the"),
+        ("the", "the"),
+        ('"""', '"""'),
+        ('"A b', '"A b'),
+        ("the the the the", "the"),
+        ("An ape and a cat", "ape and "),
+        ("Another one here", "Another "),
+    ],
+)
+def test_a_cell_leaves_out_quotes_and_articles_where_it_is_narrow(said, shown):
+    assert GridMap(Selection(), Cells())._shown(MapCell("read", 0.5, said), 8).rstrip() == shown.rstrip()
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -107,6 +107,24 @@ async def test_only_what_is_in_sight_is_asked_for_and_the_window_moves_by_its_si
 
 
 @pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("tokens", [1, 5, 10, 40])
+async def test_running_text_has_the_room_that_is_left_over_and_single_tokens_do_not_need_it(size, tokens):
+    text = MapCell("read", 0.5, "abcdefghijklmnopqrstuvwxyz" * 2)
+    for running in True, False:
+        app = MapApp(8, tokens, Cells(lambda layer, position: text), tokens_only=not running, widest="phrase")
+        async with app.run_test(size=size) as pilot:
+            await pilot.pause()
+            shown, width = len(app.map.columns.shown), app.map.cell_width
+            assert shown * width <= size[0] - 7
+            if not running:
+                assert width in (9, 18)
+            else:
+                assert width == min((size[0] - 7) // shown, 18 if app.map.scale == "word" else 36)
+            assert {app.map.render_line(y).cell_length for y in range(9)} == {size[0]}
+            assert app.lines()[1].count(text.text[: width - 2]) == shown
+
+
+@pytest.mark.parametrize("size", SIZES)
 async def test_every_key_of_a_map_goes_where_it_says(size):
     app = MapApp(30, 40)
     async with app.run_test(size=size) as pilot:

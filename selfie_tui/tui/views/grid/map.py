@@ -13,8 +13,8 @@ from selfie_tui.tui.views.grid.walk import Asked
 from selfie_tui.tui.widgets.map.cells import MapCell
 from selfie_tui.tui.widgets.map.layers import LayerMap
 
-ARTICLES = re.compile(r"^\s*((the|an?)\s+)+", re.IGNORECASE)
-"""What a text may begin with that says nothing, and that takes the place of what does where a cell is narrow."""
+OPENING = re.compile(r"^[\s\"'“‘«*_]*((the|an?)\s+)*[\"'“‘«*_]*(?=\w)", re.IGNORECASE)
+"""What a text may begin with that says nothing, quotes and articles; it would stand where a narrow cell has words."""
 
 
 class GridMap(LayerMap):
@@ -24,9 +24,9 @@ class GridMap(LayerMap):
     BINDINGS = bindings("grid")
 
     def _shown(self, cell: MapCell, width: int) -> str:
-        """The text of a cell; one that does not fit goes without the articles that it begins with."""
+        """The text of a cell; one that does not fit goes without the quotes and articles that it begins with."""
         if text.width(self.look.prose(cell.text).strip()) > width:
-            cell = cell._replace(text=ARTICLES.sub("", cell.text))
+            cell = cell._replace(text=OPENING.sub("", cell.text))
         return super()._shown(cell, width)
 
     def action_ask(self, what: str) -> None:

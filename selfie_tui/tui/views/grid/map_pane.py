@@ -18,7 +18,7 @@ from selfie_tui.tui.views.grid.titles import border, legend, title
 from selfie_tui.tui.views.grid.walk import Walk
 from selfie_tui.tui.widgets.field import Field
 from selfie_tui.tui.widgets.lines import look_of
-from selfie_tui.tui.widgets.map.window import WIDTHS, CellWindow
+from selfie_tui.tui.widgets.map.window import CellWindow
 from selfie_tui.tui.widgets.pane import Pane
 
 
@@ -133,7 +133,7 @@ class MapPane(Pane):
 
     def _draw_some(self) -> None:
         in_sight = set(self.map.cells_in_sight())
-        drawn = self._pending.take(lambda place: place in in_sight, self.source.renew, WIDTHS[self.map.scale])
+        drawn = self._pending.take(lambda place: place in in_sight, self.source.renew, self.map.cell_width)
         if drawn:
             self.map.update(drawn)
             self.walk.update({Cell(*place) for place in drawn})

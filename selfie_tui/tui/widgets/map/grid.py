@@ -11,7 +11,7 @@ from textual.message import Message
 from selfie_tui.tui.action import Scope
 from selfie_tui.tui.actions import bindings
 from selfie_tui.tui.widgets.lines import stride
-from selfie_tui.tui.widgets.map.window import SCALES, WIDTHS, CellWindow
+from selfie_tui.tui.widgets.map.window import SCALES, CellWindow
 
 
 class CellMap(CellWindow, can_focus=True):
@@ -76,7 +76,7 @@ class CellMap(CellWindow, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """Put the cursor on the cell under the mouse."""
-        row, column = event.y - 1, (event.x - self.label_cells - 2) // WIDTHS[self.scale]
+        row, column = event.y - 1, (event.x - self.label_cells - 2) // self.cell_width
         if 0 <= row < len(self.rows.in_sight) and 0 <= column < len(self.columns.in_sight):
             self.go(*self.place_of(self.rows.in_sight[row], self.columns.in_sight[column]))
 

@@ -21,7 +21,7 @@ Scale = Literal["fit", "heat", "word", "phrase"]
 """How large cells are: `fit` has all of the map in sight, where it must be as blocks of cells."""
 
 WIDTHS: dict[Scale, int] = {"fit": 2, "heat": 2, "word": 9, "phrase": 18}
-"""Columns of the screen that a cell takes: for its mark, its glyph, and the rest for its text."""
+"""Columns of the screen that a cell takes at least: for its mark, its glyph, and the rest for its text."""
 
 SCALES: tuple[Scale, ...] = ("fit", "heat", "word", "phrase")
 FEWEST = 3
@@ -103,9 +103,23 @@ class CellWindow(Lines):
             return "phrase"
         return "word" if self._fitting("word") >= FEWEST else "heat"
 
+    @property
+    def cell_width(self) -> int:
+        """Columns of the screen that a cell takes; phrases share out the room that is left over."""
+        scale, width = self.scale, WIDTHS[self.scale]
+        side_by_side = min(len(self.column_numbers()), self._fitting(scale))
+        if self._tokens or self._widest != "phrase" or width <= 2 or not side_by_side:
+            return width
+        return min(max(self._room // side_by_side, width), 2 * width)
+
+    @property
+    def _room(self) -> int:
+        """Columns of the screen that all cells of a row have."""
+        return self.size.width - self.label_cells - 2
+
     def _fitting(self, scale: Scale) -> int:
         """How many cells of a size stand side by side."""
-        return (self.size.width - self.label_cells - 2) // WIDTHS[scale]
+        return self._room // WIDTHS[scale]
 
     @property
     def label_cells(self) -> int:
@@ -222,7 +236,7 @@ class CellWindow(Lines):
         return (label, *(piece for column in self.columns.in_sight for piece in self._cell(block, column)))
 
     def _header(self) -> Pieces:
-        width, cursor = WIDTHS[self.scale], self.cursor[1]
+        width, cursor = self.cell_width, self.cursor[1]
         if width <= 2:
             return ruler(self.columns, cursor, width)
         return names(self.columns, cursor, width, [self.column_name(column) for column in self.columns.shown])
@@ -238,7 +252,7 @@ class CellWindow(Lines):
         here = (self.rows.block_of(self.cursor[0]), self.columns.block_of(self.cursor[1]))
         return cell_pieces(
             cell,
-            self._shown(cell, WIDTHS[self.scale] - 2),
+            self._shown(cell, self.cell_width - 2),
             self.look,
             marked=self.is_marked(row, column),
             cursor=self.cursor_role if here == (row_block, column_block) else None,
@@ -254,7 +268,7 @@ class CellWindow(Lines):
         return text.pad(text.clip(shown, width, ""), width)
 
     def _foot(self) -> Pieces:
-        width = WIDTHS[self.scale]
+        width = self.cell_width
         cells = (f" {self._safe(self.source.foot_text(column), width - 1)}" for column in self.columns.shown)
         return (Piece(f" {text.pad(self.source.foot, self.label_cells)} ", "faint"), Piece("".join(cells)))
 
