@@ -13,7 +13,7 @@ import torch
 from selfie_tui.engine import tracing
 from selfie_tui.engine.generation.cached import CachedStepper
 from selfie_tui.engine.generation.decode import Limits, Prefill, Row, decode, never, prefill_prompt
-from selfie_tui.engine.generation.relevancy import baseline_probabilities, segments
+from selfie_tui.engine.generation.relevancy import baseline_probabilities
 from selfie_tui.engine.injection import Injection
 from selfie_tui.engine.methods.interpret import interpret
 from selfie_tui.engine.model import Model
@@ -254,13 +254,3 @@ def test_the_checks_at_load_find_nothing_wrong(model: Model) -> None:
     from selfie_tui.engine.verify import verdict
 
     assert verdict(model) == "verified"
-
-
-def test_rows_that_begin_alike_are_cut_where_they_part() -> None:
-    alike = [tuple(range(20)) + (row,) * 20 for row in range(90)]
-    assert segments(alike)[0] == (0, 20)
-    assert segments([tuple(range(40))]) == [(0, 39)]
-    for rows in ([], [(1,)], [(1, 2)], alike, [(1, 2, 3), (1,)]):
-        runs = segments(rows)
-        longest = max((len(row) for row in rows), default=1)
-        assert [place for start, stop in runs for place in range(start, stop)] == list(range(longest - 1))

@@ -10,20 +10,19 @@ and after a first token that only the vector explains, the rest of a name is lik
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 
 from selfie_tui.engine.anatomy.places import BoundUnembedding
-from selfie_tui.engine.generation.cache import join_caches, take_rows
+from selfie_tui.engine.generation.beginnings import Beginnings, Ids
+from selfie_tui.engine.generation.cache import join_caches, select_rows, take_rows
 from selfie_tui.engine.generation.forwards import rows_at_once
 from selfie_tui.engine.generation.prefill import Prefill, after_cached, never
-from selfie_tui.engine.generation.teacher_forcing import Ids, TargetToken, gather_probabilities, head_inputs, score_rows
+from selfie_tui.engine.generation.teacher_forcing import TargetToken, gather_probabilities, head_inputs, score_rows
 from selfie_tui.engine.model import Model
-
-FORWARD_COST = 64
-"""The fixed cost of a forward, in tokens; small forwards use a processor badly."""
 
 
 def baseline_probabilities(
@@ -56,46 +55,51 @@ def score_by_beginnings(
     model: Model, prefill: Prefill, rows: Sequence[Ids], scores: list[list[float]], cancelled: Callable[[], bool]
 ) -> None:
     """Extend `scores` from each row's second token on, with the prompt's cache and each equal beginning run once."""
+    tree = Beginnings.of([row[:-1] for row in rows])
     cache = prefill.cache
     index_of: dict[Ids, int] = {(): 0}
-    for start, stop in segments(rows):
-        longer = [(index, row) for index, row in enumerate(rows) if len(row) > start + 1]
-        beginnings = list(dict.fromkeys(row[:stop] for _, row in longer))
-        size = rows_at_once(model, len(beginnings), stop - start)
-        caches = []
-        for first in range(0, len(beginnings), size):
-            piece = {beginning: index for index, beginning in enumerate(beginnings[first : first + size])}
-            taken = take_rows(cache, [index_of[beginning[:start]] for beginning in piece])
-            batch = pad([[*prefill.ids, *beginning] for beginning in piece], len(prefill.ids) + stop)
+    segments = tree.segments()
+    for start, stop in segments:
+        followers = by_leaf(tree, rows, start, stop)
+        caches, ended = [], []
+        for piece in pieces_of(model, tree.leaves(start, stop), start):
+            taken = take_rows(cache, [index_of[leaf[:start]] for leaf in piece])
+            batch = pad([[*prefill.ids, *leaf] for leaf in piece], len(prefill.ids) + len(piece[-1]))
             states, unembedding = forward(model, batch, taken, len(prefill.ids) + start, cancelled)
-            caches.append(taken)
             targets = [
-                TargetToken(index, piece[row[:stop]], offset, token)
-                for index, row in longer
-                if row[:stop] in piece
-                for offset, token in enumerate(row[start + 1 : stop + 1])
+                TargetToken(index, batch_row, offset, token)
+                for batch_row, leaf in enumerate(piece)
+                for index in followers[leaf]
+                for offset, token in enumerate(rows[index][start + 1 : stop + 1])
             ]
             gather_probabilities(model, states, targets, scores, cancelled, unembedding)
-        cache = join_caches(caches, len(beginnings))
-        index_of = {beginning: index for index, beginning in enumerate(beginnings)}
+            whole = [index for index, leaf in enumerate(piece) if len(leaf) == stop]
+            if whole and stop != segments[-1][1] and select_rows(taken, whole):
+                caches.append(taken)
+                ended += [piece[index] for index in whole]
+        cache = join_caches(caches, len(ended)) if caches else None
+        index_of = {leaf: index for index, leaf in enumerate(ended)}
 
 
-def segments(rows: Sequence[Ids]) -> list[tuple[int, int]]:
-    """All tokens but the last as segments `(start, stop)` of least cost, by dynamic programming.
+def by_leaf(tree: Beginnings, rows: Sequence[Ids], start: int, stop: int) -> dict[Ids, list[int]]:
+    """The indices of the rows with tokens to be scored after `start`, by the leaf that holds what comes before them."""
+    found: dict[Ids, list[int]] = defaultdict(list)
+    for index, row in enumerate(rows):
+        if len(row) > start + 1:
+            found[tree.leaf_of(row[:-1], stop)].append(index)
+    return found
 
-    A segment costs its length for each different beginning of rows up to its stop, and `FORWARD_COST` more.
-    """
-    length = max((len(row) for row in rows), default=0) - 1
-    alike = [0, *(len({row[:end] for row in rows if len(row) >= end}) for end in range(1, length + 1))]
-    best = [(0, 0)]  # least cost up to each end, and the start of its last segment
-    for end in range(1, length + 1):
-        best.append(min((best[start][0] + alike[end] * (end - start) + FORWARD_COST, start) for start in range(end)))
-    found: list[tuple[int, int]] = []
-    while length > 0:
-        start = best[length][1]
-        found.append((start, length))
-        length = start
-    return found[::-1]
+
+def pieces_of(model: Model, leaves: Sequence[Ids], start: int) -> Iterator[list[Ids]]:
+    """Leaves, of which shorter ones come first, in pieces of as many as are run at once from `start` on."""
+    piece: list[Ids] = []
+    for leaf in leaves:
+        if piece and len(piece) >= rows_at_once(model, len(leaves), len(leaf) - start):
+            yield piece
+            piece = []
+        piece.append(leaf)
+    if piece:
+        yield piece
 
 
 def pad(rows: Sequence[Sequence[int]], length: int) -> list[list[int]]:

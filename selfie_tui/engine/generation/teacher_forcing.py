@@ -13,6 +13,7 @@ import torch
 
 from selfie_tui.engine.anatomy.places import BoundUnembedding
 from selfie_tui.engine.devices import OutOfMemory, release_memory
+from selfie_tui.engine.generation.beginnings import Ids
 from selfie_tui.engine.generation.prefill import Prefill
 from selfie_tui.engine.head_slices import SlicedLogits, plain_linear
 from selfie_tui.engine.logit_reductions import LogSumExp, Picked, sweep
@@ -22,8 +23,6 @@ LOGITS_BYTES = 128 * 2**20
 """Memory that logits may take at a time; more positions go through the head in pieces."""
 SLICED_POSITIONS = 256
 """Positions that a head in slices is applied to at a time, so that their logits stay in a processor's cache."""
-
-Ids = tuple[int, ...]
 
 
 class TargetToken(NamedTuple):
