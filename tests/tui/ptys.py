@@ -35,7 +35,7 @@ class PtyProgram:
     def __init__(
         self, *arguments: str, size: tuple[int, int] = (80, 24), env: dict[str, str] | None = None, shell: str = ""
     ) -> None:
-        self.terminal = Terminal(*size)
+        self.terminal = Terminal(*size, repeats="none" if (env or {}).get("TERM") in ("linux", "screen") else "any")
         self.received = 0
         self._master, slave = pty.openpty()
         self._resize(slave, size)
@@ -129,6 +129,8 @@ class PtyProgram:
 
     def _feed(self, text: str) -> None:
         self.terminal.feed(text)
+        if answers := self.terminal.taken_answers():
+            os.write(self._master, answers.encode())
 
     @staticmethod
     def _resize(descriptor: int, size: tuple[int, int]) -> None:

@@ -2,15 +2,16 @@
 
 pyte puts code points one by one and drops the rest of a text after one it does not know; terminals put clusters.
 Where the tables of widths differ, Rich's counts, since both ways of drawing are laid out by it. pyte leaves half of a
-wide glyph standing when the other half is overwritten, and erases only cells that were drawn before. It has no field
-for dim, conceal, overline and the like, nor for links: `Char.blink` holds the set of those here.
+wide glyph standing when the other half is overwritten, and erases only cells that were drawn before. It repeats no
+character. It has no field for dim, conceal, overline and the like, nor for links: `Char.blink` holds the set of those
+here.
 """
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 from unicodedata import category, combining
 
 import pyte
@@ -46,13 +47,49 @@ class Look(NamedTuple):
     attributes: frozenset[str]
 
 
-class Terminal(pyte.Screen):
-    """A screen of `columns` by `lines`; `bce` says whether it erases to the background in use."""
+Repeats = Literal["any", "ascii", "last ascii", "none"]
+"""Which characters a terminal repeats: any; only ASCII, as tmux did up to 3.4; the last in ASCII there was; or none."""
 
-    def __init__(self, columns: int, lines: int, *, bce: bool = True) -> None:
+
+class RepeatingStream(pyte.Stream):
+    """pyte's, and REP."""
+
+    csi: ClassVar = {**pyte.Stream.csi, "b": "repeat"}
+    events = pyte.Stream.events | {"repeat"}
+
+
+class Terminal(pyte.Screen):
+    """A screen of `columns` by `lines`; `bce` says whether it erases to the background in use.
+
+    `answers` is what it has answered to questions and nobody has taken yet.
+    """
+
+    def __init__(
+        self,
+        columns: int,
+        lines: int,
+        *,
+        bce: bool = True,
+        repeats: Repeats = "any",
+    ) -> None:
         self._bce = bce
+        self._repeats = repeats
+        self._last = ""
+        self.answers = ""
         super().__init__(columns, lines)
-        self._stream = pyte.Stream(self)
+        self._stream = RepeatingStream(self)
+
+    def write_process_input(self, data: str) -> None:
+        self.answers += data
+
+    def taken_answers(self) -> str:
+        """The answers since this was last asked for."""
+        answers, self.answers = self.answers, ""
+        return answers
+
+    def repeat(self, count: int | None = None) -> None:
+        """Draw the last character again so often."""
+        self.draw(self._last * (count or 1))
 
     def feed(self, data: str) -> None:
         """Show what an app wrote. Sequences must not be cut in two."""
@@ -70,6 +107,7 @@ class Terminal(pyte.Screen):
 
     def draw(self, data: str) -> None:
         """As pyte's, but by clusters, and without wrapping."""
+        self._remember(data)
         row = self.buffer[self.cursor.y]
         for cluster, cells in clusters(data):
             x = self.cursor.x
@@ -85,6 +123,16 @@ class Terminal(pyte.Screen):
             for column in range(x + 1, x + cells):
                 row[column] = self.cursor.attrs._replace(data="")
             self.cursor.x = x + cells
+
+    def _remember(self, data: str) -> None:
+        """Keep what REP would repeat after some text: its last character, if it is one that is repeated."""
+        for char in data:
+            if self._repeats == "any" or char.isascii():
+                self._last = char
+            elif self._repeats == "ascii":
+                self._last = ""
+        if self._repeats == "none":
+            self._last = ""
 
     def _cut(self, x: int) -> None:
         """Blank the glyph that lies across the left edge of column `x`."""

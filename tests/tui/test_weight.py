@@ -16,6 +16,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from selfie_tui.tui.terminal.repeats import ANSWER
+
 HEAVY = ("torch", "transformers", "nnsight", "numpy", "pydantic", "httpx", "huggingface_hub", "IPython", "pandas")
 
 
@@ -79,12 +81,20 @@ class Terminal:
     """The program on a pseudo-terminal with 256 colours, of 120 columns and 40 lines; counts what it sends.
 
     The model has so many blocks; what it says of late layers has so many words that differ from cell to cell.
+    `repeats`: whether it repeats characters, as most terminals do today.
     """
 
     def __init__(
-        self, program: str = PROGRAM, *, blocks: int = 8, words: int = 0, size: tuple[int, int] = (120, 40)
+        self,
+        program: str = PROGRAM,
+        *,
+        blocks: int = 8,
+        words: int = 0,
+        size: tuple[int, int] = (120, 40),
+        repeats: bool = True,
     ) -> None:
         columns, lines = size
+        self._answer = f"\x1b[1;{(ANSWER if repeats else 2) + 1}R".encode()
         self.pid, self.descriptor = pty.fork()
         if self.pid == 0:
             os.environ.update(
@@ -97,7 +107,10 @@ class Terminal:
     def read(self, seconds: float) -> bytes:
         if not select.select([self.descriptor], [], [], seconds)[0]:
             return b""
-        return os.read(self.descriptor, 1 << 16)
+        data = os.read(self.descriptor, 1 << 16)
+        if b"\x1b[6n" in data:
+            os.write(self.descriptor, self._answer)
+        return data
 
     def settle(self, wanted: bytes = b"", quiet: float = QUIET) -> bytes:
         """What comes until it is quiet, not before `wanted` has come."""

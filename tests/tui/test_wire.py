@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import random
+import re
 import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -20,18 +21,26 @@ from textual.pilot import Pilot
 from textual.strip import Strip
 from textual.widgets import DataTable, OptionList, Static
 
+from selfie_tui.tui.terminal.repeats import QUESTION
 from selfie_tui.tui.terminal.wire import WORTH_SYNCHRONISING, erases_to_background
 from tests.tui.ptys import PtyProgram
-from tests.tui.terminals import NO_WRAP, Look, Terminal, differences, render_without_caches
+from tests.tui.terminals import NO_WRAP, Look, Repeats, Terminal, differences, render_without_caches
 from tests.tui.wire_sample import Quilt, RecordingDriver, SampleApp
 
-TERMINALS = {
+TERMINALS: dict[str, dict[str, str]] = {
     "256 colours": {"TERM": "xterm-256color"},
     "all colours": {"TERM": "xterm-kitty", "COLORTERM": "truecolor"},
     "16 colours": {"TERM": "linux"},
     "no colours": {"TERM": "xterm-256color", "NO_COLOR": "1"},
     "erasing to the default background": {"TERM": "screen-256color"},
 }
+REPEATS: dict[str, Repeats] = {
+    "16 colours": "none",
+    "no colours": "ascii",
+    "erasing to the default background": "last ascii",
+}
+"""What these terminals repeat; the others repeat any character."""
+
 KEYS = [
     *["tab", "tab", "tab", "shift+tab", "down", "down", "up", "pagedown", "right", "left", "r", "r", "r", "r"],
     *["m", "escape", "n", "t", "d", "z", "x", "space", "enter", "ctrl+l", "resize"],
@@ -92,6 +101,8 @@ class Session:
         new, self._fed = self.driver.written[self._fed :], len(self.driver.written)
         for data in new:
             self.terminal.feed(data)
+        for line, column in re.findall("\x1b\\[(\\d+);(\\d+)R", self.terminal.taken_answers()):
+            self.app.post_message(events.CursorPosition(int(column) - 1, int(line) - 1))
         cursor = self.terminal.cursor.x, self.terminal.cursor.y
         return Shown(step, sum(len(data.encode()) for data in new), self.terminal.looks(), cursor)
 
@@ -109,21 +120,24 @@ async def with_app(
     stock: bool = False,
     size: tuple[int, int] = (80, 24),
     bce: bool = True,
+    repeats: Repeats = "any",
 ) -> None:
     app = SampleApp(driver_class=RecordingDriver, stock_display=stock)
     async with app.run_test(headless=False, size=size, notifications=True) as pilot:
         await settle(pilot)
-        await use(Session(app, pilot, Terminal(*size, bce=bce)))
+        await use(Session(app, pilot, Terminal(*size, bce=bce, repeats=repeats)))
 
 
-async def play(steps: list[Step], *, stock: bool, size: tuple[int, int], bce: bool) -> list[Shown]:
+async def play(
+    steps: list[Step], *, stock: bool, size: tuple[int, int], bce: bool, repeats: Repeats = "any"
+) -> list[Shown]:
     shown: list[Shown] = []
 
     async def follow(session: Session) -> None:
         shown.extend([session.look(), *[await session.take(step) for step in steps]])
         assert session.app.stock_display is stock
 
-    await with_app(follow, stock=stock, size=size, bce=bce)
+    await with_app(follow, stock=stock, size=size, bce=bce, repeats=repeats)
     return shown
 
 
@@ -143,7 +157,8 @@ async def test_random_sessions_look_the_same_and_send_less(terminal: str, monkey
     bce = erases_to_background(TERMINALS[terminal])
     size = [(80, 24), (120, 40), (61, 17)][seed % 3]
     stock = await play(steps(seed, 16), stock=True, size=size, bce=bce)
-    ours = await play(steps(seed, 16), stock=False, size=size, bce=bce)
+    repeats = REPEATS.get(terminal, "any")
+    ours = await play(steps(seed, 16), stock=False, size=size, bce=bce, repeats=repeats)
     for mine, theirs in zip(ours, stock, strict=True):
         assert differences(mine.looks, theirs.looks) == [], mine.step
         assert mine.cursor == theirs.cursor
@@ -246,6 +261,26 @@ async def test_what_is_not_understood_is_logged_once_and_drawn_by_textual_from_t
     assert [record.name for record in caplog.records if record.name.startswith("selfie_tui")] == [
         "selfie_tui.tui.terminal.wire"
     ]
+
+
+@pytest.mark.parametrize(
+    ("repeats", "believed"), [("any", True), ("ascii", False), ("last ascii", False), ("none", False)]
+)
+async def test_characters_are_repeated_where_the_terminal_shows_that_it_repeats_any(
+    repeats: Repeats, believed: bool
+) -> None:
+    async def use(session: Session) -> None:
+        await session.take()
+        for step in ("m", "z", "tab", "escape", "ctrl+l", "m"):
+            start = len(session.driver.written)
+            shown = await session.take(step)
+            sent = "".join(session.driver.written[start:])
+            assert (QUESTION in sent) is (step == "ctrl+l"), "not after a suspension, when a shell may be answered"
+            if step == "m":
+                assert bool(re.search("[^\x1b]\x1b\\[\\d+b", sent)) is believed
+            assert differences(shown.looks, session.truth()) == []
+
+    await with_app(use, size=(120, 40), repeats=repeats)
 
 
 async def test_synchronised_output_is_used_where_the_terminal_has_it_and_only_for_much() -> None:

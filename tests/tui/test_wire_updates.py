@@ -18,6 +18,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 
 from selfie_tui.tui.terminal.cells import ControlCharacters
+from selfie_tui.tui.terminal.repeats import ANSWER, QUESTION, shortened
 from selfie_tui.tui.terminal.wire import Wire, erases_to_background
 from tests.tui.terminals import NO_WRAP, Terminal, differences, render_without_caches
 from tests.tui.wire_sample import ATTRIBUTES, CLUSTERS, GLYPHS, random_segments
@@ -64,17 +65,19 @@ def updates(chance: random.Random, width: int, height: int, count: int) -> list[
     height=st.integers(1, 8),
     system=st.sampled_from([ColorSystem.STANDARD, ColorSystem.EIGHT_BIT, ColorSystem.TRUECOLOR]),
     bce=st.booleans(),
+    repeats=st.booleans(),
 )
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_sequence_of_updates_looks_as_textual_draws_it(
-    seed: int, width: int, height: int, system: ColorSystem, bce: bool
+    seed: int, width: int, height: int, system: ColorSystem, bce: bool, repeats: bool
 ) -> None:
     console = Console(color_system=None, force_terminal=True)
     console._color_system = system
     # Rich keeps the pieces it cut, and in their styles the codes of the colours they were last drawn in.
     Segment._split_cells.cache_clear()
-    wire = Wire(system, erases=bce)
-    ours, stock = Terminal(width, height, bce=bce), Terminal(width, height, bce=bce)
+    wire = Wire(system, erases=bce, repeats=repeats)
+    ours = Terminal(width, height, bce=bce, repeats="any" if repeats else "none")
+    stock = Terminal(width, height, bce=bce)
     for terminal in (ours, stock):
         terminal.feed(NO_WRAP)
     for update in updates(random.Random(seed), width, height, 5):
@@ -138,7 +141,7 @@ def test_spaces_are_erased_where_the_terminal_erases_to_their_background_and_dra
         sent = wire.sequence(full([line, [Segment("x"), Segment(" " * 33)]], 34), (0, 0))
         assert ("\x1b[30X" in sent) is erases
         assert (" " * 30 in sent) is not erases
-        assert sent.endswith("\r\n\x1b[C\x1b[K\x1b[H")
+        assert "\r\n\x1b[C\x1b[K" in sent
 
 
 def test_a_part_drawn_on_an_unknown_screen_leaves_the_rest_as_it_is() -> None:
@@ -226,3 +229,55 @@ def test_control_characters_are_refused_and_leave_what_is_known() -> None:
 )
 def test_only_terminals_known_for_it_are_taken_to_erase_to_a_background(environ: dict[str, str], erases: bool) -> None:
     assert erases_to_background(environ) is erases
+
+
+# Repeated characters, and pens in turn -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("repeats", [True, False])
+def test_a_run_of_one_character_is_repeated_where_the_terminal_does_that(repeats: bool) -> None:
+    wire = Wire(ColorSystem.TRUECOLOR, erases=True, repeats=repeats)
+    sent = wire.sequence(full([[Segment("╭" + "─" * 30 + "╮"), Segment("aaaabbb漢漢漢漢漢")]], 49), (0, 0))
+    assert ("╭─\x1b[29b╮" in sent) is repeats
+    assert "aaaabbb漢漢漢漢漢" in sent, "what is as short in full is sent in full, and wide characters always are"
+
+
+def test_neither_a_letter_with_a_mark_nor_a_sequence_is_repeated() -> None:
+    assert shortened("xxxxxxxxx\u0301y") == "x\x1b[7bx\u0301y"
+    assert shortened("\u0301" * 20) == "\u0301" * 20
+    link = f"\x1b]8;id=1111111111;http://x/{'a' * 40}\x1b\\"
+    assert shortened(f"\x1b[11111111;1H{link}{'b' * 10}\x1b[0;0;0;0;0;0m") == (
+        f"\x1b[11111111;1H{link}b\x1b[9b\x1b[0;0;0;0;0;0m"
+    )
+
+
+@given(st.text(st.sampled_from("a b─漢\u0301\ufe0f"), max_size=40))
+@settings(deadline=None)
+def test_what_is_shortened_is_drawn_as_it_was(text: str) -> None:
+    terminals = Terminal(90, 1), Terminal(90, 1)
+    for terminal, drawn in zip(terminals, (text, shortened(text)), strict=True):
+        terminal.feed(NO_WRAP + drawn)
+    assert differences(terminals[1].looks(), terminals[0].looks()) == []
+    assert terminals[1].cursor.x == terminals[0].cursor.x
+
+
+def test_the_question_tells_terminals_that_repeat_any_character_from_all_others() -> None:
+    for repeats, x in (("any", ANSWER), ("ascii", 2), ("last ascii", 11), ("none", 2)):
+        terminal = Terminal(80, 24, repeats=repeats)
+        terminal.feed(f"a shell{NO_WRAP}{QUESTION}")
+        assert terminal.taken_answers() == f"\x1b[1;{x + 1}R"
+        assert {look.glyph for line in terminal.looks() for look in line} == {" "}
+
+
+def test_pens_that_are_dear_to_change_are_each_used_once() -> None:
+    number, word, strong = Style.parse("#123456"), Style.parse("#abcdef"), Style.parse("bold #abcdef")
+    line = [Segment(f"{column:<7}", style) for column in range(8) for style in (number, word if column % 3 else strong)]
+    lines = [[Segment(text[: 6 - y] + " " * (1 + y), style) for text, style, _ in line] for y in range(3)]
+    wire, terminal, stock = Wire(ColorSystem.TRUECOLOR, erases=True), Terminal(112, 3), Terminal(112, 3)
+    sent = wire.sequence(full(lines, 112), (0, 0))
+    assert sent.count("\x1b[38;2;18;52;86m") == 1
+    assert sent.count("38;2;171;205;239m") == 1, "a turn to bold and back is cheap"
+    terminal.feed(NO_WRAP + sent)
+    console = Console(color_system="truecolor", force_terminal=True)
+    stock.feed(NO_WRAP + full(lines, 112).render_segments(console))
+    assert differences(terminal.looks(), stock.looks()) == []

@@ -17,7 +17,7 @@ _JOINER = "\u200d"
 _EMOJI_STYLE = "\ufe0f"
 _REGIONAL = frozenset(map(chr, range(0x1F1E6, 0x1F200)))
 _UNSENDABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
-_AGREED_RANGES = (
+AGREED_RANGES = (
     (0x20, 0x7E),
     (0xA1, 0xAC),
     (0xAE, 0x2FF),
@@ -30,7 +30,7 @@ _AGREED_RANGES = (
     (0x2500, 0x25FC),
     (0x2800, 0x28FF),
 )
-_AGREED = frozenset(chr(code) for first, last in _AGREED_RANGES for code in range(first, last + 1))
+_AGREED = frozenset(chr(code) for first, last in AGREED_RANGES for code in range(first, last + 1))
 """Code points that are one cell wide, by themselves, for Rich and for any terminal."""
 
 _are_agreed = _AGREED.issuperset

@@ -7,7 +7,10 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 
 from selfie_tui.tui.terminal.cells import Row, overhang
+from selfie_tui.tui.terminal.moves import absolute, shortest
 from selfie_tui.tui.terminal.pens import DEFAULT, Pen, Pens
+from selfie_tui.tui.terminal.repeats import cost_of_spaces, shortened
+from selfie_tui.tui.terminal.strokes import Stroke, end_of_glyph, ordered, strokes
 
 _LONGEST_BRIDGE = 8
 """Unchanged cells that may be drawn again where that is cheaper than to step over them, which costs 3 to 6 bytes."""
@@ -20,13 +23,14 @@ class Painter:
     """Collects the sequence for one update. It begins with the default rendition and the cursor anywhere.
 
     `erases`: whether the terminal erases to the background in use (terminfo's bce), so that runs of spaces can be
-    erased instead of drawn; to the default background every terminal does.
+    erased instead of drawn; to the default background every terminal does. `repeats`: whether it repeats characters.
     """
 
-    def __init__(self, width: int, pens: Pens, *, erases: bool) -> None:
+    def __init__(self, width: int, pens: Pens, *, erases: bool, repeats: bool) -> None:
         self._width = width
         self._pens = pens
         self._erases = erases
+        self._repeats = repeats
         self._out: list[str] = []
         self._held = DEFAULT
         self._at: tuple[int, int] | None = None
@@ -38,7 +42,8 @@ class Painter:
         self._take(DEFAULT)
         if self._at != (x, y):
             self._out.append(absolute(x, y))
-        return "".join(self._out)
+        sequence = "".join(self._out)
+        return shortened(sequence) if self._repeats else sequence
 
     def clear(self, rows: Sequence[Row]) -> Row | None:
         """Clear the screen to the background most spaces of `rows` have; what a row then is, or None if left alone."""
@@ -53,23 +58,30 @@ class Painter:
 
     def paint(self, before: Sequence[Row], after: Mapping[int, Row]) -> None:
         """Draw the rows of `after`, keyed by line, over those of `before`."""
+        rows: dict[int, tuple[Row, bytearray]] = {}
         for y in sorted(after):
             old, new = before[y], after[y]
             if old.glyphs != new.glyphs or old.pens != new.pens:
                 cells = zip(old.glyphs, new.glyphs, old.pens, new.pens, strict=True)
-                self._paint_row(y, new, bytearray([a != b or (p is not q and p != q) for a, b, p, q in cells]))
+                rows[y] = new, bytearray([a != b or (p is not q and p != q) for a, b, p, q in cells])
+        found = [stroke for y, (row, differs) in rows.items() for stroke in strokes(y, row, differs, self._pens)]
+        for stroke in ordered(found, self._pens):
+            self._stroke(stroke, *rows[stroke.y])
 
-    def _paint_row(self, y: int, row: Row, differs: bytearray) -> None:
-        x = differs.find(1)
+    def _stroke(self, stroke: Stroke, row: Row, differs: bytearray) -> None:
+        """Draw what of a stroke is not drawn yet; `differs` says of each cell of the row whether it is to be drawn."""
+        x = differs.find(1, stroke.x, stroke.end)
         while x >= 0:
             pen = row.pens[x]
             if pen is None:
                 # A doubtful glyph may have spilled onto this cell, of which nothing is known: it will be drawn in full.
-                x = differs.find(1, x + 1)
+                x = differs.find(1, x + 1, stroke.end)
                 continue
-            self._reach(x, y, row, pen)
+            self._reach(x, stroke.y, row, pen, differs)
             self._take(pen)
-            x = differs.find(1, self._draw(x, y, row, differs))
+            end = self._draw(x, stroke.y, row, differs)
+            differs[x:end] = bytes(end - x)
+            x = differs.find(1, end, stroke.end)
 
     def _draw(self, x: int, y: int, row: Row, differs: bytearray) -> int:
         """Draw what differs from column `x` on, as far as the pen held will do; give the column to go on from."""
@@ -85,11 +97,12 @@ class Painter:
                     break
                 pen = next_pen
             if glyph == " ":
-                end, erased = _end_of_spaces(x, row, differs), _end_of_blank(x, row, differs)
-                if erasure := self._erasure(x, erased, row, differs):
+                end = _end_of_blank(x, row, differs)
+                if erasure := self._erasure(x, end, row, differs):
                     self._out += *drawn, erasure
                     self._at = x, y
-                    return width if erasure == "\x1b[K" else erased
+                    return width if erasure == "\x1b[K" else end
+                end = self._end_of_spaces(x, end, differs)
                 drawn.append(" " * (end - x))
                 x = end
                 continue
@@ -97,7 +110,7 @@ class Painter:
                 drawn.append(glyph)
                 x += 1
                 continue
-            end = _end_of_glyph(x, row)
+            end = end_of_glyph(x, row)
             if (spilled := overhang(glyph, end - x)) is not None:
                 if x == start:
                     self._draw_doubtful(x, end, glyph)
@@ -126,7 +139,18 @@ class Painter:
             return "\x1b[K"
         erasure = f"\x1b[{end - x}X"
         step = len(erasure) if differs.find(1, end) >= 0 else 0
-        return erasure if len(erasure) + step < end - x else ""
+        return erasure if len(erasure) + step < self._cost_of_spaces(end - x) else ""
+
+    def _cost_of_spaces(self, count: int) -> int:
+        return cost_of_spaces(count) if self._repeats else count
+
+    def _end_of_spaces(self, x: int, end: int, differs: bytearray) -> int:
+        """Up to where spaces are drawn of those from `x` to `end` that are blank: to the first that is shown already.
+
+        To all of them where it costs no more.
+        """
+        first = _end_of_differing(x, end, differs)
+        return end if self._cost_of_spaces(end - x) <= self._cost_of_spaces(first - x) + 3 else first
 
     def _can_erase(self, pen: Pen) -> bool:
         return pen.is_for_spaces and (self._erases or pen.background == DEFAULT.background)
@@ -136,74 +160,36 @@ class Painter:
         if sequence:
             self._out.append(sequence)
 
-    def _reach(self, x: int, y: int, row: Row, pen: Pen) -> None:
+    def _reach(self, x: int, y: int, row: Row, pen: Pen, differs: bytearray) -> None:
         """Bring the cursor to a cell about to be drawn in `pen`."""
         if self._at == (x, y):
             return
-        steps = [absolute(x, y)]
-        if self._at is not None:
-            from_x, from_y = self._at
-            if from_y == y and from_x < x:
-                steps.append(_forward(x - from_x))
-                if x - from_x <= _LONGEST_BRIDGE and self._bridge(from_x, x, row, pen, min(map(len, steps))):
-                    return
-            elif from_y < y:
-                steps += self._down(from_x, x, y - from_y)
-        self._out.append(min(steps, key=len))
+        step = shortest(self._at, (x, y), self._width)
+        if self._at is not None and self._at[1] == y and 0 < x - self._at[0] <= _LONGEST_BRIDGE:
+            bridge, held = self._bridge(self._at[0], x, row, differs)
+            dearer = len(self._pens.turn(held, pen)[0]) - len(self._pens.turn(self._held, pen)[0])
+            if bridge and len(bridge.encode(errors="replace")) + dearer <= len(step):
+                step, self._held = bridge, held
+        self._out.append(step)
 
-    def _down(self, from_x: int, x: int, lines: int) -> list[str]:
-        """Ways from column `from_x` to column `x` some lines below."""
-        down = f"\x1b[{lines}B" if lines > 1 else INDEX
-        ways = ["\r" + "\n" * lines + _forward(x)]
-        if from_x >= self._width:
-            # With the wrap off, the cursor stays on the last cell drawn; where terminals count it, they differ.
-            return [*ways, down] if x == self._width - 1 else ways
-        back = min("\b" * (from_x - x), f"\x1b[{from_x - x}D", key=len)
-        return [down + (_forward(x - from_x) if x >= from_x else back), *ways]
+    def _bridge(self, x: int, end: int, row: Row, differs: bytearray) -> tuple[str, Pen]:
+        """What draws the cells up to column `end` as they are, or, if they are yet to be drawn, in the pen held.
 
-    def _bridge(self, x: int, end: int, row: Row, pen: Pen, step: int) -> bool:
-        """Draw the unchanged cells up to column `end` if that costs at most `step` bytes; return whether it did."""
+        With the pen then held; "" where a width is in dispute, or nothing is known.
+        """
         held = self._held
         again: list[str] = []
         for column in range(x, end):
-            glyph, next_pen = row.glyphs[column], row.pens[column]
-            if glyph is None or next_pen is None:
-                return False
-            if glyph and not glyph.isascii() and overhang(glyph, _end_of_glyph(column, row) - column) is not None:
-                return False
-            sequence, held = self._pens.turn(held, next_pen)
-            again += sequence, glyph
-        bridge = "".join(again)
-        dearer = len(self._pens.turn(held, pen)[0]) - len(self._pens.turn(self._held, pen)[0])
-        if len(bridge.encode(errors="replace")) + dearer > step:
-            return False
-        self._out.append(bridge)
-        self._held = held
-        return True
-
-
-INDEX = "\x1bD"
-"""One line down in the same column; a line feed does that only after the terminal's driver has sent a return."""
-
-
-def absolute(x: int, y: int) -> str:
-    """Move the cursor to column `x` of line `y`, counted from 0."""
-    if x:
-        return f"\x1b[{y + 1};{x + 1}H"
-    return f"\x1b[{y + 1}H" if y else "\x1b[H"
-
-
-def _forward(columns: int) -> str:
-    if columns < 2:
-        return "\x1b[C" * columns
-    return f"\x1b[{columns}C"
-
-
-def _end_of_glyph(x: int, row: Row) -> int:
-    x += 1
-    while x < len(row.glyphs) and row.glyphs[x] == "":
-        x += 1
-    return x
+            glyph, pen = row.glyphs[column], row.pens[column]
+            if glyph is None or pen is None:
+                return "", held
+            if glyph and not glyph.isascii() and overhang(glyph, end_of_glyph(column, row) - column) is not None:
+                return "", held
+            if not differs[column]:
+                sequence, held = self._pens.turn(held, pen)
+                again.append(sequence)
+            again.append(glyph)
+        return "".join(again), held
 
 
 def _end_of_blank(x: int, row: Row, differs: bytearray) -> int:
@@ -215,10 +201,7 @@ def _end_of_blank(x: int, row: Row, differs: bytearray) -> int:
     return differs.rfind(1, x, end) + 1
 
 
-def _end_of_spaces(x: int, row: Row, differs: bytearray) -> int:
-    """The column after the spaces to be drawn from `x` on in the same pen."""
-    glyphs, pens = row.glyphs, row.pens
-    pen, end = pens[x], x
-    while end < len(glyphs) and differs[end] and glyphs[end] == " " and pens[end] == pen:
-        end += 1
-    return end
+def _end_of_differing(x: int, end: int, differs: bytearray) -> int:
+    """The column up to which all cells from `x` on are to be drawn, `end` at most."""
+    shown = differs.find(0, x, end)
+    return end if shown < 0 else shown

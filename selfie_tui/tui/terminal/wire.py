@@ -22,8 +22,10 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from selfie_tui.tui.terminal.cells import ControlCharacters, Row, UnknownUpdateError, pieces_of, size_of
-from selfie_tui.tui.terminal.paint import Painter, absolute
+from selfie_tui.tui.terminal.moves import absolute
+from selfie_tui.tui.terminal.paint import Painter
 from selfie_tui.tui.terminal.pens import Pens
+from selfie_tui.tui.terminal.repeats import ANSWER, QUESTION
 
 log = logging.getLogger(__name__)
 
@@ -54,11 +56,16 @@ _SANE_STATE = "\x1b[r\x1b(B\x0f\x1b[m\x1b[?7l\x1b[?25l\x1b[2J"
 
 
 class Wire:
-    """What the terminal shows, as far as is known, and the sequences that make it show what an update draws."""
+    """What the terminal shows, as far as is known, and the sequences that make it show what an update draws.
 
-    def __init__(self, color_system: ColorSystem, *, erases: bool) -> None:
+    `erases`: whether it erases to the background in use; `repeats`: whether it repeats characters, which may be found
+    out at any time.
+    """
+
+    def __init__(self, color_system: ColorSystem, *, erases: bool, repeats: bool = False) -> None:
         self._pens = Pens(color_system)
         self._erases = erases
+        self.repeats = repeats
         self.size = Size(0, 0)
         self._rows: list[Row] = []
         self._cursor: tuple[int, int] | None = None
@@ -85,7 +92,7 @@ class Wire:
             if y not in after:
                 after[y] = before[y].copy()
             after[y].draw(x, segments, self._pens)
-        painter = Painter(size.width, self._pens, erases=self._erases)
+        painter = Painter(size.width, self._pens, erases=self._erases, repeats=self.repeats)
         is_whole = len(after) == size.height and not any(None in row.glyphs for row in after.values())
         cleared = painter.clear(list(after.values())) if is_whole and not known else None
         painter.paint([cleared] * size.height if cleared else before, after)
@@ -116,6 +123,7 @@ class WireApp(App[ReturnType]):
         self.stock_display = stock_display
         color_system = self.console._color_system or ColorSystem.TRUECOLOR
         self._wire = Wire(color_system, erases=erases_to_background(os.environ))
+        self._wire_asked = False
         self._wire_reports_pixels = False
         self._wire_repainting: Timer | None = None
         self._wire_held: Timer | None = None
@@ -143,7 +151,14 @@ class WireApp(App[ReturnType]):
         self.forget()
         if self._driver is not None and not self._driver.is_inline:
             self._driver.write(_SANE_STATE)
+        self._ask()
         self.refresh()
+
+    def _ask(self) -> None:
+        """Ask the terminal whether it repeats characters; until it answers, it is not taken to."""
+        self._wire.repeats = False
+        if self._driver is not None and not (self._driver.is_headless or self._driver.is_inline or self.stock_display):
+            self._driver.write(QUESTION)
 
     def on_resize(self, event: events.Resize) -> None:
         """A terminal that changes its size may do anything to what it showed, even if it is back at the same size."""
@@ -156,9 +171,17 @@ class WireApp(App[ReturnType]):
                 self._wire_repainting.stop()
             self._wire_repainting = self.set_timer(_AFTER_RESIZE, self.refresh)
 
+    def on_cursor_position(self, event: events.CursorPosition) -> None:
+        """The terminal answers whether it repeats characters."""
+        self._wire.repeats |= event.x == ANSWER
+
     def _terminal_restarted(self) -> None:
         """The driver has entered application mode, at the start or after a suspension: the screen is empty."""
         self.forget()
+        if not self._wire_asked:
+            # Once: an answer that comes after a suspension is read by the shell.
+            self._wire_asked = True
+            self._ask()
         if self._running:
             # From a signal handler nothing else wakes the loop.
             asyncio.get_running_loop().call_soon_threadsafe(self.refresh)

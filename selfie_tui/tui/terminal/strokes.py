@@ -1,0 +1,83 @@
+"""What of a screen is to be drawn, cut into strokes of one pen, in an order in which the pen rarely changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from selfie_tui.tui.terminal.cells import Row, overhang
+from selfie_tui.tui.terminal.pens import DEFAULT_SPACE, Pen, Pens
+
+_CHEAP = 10
+"""Bytes for a change of pens and back up to which they draw in turn: to come back to a place takes about as many."""
+
+_MOST_PENS = 64
+"""Pens up to which an order is looked for."""
+
+
+class Stroke(NamedTuple):
+    """Cells of line `y` from column `x` up to `end` that a pen draws, or a line that is drawn from left to right."""
+
+    y: int
+    x: int
+    end: int
+    pen: Pen
+
+
+def strokes(y: int, row: Row, differs: bytearray, pens: Pens) -> list[Stroke]:
+    """The strokes that draw the cells of a row that differ, from left to right.
+
+    It is one for all of a row with a glyph whose width terminals dispute: what is drawn before it may be spilled on.
+    """
+    found: list[Stroke] = []
+    x = differs.find(1)
+    while x >= 0:
+        end, pen = _end_of_stroke(x, row, differs, pens)
+        if end < 0:
+            return [Stroke(y, 0, len(differs), pen)]
+        found.append(Stroke(y, x, end, pen))
+        x = differs.find(1, end)
+    return found
+
+
+def _end_of_stroke(x: int, row: Row, differs: bytearray, pens: Pens) -> tuple[int, Pen]:
+    """Up to where one pen draws what differs from column `x` on, and that pen; -1 where a width is in dispute."""
+    pen = row.pens[x] or DEFAULT_SPACE
+    while x < len(differs) and differs[x]:
+        glyph, other = row.glyphs[x], row.pens[x]
+        if glyph and not glyph.isascii() and overhang(glyph, end_of_glyph(x, row) - x) is not None:
+            return -1, pen
+        if other is not pen and other is not None:
+            if pen.is_for_spaces and pen.background == other.background:
+                pen = other
+            elif pens.turn(pen, other)[0]:
+                break
+        x += 1
+    return x, pen
+
+
+def ordered(found: Sequence[Stroke], pens: Pens) -> list[Stroke]:
+    """The strokes pen by pen; those of pens between which it is cheap to change stay side by side."""
+    used = dict.fromkeys(stroke.pen for stroke in found)
+    if len(used) > _MOST_PENS:
+        return list(found)
+    families: dict[Pen, int] = {}
+    first: list[Pen] = []
+    for pen in used:
+        near = (number for number, other in enumerate(first) if _there_and_back(pen, other, pens) <= _CHEAP)
+        families[pen] = next(near, len(first))
+        if families[pen] == len(first):
+            first.append(pen)
+    return sorted(found, key=lambda stroke: families[stroke.pen])
+
+
+def _there_and_back(pen: Pen, other: Pen, pens: Pens) -> int:
+    return len(pens.turn(pen, other)[0]) + len(pens.turn(other, pen)[0])
+
+
+def end_of_glyph(x: int, row: Row) -> int:
+    """The column after the glyph that begins at column `x`."""
+    x += 1
+    while x < len(row.glyphs) and row.glyphs[x] == "":
+        x += 1
+    return x
