@@ -9,11 +9,12 @@ import torch
 from torch import nn
 
 from selfie_tui.engine.anatomy.places import BoundUnembedding, Unembedding
+from selfie_tui.engine.generation.forwards import run_rows
 from selfie_tui.engine.head_slices import SLICE, SlicedLogits, plain_linear
 from selfie_tui.engine.logit_reductions import Best, Distribution, Divergence, LogSumExp, Rank, Stop, Top, sweep
 from selfie_tui.engine.unembed import lens_logits
 from selfie_tui.errors import Cancelled
-from tests.engine.zoo import CONFIGS, build
+from tests.engine.zoo import CONFIGS, FAMILIES, build, prompt_ids
 
 WIDTH, ROWS = 24, 7
 VOCABULARIES = [50, SLICE, SLICE + 1, 3 * SLICE - 5]
@@ -171,3 +172,14 @@ def test_slices_of_a_familys_head_are_its_lens(name):
     logits = SlicedLogits(unembedding.head_inputs(states.unsqueeze(0))[0], unembedding)
     torch.testing.assert_close(logits.whole(), lens_logits(model, states))
     assert logits.head is not None
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_head_of_every_family_is_applied_in_slices(family: str) -> None:
+    model = build(family)
+    arguments = model.inputs([prompt_ids(4)])
+    with model.inference():
+        found = run_rows(model, arguments).logits
+        expected = model.anatomy.logits_in(model.module(**arguments))[:, -1].float()
+    assert found.head is not None
+    torch.testing.assert_close(found.whole(), expected, atol=1e-5, rtol=1e-5)

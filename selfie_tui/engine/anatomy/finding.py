@@ -272,14 +272,27 @@ def softcap(config: Any) -> float | None:
 
 
 def find_base_model(module: Any, unembedding: Unembedding | None, seen: ForwardCalls) -> str | None:
-    """The path of the model's base model, if the head's input is exactly what that returns."""
-    base = getattr(module, "base_model", None)
-    if unembedding is None or unembedding.input_scale != 1.0 or not isinstance(base, nn.Module) or base is module:
+    """The path of the model's base model or of its decoder (OPT), if the head's input is exactly what that returns."""
+    if unembedding is None or unembedding.input_scale != 1.0:
         return None
-    path = paths_of(module)[id(base)]
-    states = next((call.outputs.get(("last_hidden_state",)) for call in seen.of(path)), None)
     head_input = next((tensor for call in seen.of(unembedding.head) for tensor in call.inputs.values()), None)
-    return path if states is not None and head_input is not None and same(states, head_input) else None
+    paths = paths_of(module)
+    for part in (getattr(module, "base_model", None), decoder_of(module)):
+        if not isinstance(part, nn.Module) or part is module or id(part) not in paths:
+            continue
+        path = paths[id(part)]
+        states = next((call.outputs.get(("last_hidden_state",)) for call in seen.of(path)), None)
+        if states is not None and head_input is not None and same(states, head_input):
+            return path
+    return None
+
+
+def decoder_of(module: Any) -> Any:
+    """The module's own answer to what its decoder is, None if it has none."""
+    try:
+        return module.get_decoder()
+    except (AttributeError, NotImplementedError):
+        return None
 
 
 def watched_modules(module: nn.Module) -> set[int]:
