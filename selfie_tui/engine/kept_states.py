@@ -1,7 +1,8 @@
-"""The residual states around the place in a prompt that was read last: what is read beside it needs no forward.
+"""The residual states around the places in two prompts that were read last: what is read beside them needs no forward.
 
 Whoever moves through a prompt reads it token by token; a forward over all of it for every token would cost a long
-prompt's length each time. Kept are all layers at as many positions as fit into `MOST_BYTES`, of one prompt a model.
+prompt's length each time. Kept are all layers at as many positions as fit into `MOST_BYTES`, of two prompts a model:
+those of a pair are read in turn.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from selfie_tui.engine.model import Model
 from selfie_tui.records import EMBED
 
 MOST_BYTES = 64 * 2**20
-"""Bytes of states that are kept of a model, at most."""
+"""Bytes of states that are kept of a prompt, at most."""
+
+PROMPTS = 2
+"""Prompts of a model of which states are kept."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,8 @@ class KeptStates:
         return self.prompt == prompt and all(self.first <= position < end for position in positions)
 
 
-_kept: WeakKeyDictionary[Model, KeptStates] = WeakKeyDictionary()
+_kept: WeakKeyDictionary[Model, tuple[KeptStates, ...]] = WeakKeyDictionary()
+"""By model, the prompt that was read last first."""
 
 
 def read_around(
@@ -53,16 +58,18 @@ def read_around(
     For a model whose weights stay as they are. Positions that take more than `MOST_BYTES` are read and not kept.
     """
     prompt = (tuple(ids), None if prefix is None else tuple(prefix), model.edits.records)
-    kept = _kept.get(model)
-    if kept is None or not kept.covers(prompt, positions):
+    before = _kept.get(model, ())
+    kept = next((known for known in before if known.covers(prompt, positions)), None)
+    if kept is None:
         stack = model.anatomy.main if prefix is None else model.anatomy.last
         rows = range(EMBED, len(stack.blocks))
         window = window_around(positions, len(ids if prefix is None else prefix), MOST_BYTES // bytes_of(model, rows))
         if window is None:
             return model.read(ids, layers, positions, cancelled, prefix)
-        _kept.pop(model, None)  # not both at once
+        before = tuple(known for known in before if known.prompt != prompt)[: PROMPTS - 1]
+        _kept[model] = before  # what is dropped is not there at the same time as what is read
         kept = KeptStates(prompt, window[0], model.read(ids, rows, window, cancelled, prefix))
-        _kept[model] = kept
+    _kept[model] = (kept, *(known for known in before if known is not kept))
     columns = [position - kept.first for position in positions]
     return {layer: kept.states[layer][columns] for layer in layers}
 

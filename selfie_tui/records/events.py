@@ -102,6 +102,21 @@ class LensRead(Event, kw_only=True, frozen=True):
     tuned: str = ""
 
 
+class LensesCompared(Event, kw_only=True, frozen=True):
+    """How far the lens at `positions` of a prompt is from that at `other_positions` of another one.
+
+    `bits` are Jensen-Shannon divergences, 0 to 1: for each position one a layer, `embed` first.
+    """
+
+    prompt: str
+    positions: tuple[int, ...]
+    other: str
+    other_positions: tuple[int, ...]
+    bits: tuple[tuple[float, ...], ...]
+    stack: str = ""
+    tuned: str = ""
+
+
 class PartialTexts(Event, kw_only=True, frozen=True):
     """Text so far of the cells being decoded, by their index in `Request.cells`; `CONTROL` is the control's."""
 

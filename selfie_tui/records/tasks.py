@@ -71,6 +71,21 @@ class ReadLens(Task, frozen=True):
     tuned: str = ""
 
 
+class CompareLenses(Task, frozen=True):
+    """How far the lens at `positions` of a prompt is from that at as many `other_positions` of another, in all layers.
+
+    Both are read in one stack; `tuned` is the folder of a tuned lens to read with, "" for the model's own head.
+    """
+
+    quick: ClassVar[bool] = True
+    prompt: str
+    positions: tuple[int, ...]
+    other: str
+    other_positions: tuple[int, ...]
+    stack: str = ""
+    tuned: str = ""
+
+
 class Earlier(Record, frozen=True):
     """What a run that stopped has left: its name among all sessions, its control, its results by their index."""
 

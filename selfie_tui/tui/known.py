@@ -17,7 +17,7 @@ from selfie_tui.records import (
 from selfie_tui.tui.calibrations import Calibrations
 from selfie_tui.tui.kept import KeptRuns
 from selfie_tui.tui.lenses import TOKENS, Lenses
-from selfie_tui.tui.pair import Source
+from selfie_tui.tui.pair import Alignment, Source, aligned
 from selfie_tui.tui.runs import Run
 from selfie_tui.tui.selection import Selection
 from selfie_tui.tui.sent import SentTasks, Submits
@@ -117,6 +117,16 @@ class Known:
         """Whether the prompt is the source of the pair itself."""
         here = self.selection.prompt, self.stack
         return self.pair is not None and (self.pair.prompt, self.pair.stack) == here
+
+    @property
+    def alignment(self) -> Alignment | None:
+        """Which token of the pair's source each token is compared with; of another stack's, none is with any.
+
+        None without a pair, on its source itself, and while the source's tokens are to come.
+        """
+        if self.pair is None or self.at_source or not self.pair.tokens:
+            return None
+        return aligned(self.selection.tokens, self.pair.tokens if self.pair.stack == self.stack else ())
 
     def has_lens(self) -> bool:
         """Whether the lens at the cursor's position has been read."""

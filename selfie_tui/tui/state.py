@@ -12,6 +12,7 @@ from selfie_tui.records import (
     Calibrate,
     Calibrated,
     CellFinished,
+    CompareLenses,
     ControlFinished,
     EditsSet,
     Event,
@@ -173,7 +174,9 @@ class AppState(Asking):
 
     def _is_stale(self, task: Task | None) -> bool:
         """Whether a task asked of a prompt, a stack or a model that is another by now, and has been asked of again."""
-        return isinstance(task, (Tokenize, ReadLens)) and (task.prompt != self.prompt or task.stack != self.stack)
+        return isinstance(task, (Tokenize, ReadLens, CompareLenses)) and (
+            task.prompt != self.prompt or task.stack != self.stack
+        )
 
     def _take_failure(self, task: Task | None, event: JobFailed) -> None:
         problem = f"{event.cause} {event.remedy}"

@@ -144,6 +144,14 @@ def hint_line(
     return [*others[:own], *always, *others[own:]], kept
 
 
+def no_pair_words(state: AppState, keymap: Mapping[str, str]) -> str:
+    """Why there is nothing to compare the prompt with, and what to do; "" where there is."""
+    keep, edit = key_of("pair.toggle", keymap), key_of("edit.prompt", keymap)
+    if state.pair is None:
+        return f"There is no pair yet: {keep} keeps this prompt as A, then {edit} edits it."
+    return f"This prompt is A itself: {edit} edits it." if state.at_source else ""
+
+
 def key_of(action_id: str, keymap: Mapping[str, str], which: int = 0) -> str:
     """One of the keys of an action, as a reader knows it."""
     return keys_of(action_of(action_id), keymap)[which]

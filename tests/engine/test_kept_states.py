@@ -77,13 +77,29 @@ def test_another_prompt_and_other_edits_are_read_anew():
     assert torch.equal(read_around(model, ids, LAYERS, [1])[1], before[1])
 
 
+def test_two_prompts_that_are_compared_are_both_kept_and_a_third_takes_the_place_of_the_older():
+    model, ids = build("llama"), prompt_ids()
+    kept_states._kept.pop(model, None)
+    prompts = [ids, [*ids[1:], 7], [*ids[2:], 7, 8]]
+    with counted(model) as forwards:
+        for prompt in (*prompts[:2], *prompts[:2]):
+            read_around(model, prompt, LAYERS, [1])
+        assert len(forwards) == 2
+        for prompt in (prompts[2], prompts[1]):
+            read_around(model, prompt, LAYERS, [1])
+        assert len(forwards) == 3
+        read_around(model, prompts[0], LAYERS, [1])
+        assert len(forwards) == 4
+    assert len(kept_states._kept[model]) == 2
+
+
 def test_no_more_is_kept_than_the_bound(monkeypatch: pytest.MonkeyPatch):
     model, ids = build("gpt2"), prompt_ids() * 4
     one = kept_states.bytes_of(model, range(EMBED, model.layers))
     monkeypatch.setattr(kept_states, "MOST_BYTES", 6 * one + 1)
     with counted(model) as forwards:
         read_around(model, ids, LAYERS, [10])
-        kept = kept_states._kept[model]
+        kept, *_ = kept_states._kept[model]
         assert sum(states.nbytes for states in kept.states.values()) == 6 * one
         assert kept.first <= 10 < kept.first + 6
         read_around(model, ids, LAYERS, [kept.first, kept.first + 5])
@@ -131,4 +147,4 @@ def test_a_cancelled_reading_keeps_nothing():
     kept_states._kept.pop(model, None)
     with pytest.raises(Cancelled):
         read_around(model, ids, LAYERS, [1], lambda: True)
-    assert model not in kept_states._kept
+    assert not kept_states._kept.get(model)

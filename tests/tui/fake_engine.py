@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from zlib import crc32
 
 from msgspec.structs import replace
 
@@ -20,6 +21,7 @@ from selfie_tui.records import (
     CalibrationRow,
     Cell,
     CellFinished,
+    CompareLenses,
     Control,
     ControlFinished,
     Edit,
@@ -30,6 +32,7 @@ from selfie_tui.records import (
     Interpret,
     Interpretation,
     KeepVector,
+    LensesCompared,
     LensRead,
     LensRow,
     LensToken,
@@ -112,6 +115,8 @@ class FakeEngine:
                     yield PresetTokens(preset=preset, problem=f"There is no {preset.placeholder} in it. Write one.")
             case ReadLens():
                 yield self._read_lens(task)
+            case CompareLenses():
+                yield self._compare_lenses(task)
             case Calibrate():
                 yield from self._calibrate(task, cancelled)
             case Interpret(request=request, earlier=earlier):
@@ -208,6 +213,21 @@ class FakeEngine:
             tuned=task.tuned,
         )
 
+    def _compare_lenses(self, task: CompareLenses) -> LensesCompared:
+        """Tokens that are the same are no distance apart, others the farther the later the layer."""
+        here, there, blocks = self._source(task.prompt, task.stack), words(task.other), self._blocks(task.stack)
+        pairs = zip(task.positions, task.other_positions, strict=True)
+        same = [here[at].text == there[other].text for at, other in pairs]
+        return LensesCompared(
+            prompt=task.prompt,
+            positions=task.positions,
+            other=task.other,
+            other_positions=task.other_positions,
+            bits=tuple(tuple(0.0 if equal else at / blocks for at in range(blocks + 1)) for equal in same),
+            stack=task.stack,
+            tuned=task.tuned,
+        )
+
     def _lens(self, text: str, position: int, blocks: int) -> tuple[LensRow, ...]:
         return tuple(
             LensRow(
@@ -273,7 +293,7 @@ def wait(gate: threading.Event, cancelled: Callable[[], bool]) -> None:
 def words(text: str) -> tuple[Token, ...]:
     """A token for every word, the space before it included, as byte-pair tokenizers have it."""
     pieces = [piece if number == 0 else f" {piece}" for number, piece in enumerate(text.split(" "))] if text else []
-    return tuple(Token(position, 100 + position, piece) for position, piece in enumerate(pieces))
+    return tuple(Token(position, crc32(piece.encode()) % 4096, piece) for position, piece in enumerate(pieces))
 
 
 def generated(text: str, effect: float | None) -> tuple[GeneratedToken, ...]:

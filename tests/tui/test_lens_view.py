@@ -9,14 +9,25 @@ import pytest
 
 from selfie_tui.config import Config
 from selfie_tui.errors import RequestError
-from selfie_tui.records import Cell, Interpret, LensRead, LensRow, LensToken, ReadLens, Tokenize, TrackedToken
+from selfie_tui.records import (
+    Cell,
+    CompareLenses,
+    Interpret,
+    LensRead,
+    LensRow,
+    LensToken,
+    ReadLens,
+    Tokenize,
+    TrackedToken,
+)
 from selfie_tui.tui.app import FIRST_PROMPT
 from selfie_tui.tui.lenses import TOKENS
 from selfie_tui.tui.render.styles import Look, Piece
 from selfie_tui.tui.views.lens.asking import AT_ONCE, ORIGIN, next_task
-from selfie_tui.tui.views.lens.measures import MEASURES, settled_from
+from selfie_tui.tui.views.lens.measures import DIFFERENCE, MEASURES, settled_from
 from selfie_tui.tui.views.lens.table import MOST, LensTable
 from selfie_tui.tui.views.lens.words import over_layers, settled, top_pieces
+from selfie_tui.tui.widgets.map.cells import MapCell
 from tests.tui.driving import log_text, run_to_end, running, text_of, toasts, until
 from tests.tui.fake_engine import FakeEngine
 
@@ -176,6 +187,8 @@ async def test_c_goes_through_the_measures_and_their_names_are_gone_to():
 
 def test_every_measure_is_a_share_and_what_is_not_a_number_stays_so():
     for measure in MEASURES:
+        if measure is DIFFERENCE:
+            continue  # measured of two rows, by the engine
         share = measure.share(row(0, rank=3, tracked=9), 4096)
         assert share is not None
         assert 0 <= share <= 1
@@ -184,7 +197,7 @@ def test_every_measure_is_a_share_and_what_is_not_a_number_stays_so():
     nothing = LensRow(Cell(0, 0), (LensToken("", math.nan),), math.nan, 0, math.nan)
     named = {measure.name: measure.share(nothing, 4096) for measure in MEASURES}
     assert [name for name, value in named.items() if value is not None and math.isnan(value)] == [
-        "probability", "entropy", "distance", "difference",
+        "probability", "entropy", "distance",
     ]  # fmt: skip
     ranks = next(measure for measure in MEASURES if measure.name == "rank of the answer").share
     assert ranks(row(0, rank=0), 4096) == 1
@@ -366,17 +379,70 @@ async def test_with_a_pair_the_map_shows_both_top_tokens_where_they_differ():
         cell = view.source.cell
         assert cell(3, 0).state == "same"
         assert cell(3, 3).text == "·Italy3|·France3"
-        assert cell(3, 5).state == "unasked", "A has no such token"
+        assert cell(3, 5).state == "absent", "A has no such token"
+        await until(pilot, lambda: cell(3, 3).heat is not None)
+        assert [cell(layer, 3).heat for layer in (-1, 3, 7)] == [0.0, 0.5, 1.0], "bits"
+        assert "5 of 6 tokens aligned" in text_of(app).splitlines()[2]
         assert all(5 not in task.positions for task in asked(engine) if task.prompt == "The capital of France is")
         assert "A: The capital of France" in text_of(app)
         app.main.state.selection.move(position=3, layer=2)
         await pilot.press("j")
         assert "A  ·France3" in text_of(app)
+        assert ".50 bit apart" in text_of(app)
+        await pilot.press("end")
+        assert "A has no token for this one" in text_of(app)
         await pilot.press("p")
         assert text_of(app).splitlines()[1].endswith("pair: at A")
         assert "difference" not in text_of(app).splitlines()[2], "this prompt is A itself now"
         await pilot.press("p")
         assert text_of(app).splitlines()[1].endswith("pair: –")
+
+
+async def test_a_key_turns_the_difference_on_and_off_and_says_what_is_missing():
+    engine = FakeEngine()
+    async with running(engine, prompt="The capital of France is") as (app, pilot):
+        await pilot.press("escape", "L", "D")
+        assert toasts(app)[-1] == "There is no pair yet: p keeps this prompt as A, then i edits it."
+        await pilot.press("p", "D")
+        assert toasts(app)[-1] == "This prompt is A itself: i edits it."
+        await pilot.press("i", "ctrl+u", *"In short the capital of Italy is", "enter")
+        await until(pilot, lambda: "6 ·is" in text_of(app) and "2 Prompt" not in text_of(app))
+        await pilot.press("c", "D")
+        view = app.main.view
+        await until(pilot, lambda: view.source.cell(7, 6).state == "same")
+        assert "5 ·Italy" in text_of(app)
+        assert view.source.cell(7, 5).text == "·Italy7|·France7"
+        assert view.source.cell(7, 2).text == "", "tokens that are the same say the same"
+        assert view.source.cell(7, 0).state == "absent"
+        (task,) = [task for task in engine.done if isinstance(task, CompareLenses)]
+        assert dict(zip(task.positions, task.other_positions, strict=True)) == {3: 1, 4: 2, 5: 3, 6: 4}
+        await pilot.press("left")
+        assert "A, token 3  ·France" in text_of(app)
+        await pilot.press("D")
+        assert "entropy" in text_of(app).splitlines()[2], "as before"
+        await pilot.press("D", "home", "end")
+        await pilot.pause()
+        assert len([task for task in engine.done if isinstance(task, CompareLenses)]) == 1
+
+
+async def test_what_cannot_be_compared_is_said_once_and_both_words_stand():
+    class Refusing(FakeEngine):
+        def run(self, task, cancelled, post):
+            if isinstance(task, CompareLenses):
+                self.done.append(task)
+                raise RequestError("These cannot be compared.", "Take others.")
+            yield from super().run(task, cancelled, post)
+
+    engine = Refusing()
+    async with running(engine, prompt="The capital of France is") as (app, pilot):
+        await pilot.press("escape", "L", "p", "i", "ctrl+u", *"The capital of Italy is", "enter")
+        await until(pilot, lambda: "3 ·Italy" in text_of(app) and "2 Prompt" not in text_of(app))
+        await pilot.press("D")
+        await until(pilot, lambda: "These cannot be compared. Take others." in toasts(app))
+        await pilot.press("home", "end", "home")
+        await pilot.pause()
+        assert len([task for task in engine.done if isinstance(task, CompareLenses)]) == 1
+        assert app.main.view.source.cell(3, 3) == MapCell("read", None, "·Italy3|·France3")
 
 
 async def test_another_model_is_asked_for_its_tokens_of_the_pairs_source():

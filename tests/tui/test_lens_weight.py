@@ -61,3 +61,21 @@ def test_a_step_a_jump_and_a_change_of_view_stay_within_their_budgets(size, colo
         assert sum(walk) / len(walk) <= mean, "with the window's leaps"
     finally:
         terminal.close()
+
+
+def test_the_difference_of_a_pair_in_which_every_cell_differs_stays_within_the_budgets():
+    terminal = Terminal(PROGRAM.replace("COLOURS", "off"), blocks=30, size=(120, 40))
+    try:
+        terminal.settle(b"word59", quiet=1.5)
+        terminal.press(DOWN)
+        terminal.press(b"L", quiet=1.0)
+        terminal.press(b"p", quiet=1.0)
+        typed = " ".join(f"other{number}" for number in range(60))
+        terminal.press(b"i\x15" + typed.encode() + b"\r", quiet=2.0)
+        turned = terminal.press(b"D", quiet=1.5)
+        assert KIB < turned <= 6 * KIB, "larger cells, words of A, then the heat once it is known"
+        steps = [terminal.press(key) for key in (LEFT, DOWN, LEFT, DOWN, RIGHT, UP)]
+        assert 0 < min(steps)
+        assert max(steps) <= STEP
+    finally:
+        terminal.close()

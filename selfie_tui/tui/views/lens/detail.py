@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from selfie_tui import text
 from selfie_tui.records import LensRow, TrackedToken
-from selfie_tui.tui.render.styles import Piece, Pieces, cells
+from selfie_tui.tui.render.styles import Piece, Pieces, cells, share
 from selfie_tui.tui.views.lens.words import over_layers, top_pieces
 from selfie_tui.tui.widgets.lines import Lines
 
@@ -14,12 +14,23 @@ HEIGHT = 3
 MARGIN = 3
 
 
+class Beside(NamedTuple):
+    """What the cell of a pair's source reads that this one is compared with."""
+
+    row: LensRow | None = None
+    position: int | None = None
+    """Its position in A where that is another one; None where it is the same."""
+    bits: float | None = None
+    is_missing: bool = False
+    """Whether A has no token for this one."""
+
+
 class Detail(NamedTuple):
     """What there is to know of a cell: its row of the lens, that of the pair's other prompt, all rows of its token."""
 
     label: str = ""
     row: LensRow | None = None
-    other: LensRow | None = None
+    beside: Beside | None = None
     column: tuple[LensRow, ...] = ()
     answer: str = ""
     tracked: TrackedToken | None = None
@@ -71,7 +82,17 @@ class LensDetail(Lines):
             return (Piece("" if index else detail.note, "dim"),)
         if index == 0:
             return top_pieces(detail.row, self.look, width)
-        if detail.other is not None:
-            return (Piece("A  ", "accent"), *top_pieces(detail.other, self.look, width - 3))
+        if detail.beside is not None:
+            return self._beside(detail.beside, width)
         column = list(detail.column)
         return over_layers(column, detail.answer, detail.tracked, detail.vocabulary, self.look, width)
+
+    def _beside(self, beside: Beside, width: int) -> Pieces:
+        """The top tokens of A, and how far it is from here."""
+        if beside.is_missing:
+            return (Piece("A has no token for this one", "dim"),)
+        if beside.row is None:
+            return (Piece("A: reading…", "dim"),)
+        label = "A  " if beside.position is None else f"A, token {beside.position}  "
+        told = "" if beside.bits is None else f"{share(beside.bits)} bit apart"
+        return (Piece(label, "accent"), *top_pieces(beside.row, self.look, width - len(label), told))

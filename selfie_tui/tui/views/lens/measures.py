@@ -41,6 +41,11 @@ def _top(row: LensRow, vocabulary: int) -> float | None:
     return row.top[0].probability if row.top else None
 
 
+def _of_two(row: LensRow, vocabulary: int) -> float | None:
+    """Nothing: how far two prompts differ is measured of two rows, see `Distances`."""
+    return None
+
+
 MEASURES = (
     Measure("probability", "▁ 0 … █ 1", "probability of the top token", _top),
     Measure(
@@ -64,7 +69,7 @@ MEASURES = (
         "track",
     ),
     Measure("distance", "▁ 0 … █ {kl} nats", "or more from the last layer (KL)", lambda row, _: row.kl / MOST_KL),
-    Measure("difference", "▁ 0 … █ 1", "probability of here|A · = both the same", _top, "pair"),
+    Measure("difference", "▁ 0 … █ 1 bit", "Jensen-Shannon · here|A · = the same · – not in A", _of_two, "pair"),
 )
 """All of them, in the order in which they follow each other."""
 

@@ -50,9 +50,10 @@ class Readings:
         if not state.selection.prompt or state.model is None:
             return False
         task = self._task(self.here, state.selection.prompt, state.stack, positions, cursor)
-        if task is None and pair and state.pair is not None and self.source is not None:
-            there = [position for position in positions if position < len(state.pair.tokens)]
-            task = self._task(self.source, state.pair.prompt, state.pair.stack, there, cursor)
+        alignment = state.alignment
+        if task is None and pair and state.pair is not None and self.source is not None and alignment is not None:
+            there = [at for position in positions if (at := alignment.of(position)) is not None]
+            task = self._task(self.source, state.pair.prompt, state.pair.stack, there, alignment.of(cursor) or 0)
         if task is not None and not self._is_asked(task):
             self._asked = task
             state.submit(task)

@@ -14,12 +14,12 @@ TEN = 10
 """Ranks that are told as “rank ≤ 10”."""
 
 
-def top_pieces(row: LensRow, look: Look, width: int) -> Pieces:
-    """The top tokens with their probabilities, as many as fit; at the right the entropy.
+def top_pieces(row: LensRow, look: Look, width: int, told: str = "") -> Pieces:
+    """The top tokens with their probabilities, as many as fit; at the right what is `told`, or else the entropy.
 
     All in one role: another one for the numbers would be half as much again to send at every step of the cursor.
     """
-    right = f"entropy {'×' if math.isnan(row.entropy) else f'{row.entropy:.1f}'}"
+    right = told or f"entropy {'×' if math.isnan(row.entropy) else f'{row.entropy:.1f}'}"
     line, free = "", width - text.width(right) - 2
     for token in row.top:
         shown = f"{look.visible(token.text) if token.text else '×'} {share(token.probability)}"

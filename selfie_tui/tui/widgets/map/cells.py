@@ -9,10 +9,12 @@ from typing import Literal, NamedTuple, Protocol
 from selfie_tui.glyphs import bar
 from selfie_tui.tui.render.styles import Look, Piece, Pieces, Role
 
-State = Literal["unasked", "waiting", "growing", "same", "failed", "read"]
-"""How far a cell is: `same` says what its control says, or what it is compared with; `read` has its heat and text."""
+State = Literal["unasked", "waiting", "growing", "same", "absent", "failed", "read"]
+"""How far a cell is: `same` says what its control says, or what it is compared with; `absent` has nothing to
+be compared with; `read` has its heat and text.
+"""
 
-GLYPHS: dict[State, str] = {"unasked": "·", "waiting": "○", "growing": "○", "same": "=", "failed": "!"}
+GLYPHS: dict[State, str] = {"unasked": "·", "waiting": "○", "growing": "○", "same": "=", "absent": "–", "failed": "!"}
 """What stands where a cell without heat would have its bar."""
 
 HOT, COLD = 7, 2
