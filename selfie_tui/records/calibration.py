@@ -12,10 +12,13 @@ from selfie_tui.records.base import Record
 from selfie_tui.records.data import EMBED, Preset, layer_name
 
 ENOUGH = 0.3
-"""Share of words that a setting reads back at least before it is proposed.
+"""Share of words that a setting reads back at least, beyond those that its controls name, before it is proposed.
 
 Below it the words that are tried do not tell settings apart: on others another one read half as much again.
 """
+
+LEAST_WORDS = 8
+"""Words of one token that a share is taken of; where a model has fewer, those of several tokens count as well."""
 
 Kind = Literal["own", "next"]
 """Whose word a state stands for: that of its own token, or the word that the model puts next."""
@@ -110,8 +113,13 @@ class CalibrationRow(Record, frozen=True):
 
     @property
     def score(self) -> float:
-        """The share of words that were read back, `embed` left out."""
+        """The share of words that were read back, `embed` left out (see `share_of`)."""
         return share_of(self.inside)
+
+    @property
+    def surplus(self) -> float:
+        """How much larger the share that is read back is than the one that the controls name; NaN without words."""
+        return self.score - (0.0 if math.isnan(self.control) else self.control)
 
     @property
     def control(self) -> float:
@@ -121,17 +129,20 @@ class CalibrationRow(Record, frozen=True):
 
 
 def share_of(curve: Curve) -> float:
-    """The share of a curve's words of one token that were read back; without any, of the longer ones; NaN of none."""
-    words = sum(each.words for each in curve)
-    if words:
-        return sum(each.named for each in curve) / words
-    longer = sum(each.longer for each in curve)
-    return sum(each.longer_named for each in curve) / longer if longer else math.nan
+    """The share of a curve's words that were read back: of those of one token, of all where these are few.
+
+    NaN where there are no words.
+    """
+    words, named = sum(each.words for each in curve), sum(each.named for each in curve)
+    if words < LEAST_WORDS:
+        words += sum(each.longer for each in curve)
+        named += sum(each.longer_named for each in curve)
+    return named / words if words else math.nan
 
 
 def ranked(rows: Sequence[CalibrationRow]) -> tuple[CalibrationRow, ...]:
-    """Rows that came furthest first, of these the one that reads back most, of equals the one that was there first."""
-    return tuple(sorted(rows, key=lambda row: (-row.round, -row.score)))
+    """Rows that came furthest first, of these by what they read back beyond their controls, equals as they were."""
+    return tuple(sorted(rows, key=lambda row: (-row.round, -row.surplus)))
 
 
 class Calibration(Record, kw_only=True, frozen=True):
@@ -159,9 +170,12 @@ class Calibration(Record, kw_only=True, frozen=True):
 
     @property
     def proposal(self) -> InjectionSetting | None:
-        """The setting to use: that of the best row of a finished calibration; None if it reads back hardly anything."""
+        """The setting to use: that of the best row of a finished calibration.
+
+        None if it reads back hardly more than its controls name.
+        """
         best = self.best
-        return best.setting if self.finished and best is not None and best.score >= ENOUGH else None
+        return best.setting if self.finished and best is not None and best.surplus >= ENOUGH else None
 
     def row_of(self, setting: InjectionSetting) -> CalibrationRow | None:
         """The row of a setting; None if it was not tried."""

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import msgspec
 import pytest
 import torch
+from tokenizers import Tokenizer, decoders, pre_tokenizers
+from tokenizers.models import BPE
+from tokenizers.trainers import BpeTrainer
+from transformers import PreTrainedTokenizerFast
 
+from selfie_tui.engine.anatomy.shrink_rules import VOCABULARY
 from selfie_tui.engine.generation.prefill import never
 from selfie_tui.engine.known_words import (
     BUILT_IN,
@@ -25,8 +32,8 @@ from selfie_tui.engine.prompts.target import build_target
 from selfie_tui.engine.read_back import counted, curve_of, lens_texts, names, other_text
 from selfie_tui.engine.service import METHODS
 from selfie_tui.engine.unembed import lens_logits
-from selfie_tui.errors import Cancelled, PlaceholderError, RequestError
-from selfie_tui.presets import preset_called
+from selfie_tui.errors import Cancelled, PlaceholderError, PromptError, RequestError
+from selfie_tui.presets import PRESETS, preset_called
 from selfie_tui.records import (
     EMBED,
     Calibrate,
@@ -182,6 +189,11 @@ def test_every_setting_is_tried_and_the_best_of_them_on_all_words(demo: Model, s
     assert whole == len(known_words(demo, SHORT).words)
 
 
+def test_a_layer_of_a_single_word_has_it_in_the_first_round() -> None:
+    lone = KnownWords((KnownWord("king", "next", 5, 0, 1),), torch.empty(1, 4))
+    assert parts_of(lone) == ([0], [])
+
+
 def test_the_first_round_has_words_of_every_layer(demo: Model) -> None:
     known = known_words(demo)
     first, second = parts_of(known)
@@ -239,6 +251,38 @@ def test_what_cannot_be_calibrated_is_refused_before_any_forward(demo: Model, mo
 
 def of_kind(kind: str, model_type: str) -> Model:
     return adopt(small(kind, model_type), mask_tokenizer(), name=f"random-{model_type}")
+
+
+@cache
+def word_tokenizer() -> PreTrainedTokenizerFast:
+    """A tokenizer of at most 160 pieces that writes the built-in passage and prompts without unknown ones."""
+    backend = Tokenizer(BPE(unk_token="<pad>"))
+    backend.pre_tokenizer, backend.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    special = ["<pad>", "<s>", "</s>", "<mask>"]
+    trainer = BpeTrainer(vocab_size=VOCABULARY, special_tokens=special, show_progress=False)
+    backend.train_from_iterator([BUILT_IN.text, *(preset.text for preset in PRESETS)], trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend, bos_token="<s>", eos_token="</s>", pad_token="<pad>", mask_token="<mask>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "model_type"), [("causal", "gpt2"), ("seq2seq", "t5"), ("seq2seq", "bart"), ("masked", "bert")]
+)
+def test_every_kind_of_model_is_calibrated_on_the_built_in_passage_and_a_random_one_is_proposed_nothing(
+    kind: str, model_type: str
+) -> None:
+    model = adopt(small(kind, model_type), word_tokenizer(), name=f"random-{model_type}")
+    for preset in ("identity-arrow", "meaning-spaced"):
+        found = found_in(list(calibrate(model, Calibrate(preset_called(preset), max_new_tokens=2))))
+        assert found.finished
+        assert sum(each.words + each.longer for each in found.rows[0].curve) >= 3 * len(BUILT_IN.words)
+        assert found.proposal is None
+
+
+def test_a_model_whose_tokens_show_few_of_the_words_is_refused_with_their_number() -> None:
+    with pytest.raises(PromptError, match="This model's tokens show 1 of the 16 English words"):
+        next(calibrate(of_kind("seq2seq", "t5"), Calibrate(preset_called("identity"))))
 
 
 @pytest.mark.parametrize(("kind", "model_type"), [("seq2seq", "t5"), ("seq2seq", "bart"), ("masked", "bert")])

@@ -21,15 +21,15 @@ from selfie_tui.records import (
     Preset,
     ReadBack,
 )
-from selfie_tui.records.calibration import added
+from selfie_tui.records.calibration import added, ranked
 from selfie_tui.results.calibrations import CalibrationKeeper, kept_calibration, path_of
 
 PRESET = Preset("mine", "say _ \ud800 “so”")
-OWN = ReadBack(8, "own", words=4, named=3, longer=2, longer_named=1, control=1, others=2)
+OWN = ReadBack(8, "own", words=8, named=7, longer=2, longer_named=1, control=1, others=2)
 NEXT = ReadBack(20, "next", words=6, named=0)
 ROWS = (
     CalibrationRow(InjectionSetting(0), (OWN, NEXT), round=1),
-    CalibrationRow(InjectionSetting(EMBED, "blend", 0.5), (msgspec.structs.replace(OWN, named=1),)),
+    CalibrationRow(InjectionSetting(EMBED, "blend", 0.5), (msgspec.structs.replace(OWN, named=3),)),
 )
 FOUND = Calibration(preset=PRESET, rows=ROWS, lens=(OWN, NEXT), finished=True, model="m", revision="content:0a1b")
 
@@ -100,20 +100,34 @@ def test_a_disk_that_refuses_is_said_once_and_costs_nothing_else(tmp_path: Path)
 
 def test_scores_are_of_words_of_one_token_and_controls_the_larger_of_two() -> None:
     row = ROWS[0]
-    assert (row.words, row.score, row.control) == (10, 0.3, 0.2)
+    assert (row.words, row.score, row.control) == (14, 0.5, 2 / 14)
+    assert row.surplus == pytest.approx(5 / 14)
     bare = ReadBack(EMBED, "own", words=50, named=50, control=50)
-    assert CalibrationRow(InjectionSetting(0), (bare, *row.curve)).score == 0.3, (
+    assert CalibrationRow(InjectionSetting(0), (bare, *row.curve)).score == 0.5, (
         "the vocabulary itself is no hidden state"
     )
-    assert CalibrationRow(InjectionSetting(0), (bare, *row.curve)).control == 0.2
-    longer_only = CalibrationRow(InjectionSetting(0), (ReadBack(1, "own", words=0, named=0, longer=4, longer_named=1),))
-    assert longer_only.score == 0.25
+    assert CalibrationRow(InjectionSetting(0), (bare, *row.curve)).control == 2 / 14
     assert math.isnan(CalibrationRow(InjectionSetting(0), ()).score)
+
+
+def test_where_hardly_a_word_is_one_token_those_of_several_count_as_well() -> None:
+    longer_only = CalibrationRow(InjectionSetting(0), (ReadBack(1, "own", words=0, named=0, longer=4, longer_named=1),))
+    assert (longer_only.score, longer_only.surplus) == (0.25, 0.25)
+    two = ReadBack(3, "next", words=2, named=2, longer=30)
+    assert CalibrationRow(InjectionSetting(0), (two,)).score == 2 / 32, "not 1, of two words that a control names too"
 
 
 def test_parts_of_the_words_add_up_layer_by_layer() -> None:
     both = added((OWN,), (NEXT, OWN))
-    assert both == (ReadBack(8, "own", 8, 6, 4, 2, 2, 4), NEXT)
+    assert both == (ReadBack(8, "own", 16, 14, 4, 2, 2, 4), NEXT)
+
+
+def test_what_controls_name_as_well_is_taken_off_before_settings_are_ranked() -> None:
+    says_it_anyway = CalibrationRow(InjectionSetting(2), (ReadBack(1, "own", words=20, named=18, control=15),))
+    reads = CalibrationRow(InjectionSetting(5), (ReadBack(1, "own", words=20, named=10),))
+    assert ranked((says_it_anyway, reads)) == (reads, says_it_anyway)
+    assert msgspec.structs.replace(FOUND, rows=(says_it_anyway,)).proposal is None
+    assert msgspec.structs.replace(FOUND, rows=(reads,)).proposal == InjectionSetting(5)
 
 
 def test_only_a_finished_calibration_that_reads_something_back_proposes() -> None:
@@ -126,10 +140,10 @@ def test_only_a_finished_calibration_that_reads_something_back_proposes() -> Non
 def test_the_table_has_a_curve_for_each_setting_and_says_what_is_proposed() -> None:
     lines = calibration_table.table(FOUND)
     assert lines[4].split() == ["written", "score", "L8", "L20→", "longer", "control"]
-    assert lines[5].split() == ["L0", "replace", ".30", ".75", ".00", ".50", ".20"]
+    assert lines[5].split() == ["L0", "replace", ".50", ".88", ".00", ".50", ".14"]
     assert lines[6].split()[:4] == ["embed", "blend", "×", "0.5"]
     assert "~" in lines[6]
-    assert lines[7].split() == ["logit", "lens", ".30", ".75", ".00", ".50", "–"]
+    assert lines[7].split() == ["logit", "lens", ".50", ".88", ".00", ".50", "–"]
     assert "--preset mine --inject 0 --mode replace" in calibration_table.summary(FOUND)
     assert "best" not in " ".join([*lines, calibration_table.summary(FOUND)])
 

@@ -86,8 +86,7 @@ def calibrate(
             "The model is edited, and calibrations are kept of it as it is.", "Take the edits off first."
         )
     known = known_words(model, passage, cancelled)
-    if not known.words:
-        raise PromptError("None of the words that are tried is in this model's tokens.", "Choose settings by hand.")
+    check_enough(known, passage)
     request = msgspec.structs.replace(request, cells=tuple(Cell(word.layer, word.position) for word in known.words))
     yield from Trial(model, task, request, target, known, cancelled).rounds()
 
@@ -98,6 +97,17 @@ def run(model: Model, task: Calibrate, cancelled: Callable[[], bool]) -> Iterato
 
 
 RUNS = {Calibrate: run}
+
+
+def check_enough(known: KnownWords, passage: Passage) -> None:
+    """Raise PromptError where a model's tokens show less than half of a passage's words: too few to choose by."""
+    found = len({word.word for word in known.words if word.kind == "own"})
+    if 2 * found < len(passage.words):
+        raise PromptError(
+            f"This model's tokens show {found} of the {len(passage.words)} English words that are tried, which is too "
+            "few to choose settings by.",
+            "Choose settings by hand.",
+        )
 
 
 def settings_for(model: Model, target: TargetPrompt) -> tuple[InjectionSetting, ...]:
@@ -111,7 +121,7 @@ def settings_for(model: Model, target: TargetPrompt) -> tuple[InjectionSetting, 
 
 def parts_of(known: KnownWords) -> tuple[list[int], list[int]]:
     """The indices of the words of the first round, an even share of every layer's, and those of the second."""
-    first = [index for layer in known.layers() for index in layer[PARTS // 2 :: PARTS]]
+    first = [index for layer in known.layers() for index in layer[min(PARTS // 2, len(layer) - 1) :: PARTS]]
     return first, [index for index in range(len(known.words)) if index not in set(first)]
 
 
@@ -164,7 +174,7 @@ class Trial:
         """The rows that the second round is for, the best first; those that have been through it already were these."""
         further = [row for row in self.rows.values() if row.round]
         others = [row for row in self.in_order() if not row.round]
-        return [*further, *sorted(others, key=lambda row: -row.score)[: self.survivors - len(further)]]
+        return [*further, *sorted(others, key=lambda row: -row.surplus)[: self.survivors - len(further)]]
 
     def trial(self, setting: InjectionSetting, indices: Sequence[int]) -> Iterator[Event]:
         """Read some of the words with a setting, and add what is found to its row."""
