@@ -56,14 +56,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not (sys.stdin.isatty() and (sys.stdout.isatty() or sys.stderr.isatty())):
         print("selfie-tui needs a terminal; without one use `selfie-tui interpret`.", file=sys.stderr)
         return 2
+    from selfie_tui.errors import RequestError
+    from selfie_tui.parse import parse_block_paths
     from selfie_tui.tui import run as run_app
     from selfie_tui.tui.options import AppOptions
+
+    try:
+        layer_paths = parse_block_paths(arguments.layer_paths)
+    except RequestError as error:
+        print(error, file=sys.stderr)
+        return 2
 
     return run_app(
         AppOptions(
             model=arguments.model,
             device=arguments.device,
             dtype=arguments.dtype,
+            layer_paths=layer_paths,
             prompt=arguments.prompt,
             mouse=not arguments.no_mouse,
             theme=arguments.theme,

@@ -8,7 +8,10 @@ from collections.abc import Sequence
 
 from selfie_tui.errors import RequestError
 from selfie_tui.modes import mode_named
-from selfie_tui.records import EMBED, Token, ordinary_positions
+from selfie_tui.records import EMBED, BlockPaths, Token, ordinary_positions
+
+WRITE_PATHS = "Write first,second or h.{0-11}, and for one of two stacks encoder=enc.{0-5}."
+MOST_BLOCKS = 100_000
 
 PART = re.compile(r"(?P<first>-?\d+|embed)(?:-(?P<last>\d+))?")
 
@@ -47,6 +50,35 @@ def parse(text: str, count: int, what: str, lowest: int) -> tuple[int, ...]:
         if last < first:
             raise RequestError(f"“{part}” runs backwards.", f"Write the smaller {what} first.")
     return tuple(sorted(chosen))
+
+
+def parse_block_paths(texts: Sequence[str]) -> BlockPaths:
+    """Paths of blocks by stack, "" for the first, from texts such as `first,second`, `h.{0-11}`, `encoder=enc.{0-5}`.
+
+    Raises:
+        RequestError: for a text without a path, and for a stack that is not named beside one that is, or named twice.
+    """
+    found: BlockPaths = {}
+    for text in texts:
+        stack, _, paths = text.rpartition("=")
+        parts = [part.strip() for part in paths.split(",")]
+        if not all(parts):
+            raise RequestError(f"Invalid paths of blocks “{text}”.", WRITE_PATHS)
+        if stack in found or (found and "" in (stack, *found)):
+            raise RequestError("The blocks of a stack are named twice.", WRITE_PATHS)
+        found[stack] = tuple(path for part in parts for path in counted_paths(part))
+    return found
+
+
+def counted_paths(path: str) -> list[str]:
+    """The paths that one with a range in it stands for, `h.{0-2}` for `h.0`, `h.1` and `h.2`; any other itself."""
+    before, opened, rest = path.partition("{")
+    first, dash, last = (inside := rest.partition("}"))[0].partition("-")
+    if not opened:
+        return [path]
+    if not (inside[1] and dash and first.isdecimal() and last.isdecimal()) or not int(first) <= int(last) < MOST_BLOCKS:
+        raise RequestError(f"Invalid range in “{path}”.", WRITE_PATHS)
+    return [f"{before}{number}{inside[2]}" for number in range(int(first), int(last) + 1)]
 
 
 def from_end(number: int, count: int, what: str) -> int:

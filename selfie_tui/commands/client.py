@@ -17,6 +17,7 @@ from selfie_tui.cores import usable_cores
 from selfie_tui.errors import PlaceholderError, PromptError, RequestError, SelfieError
 from selfie_tui.jobs import Engine, Jobs
 from selfie_tui.kinds import layers_description
+from selfie_tui.parse import parse_block_paths
 from selfie_tui.records import (
     NO_ANSWER,
     Event,
@@ -119,9 +120,10 @@ class Client:
         return self._ready.pop(0)
 
     def load(self, arguments: argparse.Namespace) -> ModelInfo:
-        """Load the model that the arguments name, narrating; raises NotLoaded and Interrupted."""
+        """Load the model that the arguments name, narrating; raises NotLoaded, RequestError and Interrupted."""
+        paths = parse_block_paths(arguments.layer_paths)
         try:
-            return self._load(LoadModel(arguments.model, arguments.device, arguments.dtype))
+            return self._load(LoadModel(arguments.model, arguments.device, arguments.dtype, paths))
         except Failed as error:
             raise NotLoaded(str(error), "") from error
 

@@ -7,11 +7,13 @@ import os
 import platform
 
 from selfie_tui import __version__, paths
-from selfie_tui.commands.client import narrate
-from selfie_tui.commands.model_options import add_placement
+from selfie_tui.commands.client import DONE, NO_MODEL, WRONG_USAGE, narrate
+from selfie_tui.commands.model_options import add_layer_paths, add_placement
 from selfie_tui.cores import usable_cores
 from selfie_tui.errors import SelfieError
+from selfie_tui.parse import parse_block_paths
 from selfie_tui.precision import BF16
+from selfie_tui.records import BlockPaths
 from selfie_tui.results.entries import package_version
 from selfie_tui.text import prose
 
@@ -33,10 +35,23 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     """Fill in the command's grammar."""
     command.add_argument("model_name", nargs="?", metavar="MODEL", help="open this model and print the verdict")
     add_placement(command)
-    command.set_defaults(run=lambda given: run_doctor(given.model_name, given.device, given.dtype))
+    add_layer_paths(command)
+    command.set_defaults(run=run)
 
 
-def run_doctor(model_name: str | None, device: str = "auto", dtype: str = "auto") -> int:
+def run(arguments: argparse.Namespace) -> int:
+    """Do the command and return its exit code."""
+    try:
+        layer_paths = parse_block_paths(arguments.layer_paths)
+    except SelfieError as error:
+        narrate(str(error))
+        return WRONG_USAGE
+    return run_doctor(arguments.model_name, arguments.device, arguments.dtype, layer_paths)
+
+
+def run_doctor(
+    model_name: str | None, device: str = "auto", dtype: str = "auto", layer_paths: BlockPaths | None = None
+) -> int:
     """Print versions, devices and folders, and the model of a name; 0, or 3 if it cannot be opened."""
     row("selfie-tui", __version__)
     row("python", f"{platform.python_version()} · {platform.system()} {platform.machine()} · {usable_cores()} cores")
@@ -56,7 +71,7 @@ def run_doctor(model_name: str | None, device: str = "auto", dtype: str = "auto"
     ):
         row(name, f"{folder}{'' if folder.exists() else ' (does not exist yet)'}")
     devices()
-    return model(model_name, device, dtype) if model_name else 0
+    return model(model_name, device, dtype, layer_paths) if model_name else DONE
 
 
 def devices() -> None:
@@ -70,15 +85,15 @@ def devices() -> None:
         row(f"device {name}", "" if free is None else f"{free / 2**30:.1f} GiB free")
 
 
-def model(name: str, device: str, dtype: str) -> int:
+def model(name: str, device: str, dtype: str, layer_paths: BlockPaths | None) -> int:
     """Open a model and print its parts, revision and verdict; 0, or 3 if it cannot be opened."""
     from selfie_tui.engine.loading.load import load
 
     try:
-        opened = load(name, device=device, dtype=dtype, report=Steps())
+        opened = load(name, device=device, dtype=dtype, layer_paths=layer_paths or None, report=Steps())
     except SelfieError as error:
         narrate(str(error))
-        return 3
+        return NO_MODEL
     info = opened.info()
     row("model", f"{info.name} ({info.family}, {info.parameters / 1e6:.1f} M parameters)")
     if info.adapter:
@@ -96,7 +111,7 @@ def model(name: str, device: str, dtype: str) -> int:
     row("verdict", info.verdict)
     for notice in opened.notices:
         narrate(notice)
-    return 0
+    return DONE
 
 
 class Steps:

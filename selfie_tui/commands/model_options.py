@@ -16,6 +16,19 @@ def add_model(to: argparse.ArgumentParser) -> None:
         "--model", default="demo", help="demo (bundled), a folder, a GGUF file, or a hub id (default: demo)"
     )
     add_placement(to)
+    add_layer_paths(to)
+
+
+def add_layer_paths(to: argparse.ArgumentParser) -> None:
+    """The option that names the blocks of a model in which they are not found."""
+    to.add_argument(
+        "--layer-paths",
+        metavar="PATHS",
+        action="append",
+        default=[],
+        help="the modules of the blocks, where they are not found: 'h.{0-11}' or first,second; of two stacks one a "
+        "time: 'encoder=enc.{0-5}'",
+    )
 
 
 def add_placement(to: argparse.ArgumentParser) -> None:

@@ -14,7 +14,7 @@ from selfie_tui.commands.again import of_replay, of_resume
 from selfie_tui.commands.client import DONE, RUN_FAILED, WRONG_USAGE, export_narrated, narrate
 from selfie_tui.commands.kept import all_runs, named, refusing
 from selfie_tui.commands.map_lines import line_width
-from selfie_tui.commands.model_options import EXIT_CODES
+from selfie_tui.commands.model_options import EXIT_CODES, add_layer_paths
 from selfie_tui.commands.options import add_output
 from selfie_tui.commands.printing import TextPrinter
 from selfie_tui.edits import edit_line
@@ -65,6 +65,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     for action in (resume, replay):
         action.add_argument("name", metavar="RUN", help=NAMES)
         add_output(action)
+        add_layer_paths(action)
     add_other_model(replay)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -64,6 +64,8 @@ class Model:
     revision: str = ""
     base: str = ""
     adapter: str = ""
+    layer_paths: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The paths of the blocks of the stacks for which they were named."""
     hooks: frozenset[tuple[str, int]] = frozenset()
     """The hooks that were on the blocks when the model was adopted: a block's path and the hook's id."""
     edits: StandingEdits = field(default_factory=StandingEdits)
@@ -268,6 +270,7 @@ class Model:
             base=self.base,
             adapter=self.adapter,
             edits=self.edits.records,
+            layer_paths=self.layer_paths,
         )
 
 
@@ -323,5 +326,8 @@ def adopt(module: Any, tokenizer: Any, name: str = "", layer_paths: LayerPaths |
     notices = [notice for stack in anatomy.stacks for notice in stack.notices()]
     found = Model(known, module, tokenizer, feed, anatomy, traced, lock, notices=notices)
     found.cached = feed.cache_name is not None
+    if layer_paths is not None:
+        named = map(anatomy.stack, layer_paths if isinstance(layer_paths, Mapping) else [""])
+        found.layer_paths = {stack.name: tuple(block.path for block in stack.blocks) for stack in named}
     found.hooks = hooks_on(found.modules, anatomy.block_paths)
     return found

@@ -76,7 +76,8 @@ class EngineService:
     def _load(self, task: LoadModel, cancelled: Callable[[], bool], post: Callable[[Event], object]) -> Iterator[Event]:
         """Load a model; the one before stays current until the new one is ready."""
         report, show = reporting(cancelled, post), showing(task.name, post)
-        model = load(task.name, device=task.device, dtype=task.dtype, report=report, show=show)
+        paths = task.layer_paths or None
+        model = load(task.name, device=task.device, dtype=task.dtype, layer_paths=paths, report=report, show=show)
         if cancelled():
             raise Cancelled
         self._model = model

@@ -272,6 +272,10 @@ class StackInfo(Record, frozen=True):
     skipped: tuple[str, ...] = ()
 
 
+BlockPaths = dict[str, tuple[str, ...]]
+"""Paths of blocks by the name of their stack."""
+
+
 class ModelInfo(Record, frozen=True):
     """What the interface says of a loaded model; `verdict` is that of the identities run at load.
 
@@ -302,3 +306,5 @@ class ModelInfo(Record, frozen=True):
     """The adapter of PEFT in the model, by its folder or its name; "" for none."""
     edits: tuple[Edit, ...] = ()
     """The edits that stand."""
+    layer_paths: BlockPaths = msgspec.field(default_factory=dict)
+    """The paths of the blocks of the stacks for which they were named at load."""

@@ -94,6 +94,7 @@ class SelfieApp(ThemedApp, inherit_bindings=False):
         options = self.options
         prompt = (self.memory.draft if options.prompt is None else options.prompt) or FIRST_PROMPT
         state = AppState(self.jobs, self.kept, Calibrations(self._calibrations))
+        state.layer_paths[options.model] = options.layer_paths
         self._notes += restore(state, self.memory, options.user_presets)
         device, dtype = placement(self.memory, options.device, options.dtype)
         self.main = MainScreen(state, prompt, options.model, device, dtype)

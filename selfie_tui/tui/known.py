@@ -5,6 +5,7 @@ from __future__ import annotations
 from selfie_tui.interpret_settings import Bounds, InterpretSettings
 from selfie_tui.kinds import stack_named, stacks_of
 from selfie_tui.records import (
+    BlockPaths,
     Calibrate,
     LoadModel,
     ModelInfo,
@@ -32,6 +33,8 @@ class Known:
         self.calibrations = calibrations or Calibrations()
         self.model: ModelInfo | None = None
         self.loading: LoadModel | None = None
+        self.layer_paths: dict[str, BlockPaths] = {}
+        """The paths of the blocks of models in which they are not to be found, by the model's name."""
         self.load_step: ModelProgress | None = None
         self.prompt = ""
         """The prompt as it is typed; `selection.prompt` is the one that the tokens are of."""

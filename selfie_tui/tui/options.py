@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from selfie_tui.config import Config
+from selfie_tui.records import BlockPaths
 
 
 class AppOptions(msgspec.Struct, frozen=True):
@@ -15,6 +16,8 @@ class AppOptions(msgspec.Struct, frozen=True):
     model: str = "demo"
     device: str = "auto"
     dtype: str = "auto"
+    layer_paths: BlockPaths = msgspec.field(default_factory=dict)
+    """The paths of the model's blocks by stack, where they are not to be found."""
     prompt: str | None = None
     """The source prompt to begin with; None begins with the last draft."""
     theme: str | None = None

@@ -275,8 +275,8 @@ def test_a_script_holds_every_text_as_a_literal_and_makes_the_same_request(expor
     source = exported(".py", evil).read_text("ascii")
     namespace: dict = {"__name__": "exported"}
     exec(compile(source, "out.py", "exec"), namespace)
-    ((name, device, dtype, edits, request, texts),) = namespace["RUNS"]
-    assert (name, device, dtype, edits) == ("demo\"\n'''\nimport os", "cpu", "bf16", ())
+    ((name, device, dtype, layer_paths, edits, request, texts),) = namespace["RUNS"]
+    assert (name, device, dtype, layer_paths, edits) == ("demo\"\n'''\nimport os", "cpu", "bf16", None, ())
     assert request == RUNS[0][0].request
     assert texts == dict(enumerate([*HARD, "= "]))
 

@@ -248,6 +248,14 @@ def test_a_failure_of_what_was_asked_of_a_prompt_of_before_is_stale():
     assert state.selection.tokens == words(PROMPT)
 
 
+def test_blocks_that_were_named_for_a_model_are_named_whenever_it_is_loaded():
+    state = ready()
+    state.layer_paths["own"] = {"": ("first", "second")}
+    for name, paths in (("own", {"": ("first", "second")}), ("other", {}), ("own", {"": ("first", "second")})):
+        state.load(name, "auto", "bf16")
+        assert state.jobs.tasks[-1] == LoadModel(name, "auto", "bf16", paths)
+
+
 def test_cancelling_forgets_the_runs_that_wait_and_a_load_that_waits():
     state = ready()
     run = state.interpret(state.selection.cells())

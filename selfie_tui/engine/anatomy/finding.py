@@ -95,7 +95,7 @@ def not_found(stack: str) -> LoadError:
     """The refusal of a model without blocks that are linked."""
     return LoadError(
         f"No stack of {stack} blocks that pass a state for every token from one to the next was found.",
-        f"Load a transformer language model; or name its blocks in Python: {NAME_THEM}.",
+        f"Load a transformer language model; or name its blocks: {NAME_THEM}.",
     )
 
 

@@ -13,21 +13,25 @@ from selfie_tui.errors import LoadError
 LayerPaths = Mapping[str, Sequence[str]]
 """The paths of the blocks of each stack, by its name."""
 
-NAME_THEM = 'layer_paths=["layer_0", "layer_1"]'
-HOW_TO_WRITE = "Write a list of paths, as model.named_modules() gives them."
+NAME_THEM = 'in Python layer_paths=["layer_0", "layer_1"], on the command line --layer-paths "layer_{0-1}"'
+HOW_TO_WRITE = "Write paths as `selfie-tui inspect --model` lists them."
 
 
 def by_stack(
     module: nn.Module, given: LayerPaths | Sequence[str] | None, stacks: Sequence[str]
 ) -> dict[str, tuple[str, ...]]:
-    """The paths of blocks by the stack's name; a list is that of the first of the `stacks`. Empty for None.
+    """The paths of blocks by the stack's name; a list, or what "" names, is of the first of the `stacks`.
+
+    Empty for None.
 
     Raises:
         LoadError: for a path at which there is no module, a path that comes twice, or a stack that there is not.
     """
     if given is None:
         return {}
-    by_name = given if isinstance(given, Mapping) else {stacks[0]: given}
+    by_name = {
+        name or stacks[0]: paths for name, paths in (given if isinstance(given, Mapping) else {"": given}).items()
+    }
     if unknown := sorted(set(by_name) - set(stacks)):
         raise LoadError(
             f"Invalid layer_paths: this model has no {unknown[0]}.", f"Its stacks are called {' and '.join(stacks)}."

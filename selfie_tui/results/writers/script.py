@@ -32,10 +32,11 @@ TAIL = """\
 def main():
     opened = {}
     total = differing = 0
-    for name, device, dtype, edits, request, texts in RUNS:
-        if (name, device, dtype) not in opened:
-            opened = {(name, device, dtype): load(name, device=device, dtype=dtype)}
-        with edited(opened[name, device, dtype], edits) as model:
+    for name, device, dtype, layer_paths, edits, request, texts in RUNS:
+        asked = name, device, dtype, str(layer_paths)
+        if asked not in opened:
+            opened = {asked: load(name, device=device, dtype=dtype, layer_paths=layer_paths)}
+        with edited(opened[asked], edits) as model:
             result = collect(model, request)
         print("control", prose(result.control.text), sep="\\t")
         for index, each in enumerate(result.interpretations):
@@ -61,12 +62,13 @@ def write(runs: Iterable[KeptRun], path: Path) -> None:
 
 
 def call(run: KeptRun) -> Iterator[str]:
-    """The lines of a run: its model, device and number format, the request, and the texts by their index."""
+    """The lines of a run: its model and how that was loaded, the request, and the texts by their index."""
     info = run.began.info
     yield "("
     yield f"    {run.began.model!a},"
     yield f"    {info.device if info else 'auto'!a},"
     yield f"    {info.dtype if info else 'auto'!a},"
+    yield f"    {(info.layer_paths if info else None) or None!a},"
     yield f"    {info.edits if info else ()!a},"
     yield from (f"    {line}" for line in request(run.began.request))
     yield "    {"

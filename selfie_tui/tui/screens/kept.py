@@ -168,6 +168,8 @@ class KeptScreen(KeepingScreen):
             began = stored.began
             self.app.toast(f"Loading {began.model}, to go on with its run.", "information")
             self._to_resume = stored
+            if began.info is not None and began.info.layer_paths:
+                self.state.layer_paths[began.model] = began.info.layer_paths
             self.state.load(began.model, self.models.device, began.info.dtype if began.info else self.models.dtype)
             self.update_status()
 
