@@ -75,7 +75,7 @@ def test_the_difference_of_a_pair_in_which_every_cell_differs_stays_within_the_b
         turned = terminal.press(b"D", quiet=1.5)
         assert KIB < turned <= 6 * KIB, "larger cells, words of A, then the heat once it is known"
         steps = [terminal.press(key) for key in (LEFT, DOWN, LEFT, DOWN, RIGHT, UP)]
-        assert 0 < min(steps)
+        assert min(steps) > 0
         assert max(steps) <= STEP
     finally:
         terminal.close()
