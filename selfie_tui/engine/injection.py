@@ -49,3 +49,9 @@ def unit(vectors: torch.Tensor) -> torch.Tensor:
     """Vectors `(..., hidden)` scaled to length one, in at least float32; zero stays zero."""
     scaled: torch.Tensor = modes.unit(vectors)
     return scaled
+
+
+def bits_of(vectors: torch.Tensor) -> list[bytes]:
+    """The bits of each of the vectors `(rows, ...)`, to tell which are the same."""
+    rows = vectors.detach().contiguous().cpu().view(torch.uint8)
+    return [bytes(row.numpy()) for row in rows]

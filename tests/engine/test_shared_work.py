@@ -84,6 +84,23 @@ def test_a_prefill_in_pieces_decodes_what_one_piece_does(
         assert one.probabilities == pytest.approx(other.probabilities, abs=ROUNDING)
 
 
+@pytest.mark.parametrize("layer", [EMBED, 1])
+def test_rows_with_the_same_vector_are_run_once_until_their_first_token(model: Model, layer: int) -> None:
+    own = vectors(model)
+    injection = Injection(torch.cat([own[:3], own[:2], own[:3]]), (3, 5), layer)
+    prefill = prefill_prompt(model, prompt_ids(3))
+    stepper, whole = (kind(model, prefill, injection, 10, never) for kind in (CachedStepper, RecomputeStepper))
+    stepper.first()
+    with counting_rows(model.blocks[-1]) as counts:
+        found = stepper.first().whole()
+    if prefill.expandable:
+        assert sum(counts) == (1 if layer == model.layers - 1 else 4)  # three vectors, and the rows without one
+    torch.testing.assert_close(found, whole.first().whole(), atol=ROUNDING, rtol=0)
+    for step in range(3):
+        tokens = [5 + step + row for row in range(10)]
+        torch.testing.assert_close(stepper.next(tokens).whole(), whole.next(tokens).whole(), atol=ROUNDING, rtol=0)
+
+
 def test_a_first_token_comes_with_the_entropy_of_its_distribution(model: Model) -> None:
     injection = Injection(vectors(model), (3, 5), 1)
     prefill = prefill_prompt(model, prompt_ids(3))
@@ -152,7 +169,7 @@ def test_rows_taken_from_a_cache_leave_it_as_it_was_and_joined_ones_are_in_order
     taken = [take_rows(cache, rows, 4) for rows in ([0], [2, 2])]
     assert torch.equal(cache.layers[0].keys, keys)
     assert torch.equal(taken[1].layers[0].keys, keys[[2, 2], :, :4])
-    joined = join_caches(taken, 3)
+    joined = join_caches(taken, range(3))
     assert torch.equal(joined.layers[0].values, values[[0, 2, 2], :, :4])
     joined.update(*states(3, 1, 7), 0)
     assert torch.equal(joined.layers[0].keys[:, :, :4], keys[[0, 2, 2], :, :4])

@@ -16,6 +16,7 @@ import torch
 
 from selfie_tui.engine.cell_states import CellStates
 from selfie_tui.engine.head_slices import SlicedLogits
+from selfie_tui.engine.injection import bits_of
 from selfie_tui.engine.logit_reductions import Best, LogSumExp, sweep
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts.placeholders import token_texts
@@ -51,12 +52,6 @@ def bare_embeddings(cells: Sequence[Cell], states: CellStates) -> BareEmbeddings
             firsts.append(index)
     vectors = states.embeddings[[states.embedding_of[index] for index in firsts]]
     return BareEmbeddings(vectors, tuple(firsts), tuple(items[key] for key in keys))
-
-
-def bits_of(vectors: torch.Tensor) -> list[bytes]:
-    """The bits of each of the vectors `(rows, hidden)`, to tell which are the same."""
-    rows = vectors.detach().contiguous().cpu().view(torch.uint8)
-    return [bytes(row.numpy()) for row in rows]
 
 
 def lens_tokens(model: Model, states: torch.Tensor, stack: str = "") -> list[LensToken]:

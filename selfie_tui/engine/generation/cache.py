@@ -96,8 +96,10 @@ def take_rows(cache: Any, rows: Sequence[int], tokens: int | None = None) -> Any
     return taken
 
 
-def join_caches(caches: Sequence[Any], rows: int, whole: Any = None, filled: int = 0, steps: int = SPARE) -> Any:
-    """One cache of `rows` rows, those of several caches one after the other, whose layers are all `CROPPABLE`.
+def join_caches(
+    caches: Sequence[Any], rows: Sequence[int], whole: Any = None, filled: int = 0, steps: int = SPARE
+) -> Any:
+    """One cache of the rows `rows` of several caches, counted through all of them, whose layers are all `CROPPABLE`.
 
     The first `filled` layers have in every row what the cache `whole` of one row has there. There is room for `steps`
     tokens, as far as room is made at a time. The caches are emptied as their layers are copied, so that little is there
@@ -112,22 +114,28 @@ def join_caches(caches: Sequence[Any], rows: int, whole: Any = None, filled: int
     return joined
 
 
-def join_layers(layers: Sequence[Any], rows: int, spare: int) -> Any:
-    """One layer of `rows` rows, those of several layers one after the other, or those of one that has a single row.
+def join_layers(layers: Sequence[Any], rows: Sequence[int], spare: int) -> Any:
+    """One layer of the rows `rows` of several layers; all of them are that of a layer that has a single one.
 
     A layer that grows has room for `spare` tokens more.
     """
     if not layers[0].is_initialized:
         return layers[0]
-    keys: list[torch.Tensor] = [layer.keys for layer in layers]
-    values: list[torch.Tensor] = [layer.values for layer in layers]
-    if len(layers) == 1:
-        keys, values = [keys[0].expand(rows, -1, -1, -1)], [values[0].expand(rows, -1, -1, -1)]
+    keys = chosen_rows([layer.keys for layer in layers], rows)
+    values = chosen_rows([layer.values for layer in layers], rows)
     if type(layers[0]) is DynamicLayer:
         return GrowingLayer.of(keys, values, spare)
     joined = copy(layers[0])
     joined.keys, joined.values = torch.cat(keys), torch.cat(values)
     return joined
+
+
+def chosen_rows(parts: list[torch.Tensor], rows: Sequence[int]) -> list[torch.Tensor]:
+    """Tensors that hold, one after the other, the rows `rows` of others `(rows, heads, tokens, width)`."""
+    count = sum(part.shape[0] for part in parts)
+    if count == 1:
+        return [parts[0].expand(len(rows), -1, -1, -1)]
+    return parts if list(rows) == list(range(count)) else [torch.cat(parts)[list(rows)]]
 
 
 def select_rows(cache: Any, rows: Sequence[int]) -> bool:

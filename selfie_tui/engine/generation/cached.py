@@ -1,8 +1,8 @@
 """The stepper of decoders with a cache: nothing that rows have in common is computed for each of them.
 
 The tokens before the first placeholder are the same in every row and untouched by the injection: their cache is copied.
-So are the layers below the injection (see `lower_layers`). What is left of the prompt is run in pieces of a few rows,
-whose activations stay in a processor's cache.
+So are the layers below the injection (see `lower_layers`), and all of the prompt in rows with the same vector, such as
+several samples of a cell. What is left is run in pieces of a few rows, whose activations stay in a processor's cache.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from selfie_tui.engine.generation.lower_layers import NONE, LowerLayers, can_ski
 from selfie_tui.engine.generation.prefill import after_cached
 from selfie_tui.engine.generation.steppers import StepperBase, injected_rows
 from selfie_tui.engine.head_slices import SlicedLogits
+from selfie_tui.engine.injection import Injection, bits_of
 
 
 @dataclass
@@ -39,21 +40,24 @@ class CachedStepper(StepperBase):
     def first(self) -> SlicedLogits:
         """The logits `(rows, vocabulary)` of the prefill, with the vectors written into it."""
         lower = self.lower_layers()
-        pieces = [self.run_piece(rows, lower) for rows in self.pieces()]
+        firsts = alike(self.injection, self.count) if self.prefill.expandable else [*range(self.count)]
+        distinct = list(dict.fromkeys(firsts))
+        rows = [distinct.index(first) for first in firsts]
+        pieces = [self.run_piece(piece, lower) for piece in self.pieces(distinct)]
         self.cache = pieces[0].cache
         if hasattr(self.cache, "layers") and all_croppable(self.cache):  # not an encoder-decoder's two caches in one
             caches = [piece.cache for piece in pieces]
-            self.cache = join_caches(caches, self.count, self.prefill.cache, len(lower.outputs), self.steps)
+            self.cache = join_caches(caches, rows, self.prefill.cache, len(lower.outputs), self.steps)
         ids, feed = self.prefill.ids, self.model.feed
         self.length = len(ids)
         self.positions = [sum(feed.has_position(token) for token in ids)] * self.count
-        return joined_logits([piece.logits for piece in pieces])
+        return joined_logits([piece.logits for piece in pieces], rows)
 
-    def pieces(self) -> Iterator[range]:
-        """The rows in pieces; all at once where the cache of the prompt is not known to be one of rows."""
+    def pieces(self, rows: Sequence[int]) -> Iterator[Sequence[int]]:
+        """Rows in pieces; all at once where the cache of the prompt is not known to be one of rows."""
         tokens = len(self.prefill.ids) - self.shared
-        size = rows_at_once(self.model, self.count, tokens) if self.prefill.expandable else self.count
-        yield from (range(start, min(start + size, self.count)) for start in range(0, self.count, size))
+        size = rows_at_once(self.model, len(rows), tokens) if self.prefill.expandable else len(rows)
+        yield from (rows[start : start + size] for start in range(0, len(rows), size))
 
     def run_piece(self, rows: Sequence[int], lower: LowerLayers) -> Forward:
         """The prefill of some rows."""
@@ -107,3 +111,10 @@ class CachedStepper(StepperBase):
         found = [[feed.next_position(count, token)] for count, token in zip(self.positions, tokens, strict=True)]
         self.positions = [count + feed.has_position(token) for count, token in zip(self.positions, tokens, strict=True)]
         return torch.tensor(found, device=self.model.device)
+
+
+def alike(injection: Injection, rows: int) -> list[int]:
+    """For each of `rows` rows of a batch the first one with the same vector; the last rows have none."""
+    firsts: dict[bytes, int] = {}
+    keys = [*bits_of(injection.vectors), *[b""] * (rows - len(injection.vectors))]
+    return [firsts.setdefault(key, row) for row, key in enumerate(keys)]

@@ -59,9 +59,9 @@ def path_before_head(model: Model) -> str | None:
     return path
 
 
-def joined_logits(parts: Sequence[SlicedLogits]) -> SlicedLogits:
-    """The logits of several batches of one model, `(rows of all, vocabulary)`."""
-    return SlicedLogits(torch.cat([part.inputs for part in parts]), parts[0].unembedding)
+def joined_logits(parts: Sequence[SlicedLogits], rows: Sequence[int]) -> SlicedLogits:
+    """The logits `(rows, vocabulary)` of the rows `rows` of several batches of one model, counted through all."""
+    return SlicedLogits(torch.cat([part.inputs for part in parts])[list(rows)], parts[0].unembedding)
 
 
 def rows_at_once(model: Model, rows: int, tokens: int) -> int:

@@ -77,7 +77,7 @@ def score_by_beginnings(
             if whole and stop != segments[-1][1] and select_rows(taken, whole):
                 caches.append(taken)
                 ended += [piece[index] for index in whole]
-        cache = join_caches(caches, len(ended)) if caches else None
+        cache = join_caches(caches, range(len(ended))) if caches else None
         index_of = {leaf: index for index, leaf in enumerate(ended)}
 
 
