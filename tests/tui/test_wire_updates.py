@@ -85,8 +85,10 @@ def test_any_sequence_of_updates_looks_as_textual_draws_it(
         stock.feed(update.render_segments(console) + "\x1b[H")
         assert differences(ours.looks(), stock.looks()) == []
         assert (ours.cursor.x, ours.cursor.y) == (0, 0)
-        assert not ours.cursor.attrs.blink
-        assert ours.cursor.attrs._replace(blink=False) == ours.default_char
+        assert not any(mark.startswith("link ") for mark in ours.cursor.attrs.blink or ())
+    ours.feed(wire.reset())
+    assert not ours.cursor.attrs.blink
+    assert ours.cursor.attrs._replace(blink=False) == ours.default_char
 
 
 def test_what_is_shown_already_is_not_sent() -> None:
@@ -108,7 +110,7 @@ def test_the_colour_of_letters_is_not_sent_for_spaces() -> None:
     wire = Wire(ColorSystem.TRUECOLOR, erases=True)
     wire.sequence(full([[Segment("a" + " " * 9, Style.parse("red"))]], 10), (0, 0))
     assert wire.sequence(full([[Segment("a" + " " * 9, Style.parse("bold blue"))]], 10), (0, 0)) == (
-        "\x1b[H\x1b[1;34ma\x1b[m\x1b[H"
+        "\x1b[H\x1b[1;34ma\x1b[H"
     )
 
 
@@ -281,3 +283,14 @@ def test_pens_that_are_dear_to_change_are_each_used_once() -> None:
     console = Console(color_system="truecolor", force_terminal=True)
     stock.feed(NO_WRAP + full(lines, 112).render_segments(console))
     assert differences(terminal.looks(), stock.looks()) == []
+
+
+def test_an_update_goes_on_with_the_rendition_of_the_one_before_and_never_with_its_link() -> None:
+    style = Style.parse("bold #123456 on #abcdef")
+    wire = Wire(ColorSystem.TRUECOLOR, erases=True)
+    wire.sequence(full([[Segment("a", style), Segment("b", style)]], 2), (0, 0))
+    assert wire.sequence(full([[Segment("a", style), Segment("c", style)]], 2), (0, 0)) == "\x1b[1;2Hc\x1b[H"
+    linked = wire.sequence(full([[Segment("a", style), Segment("d", style + Style(link="http://x"))]], 2), (0, 0))
+    assert linked.count("\x1b]8;") == 2
+    assert wire.reset() == "\x1b[m"
+    assert "38;2;18;52;86" in wire.sequence(full([[Segment("e", style), Segment("f", style)]], 2), (0, 0))

@@ -20,26 +20,32 @@ _WORTH_CLEARING = 64
 
 
 class Painter:
-    """Collects the sequence for one update. It begins with the default rendition and the cursor anywhere.
+    """Collects the sequence for one update. It begins with the rendition of the pen `held`, and the cursor anywhere.
 
     `erases`: whether the terminal erases to the background in use (terminfo's bce), so that runs of spaces can be
     erased instead of drawn; to the default background every terminal does. `repeats`: whether it repeats characters.
     """
 
-    def __init__(self, width: int, pens: Pens, *, erases: bool, repeats: bool) -> None:
+    def __init__(self, width: int, pens: Pens, held: Pen, *, erases: bool, repeats: bool) -> None:
         self._width = width
         self._pens = pens
         self._erases = erases
         self._repeats = repeats
         self._out: list[str] = []
-        self._held = DEFAULT
+        self._held = held
         self._at: tuple[int, int] | None = None
+
+    @property
+    def held(self) -> Pen:
+        """The pen whose rendition holds after what was collected so far."""
+        return self._held
 
     def finish(self, x: int, y: int) -> str:
         """The complete sequence, which leaves the cursor at column `x` of line `y`; "" if nothing differed."""
         if not self._out:
             return ""
-        self._take(DEFAULT)
+        if self._held.link:
+            self._take(DEFAULT)
         if self._at != (x, y):
             self._out.append(absolute(x, y))
         sequence = "".join(self._out)

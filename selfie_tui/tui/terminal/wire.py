@@ -24,7 +24,7 @@ from textual.timer import Timer
 from selfie_tui.tui.terminal.cells import ControlCharacters, Row, UnknownUpdateError, pieces_of, size_of
 from selfie_tui.tui.terminal.moves import absolute
 from selfie_tui.tui.terminal.paint import Painter
-from selfie_tui.tui.terminal.pens import Pens
+from selfie_tui.tui.terminal.pens import DEFAULT, Pens
 from selfie_tui.tui.terminal.repeats import ANSWER, QUESTION
 
 log = logging.getLogger(__name__)
@@ -51,8 +51,11 @@ _AFTER_RESIZE = 0.05
 _SETTLING = 0.05
 """Seconds in which a layout that has many changes settles."""
 
-_SANE_STATE = "\x1b[r\x1b(B\x0f\x1b[m\x1b[?7l\x1b[?25l\x1b[2J"
-"""No margins, ASCII, default rendition, no wrap, no cursor, nothing on the screen."""
+RESET = "\x1b[m"
+"""The default rendition."""
+
+_SANE_STATE = "\x1b[r\x1b(B\x0f\x1b[?7l\x1b[?25l\x1b[2J"
+"""No margins, ASCII, no wrap, no cursor, nothing on the screen."""
 
 
 class Wire:
@@ -69,15 +72,28 @@ class Wire:
         self.size = Size(0, 0)
         self._rows: list[Row] = []
         self._cursor: tuple[int, int] | None = None
+        self._held = DEFAULT
+        """The rendition in use: the last one drawn with, so that the next update need not set it again."""
 
     @property
     def is_known(self) -> bool:
         """Whether anything is known of the screen."""
         return bool(self._rows)
 
+    @property
+    def is_drawing(self) -> bool:
+        """Whether a rendition other than the default is in use."""
+        return self._held != DEFAULT
+
     def forget(self) -> None:
         """Forget what the terminal shows, so that everything drawn from now on is sent."""
         self._rows = []
+
+    def reset(self) -> str:
+        """Forget what the terminal shows; the sequence after which the default rendition is in use."""
+        self.forget()
+        self._held = DEFAULT
+        return RESET
 
     def sequence(self, update: CompositorUpdate, cursor: tuple[int, int]) -> str:
         """What to send for an update and a cursor at this column and line; "" if the terminal shows it already.
@@ -92,12 +108,12 @@ class Wire:
             if y not in after:
                 after[y] = before[y].copy()
             after[y].draw(x, segments, self._pens)
-        painter = Painter(size.width, self._pens, erases=self._erases, repeats=self.repeats)
+        painter = Painter(size.width, self._pens, self._held, erases=self._erases, repeats=self.repeats)
         is_whole = len(after) == size.height and not any(None in row.glyphs for row in after.values())
         cleared = painter.clear(list(after.values())) if is_whole and not known else None
         painter.paint([cleared] * size.height if cleared else before, after)
         sequence = painter.finish(*cursor) or ("" if cursor == self._cursor else absolute(*cursor))
-        self.size, self._cursor = size, cursor
+        self.size, self._cursor, self._held = size, cursor, painter.held
         self._rows = [after.get(y, row) for y, row in enumerate(before)]
         return sequence
 
@@ -148,9 +164,8 @@ class WireApp(App[ReturnType]):
 
     def repaint(self) -> None:
         """Redraw the screen, after other programs have written on it."""
-        self.forget()
         if self._driver is not None and not self._driver.is_inline:
-            self._driver.write(_SANE_STATE)
+            self._driver.write(self._wire.reset() + _SANE_STATE)
         self._ask()
         self.refresh()
 
@@ -177,7 +192,8 @@ class WireApp(App[ReturnType]):
 
     def _terminal_restarted(self) -> None:
         """The driver has entered application mode, at the start or after a suspension: the screen is empty."""
-        self.forget()
+        if self._driver is not None:
+            self._driver.write(self._wire.reset())
         if not self._wire_asked:
             # Once: an answer that comes after a suspension is read by the shell.
             self._wire_asked = True
@@ -194,7 +210,7 @@ class WireApp(App[ReturnType]):
             return
         sequence = None if self.stock_display else self._sequence(renderable)
         if sequence is None:
-            self.forget()
+            self._reset()
             super()._display(screen, renderable)
             return
         try:
@@ -204,6 +220,12 @@ class WireApp(App[ReturnType]):
                 self._driver.flush()
         finally:
             self.post_display_hook()
+
+    def _reset(self) -> None:
+        """Have the default rendition in use, in which whatever else draws begins."""
+        if self._wire.is_drawing and self._driver is not None:
+            self._driver.write(self._wire.reset())
+        self.forget()
 
     def _can_draw(self) -> bool:
         return self._running and not (self._closed or self._batch_count or self.is_headless or self._driver is None)
@@ -238,9 +260,14 @@ def erases_to_background(environ: Mapping[str, str]) -> bool:
 
 
 def _reporting_restarts(base: type[Driver]) -> type[Driver]:
-    """A subclass of a driver that notifies a `WireApp` whenever it enters application mode."""
+    """A subclass of a driver that notifies a `WireApp` whenever it enters application mode, or leaves it."""
 
     class ReportingDriver(base):  # type: ignore[misc, valid-type]
+        def stop_application_mode(self) -> None:
+            if isinstance(self._app, WireApp):
+                self._app._reset()
+            super().stop_application_mode()
+
         def start_application_mode(self) -> None:
             super().start_application_mode()
             if isinstance(self._app, WireApp):
