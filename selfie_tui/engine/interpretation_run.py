@@ -18,6 +18,7 @@ from selfie_tui.engine.generation.decode import Row
 from selfie_tui.engine.generation.plan import COARSE_STEPS, Batch, Plan
 from selfie_tui.engine.generation.texts import text_of
 from selfie_tui.engine.noise import relevancy_floor
+from selfie_tui.engine.pace import Pace
 from selfie_tui.errors import Cancelled
 from selfie_tui.records import (
     CONTROL,
@@ -62,7 +63,7 @@ class Run:
     """What the items that are bare embeddings say."""
     lens: dict[int, LensToken] = field(default_factory=dict)
     """The top token of the lens at each cell of the batches that are decoded and not finished."""
-    started: float = field(default_factory=time.monotonic)
+    pace: Pace = field(default_factory=Pace)
     last_texts: float = 0.0
 
     def __post_init__(self) -> None:
@@ -113,7 +114,7 @@ class Run:
             yield from self.decoded(batch)
             self.note_lens(batch)
             rows = [self.answers.most_agreed(samples) for _, samples in self.samples(batch)]
-            baselines = self.plan.baseline(rows, self.cancelled)
+            baselines = self.scored(batch, rows)
             floor = 0.0 if baselines is None else relevancy_floor(self.plan.model, self.cancelled)
             yield from self.finished(batch, baselines or [None] * len(rows), floor)
         except Cancelled:
@@ -126,7 +127,9 @@ class Run:
 
     def decoded(self, batch: Batch) -> Iterator[Event | Pause]:
         """The events of a batch's steps: progress always, texts now and then and at a pause."""
+        began = time.monotonic()
         for _ in self.plan.decode(batch, self.cancelled):
+            self.pace.stepped(len(batch.items), time.monotonic() - began, first=batch.steps == 1)
             yield self.progress()
             pausing = batch.steps == COARSE_STEPS
             if pausing or time.monotonic() - self.last_texts >= SECONDS_BETWEEN_TEXTS:
@@ -134,6 +137,14 @@ class Run:
                 yield self.partial_texts(batch)
             if pausing:
                 yield Pause.PAUSE
+            began = time.monotonic()
+
+    def scored(self, batch: Batch, rows: Sequence[Row]) -> list[list[float]] | None:
+        """The probabilities of a batch's texts without injection, see `Plan.baseline`."""
+        began = time.monotonic()
+        baselines = self.plan.baseline(rows, self.cancelled)
+        self.pace.stepped(len(batch.items) * self.plan.scoring, time.monotonic() - began, first=False)
+        return baselines
 
     def partial_texts(self, batch: Batch) -> PartialTexts:
         """The texts of a batch so far: of a cell's first sample."""
@@ -147,13 +158,12 @@ class Run:
         return [(item, batch.samples_of(index)) for index, item in found if item < self.cells]
 
     def progress(self) -> Progress:
-        """How far the run is in steps of `Plan.work`, and at that speed the seconds left."""
-        work = self.plan.work
-        steps = (self.cells + self.embeddings) * work
-        done = (self.cells_done + self.embeddings_done) * work
-        done += sum(batch.steps * len(batch.items) for batch in self.active)
-        since = done - self.cells_before * work
-        left = (time.monotonic() - self.started) / since * (steps - done) if since and done < steps else None
+        """How far the run is in steps of `Plan.work`, and at its pace so far the seconds left."""
+        work, items, finished = self.plan.work, self.cells + self.embeddings, self.cells_done + self.embeddings_done
+        begun = [batch for batch in self.active if batch.steps]
+        steps, done = items * work, finished * work + sum(batch.steps * len(batch.items) for batch in begun)
+        to_begin = items - finished - sum(len(batch.items) for batch in begun)
+        left = self.pace.seconds_left(to_begin, steps - done - to_begin) if done < steps else None
         return Progress(cells_done=self.cells_done, cells=self.cells, steps_done=done, steps=steps, seconds_left=left)
 
     def note_lens(self, batch: Batch) -> None:

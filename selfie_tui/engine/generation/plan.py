@@ -105,8 +105,12 @@ class Plan:
     @property
     def work(self) -> int:
         """What a cell costs in decoding steps: those of its text, and for relevancy the forward that scores it."""
-        scored = -(-self.steps // RELEVANCY_COST) if self.request.relevancy else 0
-        return self.steps + scored
+        return self.steps + self.scoring
+
+    @property
+    def scoring(self) -> int:
+        """What the forward that scores a cell's text costs in decoding steps; 0 without relevancy."""
+        return -(-self.steps // RELEVANCY_COST) if self.request.relevancy else 0
 
     @property
     def rows_of_item(self) -> int:
