@@ -71,16 +71,19 @@ def curve_of(known: KnownWords, texts: Mapping[int, str], control: str = "") -> 
 
 
 def counted(words: Sequence[KnownWord], texts: Sequence[str], control: str) -> ReadBack:
-    """How many of the words of one layer are named in their texts, those of several tokens apart."""
+    """How many of the words of one layer are named in their texts and not in the control's.
+
+    Those of several tokens are counted apart.
+    """
     short = [(word.word, text) for word, text in zip(words, texts, strict=True) if word.tokens == 1]
     longer = [(word.word, text) for word, text in zip(words, texts, strict=True) if word.tokens > 1]
     return ReadBack(
         words[0].layer,
         words[0].kind,
         words=len(short),
-        named=sum(names(text, word) for word, text in short),
+        named=sum(names(text, word) and not names(control, word) for word, text in short),
         longer=len(longer),
-        longer_named=sum(names(text, word) for word, text in longer),
+        longer_named=sum(names(text, word) and not names(control, word) for word, text in longer),
         control=sum(names(control, word) for word, _ in short),
         others=sum(names(other_text(short, index), word) for index, (word, _) in enumerate(short)),
         stack=words[0].stack,

@@ -11,8 +11,11 @@ import msgspec
 from selfie_tui.records.base import Record
 from selfie_tui.records.data import EMBED, Preset, layer_name
 
+PROCEDURE = 2
+"""The number of the way in which words are tried and counted: what was found in another one is not gone on with."""
+
 ENOUGH = 0.3
-"""Share of words that a setting reads back at least, beyond those that its controls name, before it is proposed.
+"""Share of words that a setting reads back at least before it is proposed.
 
 Below it the words that are tried do not tell settings apart: on others another one read half as much again.
 """
@@ -47,7 +50,8 @@ class ReadBack(Record, frozen=True):
 
     `layer` is that of the states, in `stack` ("" for a model of one). `words` were tried and `named` of them read back;
     `longer` are the words of more than one token among neither, and `longer_named` of them. `control` is how many of
-    `words` the interpretation prompt names with nothing injected, `others` how many the reading of another word names.
+    `words` the interpretation prompt names with nothing injected: these are never counted as read back. `others` is how
+    many the reading of another word names.
     """
 
     layer: int
@@ -117,11 +121,6 @@ class CalibrationRow(Record, frozen=True):
         return share_of(self.inside)
 
     @property
-    def surplus(self) -> float:
-        """How much larger the share that is read back is than the one that the controls name; NaN without words."""
-        return self.score - (0.0 if math.isnan(self.control) else self.control)
-
-    @property
     def control(self) -> float:
         """The share of words that no injection, or another word's reading, names as well: the larger of the two."""
         larger = max(sum(each.control for each in self.inside), sum(each.others for each in self.inside))
@@ -141,8 +140,8 @@ def share_of(curve: Curve) -> float:
 
 
 def ranked(rows: Sequence[CalibrationRow]) -> tuple[CalibrationRow, ...]:
-    """Rows that came furthest first, of these by what they read back beyond their controls, equals as they were."""
-    return tuple(sorted(rows, key=lambda row: (-row.round, -row.surplus)))
+    """Rows that came furthest first, of these the one that reads back most, of equals the one that was there first."""
+    return tuple(sorted(rows, key=lambda row: (-row.round, -row.score)))
 
 
 class Calibration(Record, kw_only=True, frozen=True):
@@ -150,7 +149,7 @@ class Calibration(Record, kw_only=True, frozen=True):
 
     `lens` is the logit lens's curve over the same words: how many are its top token. A calibration that is not
     `finished` is under way, or was stopped. `revision` and `dtype` are the model's; `system` and `max_new_tokens` are
-    those of the readings (see `RunSettings`).
+    those of the readings (see `RunSettings`). `procedure` says how words were tried and counted (see `PROCEDURE`).
     """
 
     preset: Preset
@@ -162,6 +161,7 @@ class Calibration(Record, kw_only=True, frozen=True):
     dtype: str = ""
     system: bool = True
     max_new_tokens: int = 0
+    procedure: int = 1
 
     @property
     def best(self) -> CalibrationRow | None:
@@ -170,12 +170,9 @@ class Calibration(Record, kw_only=True, frozen=True):
 
     @property
     def proposal(self) -> InjectionSetting | None:
-        """The setting to use: that of the best row of a finished calibration.
-
-        None if it reads back hardly more than its controls name.
-        """
+        """The setting to use: that of the best row of a finished calibration; None if it reads back hardly anything."""
         best = self.best
-        return best.setting if self.finished and best is not None and best.surplus >= ENOUGH else None
+        return best.setting if self.finished and best is not None and best.score >= ENOUGH else None
 
     def row_of(self, setting: InjectionSetting) -> CalibrationRow | None:
         """The row of a setting; None if it was not tried."""

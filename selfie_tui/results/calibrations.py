@@ -15,6 +15,7 @@ from msgspec import DecodeError
 from selfie_tui.ascii_json import decode_json, encode_ascii
 from selfie_tui.paths import make_private, replacing
 from selfie_tui.records import Calibrated, Calibration, Event, Notice, Preset
+from selfie_tui.records.calibration import PROCEDURE
 
 DIGITS = 16
 
@@ -27,13 +28,14 @@ def path_of(folder: Path, revision: str, preset: Preset, system: bool = True) ->
 
 
 def kept_calibration(folder: Path, revision: str, preset: Preset, system: bool = True) -> Calibration | None:
-    """What is kept of a prompt on a model, finished or not; None where there is nothing readable."""
+    """What is kept of a prompt on a model, finished or not; None where there is nothing readable of this procedure."""
     if not revision:
         return None
     try:
-        return decode_json(path_of(folder, revision, preset, system).read_bytes(), Calibration)
+        found = decode_json(path_of(folder, revision, preset, system).read_bytes(), Calibration)
     except (OSError, DecodeError):
         return None
+    return found if found.procedure == PROCEDURE else None
 
 
 def keep(folder: Path, calibration: Calibration) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,6 +14,7 @@ from tokenizers.trainers import BpeTrainer
 from transformers import PreTrainedTokenizerFast
 
 from selfie_tui.engine.anatomy.shrink_rules import VOCABULARY
+from selfie_tui.engine.generation.plan import Plan, plan_run
 from selfie_tui.engine.generation.prefill import never
 from selfie_tui.engine.known_words import (
     BUILT_IN,
@@ -137,6 +139,13 @@ def test_controls_are_words_that_nothing_or_another_words_text_names() -> None:
     assert found.others == 2, "king in the text of Paris, and Paris in that of king"
 
 
+def test_a_word_that_is_said_with_nothing_injected_is_never_read_back() -> None:
+    found = counted(
+        [*words("king", "old"), *words("market", tokens=2)], ["a king", "old", "a market"], "the king’s market"
+    )
+    assert (found.words, found.named, found.longer, found.longer_named, found.control) == (2, 1, 1, 0, 1)
+
+
 def test_the_other_text_is_never_that_of_the_same_word() -> None:
     pairs = [("king", "a"), ("old", "b"), ("King", "c"), ("king", "d")]
     assert [other_text(pairs, index) for index in range(4)] == ["b", "d", "b", "b"]
@@ -219,6 +228,20 @@ def test_what_was_cancelled_goes_on_and_ends_as_if_it_had_not_been(demo: Model, 
     assert found_in(events) == short
     tried = sum(1 + row.round for row in short.rows) - sum(1 + row.round for row in stopped.rows)
     assert len([event for event in events if isinstance(event, Progress)]) == tried, "nothing is tried twice"
+
+
+def test_all_settings_share_one_forward_of_the_prompt_without_injection(
+    demo: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans: list[object] = []
+
+    def counting(*args: Any) -> Plan:
+        plans.append(args)
+        return plan_run(*args)
+
+    monkeypatch.setattr("selfie_tui.engine.methods.calibrate.plan_run", counting)
+    assert found_in(list(calibrate(demo, Calibrate(CONCEPT), passage=SHORT))).finished
+    assert len(plans) == 1
 
 
 def test_progress_ends_at_all_readings(demo: Model) -> None:

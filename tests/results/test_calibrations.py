@@ -21,7 +21,7 @@ from selfie_tui.records import (
     Preset,
     ReadBack,
 )
-from selfie_tui.records.calibration import added, ranked
+from selfie_tui.records.calibration import PROCEDURE, added
 from selfie_tui.results.calibrations import CalibrationKeeper, kept_calibration, path_of
 
 PRESET = Preset("mine", "say _ \ud800 “so”")
@@ -31,7 +31,9 @@ ROWS = (
     CalibrationRow(InjectionSetting(0), (OWN, NEXT), round=1),
     CalibrationRow(InjectionSetting(EMBED, "blend", 0.5), (msgspec.structs.replace(OWN, named=3),)),
 )
-FOUND = Calibration(preset=PRESET, rows=ROWS, lens=(OWN, NEXT), finished=True, model="m", revision="content:0a1b")
+FOUND = Calibration(
+    preset=PRESET, rows=ROWS, lens=(OWN, NEXT), finished=True, model="m", revision="content:0a1b", procedure=PROCEDURE
+)
 
 
 def kept(folder: Path, found: Calibration = FOUND) -> list[Event]:
@@ -47,6 +49,11 @@ def test_what_is_kept_is_read_back_as_it_was_and_passed_on(tmp_path: Path) -> No
     (file,) = tmp_path.rglob("*.json")
     assert file.stat().st_mode & 0o777 == 0o600
     assert file.read_bytes().isascii()
+
+
+def test_what_was_counted_in_another_way_is_not_taken_for_a_calibration(tmp_path: Path) -> None:
+    kept(tmp_path, msgspec.structs.replace(FOUND, procedure=PROCEDURE - 1))
+    assert kept_calibration(tmp_path, "content:0a1b", PRESET) is None
 
 
 def test_it_is_kept_of_one_model_one_text_and_one_system_text(tmp_path: Path) -> None:
@@ -101,7 +108,6 @@ def test_a_disk_that_refuses_is_said_once_and_costs_nothing_else(tmp_path: Path)
 def test_scores_are_of_words_of_one_token_and_controls_the_larger_of_two() -> None:
     row = ROWS[0]
     assert (row.words, row.score, row.control) == (14, 0.5, 2 / 14)
-    assert row.surplus == pytest.approx(5 / 14)
     bare = ReadBack(EMBED, "own", words=50, named=50, control=50)
     assert CalibrationRow(InjectionSetting(0), (bare, *row.curve)).score == 0.5, (
         "the vocabulary itself is no hidden state"
@@ -112,7 +118,7 @@ def test_scores_are_of_words_of_one_token_and_controls_the_larger_of_two() -> No
 
 def test_where_hardly_a_word_is_one_token_those_of_several_count_as_well() -> None:
     longer_only = CalibrationRow(InjectionSetting(0), (ReadBack(1, "own", words=0, named=0, longer=4, longer_named=1),))
-    assert (longer_only.score, longer_only.surplus) == (0.25, 0.25)
+    assert longer_only.score == 0.25
     two = ReadBack(3, "next", words=2, named=2, longer=30)
     assert CalibrationRow(InjectionSetting(0), (two,)).score == 2 / 32, "not 1, of two words that a control names too"
 
@@ -120,14 +126,6 @@ def test_where_hardly_a_word_is_one_token_those_of_several_count_as_well() -> No
 def test_parts_of_the_words_add_up_layer_by_layer() -> None:
     both = added((OWN,), (NEXT, OWN))
     assert both == (ReadBack(8, "own", 16, 14, 4, 2, 2, 4), NEXT)
-
-
-def test_what_controls_name_as_well_is_taken_off_before_settings_are_ranked() -> None:
-    says_it_anyway = CalibrationRow(InjectionSetting(2), (ReadBack(1, "own", words=20, named=18, control=15),))
-    reads = CalibrationRow(InjectionSetting(5), (ReadBack(1, "own", words=20, named=10),))
-    assert ranked((says_it_anyway, reads)) == (reads, says_it_anyway)
-    assert msgspec.structs.replace(FOUND, rows=(says_it_anyway,)).proposal is None
-    assert msgspec.structs.replace(FOUND, rows=(reads,)).proposal == InjectionSetting(5)
 
 
 def test_only_a_finished_calibration_that_reads_something_back_proposes() -> None:

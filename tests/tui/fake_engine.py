@@ -62,6 +62,7 @@ from selfie_tui.records import (
     TrackedToken,
     VectorKept,
 )
+from selfie_tui.records.calibration import PROCEDURE
 from tests.tui import fake_modules
 
 BLOCKS = 8
@@ -177,7 +178,7 @@ class FakeEngine:
         lens = (ReadBack(2, "own", words=4, named=4), ReadBack(5, "next", words=4, named=1))
         return Calibration(
             preset=task.preset, rows=tuple(rows), lens=lens, finished=finished, model=self.name,
-            revision=self.revision, system=task.system,
+            revision=self.revision, system=task.system, procedure=PROCEDURE,
         )  # fmt: skip
 
     def _source(self, prompt: str, stack: str) -> tuple[Token, ...]:

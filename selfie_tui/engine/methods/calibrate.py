@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -47,7 +47,7 @@ from selfie_tui.records import (
     Progress,
     Request,
 )
-from selfie_tui.records.calibration import Curve, added, ranked
+from selfie_tui.records.calibration import PROCEDURE, Curve, added, ranked
 
 LAYERS = (EMBED, 0, 2, 5, 8)
 """Layers that are always tried, where the model has them; then thirds of its depth."""
@@ -61,7 +61,7 @@ STOP = ("\n",)
 PARTS = 3
 """The first round tries every so many words of each layer, the second the others."""
 
-SURVIVORS = 8
+SURVIVORS = 12
 """Settings that the second round tries."""
 
 
@@ -137,6 +137,7 @@ class Trial:
     cancelled: Callable[[], bool]
     rows: dict[InjectionSetting, CalibrationRow] = field(default_factory=dict)
     control: str | None = None
+    base: Plan | None = None
     done: int = 0
     started: float = field(default_factory=time.monotonic)
 
@@ -145,7 +146,7 @@ class Trial:
         self.parts = parts_of(self.known)
         self.survivors = min(SURVIVORS, len(self.settings))
         self.lens = curve_of(self.known, lens_texts(self.model, self.known))
-        if self.task.earlier is not None:
+        if self.task.earlier is not None and self.task.earlier.procedure == PROCEDURE:
             self.rows = {row.setting: row for row in self.task.earlier.rows if row.setting in self.settings}
 
     @property
@@ -174,7 +175,7 @@ class Trial:
         """The rows that the second round is for, the best first; those that have been through it already were these."""
         further = [row for row in self.rows.values() if row.round]
         others = [row for row in self.in_order() if not row.round]
-        return [*further, *sorted(others, key=lambda row: -row.surplus)[: self.survivors - len(further)]]
+        return [*further, *sorted(others, key=lambda row: -row.score)[: self.survivors - len(further)]]
 
     def trial(self, setting: InjectionSetting, indices: Sequence[int]) -> Iterator[Event]:
         """Read some of the words with a setting, and add what is found to its row."""
@@ -195,11 +196,16 @@ class Trial:
         yield self.found()
 
     def plan(self, setting: InjectionSetting) -> Plan:
-        """The plan of a run of all words with a setting."""
+        """The plan of a run of all words with a setting.
+
+        All settings share the interpretation prompt's forward without injection, and what a processor keeps of weights.
+        """
+        if self.base is None:
+            self.base = plan_run(self.model, self.request, self.known.vectors, self.target, self.cancelled)
         request = msgspec.structs.replace(
             self.request, injection_layer=setting.layer, mode=setting.mode, strength=setting.strength
         )
-        return plan_run(self.model, request, self.known.vectors, self.target, self.cancelled)
+        return replace(self.base, request=request)
 
     def progress(self, more: int) -> Progress:
         """How far the calibration is with so many more readings than before, and at that speed the seconds left."""
@@ -221,6 +227,7 @@ class Trial:
                 dtype=short_name(model.dtype),
                 system=task.system,
                 max_new_tokens=task.max_new_tokens,
+                procedure=PROCEDURE,
             )
         )
 
