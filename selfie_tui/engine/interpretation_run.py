@@ -115,7 +115,8 @@ class Run:
             self.note_lens(batch)
             rows = [self.answers.most_agreed(samples) for _, samples in self.samples(batch)]
             baselines = self.scored(batch, rows)
-            floor = 0.0 if baselines is None else relevancy_floor(self.plan.model, self.cancelled)
+            model, operations = self.plan.model, self.plan.operations
+            floor = 0.0 if baselines is None else relevancy_floor(model, self.cancelled, operations)
             yield from self.finished(batch, baselines or [None] * len(rows), floor)
         except Cancelled:
             yield from self.complete_rows(batch)

@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 
 import torch
 
 from selfie_tui.engine.generation.decode import Limits, Row, decode
 from selfie_tui.engine.generation.prefill import never, prefill_prompt
+from selfie_tui.engine.generation.processor import ProcessorOperations
 from selfie_tui.engine.generation.relevancy import baseline_probabilities
 from selfie_tui.engine.injection import Injection
 from selfie_tui.engine.model import Model
@@ -34,8 +36,12 @@ EXACT = (torch.float32, torch.float64)
 """Number formats in which relevancy strays by less than 1e-6, which is not measured."""
 
 
-def relevancy_floor(model: Model, cancelled: Callable[[], bool] = never) -> float:
+def relevancy_floor(
+    model: Model, cancelled: Callable[[], bool] = never, operations: ProcessorOperations | None = None
+) -> float:
     """The largest relevancy that rounding explains, in [0, 0.25]; 0 in 32 bits. Measured once and kept with the model.
+
+    Operations of the processor round in their own way: where a run uses some, they are those that are measured.
 
     Raises:
         Cancelled: before any block, once `cancelled` gives true.
@@ -44,11 +50,11 @@ def relevancy_floor(model: Model, cancelled: Callable[[], bool] = never) -> floa
     if model.dtype in EXACT:
         return 0.0
     if model.relevancy_floor is None:
-        model.relevancy_floor = measured_floor(model, cancelled)
+        model.relevancy_floor = measured_floor(model, cancelled, operations)
     return model.relevancy_floor
 
 
-def measured_floor(model: Model, cancelled: Callable[[], bool]) -> float:
+def measured_floor(model: Model, cancelled: Callable[[], bool], operations: ProcessorOperations | None) -> float:
     """Sample texts with a vector added at strength 0, and compare their probabilities with those of teacher forcing."""
     ids = sample_ids(model)
     masks = (len(ids) - 2, len(ids) - 1) if model.kind == "encoder" else ()
@@ -56,8 +62,9 @@ def measured_floor(model: Model, cancelled: Callable[[], bool]) -> float:
     nothing = torch.zeros(ROWS, model.hidden, dtype=model.stream_dtype, device=model.device)
     injection = Injection(nothing, (1,), EMBED, "add", 0.0)
     limits = Limits(STEPS, temperature=1.0, seeds=range(ROWS))
-    *_, (rows, _) = decode(model, prefill, injection, 0, limits, cancelled)
-    baseline = baseline_probabilities(model, prefill, [row.ids for row in rows], cancelled)
+    *_, (rows, _) = decode(model, prefill, injection, 0, limits, cancelled, operations)
+    with operations or nullcontext():
+        baseline = baseline_probabilities(model, prefill, [row.ids for row in rows], cancelled)
     return noise_of(rows, baseline)
 
 

@@ -145,7 +145,7 @@ def test_the_floor_is_measured_once_for_a_model_and_only_where_relevancy_is(monk
     model = load("demo", device="cpu", dtype="bf16")
     request = msgspec.structs.replace(strength_0("mentions"), strength=1.0)
     measured: list[object] = []
-    monkeypatch.setattr(noise, "measured_floor", lambda model, cancelled: measured.append(model) or 0.03)
+    monkeypatch.setattr(noise, "measured_floor", lambda model, *settings: measured.append(model) or 0.03)
     assert {each.relevancy_floor for each in read(model, msgspec.structs.replace(request, relevancy=False))} == {0.0}
     assert measured == []
     assert {each.relevancy_floor for each in read(model, request)} == {0.03}
