@@ -139,7 +139,7 @@ class Jobs:
             def pass_on(event: Event) -> None:
                 updates.post(msgspec.structs.replace(event, job=job))
 
-            for event in self._engine.run(task, self._poll_of(task), pass_on):
+            for event in self._engine.run(task, self._poll_of(task, updates), pass_on):
                 pass_on(event)
                 if serve_quick:
                     self._serve_quick()
@@ -154,15 +154,17 @@ class Jobs:
         if serve_quick or isinstance(closing, JobFailed):
             self._post_event(closing)
 
-    def _poll_of(self, task: Task) -> Callable[[], bool]:
-        """What a task asks whether it is to stop; a quick one stops for a newer one, and a run serves light ones."""
+    def _poll_of(self, task: Task, updates: Coalescer) -> Callable[[], bool]:
+        """What a task asks whether it is to stop; a quick one stops for a newer one, and a run serves light ones.
+
+        Updates that are due are sent then: the step that comes after them can take long.
+        """
         if task.quick:
             return lambda: self._is_replaced(task)
-        if not isinstance(task, RunTask):
-            return self._cancel.is_set
 
         def poll() -> bool:
-            if self._tasks and not self._cancel.is_set():
+            updates.flush_due()
+            if isinstance(task, RunTask) and self._tasks and not self._cancel.is_set():
                 self._serve_quick(light=True)
             return self._cancel.is_set()
 
@@ -206,7 +208,11 @@ class Coalescer:
             self._post(event)
             return
         self._held[type(event)] = merged(self._held.get(type(event)), event)
-        if time.monotonic() - self._last >= self._seconds:
+        self.flush_due()
+
+    def flush_due(self) -> None:
+        """Send what is held back, once it has been for as long as it may."""
+        if self._held and time.monotonic() - self._last >= self._seconds:
             self.flush()
 
     def flush(self) -> None:

@@ -573,6 +573,20 @@ def test_updates_that_are_rare_are_passed_on_at_once(monkeypatch: pytest.MonkeyP
         assert len(posted) == step + 1
 
 
+def test_what_is_held_back_is_sent_when_it_is_due_though_no_other_update_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, posted = Clock(monkeypatch), []
+    updates = Coalescer(posted.append)
+    updates.post(Progress(cells_done=0, cells=1, steps_done=1, steps=5))
+    updates.post(PartialTexts(texts=((0, "first words"),)))
+    updates.flush_due()
+    assert len(posted) == 1
+    clock.now += 0.11
+    updates.flush_due()
+    assert [type(event) for event in posted] == [Progress, PartialTexts]
+    updates.flush_due()
+    assert len(posted) == 2
+
+
 def test_texts_of_different_cells_are_held_back_together(monkeypatch: pytest.MonkeyPatch) -> None:
     Clock(monkeypatch)
     posted: list[Event] = []
@@ -595,6 +609,29 @@ def test_what_is_held_back_comes_before_any_other_event(monkeypatch: pytest.Monk
     updates.post(PartialTexts(texts=((0, "ab"),)))
     updates.post(Notice(text="half the batch"))
     assert posted[1:] == [PartialTexts(texts=((0, "ab"),)), Notice(text="half the batch")]
+
+
+def test_first_words_are_sent_though_the_step_after_them_is_long(heard: Heard) -> None:
+    """The step asks whether it is cancelled before each block, as those of the engine do."""
+    sent = threading.Event()
+
+    class LongStep:
+        def run(self, task: Task, cancelled: Callable[[], bool], post: Callable[[Event], object]) -> Iterator[Event]:
+            yield Progress(cells_done=0, cells=1, steps_done=1, steps=2)
+            yield PartialTexts(texts=((0, "first words"),))
+            limit = time.monotonic() + WAIT
+            while not sent.wait(0.01) and time.monotonic() < limit:
+                cancelled()
+
+    jobs = Jobs(heard, LongStep)
+    heard.jobs = jobs
+    jobs.start()
+    jobs.submit(RUN)
+    heard.wait(lambda event: isinstance(event, PartialTexts))
+    assert not any(isinstance(event, CLOSING) for event in heard)
+    sent.set()
+    heard.wait(lambda event: isinstance(event, JobFinished))
+    jobs.close()
 
 
 def test_a_jobs_last_update_comes_before_its_end(jobs: Jobs, heard: Heard, engine: Scripted) -> None:
