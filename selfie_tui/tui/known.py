@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 from selfie_tui.interpret_settings import Bounds, InterpretSettings
 from selfie_tui.kinds import stack_named, stacks_of
 from selfie_tui.records import (
@@ -62,10 +65,18 @@ class Known:
         """The run that began last; how it ended stays on the screen until the next one begins."""
         self.cancelling = False
         self.progress: Progress | None = None
+        self.clock: Callable[[], float] = time.monotonic
+        self.heard_at = 0.0
+        """When, by the clock, the job that is under way began or last said how far it is."""
         self.pending_view = ""
         """The view whose run waits for the model, or for the tokens of the prompt; "" where none does."""
         self.sent = SentTasks()
         self.lenses = Lenses()
+
+    @property
+    def unheard(self) -> float:
+        """Seconds since the job that is under way began or last said how far it is."""
+        return self.clock() - self.heard_at
 
     @property
     def busy(self) -> bool:

@@ -49,6 +49,7 @@ class AppState(Asking):
 
     def _started(self, event: JobStarted) -> Changed:
         self.running, self.progress, self.cancelling = event.job, None, False
+        self.heard_at = self.clock()
         run = self.runs.get(event.job)
         if run is not None:
             run.state, self.last_run = "running", run
@@ -129,7 +130,7 @@ class AppState(Asking):
         return Changed(run=run, indices=shown)
 
     def _progress(self, event: Progress) -> Changed:
-        self.progress = event
+        self.progress, self.heard_at = event, self.clock()
         return Changed(status=True)
 
     def _control_finished(self, event: ControlFinished) -> Changed:

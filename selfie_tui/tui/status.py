@@ -34,7 +34,7 @@ def under_way(state: AppState, escape: str, prose: Prose) -> Pieces:
     if state.cancelling or state.runs_now:
         running = state.runs.get(state.running or 0)
         cells = len(running.request.cells) if running else 0
-        return progress_pieces(state.progress, cells, state.cancelling, escape)
+        return progress_pieces(state.progress, cells, state.cancelling, escape, state.unheard)
     if state.loading is not None:
         return _loading(state, escape, prose)
     if state.calibrates_now:
@@ -89,6 +89,9 @@ def prompt_note(state: AppState) -> str:
 
 NAME_CELLS = 24
 """Cells that the name of a model that is being loaded has at most."""
+
+LONG = 2.0
+"""Seconds after which a run of which nothing is heard says how long it has been at work."""
 
 HAND_CELLS = 10
 """Cells that the token in the hand has at least."""
@@ -183,15 +186,21 @@ def verdict(model: ModelInfo, prose: Prose) -> Piece:
     return Piece(f"! {verdict}", "bad" if " differs by " in verdict else "warn")
 
 
-def progress_pieces(progress: Progress | None, cells: int, cancelling: bool, escape: str) -> Pieces:
-    """`reading 310 states…`, then `12/81 cells  0:02 left  esc cancels`, with the share where no cell is done yet."""
+def progress_pieces(
+    progress: Progress | None, cells: int, cancelling: bool, escape: str, unheard: float = 0.0
+) -> Pieces:
+    """`reading 310 states…`, then `12/81 cells  0:02 left  esc cancels`, with the share where no cell is done yet.
+
+    `unheard` are the seconds since the progress was new: the time left goes on, as does the time since the beginning.
+    """
     if cancelling:
         return (Piece("cancelling…", "warn"),)
     cancels = (Piece(escape, "key"), Piece(" cancels", "dim"))
     if progress is None or not progress.steps_done:
         what = f"reading {cells:,} {'state' if cells == 1 else 'states'}…  " if cells else "starting…  "
-        return (Piece(what, "accent"), *cancels)
-    left = "" if progress.seconds_left is None else f"  {clock(progress.seconds_left)} left"
+        since = f"{clock(unheard)}  " if unheard >= LONG else ""
+        return (Piece(f"{what}{since}", "accent"), *cancels)
+    left = _left(progress.seconds_left, unheard)
     share = f"{100 * progress.steps_done // max(progress.steps, 1)} % · " if not progress.cells_done else ""
     return (Piece(f"{share}{progress.cells_done}/{progress.cells} cells{left}  ", "accent"), *cancels)
 
@@ -200,9 +209,14 @@ def calibration_pieces(state: AppState, escape: str, prose: Prose) -> Pieces:
     """`calibrating identity 40 %  0:12 left  esc cancels`."""
     task, progress = state.calibrating, state.progress
     done = f" {100 * progress.steps_done // max(progress.steps, 1)} %" if progress else ""
-    left = f"  {clock(progress.seconds_left)} left" if progress and progress.seconds_left is not None else ""
+    left = _left(progress.seconds_left, state.unheard) if progress else ""
     name = prose(task.preset.name) if task else ""
     return (Piece(f"calibrating {name}{done}{left}  ", "accent"), Piece(escape, "key"), Piece(" cancels", "dim"))
+
+
+def _left(seconds: float | None, unheard: float) -> str:
+    """`  0:02 left`, by now; nothing where it is not known. What is not at its end has a second left at least."""
+    return "" if seconds is None else f"  {clock(max(seconds - unheard, min(seconds, 1.0)))} left"
 
 
 def clock(seconds: float) -> str:

@@ -420,3 +420,16 @@ async def test_nothing_has_a_name_that_textual_takes_for_the_handler_of_a_key():
             assert all(callable(getattr(node, name)) for name in names), (node, names)
         await pilot.press("escape", "at")
         assert app.is_running
+
+
+async def test_the_header_goes_on_while_nothing_is_heard_of_a_run_and_says_nothing_when_it_is_over():
+    engine = FakeEngine()
+    engine.step.clear()
+    async with running(engine) as (app, pilot):
+        await pilot.press("enter")
+        await until(pilot, lambda: "0:02 left" in text_of(app))
+        await until(pilot, lambda: "0:01 left" in text_of(app))
+        engine.step.set()
+        await run_to_end(app, pilot)
+        await until(pilot, lambda: app.main._ticking is None)
+        assert "left" not in text_of(app).splitlines()[0]

@@ -226,6 +226,23 @@ def test_a_run_says_from_its_beginning_what_it_does_and_with_its_first_cell_how_
     assert shown(under_way(state, "esc", str)) == "3/5 cells  0:02 left  esc cancels"
 
 
+def test_the_clock_of_a_run_goes_on_while_nothing_is_heard_of_it():
+    state, now = ready(), [100.0]
+    state.clock = lambda: now[0]
+    run = state.interpret(state.selection.cells())
+    state.take(JobStarted(job=run.number, task=Interpret(run.request)))
+    now[0] += 1.5
+    assert shown(under_way(state, "esc", str)) == "reading 5 states…  esc cancels"
+    now[0] += 62.5
+    assert shown(under_way(state, "esc", str)) == "reading 5 states…  1:04  esc cancels"
+    state.take(Progress(job=run.number, cells_done=0, cells=5, steps_done=60, steps=75, seconds_left=90.0))
+    for passed, left in (0, "1:30"), (20, "1:10"), (69, "0:01"), (50, "0:01"):
+        now[0] += passed
+        assert shown(under_way(state, "esc", str)) == f"80 % · 0/5 cells  {left} left  esc cancels"
+    state.take(Progress(job=run.number, cells_done=3, cells=5, steps_done=65, steps=75, seconds_left=2.0))
+    assert shown(under_way(state, "esc", str)) == "3/5 cells  0:02 left  esc cancels"
+
+
 def test_a_failure_is_the_problem_of_what_was_asked():
     state = ready()
     state.pending_view = "interpret"

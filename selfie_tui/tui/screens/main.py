@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from textual import events, on
+from textual.timer import Timer
 
 from selfie_tui.tui.action import Scope
 from selfie_tui.tui.changes import Changed
@@ -14,6 +15,9 @@ from selfie_tui.tui.views.view import View
 from selfie_tui.tui.widgets.field import Field
 from selfie_tui.tui.widgets.models import ModelList
 
+TICK = 1.0
+"""Seconds after which the time that is left is written anew, whatever is heard of the job."""
+
 
 class MainScreen(RunningScreen):
     """All of the program that is not a page above it."""
@@ -23,6 +27,7 @@ class MainScreen(RunningScreen):
     def __init__(self, state: AppState, prompt: str, model: str, device: str, dtype: str) -> None:
         super().__init__(state, device, dtype)
         self._first_prompt, self._first_model = prompt, model
+        self._ticking: Timer | None = None
 
     def on_mount(self) -> None:
         """Begin to load the model, and show what is not known yet."""
@@ -59,6 +64,13 @@ class MainScreen(RunningScreen):
         right = self._doing(escape) or under_way(state, escape, prose)
         self.status.show_status(model_pieces(state.model, prose, about), right, edited(state))
         self.models.show_state(*model_state(state))
+        if state.running is not None and self._ticking is None:
+            self._ticking = self.set_timer(TICK, self._tick)
+
+    def _tick(self) -> None:
+        """Have the clock of what is under way go on while nothing is heard of it."""
+        self._ticking = None
+        self.update_status()
 
     def _doing(self, escape: str) -> Pieces:
         """What a view says of a job of its own that is under way; nothing where none is."""
