@@ -45,7 +45,7 @@ class ThemedApp(RememberingApp, inherit_bindings=False):
         """Draw in the new theme, and remember it."""
         self.look = self._look(name)
         if self.is_running:  # the first theme is set before there is a screen
-            self.draw_at_once(anew=True)
+            self.draw_at_once()
             self.main.look_changed()
             self.remember(theme=name)
 

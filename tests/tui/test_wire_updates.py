@@ -294,3 +294,17 @@ def test_an_update_goes_on_with_the_rendition_of_the_one_before_and_never_with_i
     assert linked.count("\x1b]8;") == 2
     assert wire.reset() == "\x1b[m"
     assert "38;2;18;52;86" in wire.sequence(full([[Segment("e", style), Segment("f", style)]], 2), (0, 0))
+
+
+def test_a_screen_most_of_which_changes_is_cleared_first_where_that_is_shorter() -> None:
+    full_of_words = [[Segment(f"{'word ' * 20}")]] * 20
+    few_words = [[Segment(f"{'a':<30}{'b':<70}")]] * 20
+    other_words = [[Segment(f"{'Word ' * 20}")]] * 20
+    for lines, cleared in ((few_words, True), (other_words, False)):
+        wire, terminal = Wire(ColorSystem.TRUECOLOR, erases=True), Terminal(100, 20)
+        terminal.feed(NO_WRAP + wire.sequence(full(full_of_words, 100), (0, 0)))
+        sent = wire.sequence(full(lines, 100), (0, 0))
+        assert ("\x1b[2J" in sent) is cleared
+        terminal.feed(sent)
+        assert ["".join(look.glyph for look in line) for line in terminal.looks()] == [lines[0][0].text] * 20
+        assert wire.sequence(full(lines, 100), (0, 0)) == ""

@@ -62,17 +62,19 @@ class Painter:
             return Row.blank(self._width, pen)
         return None
 
-    def paint(self, before: Sequence[Row], after: Mapping[int, Row]) -> None:
-        """Draw the rows of `after`, keyed by line, over those of `before`."""
+    def paint(self, before: Sequence[Row], after: Mapping[int, Row]) -> int:
+        """Draw the rows of `after`, keyed by line, over those of `before`; give the number of cells that differ."""
         rows: dict[int, tuple[Row, bytearray]] = {}
         for y in sorted(after):
             old, new = before[y], after[y]
             if old.glyphs != new.glyphs or old.pens != new.pens:
                 cells = zip(old.glyphs, new.glyphs, old.pens, new.pens, strict=True)
                 rows[y] = new, bytearray([a != b or (p is not q and p != q) for a, b, p, q in cells])
+        differing = sum(differs.count(1) for _, differs in rows.values())
         found = [stroke for y, (row, differs) in rows.items() for stroke in strokes(y, row, differs, self._pens)]
-        for stroke in ordered(found, self._pens):
+        for stroke in ordered(found):
             self._stroke(stroke, *rows[stroke.y])
+        return differing
 
     def _stroke(self, stroke: Stroke, row: Row, differs: bytearray) -> None:
         """Draw what of a stroke is not drawn yet; `differs` says of each cell of the row whether it is to be drawn."""

@@ -7,7 +7,6 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
-from functools import partial
 
 from rich.color import ColorSystem
 from rich.console import RenderableType
@@ -31,6 +30,9 @@ log = logging.getLogger(__name__)
 
 WORTH_SYNCHRONISING = 1024
 """Characters from which on an update is wrapped in synchronised output; a shorter one arrives in one packet anyway."""
+
+_MUCH = 0.5
+"""Share of the cells of a screen that differ, from which on it may be shorter to clear the screen and draw it anew."""
 
 _ERASING_TERMINALS = (
     "xterm",
@@ -108,14 +110,34 @@ class Wire:
             if y not in after:
                 after[y] = before[y].copy()
             after[y].draw(x, segments, self._pens)
-        painter = Painter(size.width, self._pens, self._held, erases=self._erases, repeats=self.repeats)
-        is_whole = len(after) == size.height and not any(None in row.glyphs for row in after.values())
-        cleared = painter.clear(list(after.values())) if is_whole and not known else None
-        painter.paint([cleared] * size.height if cleared else before, after)
+        rows = [after.get(y, row) for y, row in enumerate(before)]
+        painter = self._painter(size.width)
+        if not known:
+            before = self._cleared(painter, rows) or before
+        differing = painter.paint(before, after)
         sequence = painter.finish(*cursor) or ("" if cursor == self._cursor else absolute(*cursor))
-        self.size, self._cursor, self._held = size, cursor, painter.held
-        self._rows = [after.get(y, row) for y, row in enumerate(before)]
+        if known and differing > _MUCH * size.width * size.height:
+            other = self._painter(size.width)
+            if cleared := self._cleared(other, rows):
+                other.paint(cleared, dict(enumerate(rows)))
+                sequence, painter = _shorter((sequence, painter), (other.finish(*cursor), other))
+        self.size, self._cursor, self._held, self._rows = size, cursor, painter.held, rows
         return sequence
+
+    def _painter(self, width: int) -> Painter:
+        return Painter(width, self._pens, self._held, erases=self._erases, repeats=self.repeats)
+
+    def _cleared(self, painter: Painter, rows: list[Row]) -> list[Row] | None:
+        """Clear the screen for these rows; what it then shows, or None where not all of them are known."""
+        if any(None in row.glyphs for row in rows):
+            return None
+        cleared = painter.clear(rows)
+        return [cleared] * len(rows) if cleared else None
+
+
+def _shorter(one: tuple[str, Painter], other: tuple[str, Painter]) -> tuple[str, Painter]:
+    """Of two sequences and the painters that made them, those of the one with fewer bytes."""
+    return min(one, other, key=lambda way: len(way[0].encode(errors="replace")))
 
 
 class WireApp(App[ReturnType]):
@@ -144,18 +166,13 @@ class WireApp(App[ReturnType]):
         self._wire_repainting: Timer | None = None
         self._wire_held: Timer | None = None
 
-    def draw_at_once(self, *, anew: bool = False) -> None:
-        """Draw nothing for a moment, and then all that has changed: a layout that settles in steps is sent once.
-
-        `anew`: as on an empty screen, which is less where most of it changes.
-        """
+    def draw_at_once(self) -> None:
+        """Draw nothing for a moment, and then all that has changed: a layout that settles in steps is sent once."""
         if self._wire_held is None:
-            self._wire_held = self.set_timer(_SETTLING, partial(self._draw_held, anew=anew))
+            self._wire_held = self.set_timer(_SETTLING, self._draw_held)
 
-    def _draw_held(self, *, anew: bool) -> None:
+    def _draw_held(self) -> None:
         self._wire_held = None
-        if anew:
-            self.forget()
         self.refresh()
 
     def forget(self) -> None:
