@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
+import pytest
 from textual.pilot import Pilot
 
 from selfie_tui.jobs import default_engine
@@ -45,12 +46,29 @@ async def test_one_key_finds_out_shows_the_table_and_uses_what_is_proposed():
         screen = text_of(app)
         assert "Calibration of summarize" in screen
         assert "L2 replace-norm reads most of the words back." in screen
-        assert screen.index("L2 replace-norm  ") < screen.index("▌ embed replace"), "the present one is marked"
+        assert screen.index("L2 replace-norm  ") < screen.index(" ● embed replace"), "the present one is marked"
         await pilot.press("c")
         await pilot.pause()
         assert app.screen is app.main
         assert setting_of(app.main.state.settings) == BETTER
         assert said(app).startswith("reads back .75 | .25 · ")
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24), (60, 20)])
+async def test_any_setting_of_the_table_can_be_chosen_and_used(size):
+    async with running(size=size) as (app, pilot):
+        await pilot.press("alt+3", "c")
+        await calibrated(app, pilot)
+        assert "▌  L2 replace-norm" in text_of(app), "the cursor begins at what is proposed"
+        assert "esc close" in text_of(app)
+        await pilot.press("up", "down")
+        assert "▌● embed replace" in text_of(app)
+        await pilot.press("up")
+        assert "▌  L2 replace-norm" in text_of(app)
+        await pilot.press("j", "enter")
+        await pilot.pause()
+        assert app.screen is app.main
+        assert setting_of(app.main.state.settings) != BETTER
 
 
 async def test_settings_other_than_the_proposal_say_how_well_they_read_and_what_reads_better():
@@ -82,7 +100,7 @@ async def test_it_goes_on_in_the_background_is_cancelled_and_goes_on_where_it_st
     async with running(engine) as (app, pilot):
         engine.step.clear()
         await pilot.press("alt+3", "c")
-        await until(pilot, lambda: "▌ embed replace" in text_of(app))
+        await until(pilot, lambda: "▌● embed replace" in text_of(app))
         assert "Not finished" in text_of(app)
         await pilot.press("escape")
         await until(pilot, lambda: "calibrating summarize 50 %  0:03 left  esc cancels" in text_of(app))
@@ -119,7 +137,7 @@ async def test_the_end_is_said_where_the_page_is_closed_and_another_preset_stays
     async with running(engine) as (app, pilot):
         engine.step.clear()
         await pilot.press("alt+3", "c")
-        await until(pilot, lambda: "▌ embed replace" in text_of(app))
+        await until(pilot, lambda: "▌● embed replace" in text_of(app))
         await pilot.press("escape", "down")
         await pilot.pause()
         assert said(app).startswith("c: not calibrated"), "this is the next preset"

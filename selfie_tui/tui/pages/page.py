@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.screen import ModalScreen
 
+from selfie_tui import text
 from selfie_tui.tui.action import Scope
 from selfie_tui.tui.actions import bindings
 from selfie_tui.tui.host import Host
@@ -21,6 +22,18 @@ from selfie_tui.tui.widgets.lines import Lines, ScrolledLines, stride
 
 Build = Callable[[int, Look], list[Pieces]]
 """Lines for a number of cells."""
+
+
+TURN, OUT = "page", "close"
+"""The words of the hints that turn a page, and that tell the way out."""
+
+
+def fitting(parts: list[str], width: int) -> list[str]:
+    """As many parts as fit a width with two cells between them; the last to go is the way out."""
+    parts = list(parts)
+    while len(parts) > 1 and text.width("  ".join(parts)) > width:
+        del parts[max(at for at, part in enumerate(parts) if not part.endswith(f" {OUT}"))]
+    return parts
 
 
 class Page(ScrolledLines):
@@ -100,8 +113,8 @@ class PageScreen(ModalScreen[None], inherit_bindings=False):
     def show_keys(self) -> None:
         """Write the keys on the border, and which lines are in sight where there are more."""
         extent = self.lines.extent()
-        below = "  ".join([*([f"↑↓ {extent}"] if extent else []), *self.keys()])
-        self.box.border_subtitle = Content(self.app.look.glyphs(below))
+        parts = [f"↑↓ {extent}", *self.keys()] if extent else self.keys_of_one_page()
+        self.box.border_subtitle = Content(self.app.look.glyphs("  ".join(fitting(parts, self.box.size.width - 2))))
 
     @property
     def lines(self) -> Lines:
@@ -111,6 +124,10 @@ class PageScreen(ModalScreen[None], inherit_bindings=False):
     def keys(self) -> list[str]:
         """The keys that work here, each with a word."""
         return [f"{key} {word}" for key, word in hints(self.SCOPES, self.app.keymap)]
+
+    def keys_of_one_page(self) -> list[str]:
+        """The keys where all lines are in sight: none turns a page."""
+        return [key for key in self.keys() if not key.endswith(f" {TURN}")]
 
     def retitle(self, title: str) -> None:
         """Write the title, which is safe text."""
