@@ -53,12 +53,12 @@ def parse(text: str, count: int, what: str, lowest: int) -> tuple[int, ...]:
 
 
 def parse_block_paths(texts: Sequence[str]) -> BlockPaths:
-    """Paths of blocks by stack, "" for the first, from texts such as `first,second`, `h.{0-11}`, `encoder=enc.{0-5}`.
+    """Stacks, "" for the first, with the paths of their blocks: from `first,second`, `h.{0-11}` or `encoder=enc.{0-5}`.
 
     Raises:
         RequestError: for a text without a path, and for a stack that is not named beside one that is, or named twice.
     """
-    found: BlockPaths = {}
+    found: dict[str, tuple[str, ...]] = {}
     for text in texts:
         stack, _, paths = text.rpartition("=")
         parts = [part.strip() for part in paths.split(",")]
@@ -67,7 +67,7 @@ def parse_block_paths(texts: Sequence[str]) -> BlockPaths:
         if stack in found or (found and "" in (stack, *found)):
             raise RequestError("The blocks of a stack are named twice.", WRITE_PATHS)
         found[stack] = tuple(path for part in parts for path in counted_paths(part))
-    return found
+    return tuple(found.items())
 
 
 def counted_paths(path: str) -> list[str]:

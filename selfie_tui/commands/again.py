@@ -66,8 +66,8 @@ def load_for(client: Client, run: StoredRun, arguments: argparse.Namespace) -> M
     info = run.began.info
     own = {"model": run.began.model, "device": info.device if info else "auto", "dtype": info.dtype if info else "auto"}
     chosen = {name: getattr(arguments, name, None) or value for name, value in own.items()}
-    blocks = info.layer_paths if info and chosen["model"] == run.began.model else {}
-    paths = arguments.layer_paths or [f"{stack}={','.join(each)}" for stack, each in blocks.items()]
+    blocks = info.layer_paths if info and chosen["model"] == run.began.model else ()
+    paths = arguments.layer_paths or [f"{stack}={','.join(each)}" for stack, each in blocks]
     return client.load(argparse.Namespace(**chosen, layer_paths=paths))
 
 

@@ -49,9 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     return run_doctor(arguments.model_name, arguments.device, arguments.dtype, layer_paths)
 
 
-def run_doctor(
-    model_name: str | None, device: str = "auto", dtype: str = "auto", layer_paths: BlockPaths | None = None
-) -> int:
+def run_doctor(model_name: str | None, device: str = "auto", dtype: str = "auto", layer_paths: BlockPaths = ()) -> int:
     """Print versions, devices and folders, and the model of a name; 0, or 3 if it cannot be opened."""
     row("selfie-tui", __version__)
     row("python", f"{platform.python_version()} · {platform.system()} {platform.machine()} · {usable_cores()} cores")
@@ -85,12 +83,12 @@ def devices() -> None:
         row(f"device {name}", "" if free is None else f"{free / 2**30:.1f} GiB free")
 
 
-def model(name: str, device: str, dtype: str, layer_paths: BlockPaths | None) -> int:
+def model(name: str, device: str, dtype: str, layer_paths: BlockPaths) -> int:
     """Open a model and print its parts, revision and verdict; 0, or 3 if it cannot be opened."""
     from selfie_tui.engine.loading.load import load
 
     try:
-        opened = load(name, device=device, dtype=dtype, layer_paths=layer_paths or None, report=Steps())
+        opened = load(name, device=device, dtype=dtype, layer_paths=dict(layer_paths) or None, report=Steps())
     except SelfieError as error:
         narrate(str(error))
         return NO_MODEL

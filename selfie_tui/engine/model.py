@@ -270,7 +270,7 @@ class Model:
             base=self.base,
             adapter=self.adapter,
             edits=self.edits.records,
-            layer_paths=self.layer_paths,
+            layer_paths=tuple(self.layer_paths.items()),
         )
 
 

@@ -76,7 +76,7 @@ class EngineService:
     def _load(self, task: LoadModel, cancelled: Callable[[], bool], post: Callable[[Event], object]) -> Iterator[Event]:
         """Load a model; the one before stays current until the new one is ready."""
         report, show = reporting(cancelled, post), showing(task.name, post)
-        paths = task.layer_paths or None
+        paths = dict(task.layer_paths) or None
         model = load(task.name, device=task.device, dtype=task.dtype, layer_paths=paths, report=report, show=show)
         if cancelled():
             raise Cancelled

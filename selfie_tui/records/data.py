@@ -272,8 +272,8 @@ class StackInfo(Record, frozen=True):
     skipped: tuple[str, ...] = ()
 
 
-BlockPaths = dict[str, tuple[str, ...]]
-"""Paths of blocks by the name of their stack."""
+BlockPaths = tuple[tuple[str, tuple[str, ...]], ...]
+"""Stacks by name, each with the paths of its blocks."""
 
 
 class ModelInfo(Record, frozen=True):
@@ -306,5 +306,5 @@ class ModelInfo(Record, frozen=True):
     """The adapter of PEFT in the model, by its folder or its name; "" for none."""
     edits: tuple[Edit, ...] = ()
     """The edits that stand."""
-    layer_paths: BlockPaths = msgspec.field(default_factory=dict)
-    """The paths of the blocks of the stacks for which they were named at load."""
+    layer_paths: BlockPaths = ()
+    """The stacks whose blocks were named at load."""

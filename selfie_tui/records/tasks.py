@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import msgspec
-
 from selfie_tui.records.base import Record
 from selfie_tui.records.calibration import Calibration
 from selfie_tui.records.data import BlockPaths, Cell, Control, Interpretation, Preset, Request
@@ -28,14 +26,14 @@ class Task(Record, tag=True, kw_only=True, frozen=True):
 class LoadModel(Task, frozen=True):
     """Make `name` the current model: `demo`, a folder, a GGUF file, or a hub id.
 
-    `auto` leaves device and dtype to the engine. `layer_paths` are the paths of the blocks by stack, "" for the first,
+    `auto` leaves device and dtype to the engine. `layer_paths` are the paths of the blocks of stacks, "" for the first,
     where they are not to be found.
     """
 
     name: str
     device: str = "auto"
     dtype: str = "auto"
-    layer_paths: BlockPaths = msgspec.field(default_factory=dict)
+    layer_paths: BlockPaths = ()
 
 
 class Tokenize(Task, frozen=True):

@@ -16,8 +16,8 @@ class AppOptions(msgspec.Struct, frozen=True):
     model: str = "demo"
     device: str = "auto"
     dtype: str = "auto"
-    layer_paths: BlockPaths = msgspec.field(default_factory=dict)
-    """The paths of the model's blocks by stack, where they are not to be found."""
+    layer_paths: BlockPaths = ()
+    """The paths of the blocks of the model's stacks, where they are not to be found."""
     prompt: str | None = None
     """The source prompt to begin with; None begins with the last draft."""
     theme: str | None = None

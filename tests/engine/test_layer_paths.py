@@ -71,6 +71,12 @@ def test_named_blocks_are_read_and_written_as_by_plain_hooks() -> None:
     assert all(torch.equal(states[layer], seen[layer]) for layer in range(3))
 
 
+def test_what_is_said_of_a_model_names_its_blocks_and_can_be_looked_up_and_kept() -> None:
+    info = adopt(apart(), byte_tokenizer(), layer_paths=PATHS).info()
+    assert info.layer_paths == (("decoder", tuple(PATHS)),)
+    assert {info: True}[decode(encode(info), type=ModelInfo)]
+
+
 def test_named_blocks_that_do_not_pass_their_state_on_unchanged_are_not_verified() -> None:
     model = verify(adopt(apart(scale=0.5), byte_tokenizer(), layer_paths=PATHS))
     assert model.verdict.startswith("block input differs by")

@@ -31,12 +31,12 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp
 
 
 def test_paths_are_listed_counted_and_of_a_stack() -> None:
-    assert parse_block_paths([]) == {}
-    assert parse_block_paths(["first, second"]) == {"": ("first", "second")}
-    assert parse_block_paths(["encoder=e.{0-1}.x", "decoder=d.0,d.{9-10}"]) == {
-        "encoder": ("e.0.x", "e.1.x"),
-        "decoder": ("d.0", "d.9", "d.10"),
-    }
+    assert parse_block_paths([]) == ()
+    assert parse_block_paths(["first, second"]) == (("", ("first", "second")),)
+    assert parse_block_paths(["encoder=e.{0-1}.x", "decoder=d.0,d.{9-10}"]) == (
+        ("encoder", ("e.0.x", "e.1.x")),
+        ("decoder", ("d.0", "d.9", "d.10")),
+    )
 
 
 @pytest.mark.parametrize(

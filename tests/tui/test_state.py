@@ -267,8 +267,9 @@ def test_a_failure_of_what_was_asked_of_a_prompt_of_before_is_stale():
 
 def test_blocks_that_were_named_for_a_model_are_named_whenever_it_is_loaded():
     state = ready()
-    state.layer_paths["own"] = {"": ("first", "second")}
-    for name, paths in (("own", {"": ("first", "second")}), ("other", {}), ("own", {"": ("first", "second")})):
+    named = (("", ("first", "second")),)
+    state.layer_paths["own"] = named
+    for name, paths in (("own", named), ("other", ()), ("own", named)):
         state.load(name, "auto", "bf16")
         assert state.jobs.tasks[-1] == LoadModel(name, "auto", "bf16", paths)
 

@@ -68,7 +68,7 @@ def call(run: KeptRun) -> Iterator[str]:
     yield f"    {run.began.model!a},"
     yield f"    {info.device if info else 'auto'!a},"
     yield f"    {info.dtype if info else 'auto'!a},"
-    yield f"    {(info.layer_paths if info else None) or None!a},"
+    yield f"    {(dict(info.layer_paths) if info else {}) or None!a},"
     yield f"    {info.edits if info else ()!a},"
     yield from (f"    {line}" for line in request(run.began.request))
     yield "    {"

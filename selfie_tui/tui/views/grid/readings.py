@@ -134,14 +134,11 @@ class Readings:
 
 def maps_of(state: AppState) -> list[Readings]:
     """All maps there are of the prompt, the stack and the model as they are now, the one that was begun first first."""
-    found: list[Readings] = []
-    for run in (run for run in runs_of(state) if concerns(run, state)):
-        asked = Asked.of(run)
-        readings = next((known for known in found if known.asked == asked), None)  # a model's facts have no hash
-        if readings is None:
-            found.append(readings := Readings(asked))
-        readings.add(run)
-    return found
+    found: dict[Asked, Readings] = {}
+    for run in runs_of(state):
+        if concerns(run, state):
+            found.setdefault(Asked.of(run), Readings(Asked.of(run))).add(run)
+    return list(found.values())
 
 
 def runs_of(state: AppState) -> Iterator[Run]:
