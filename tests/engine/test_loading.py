@@ -291,7 +291,8 @@ def assert_refused(name: str, cause: str, remedy: str, **options: str) -> None:
         ("someone/[INST]", "neither a folder nor a hub id", "owner/name"),
         ("", "No model is named", "demo"),
         (" ", "No model is named", "demo"),
-        ("someone/unknown", "not complete on this machine, and the hub cannot be reached", "network"),
+        ("someone/unknown", "unknown is not on this machine, and the hub cannot be reached", "Check the network"),
+        ("dmeo", "dmeo is not on this machine", "Did you mean demo, the bundled model? Check"),
     ],
 )
 def test_a_name_that_leads_nowhere_is_refused_with_cause_and_remedy(name: str, cause: str, remedy: str) -> None:

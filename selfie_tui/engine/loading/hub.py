@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from huggingface_hub.errors import (
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
 )
+from huggingface_hub.file_download import repo_folder_name
 from huggingface_hub.utils import _xet, tqdm
 
 from selfie_tui.engine.loading.checkpoint import ADAPTER_CONFIG, is_complete, weight_names
@@ -320,9 +322,11 @@ def local_explanation(name: str, error: Exception) -> LoadError:
     if number in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
         return LoadError(f"{cache} cannot be written.", "Make it writable, or set HF_HOME to another folder.")
     if isinstance(error, (OfflineModeIsEnabled, HTTPError)) or isinstance(error.__cause__, HTTPError):
+        begun = (Path(cache) / repo_folder_name(repo_id=name, repo_type="model")).exists()
+        bundled = "Did you mean demo, the bundled model? " if get_close_matches(name.casefold(), ["demo"]) else ""
         return LoadError(
-            f"{name} is not complete on this machine, and the hub cannot be reached.",
-            "Check the network (and HF_HUB_OFFLINE), or give the folder of a model that is here.",
+            f"{name} is not {'complete ' if begun else ''}on this machine, and the hub cannot be reached.",
+            f"{bundled}Check the network (and HF_HUB_OFFLINE), or give the folder of a model that is here.",
         )
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return LoadError(f"{name} could not be downloaded ({reason}).", "Try again; what is here already is kept.")
