@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import msgspec
 import torch
 
-from selfie_tui.engine.known_words import KnownWords, Passage, known_words
+from selfie_tui.engine.known_words import KnownWord, KnownWords, Passage, known_words, spread
 from selfie_tui.engine.methods.calibrate import STOP, Trial
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts.prepare import prepare_target
-from selfie_tui.records import Calibrate, CalibrationRow, Cell, InjectionSetting, Preset, Request
+from selfie_tui.records import EMBED, Calibrate, CalibrationRow, Cell, InjectionSetting, Preset, Request
 
 
 def words_in(text: str) -> tuple[str, ...]:
@@ -21,50 +21,58 @@ def words_in(text: str) -> tuple[str, ...]:
 
 PASSAGES = (
     Passage(
-        "A doctor works in a hospital, and a teacher works in a school. The farmer grows bread and fruit in the field, "
-        "and the baker sells them in the city. In winter the river turns to ice, and in summer the sun is hot.",
-        words_in("doctor hospital teacher school farmer bread fruit field city winter river ice summer sun"),
+        "The tailor makes clothes of cotton, and the carpenter makes a chair of wood. The butcher sells meat, and the "
+        "bakery sells chocolate. An orange and a banana are on the table.",
+        words_in("tailor clothes cotton carpenter chair wood butcher meat bakery chocolate orange banana table"),
     ),
     Passage(
-        "The book was written by a famous author from England. Music, painting and poetry are forms of art. A car has "
-        "four wheels and an engine; a ship sails across the ocean to the island. The moon moves around the earth.",
-        words_in("book author England music painting poetry art car engine ship ocean island moon earth four"),
+        "A bicycle stood near the bridge. The plane left the airport for Sydney in Australia, and the boat sailed to "
+        "Norway. The hotel is by the lake, under a volcano in Iceland.",
+        words_in("bicycle bridge plane airport Sydney Australia boat Norway hotel lake volcano Iceland"),
     ),
     Passage(
-        "The dog barked at the cat, and the horse ate grass. My mother cooked dinner in the kitchen while my friend "
-        "read the newspaper. The language of Spain is Spanish, and the currency of Japan is the yen. Gold is a metal.",
-        words_in("dog cat horse grass mother dinner kitchen friend newspaper language Spain Spanish Japan gold metal"),
+        "The uncle and the aunt visited their nephew. The husband loved his wife, and their baby slept in the bed. The "
+        "grandfather told stories of a witch and a wolf.",
+        words_in("uncle aunt nephew husband wife baby bed grandfather stories witch wolf"),
     ),
     Passage(
-        "Soldiers fought in the war, and the president signed a law for peace. Science explains light, energy and "
-        "heat. The child drew a yellow flower with a green leaf. The train left the station early in the morning, and "
-        "the church bell rang at night.",
-        words_in(
-            "war president law peace science light energy heat child yellow flower green leaf train station church "
-            "night"
-        ),
+        "The lion and the eagle are strong, and the dolphin is fast. The sheep gives us wool. A butterfly and a frog "
+        "live by the pond, and a monkey lives in a tree. The turtle is slow.",
+        words_in("lion eagle dolphin sheep wool butterfly frog pond monkey turtle slow"),
+    ),
+    Passage(
+        "The novelist writes novels, and the poet writes poems. The philosopher thinks about wisdom. The judge sent "
+        "the sculptor to prison, and the nurse went to the library.",
+        words_in("novelist novels poet poems philosopher wisdom judge sculptor prison nurse library"),
+    ),
+    Passage(
+        "In April there was a rainbow. He plays the guitar and the drum. The ring is made of bronze, and the mirror is "
+        "made of glass. Football is played in a stadium in Mexico and in China. The hammer is a tool.",
+        words_in("April rainbow guitar drum ring bronze mirror glass Football stadium Mexico China hammer"),
     ),
 )
-"""Four passages with 61 words, none of which is among those that a calibration tries."""
+"""Six passages with 71 words, none of which is among those that a calibration tries. They have chosen nothing."""
 
 
-def held_out_words(model: Model, depths: int = 1) -> KnownWords:
-    """The words of the passages, own ones at `depths` of the lower layers in turn, next ones at one of the upper."""
+def held_out_words(model: Model) -> KnownWords:
+    """The words of the passages, each at one of the lower layers in turn, and as many next ones at the upper layers.
+
+    States at `embed`, by which nothing is ranked, are left out.
+    """
     found = [known_words(model, passage) for passage in PASSAGES]
-    words = [word for each in found for word in each.words]
-    vectors = torch.cat([each.vectors for each in found])
-    order = {"own": sorted({w.layer for w in words if w.kind == "own"}), "next": []}
-    order["next"] = sorted({w.layer for w in words if w.kind == "next"})
-    names = {kind: list(dict.fromkeys((w.word, w.position) for w in words if w.kind == kind)) for kind in order}
-    kept = [
-        index
-        for index, word in enumerate(words)
-        if (order[word.kind].index(word.layer) + names[word.kind].index((word.word, word.position)))
-        % len(order[word.kind])
-        < (depths if word.kind == "own" else 1)
-    ]
-    kept.sort(key=lambda index: (words[index].kind != "own", words[index].layer))
-    return KnownWords(tuple(words[index] for index in kept), vectors[kept])
+    words = [(word, state) for each in found for word, state in zip(each.words, each.vectors, strict=True)]
+    own = in_turn([each for each in words if each[0].kind == "own" and each[0].layer != EMBED])
+    following = in_turn([each for each in words if each[0].kind == "next"])
+    kept = [*own, *spread(following, len(own))]
+    kept.sort(key=lambda each: (each[0].kind != "own", each[0].layer))
+    return KnownWords(tuple(word for word, _ in kept), torch.stack([state for _, state in kept]))
+
+
+def in_turn(found: Sequence[tuple[KnownWord, torch.Tensor]]) -> list[tuple[KnownWord, torch.Tensor]]:
+    """Of words that are there at several layers, each with its state `(hidden,)` at one, the layers taking turns."""
+    layers = sorted({word.layer for word, _ in found})
+    turns = {layer: [each for each in found if each[0].layer == layer] for layer in layers}
+    return [each for turn, layer in enumerate(layers) for each in turns[layer][turn :: len(layers)]]
 
 
 def sweep(

