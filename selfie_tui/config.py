@@ -22,7 +22,7 @@ class Config(msgspec.Struct, frozen=True):
     """The user's settings. `keymap` gives an action's id its keys, for example `run.start = "ctrl+g"`.
 
     `cell_colours` gives hot cells of maps a background: `auto` where the terminal is not at the end of an SSH
-    connection, over which that is half as much again to send.
+    connection, over which that is a tenth more to send.
     """
 
     theme: str | None = None

@@ -221,13 +221,13 @@ def test_a_change_of_view_stays_within_its_budget_though_the_new_view_is_a_full_
         terminal.settle(b"reads this token")
         terminal.press(DOWN)
         for key in (b"D", b"\x7f", b"\x1b[20~", b"R"):
-            assert 0 < terminal.press(key) <= 6 * 1024
+            assert 0 < terminal.press(key) <= 5 * 1024
         assert 0 < terminal.press(b":") <= 1024, "the line in which one types where to go"
     finally:
         terminal.close()
 
 
-@pytest.mark.parametrize(("size", "whole"), [((120, 40), 12 * 1024), ((200, 60), 15 * 1024)])
+@pytest.mark.parametrize(("size", "whole"), [((120, 40), 7 * 1024), ((200, 60), 12 * 1024)])
 def test_what_covers_or_fills_the_screen_stays_within_its_budget(size, whole):
     """With a log full of readings; `whole` is for what draws the whole screen."""
     terminal = Terminal(size=size)
