@@ -66,6 +66,8 @@ async def drawn(app, pilot) -> None:
         ('"The new employees', "new empl"),
         ("\n\n“A help desk”", "help des"),
         ("- of the city", "- of the"),
+        ("\n\nThe", "The"),
+        ("\n\n", "↵↵"),
         ("the", "the"),
         ('"""', '"""'),
         ('"A b', '"A b'),

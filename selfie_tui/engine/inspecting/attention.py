@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import torch
@@ -94,7 +95,7 @@ def find_attention(model: Model, path: str, cross: bool) -> FoundAttention:
     inside = [each for each in every if each.part.path.startswith(f"{path}.")]
     found = around[-1:] or inside
     if not found:
-        others = f"Choose one of {few([each.part.path for each in every])}."
+        others = f"Choose one of {few(nearest(path, [each.part.path for each in every]))}."
         raise RequestError(
             f"{path} has no {'cross-' if cross else ''}attention{what_instead(model, path)}.",
             others if every else "Look at the values of its modules.",
@@ -102,6 +103,16 @@ def find_attention(model: Model, path: str, cross: bool) -> FoundAttention:
     if len({(each.stack, each.layer) for each in found}) > 1 and len({each.part.path for each in found}) > 1:
         raise RequestError(f"{path} has several attentions.", f"Choose one of {few([e.part.path for e in found])}.")
     return found[0]
+
+
+def nearest(path: str, others: Sequence[str]) -> list[str]:
+    """Other paths of modules, those first that have most names from the root on in common with a path."""
+    names = path.split(".")
+
+    def shared(other: str) -> int:
+        return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(names, other.split("."), strict=False)))
+
+    return sorted(others, key=shared, reverse=True)
 
 
 def parts_of(model: Model) -> Iterator[tuple[str, BlockParts, Part]]:

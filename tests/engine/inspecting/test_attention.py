@@ -131,6 +131,7 @@ def test_a_model_without_attention_says_so(family: str) -> None:
     ("task", "says"),
     [
         (ReadAttention(PROMPT, "layers.1.mlp"), "has no attention"),
+        (ReadAttention(PROMPT, "layers.1.mlp"), r"Choose one of model\.layers\.1\.self_attn, "),
         (ReadAttention(PROMPT, "model"), "several attentions"),
         (ReadAttention(PROMPT, "layers.1", cross=True), "no cross-attention"),
         (ReadAttention(PROMPT, "layers.1", heads=(4,)), "has 4 heads"),

@@ -25,6 +25,7 @@ class GridMap(LayerMap):
 
     def _shown(self, cell: MapCell, width: int) -> str:
         """The text of a cell; one that does not fit goes without the quotes and articles that it begins with."""
+        cell = cell._replace(text=cell.text.lstrip() or cell.text)
         if text.width(self.look.prose(cell.text).strip()) > width:
             cell = cell._replace(text=OPENING.sub("", cell.text))
         return super()._shown(cell, width)
