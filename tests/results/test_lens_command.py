@@ -5,7 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +22,7 @@ from selfie_tui.commands.lens_lines import first_text, lens_lines
 from selfie_tui.engine.methods import lens as lens_method
 from selfie_tui.lens_table import COLUMNS
 from selfie_tui.records import EMBED, Cell, Lens, LensRow, LensToken, Token, TrackedToken
+from selfie_tui.results.part_file import part_of
 from selfie_tui.results.writers import ExportError
 from selfie_tui.streams import prompt_lines
 from selfie_tui.text import width
@@ -160,6 +165,31 @@ def counting(asked: list[str], function: Any) -> Any:
         return function(*arguments, **more)
 
     return counted
+
+
+def test_a_stream_that_is_killed_goes_on_and_ends_as_one_that_was_not(tmp_path):
+    """`kill -9` in the middle of the real program, twice; then the bytes of the uninterrupted file."""
+    prompts = tmp_path / "prompts.txt"
+    prompts.write_text("".join(f"The number {number} is in\n" for number in range(60)))
+    environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")}
+    program = [sys.executable, "-m", "selfie_tui.cli", "lens", "--prompts", str(prompts), "--dtype", "fp32"]
+    arguments = [*program, "--layers", "3,7", "--json"]
+    whole, path = tmp_path / "whole.jsonl", tmp_path / "parts.jsonl"
+    subprocess.run([*arguments, "--out", str(whole)], check=True, env=environment, stdout=subprocess.DEVNULL)
+    part = part_of(path)
+    for share in (0.1, 0.5):
+        child = subprocess.Popen([*arguments, "--out", str(path)], env=environment, stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + 120
+        while (part.stat().st_size if part.exists() else 0) < share * whole.stat().st_size:
+            assert child.poll() is None, "it was killed before its end"
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        child.send_signal(signal.SIGKILL)
+        assert child.wait() == -signal.SIGKILL
+        assert part.exists()
+    subprocess.run([*arguments, "--out", str(path)], check=True, env=environment, stdout=subprocess.DEVNULL)
+    assert path.read_bytes() == whole.read_bytes()
+    assert not part.exists()
 
 
 def test_a_part_of_other_prompts_or_settings_is_refused(command, tmp_path, monkeypatch):
