@@ -11,7 +11,11 @@ from selfie_tui.engine.generation.decode import Limits, Row, decode, prefill_pro
 from selfie_tui.engine.generation.packed import PackedWeights, packed_weights
 from selfie_tui.engine.generation.processor import ProcessorOperations
 from selfie_tui.engine.injection import Injection
+from selfie_tui.engine.loading.load import load
+from selfie_tui.engine.methods.interpret import interpret
 from selfie_tui.engine.model import Model
+from selfie_tui.interpret_settings import InterpretSettings
+from selfie_tui.records import Cell, Progress
 from tests.engine.zoo import FAMILIES, build, prompt_ids
 
 ROWS, STEPS = 9, 6
@@ -115,3 +119,26 @@ def test_between_two_steps_nothing_of_this_thread_is_answered() -> None:
         nn.functional.linear(torch.randn(ROWS, model.hidden), model.modules[model.anatomy.head].weight[:7])
     assert len(packed.copies) == before
     steps.close()
+
+
+@pytest.mark.parametrize("left", [False, True], ids=["whole", "left"])
+def test_a_run_lets_go_of_its_copies(monkeypatch: pytest.MonkeyPatch, left: bool) -> None:
+    made: list[PackedWeights] = []
+
+    def pack(model: Model, tokens: int) -> PackedWeights:
+        made.append(PackedWeights(model.module.parameters(), ENOUGH))
+        return made[-1]
+
+    monkeypatch.setattr("selfie_tui.engine.generation.processor.packed_weights", pack)
+    request = InterpretSettings(max_new_tokens=4).request("The tower", tuple(Cell(layer, 1) for layer in range(8)))
+    events = interpret(load("demo", device="cpu", dtype="fp32"), request)
+    while not (made and made[0].copies):
+        next(events)
+    assert made[0].bytes_left < ENOUGH
+    if left:
+        events.close()
+    else:
+        *_, last = events
+        assert isinstance(last, Progress)
+    assert not made[0].copies
+    assert made[0].bytes_left == ENOUGH

@@ -63,6 +63,11 @@ class PackedWeights:
         copy = self.copies[key]
         return None if copy is None else multiply(inputs, copy, bias)
 
+    def release(self) -> None:
+        """Let go of all copies."""
+        self.bytes_left += sum(copy.nbytes for copy in self.copies.values() if copy is not None)
+        self.copies.clear()
+
     def copy(self, inputs: torch.Tensor, weight: torch.Tensor) -> torch.Tensor | None:
         """A copy of a weight `(outputs, width)` in blocks, None where there is no room for it or the first is wrong.
 

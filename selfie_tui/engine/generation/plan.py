@@ -157,6 +157,11 @@ class Plan:
         with self.operations or nullcontext():
             return baseline_probabilities(self.model, self.prefill, ids, cancelled, self.known)
 
+    def close(self) -> None:
+        """Free what is kept for the run's operations."""
+        if self.operations is not None:
+            self.operations.release()
+
     def complete(self, row: Row) -> bool:
         """Whether a row has ended or has all the tokens that it can have."""
         return row.done or len(row.ids) == self.steps

@@ -54,6 +54,13 @@ class ProcessorOperations(TorchFunctionMode):
         super().__exit__(*error)  # type: ignore[no-untyped-call]
         self.bodies.close()
 
+    def release(self) -> None:
+        """Let go of the copies of weights, which are made again where they are needed again.
+
+        What nnsight keeps of the frames of a trace would hold them until Python next looks for cycles.
+        """
+        self.weights.release()
+
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -88,7 +89,8 @@ def calibrate(
     known = known_words(model, passage, cancelled)
     check_enough(known, passage)
     request = msgspec.structs.replace(request, cells=tuple(Cell(word.layer, word.position) for word in known.words))
-    yield from Trial(model, task, request, target, known, cancelled).rounds()
+    with closing(Trial(model, task, request, target, known, cancelled)) as trial:
+        yield from trial.rounds()
 
 
 def run(model: Model, task: Calibrate, cancelled: Callable[[], bool]) -> Iterator[Event]:
@@ -148,6 +150,11 @@ class Trial:
         self.lens = curve_of(self.known, lens_texts(self.model, self.known))
         if self.task.earlier is not None and self.task.earlier.procedure == PROCEDURE:
             self.rows = {row.setting: row for row in self.task.earlier.rows if row.setting in self.settings}
+
+    def close(self) -> None:
+        """Free what is kept for the readings."""
+        if self.base is not None:
+            self.base.close()
 
     @property
     def readings(self) -> int:

@@ -17,6 +17,7 @@ same token do not give, and that survives other prompts and injection layers.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 
 import torch
 
@@ -112,12 +113,13 @@ def interpret_vectors(
     finite = vectors.flatten(1).isfinite().all(-1).tolist()
     yield from run.unreadable([index for index in pending if not finite[index]])
     items = run.items([index for index in pending if finite[index]], finite)
-    for event in in_batches(items, plan.batch_size, run.batch, model.device, plan.together):
-        if isinstance(event, Halved):
-            text = f"Out of memory with {event.size} cells at once: going on with {event.next_size}."
-            yield Notice(text=text, severity="warning")
-        else:
-            yield event
+    with closing(plan):
+        for event in in_batches(items, plan.batch_size, run.batch, model.device, plan.together):
+            if isinstance(event, Halved):
+                text = f"Out of memory with {event.size} cells at once: going on with {event.next_size}."
+                yield Notice(text=text, severity="warning")
+            else:
+                yield event
 
 
 def warnings_of(tokens: Sequence[Token]) -> Iterator[Notice]:
