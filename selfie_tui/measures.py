@@ -38,6 +38,12 @@ def shared(text: str, other: str) -> float:
     return len(words & others) / len(words) if words else float(not others)
 
 
+def apart(text: str, other: str) -> float:
+    """The share of the content words of two texts that only one of them has, in [0, 1]; 0 where neither has words."""
+    words, others = content_words(text), content_words(other)
+    return len(words ^ others) / len(words | others) if words or others else 0.0
+
+
 def agree(text: str, other: str) -> bool:
     """Whether two texts say the same: more than half of the content words of the shorter one are in the other too."""
     return max(shared(text, other), shared(other, text)) > 0.5

@@ -35,6 +35,10 @@ class Alignment(NamedTuple):
         """The position in A that a position of B is compared with."""
         return self.counterparts[position] if position < len(self.counterparts) else None
 
+    def here(self, there: int) -> int | None:
+        """The position in B that a position of A is compared with."""
+        return self.counterparts.index(there) if there in self.counterparts else None
+
     def words(self) -> str:
         """`5 of 6 tokens aligned`; nothing where each is compared with the one in its place."""
         aligned = sum(there is not None for there in self.counterparts)

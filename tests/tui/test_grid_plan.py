@@ -225,7 +225,7 @@ def test_two_readings_are_compared_once_both_are_there():
     there.finish(0, interpretation(CELLS[0], " Paris, France"))
     assert compared_cell(one, other) == MapCell("same", text="Paris, France")
     there.finish(0, interpretation(CELLS[0], "Rome, France"))
-    assert compared_cell(one, other) == MapCell("read", 0.5, "Paris, France|Rome, France")
+    assert compared_cell(one, other) == MapCell("read", pytest.approx(2 / 3), "Paris, France|Rome, France")
 
 
 def test_a_cell_stays_as_it_was_until_it_is_let_through():

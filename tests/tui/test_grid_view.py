@@ -338,12 +338,60 @@ async def test_with_a_pair_the_map_shows_where_its_prompts_differ_and_enter_read
         assert [task.request.prompt for task in asked(engine)] == ["Madrid is in", "Rome is in"]
         assert states(app) == {"same": 5 * 3, "read": 4 * 3}
         assert grid(app).source.cell(7, 0).text == "Madrid , the capital of Spain|Rome , the capital of Italy"
-        assert grid(app).source.cell(7, 0).heat == pytest.approx(2 / 3), "of madrid, capital, spain A says one"
+        assert grid(app).source.cell(7, 0).heat == pytest.approx(4 / 5), "capital is in both"
         await pilot.press("G", "home")
         await until(pilot, lambda: "A        Rome , the capital of Italy" in text_of(app))
         await pilot.press("p")  # this prompt is the source now
         assert "· difference" not in text_of(app)
         assert states(app)["read"] == 24
+
+
+async def test_a_key_turns_the_difference_on_and_off_over_tokens_that_are_aligned():
+    engine = FakeEngine(late="Rome , the capital of Italy")
+    async with running(engine, prompt="Rome is in", size=(160, 40)) as (app, pilot):
+        await pilot.press("escape", "number_sign", "enter")
+        await drawn(app, pilot)
+        await pilot.press("D")
+        assert toasts(app)[-1].startswith("There is no pair yet: p keeps this prompt as A")
+        await pilot.press("p", "D")
+        assert toasts(app)[-1] == "This prompt is A itself: i edits it."
+        engine.late = "Rome , a city"
+        app.main.prompt_text.value = "The old Rome is in"
+        await until(pilot, lambda: app.main.state.ready and len(app.main.state.selection.tokens) == 5)
+        await pilot.press("D")
+        assert toasts(app)[-1] == "There are no readings to compare yet: enter makes them."
+        await pilot.press("enter")
+        await drawn(app, pilot)
+        await pilot.press("c", "D")
+        assert "difference · 2 of 5 tokens aligned" in text_of(app)
+        assert states(app) == {"absent": 3 * 9, "same": 5 * 2, "read": 4 * 2}, "A's Rome is not the token ·Rome"
+        cell = grid(app).source.cell(7, 3)
+        assert cell.text == "Rome , a city|Rome , the capital of Italy"
+        assert cell.heat == pytest.approx(3 / 4), "of rome, city, capital, italy one is in both"
+        await pilot.press("G", "end")
+        await until(pilot, lambda: "A        Rome , the capital of Italy" in text_of(app))
+        assert "apart .75" in grid(app).words_pane.words.copyable()
+        await pilot.press("home")
+        await until(pilot, lambda: "A        has no token for this one" in text_of(app))
+        await pilot.press("D")
+        assert "· first" in text_of(app).splitlines()[5], "as before"
+
+
+async def test_what_the_source_lacks_is_read_at_the_tokens_that_are_compared_and_drawn_as_it_comes():
+    engine = FakeEngine()
+    async with running(engine, prompt="Rome is in") as (app, pilot):
+        await pilot.press("escape", "number_sign", "p")
+        app.main.prompt_text.value = "Rome surely is in"
+        await until(pilot, lambda: app.main.state.ready and len(app.main.state.selection.tokens) == 4)
+        await pilot.press("enter")
+        await drawn(app, pilot)
+        engine.late = "Rome , a city"
+        await pilot.press("D", "enter")
+        await drawn(app, pilot)
+        (_, task) = asked(engine)
+        assert task.request.prompt == "Rome is in"
+        assert {cell.position for cell in task.request.cells} == {0, 1, 2}
+        assert states(app) == {"absent": 9, "same": 5 * 3, "read": 4 * 3}
 
 
 async def test_runs_of_the_grid_are_in_the_log_of_read_and_its_cell_is_shared():

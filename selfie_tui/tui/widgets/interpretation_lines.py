@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from selfie_tui import text
 from selfie_tui.marks import FAR_NORM, NOT_READ, SAYS_MORE, SAYS_NOTHING, mark_of, norm_words
-from selfie_tui.records import Control, layer_name, without_blank_ends
+from selfie_tui.records import layer_name, without_blank_ends
 from selfie_tui.settings import differences
 from selfie_tui.tui.render.flow import flow
 from selfie_tui.tui.render.styles import Look, Piece, Pieces, Role, cells, clipped, heat, padded, share
@@ -139,7 +139,7 @@ def whole_lines(run: Run, index: int, layout: Layout) -> list[Pieces]:
     lines = [_framed(run, index, first, layout), *((indent, *line) for line in others)]
     interpretation = run.interpretations.get(index)
     if interpretation is not None and interpretation.random is not None:
-        lines += _random_lines(interpretation.random, layout)
+        lines += lines_under("~ random", interpretation.random.text, layout, whole=True)
     return lines
 
 
@@ -196,9 +196,11 @@ def _tail_pieces(run: Run, index: int) -> Pieces:
     return number, Piece(f" {mark}", ROLES_OF_MARKS.get(mark, "dim"))
 
 
-def _random_lines(random: Control, layout: Layout) -> list[Pieces]:
-    body = flow([Piece(layout.look.prose(random.text), "dim")], layout.body)
-    label = text.pad("~ random", layout.columns.label)
+def lines_under(name: str, said: str, layout: Layout, *, whole: bool) -> list[Pieces]:
+    """Another text under an interpretation, dim, with its name in the column of labels: all of it, or one line."""
+    shown = layout.look.prose(said).strip()
+    body = flow([Piece(shown, "dim")], layout.body) if whole else [(Piece(text.clip(shown, layout.body), "dim"),)]
+    label = text.pad(name, layout.columns.label)
     return [
         (Piece(label if number == 0 else " " * layout.columns.label, "dim"), Piece(" " * layout.gap), *line)
         for number, line in enumerate(body)

@@ -39,7 +39,14 @@ TRUST = (
     "of the token reads as: a reading is worth its words where it says more than these and the control."
 )
 
-SECTIONS = {"grid": Section("Grid: a whole prompt", (GRID, TRUST)), "walk": Section("Grid: a column or a row")}
+PAIR = (
+    "With a pair (p keeps a prompt as A, i edits it) D shows where the two differ: both texts, this prompt's first, "
+    "and as heat the share of their content words that only one has. = says the same, – is a token that A has no "
+    "counterpart for: of prompts with other numbers of tokens those are compared that both begin or end with, or that "
+    "stand in the same order between. enter reads what A lacks."
+)
+
+SECTIONS = {"grid": Section("Grid: a whole prompt", (GRID, PAIR, TRUST)), "walk": Section("Grid: a column or a row")}
 
 register(ACTIONS, SECTIONS)
 

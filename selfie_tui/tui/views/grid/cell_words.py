@@ -8,7 +8,7 @@ from textual import events
 
 from selfie_tui import text
 from selfie_tui.marks import mark_of, norm_words
-from selfie_tui.measures import MEASURES, Measure, shared
+from selfie_tui.measures import MEASURES, Measure, apart
 from selfie_tui.records import Cell, Interpretation, Token, layer_name
 from selfie_tui.tui.render.flow import flow
 from selfie_tui.tui.render.styles import Look, Piece, Pieces, cells, clipped, padded, share
@@ -36,12 +36,14 @@ NOT_READ: Pieces = (Piece(" not read yet", "dim"),)
 
 
 class Here(NamedTuple):
-    """What the cursor is on: a cell, its token, its reading where there is one, and that of a pair's source."""
+    """What the cursor is on: a cell, its token, its reading where there is one, that of a pair's source beside it."""
 
     cell: Cell
     token: Token
     reading: Reading | None = None
     at_source: Reading | None = None
+    is_alone: bool = False
+    """Whether a pair's source has no token for this one."""
 
     def label(self, look: Look) -> str:
         """`L18 · 9 of`."""
@@ -88,6 +90,8 @@ def several(here: Here, look: Look, width: int, height: int, query: str = "") ->
     lines = _words(reading, look, width, query, whole=whole)
     if here.at_source is not None and here.at_source.finished is not None:
         lines += _source(here.at_source.finished, found, look, width, whole=whole)
+    elif here.is_alone:
+        lines += _beside("A", "has no token for this one", "", width)
     lines += _control(reading, look, width, whole=whole)
     if found is not None:
         lines += _baselines(reading, found, look, width)
@@ -109,8 +113,8 @@ def _words(reading: Reading, look: Look, width: int, query: str, *, whole: bool)
 def _source(
     there: Interpretation, found: Interpretation | None, look: Look, width: int, *, whole: bool
 ) -> list[Pieces]:
-    """What the cell of a pair's source says, and how much of the reading's words that is."""
-    numbers = f"shared {share(shared(found.text, there.text))}" if found else ""
+    """What the cell of a pair's source says, and which share of the words of both only one says."""
+    numbers = f"apart {share(apart(found.text, there.text))}" if found else ""
     return _beside("A", look.prose(there.text).strip(), numbers, width, whole=whole)
 
 

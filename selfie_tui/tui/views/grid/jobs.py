@@ -50,15 +50,17 @@ def next_job(maps: Maps, state: AppState, in_sight: InSight, *, compared: bool =
 
 
 def _missing_at_source(maps: Maps, state: AppState) -> tuple[Cell, ...]:
-    """The cells that are read of the prompt and not yet of the pair's source, as far as that has such tokens.
+    """The cells that are read of the prompt and not yet of the pair's source, as far as that has tokens for them.
 
     None where the settings are others than those of the map, with which the source would be read now.
     """
-    if maps.shown is None or maps.source is None or state.pair is None or maps.present is not maps.shown:
+    alignment = state.alignment
+    if maps.shown is None or maps.source is None or alignment is None or maps.present is not maps.shown:
         return ()
-    there, count = maps.source.asked_for(), len(state.pair.tokens)
-    found = (cell for cell, _ in maps.shown.finished if cell.position < count and cell not in there)
-    return tuple(sorted(found, key=lambda cell: (cell.position, cell.layer)))
+    there = maps.source.asked_for()
+    pairs = ((cell.layer, alignment.of(cell.position)) for cell, _ in maps.shown.finished)
+    found = {Cell(layer, position) for layer, position in pairs if position is not None}
+    return tuple(sorted(found - there, key=lambda cell: (cell.position, cell.layer)))
 
 
 def _cell_again(present: Readings | None, cell: Cell) -> Job:

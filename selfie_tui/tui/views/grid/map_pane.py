@@ -6,9 +6,11 @@ from textual import on
 from textual.message import Message
 from textual.widgets import Input
 
+from selfie_tui.measures import MEASURES, Measure
 from selfie_tui.records import Cell
 from selfie_tui.tui.host import Host
 from selfie_tui.tui.state import AppState
+from selfie_tui.tui.status import no_pair_words
 from selfie_tui.tui.views.grid.live import EVERY, Pending, Place
 from selfie_tui.tui.views.grid.map import GridMap
 from selfie_tui.tui.views.grid.maps import Maps
@@ -39,6 +41,7 @@ class MapPane(Pane):
         self.search_text = Field(placeholder="search", id=f"{id}-search", classes="-hidden")
         super().__init__(4, "Grid", self.map, self.walk, self.search_text, id=id, classes="-described")
         self.map.wants = self.wanted
+        self._before_difference = MEASURES[0]
         self._pending = Pending()
         self._ticking = False
         self._searched_from = (0, 0)
@@ -66,7 +69,7 @@ class MapPane(Pane):
         self._pending.clear()
         if self.source.measure is DIFFERENCE and self.maps.source is None:
             self.source.measure = next_measure(self.maps.shown, DIFFERENCE)
-        self.source.show(self.maps.shown, self.maps.source)
+        self.source.show(self.maps.shown, self.maps.source, self.state.alignment)
         if anew:  # two texts side by side need larger cells
             self.map.prefer("phrase" if self.source.measure is DIFFERENCE else "word")
         else:
@@ -74,16 +77,36 @@ class MapPane(Pane):
         self.walk.show_all()
         self.retitle_map()
 
+    def turn_difference(self) -> None:
+        """Colour by the difference to A, or again by what was coloured by before."""
+        problem = no_pair_words(self.state, self.app.keymap)
+        if not problem and self.maps.source is None:
+            problem = "There are no readings to compare yet: enter makes them."
+        if problem:
+            self.app.toast(problem, "information")
+        elif self.source.measure is DIFFERENCE:
+            self._colour_by(self._before_difference)
+        else:
+            self._before_difference = self.source.measure
+            self._colour_by(DIFFERENCE)
+
     def colour_by_next(self) -> None:
         """Colour by the next measure that has a number here; with a pair, also by where its prompts differ."""
-        self.source.measure = next_measure(self.maps.shown, self.source.measure, pair=self.maps.source is not None)
+        pair = self.maps.source is not None
+        self._colour_by(next_measure(self.maps.shown, self.source.measure, pair=pair))
+
+    def _colour_by(self, measure: Measure) -> None:
+        self.source.measure = measure
         self.show_map(anew=True)
         self.post_message(self.Drawn())
 
     def retitle_map(self) -> None:
         """Write which readings these are, and what is known of them."""
         walk = "" if self.map.display else self.walk.heading()
-        self.retitle(title(self.maps.shown, self.maps.all, self.source.measure, look_of(self), walk))
+        aligned = self.source.alignment.words() if self.source.alignment else ""
+        compared = aligned if self.source.measure is DIFFERENCE and not walk else ""
+        shown = title(self.maps.shown, self.maps.all, self.source.measure, look_of(self), walk)
+        self.retitle(f"{shown} · {compared}" if compared else shown)
         self.update_border()
 
     def update_border(self) -> None:
@@ -194,5 +217,7 @@ class MapPane(Pane):
         """Colour by the next measure, or ask for a word to look for."""
         if what == "measure":
             self.colour_by_next()
+        elif what == "difference":
+            self.turn_difference()
         else:
             self.app.edit(self.search_text)

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from math import isnan
 
 from selfie_tui.marks import FAR_NORM, NOT_READ, SAYS_MORE, SAYS_NOTHING, mark_of
-from selfie_tui.measures import MEASURES, Measure, shared
+from selfie_tui.measures import MEASURES, Measure, apart
 from selfie_tui.records import Cell, Control, Interpretation
+from selfie_tui.tui.pair import Alignment
 from selfie_tui.tui.views.grid.readings import Reading, Readings
 from selfie_tui.tui.widgets.map.cells import UNASKED, MapCell
 
@@ -16,11 +17,14 @@ def _not_measured(interpretation: Interpretation, control: Control | None) -> fl
     return None
 
 
+ALONE = MapCell("absent")
+"""A cell of a token that a pair's source has no counterpart for."""
+
 UNBOUNDED = 5.0
 """The value at which the heat of a measure ends that has no largest value: nats of an entropy."""
 
 
-DIFFERENCE = Measure("difference", "share of the words that A does not say; text|A's where they differ", _not_measured)
+DIFFERENCE = Measure("difference", "share of the words that only one says; text|A's where they differ", _not_measured)
 """How far the readings of a pair's two prompts differ; it is measured of two readings, and not of one."""
 
 
@@ -81,7 +85,7 @@ def compared_cell(reading: Reading | None, other: Reading | None) -> MapCell:
     said, before = here.text.strip(), there.text.strip()
     if said == before:
         return MapCell("same", text=said)
-    return MapCell("read", 1.0 - shared(said, before), f"{said}|{before}")
+    return MapCell("read", apart(said, before), f"{said}|{before}")
 
 
 class GridSource:
@@ -96,13 +100,24 @@ class GridSource:
         self.readings: Readings | None = None
         self.other: Readings | None = None
         """The readings of a pair's source, which the difference compares with."""
+        self.alignment: Alignment | None = None
+        """Which of the source's tokens each one is compared with."""
         self.measure: Measure = MEASURES[0]
         self._shown: dict[tuple[int, int], MapCell] = {}
 
-    def show(self, readings: Readings | None, other: Readings | None = None) -> None:
+    def show(
+        self, readings: Readings | None, other: Readings | None = None, alignment: Alignment | None = None
+    ) -> None:
         """Show other readings, or by another measure; with a pair, those of its source are `other`."""
-        self.readings, self.other = readings, other
+        self.readings, self.other, self.alignment = readings, other, alignment
         self._shown.clear()
+
+    def cells_beside(self, cells: Iterable[Cell]) -> list[Cell]:
+        """The cells that cells of A are compared with."""
+        if self.alignment is None:
+            return []
+        pairs = [(cell.layer, self.alignment.here(cell.position)) for cell in cells]
+        return [Cell(layer, position) for layer, position in pairs if position is not None]
 
     def renew(self, place: tuple[int, int]) -> tuple[MapCell, MapCell]:
         """Show the reading of a cell as it is now; what was shown of it before, and what is now."""
@@ -122,7 +137,16 @@ class GridSource:
         reading = self.readings.at(Cell(*place))
         if self.measure is not DIFFERENCE:
             return map_cell(reading, self.measure)
-        return compared_cell(reading, self.other.at(Cell(*place)) if self.other else None)
+        return ALONE if self.is_alone(place[1]) else compared_cell(reading, self.beside(*place))
+
+    def is_alone(self, position: int) -> bool:
+        """Whether A has no token for the one at a position."""
+        return self.alignment is not None and self.alignment.of(position) is None
+
+    def beside(self, layer: int, position: int) -> Reading | None:
+        """The reading of A's cell that a cell is compared with; None where there is none."""
+        there = self.alignment.of(position) if self.alignment else None
+        return None if self.other is None or there is None else self.other.at(Cell(layer, there))
 
     def foot_text(self, column: int) -> str:
         return ""

@@ -107,7 +107,8 @@ class GridView(View):
         if not known:
             self.show_map()
             return
-        self.map_pane.let_through([cell for cell in (run.request.cells if changed.header else cells) if cell])
+        touched = [cell for cell in (run.request.cells if changed.header else cells) if cell]
+        self.map_pane.let_through(touched if readings is self.maps.shown else self.source.cells_beside(touched))
         if changed.header:
             self.map_pane.retitle_map()
 
@@ -126,9 +127,10 @@ class GridView(View):
         if cell.position >= len(tokens) or not self.state.selection.layers:
             self.words_pane.show_no_cell()
             return
-        compared = self.maps.source if self.source.measure is DIFFERENCE else None
-        at_source = compared.at(cell) if compared else None
-        here = Here(cell, tokens[cell.position], self.map_pane.reading(cell), at_source)
+        compared = self.source.measure is DIFFERENCE
+        at_source = self.source.beside(cell.layer, cell.position) if compared else None
+        alone = compared and self.source.is_alone(cell.position)
+        here = Here(cell, tokens[cell.position], self.map_pane.reading(cell), at_source, alone)
         self.words_pane.show_cell(here, self.maps.shown, self.map_pane.search_text.value.strip())
 
     def _follow_cursor(self) -> None:

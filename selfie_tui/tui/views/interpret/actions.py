@@ -31,6 +31,11 @@ ACTIONS = (
 )
 # fmt: on
 
-SECTIONS = {"log": Section("Interpretations"), "details": Section("Details of an interpretation")}
+PAIR = (
+    "With a pair (p keeps a prompt as A, i edits it) a line A stands under each reading of this prompt where A's "
+    "reading of the same layer, and of the token that this one is compared with, says something else."
+)
+
+SECTIONS = {"log": Section("Interpretations", (PAIR,)), "details": Section("Details of an interpretation")}
 
 register(ACTIONS, SECTIONS)

@@ -45,8 +45,10 @@ class Block:
         self.toggled: set[int] = set()
         """Interpretations that are unfolded where the others are not, or folded where the others are unfolded."""
         self.unfolded = False
+        self.beside: dict[int, str] = {}
+        """What a pair's source says in a cell, where it says something else: it stands under the interpretation."""
         self.heights: dict[int, int] = {}
-        """Lines of those that are unfolded, as far as they have been counted."""
+        """Lines of those that may have several, as far as they have been counted."""
         self._begun: set[int] = set()
         self._texts: dict[int, str] = {}
         self._shown: list[int] | None = None
@@ -121,7 +123,7 @@ class Block:
         self._texts.pop(index, None)
         new = index not in self._begun
         if not new and self.order != "effect":
-            self._tops = None if self.unfolded or self.toggled else self._tops
+            self._tops = self._tops if self.single else None
             return False
         if new:
             self._begun.add(index)
@@ -147,16 +149,30 @@ class Block:
         """Whether an interpretation is shown as a whole."""
         return index >= CONTROL and self.unfolded != (index in self.toggled)
 
+    def is_several(self, index: int) -> bool:
+        """Whether an interpretation may have several lines: it is shown as a whole, or has another one's under it."""
+        return self.is_unfolded(index) or index in self.beside
+
+    def put_beside(self, texts: dict[int, str]) -> set[int]:
+        """Have these texts stand under interpretations, and no others; the indices of those that changed."""
+        changed = {index for index in {*texts, *self.beside} if texts.get(index) != self.beside.get(index)}
+        self.beside = texts
+        for index in changed:
+            self.heights.pop(index, None)
+        if changed:
+            self.changed()
+        return changed
+
     @property
     def single(self) -> bool:
         """Whether every row is one line."""
-        return self.run is not None and not self.unfolded and not self.toggled
+        return self.run is not None and not self.unfolded and not self.toggled and not self.beside
 
     def tops(self) -> list[int]:
         """The line of each row within the block, and the number of lines; `heights` has those of unfolded rows."""
         if self._tops is None:
             first = self.heights.get(HEADER if self.run else 0, 1)
-            others = (self.heights.get(index, 1) if self.is_unfolded(index) else 1 for index in self.shown)
+            others = (self.heights.get(index, 1) if self.is_several(index) else 1 for index in self.shown)
             self._tops = [*accumulate((first, *others), initial=0)] if not self.hidden else [0]
         return self._tops
 

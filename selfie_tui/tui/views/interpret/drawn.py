@@ -13,6 +13,7 @@ from selfie_tui.tui.widgets.interpretation_lines import (
     Layout,
     columns_of,
     header_line,
+    lines_under,
     one_line,
     surely_one_line,
     whole_lines,
@@ -47,6 +48,8 @@ class Drawn:
     def height(self, item: Item) -> int:
         """The number of lines of a row, without laying out what is surely one line."""
         run = item.block.run
+        if item.index in item.block.beside:
+            return len(self.lines(item))
         if run is not None and item.index != HEADER and surely_one_line(run, item.index, self._layout_of(run)):
             return 1
         return len(self.lines(item))
@@ -59,7 +62,9 @@ class Drawn:
         if item.index == HEADER:
             return [header_line(run, layout, folded=block.folded)]
         whole = block.is_unfolded(item.index)
-        return whole_lines(run, item.index, layout) if whole else [one_line(run, item.index, layout)]
+        lines = whole_lines(run, item.index, layout) if whole else [one_line(run, item.index, layout)]
+        said = block.beside.get(item.index)
+        return lines if said is None else [*lines, *lines_under("A", said, layout, whole=whole)]
 
     def _layout_of(self, run: Run) -> Layout:
         if id(run) not in self._layouts:

@@ -84,6 +84,26 @@ class Log(LogWindow):
         if searched:
             self.settle()
 
+    def put_beside(self, run: Run, texts: dict[int, str]) -> None:
+        """Have what a pair's source says stand under the run's interpretations of these indices, and no others."""
+        block = self.outline.block_of(run)
+        changed = block.put_beside(texts) if block is not None else ()
+        if block is None or not changed:
+            return
+        for index in changed:
+            self.drawn.forget(block, index)
+        self.outline.changed()
+        if len(changed) == 1:
+            self._rows_changed(Item(block, *changed))
+        else:
+            self._again()
+
+    def add_beside(self, run: Run, texts: dict[int, str]) -> None:
+        """Have what a pair's source says stand under more of the run's interpretations."""
+        block = self.outline.block_of(run)
+        if block is not None:
+            self.put_beside(run, block.beside | texts)
+
     def update_header(self, run: Run) -> None:
         """Show how a run stands now."""
         block = self.outline.block_of(run)

@@ -119,7 +119,7 @@ class Outline:
     def _height(self, block: Block) -> int:
         if block.single:
             return block.rows
-        several = [index for index in block.shown if block.is_unfolded(index)] if block.run else [0]
+        several = [index for index in block.shown if block.is_several(index)] if block.run else [0]
         for index in several:
             if index not in block.heights:
                 block.heights[index] = self._measure(Item(block, index))

@@ -21,6 +21,7 @@ from selfie_tui.tui.pages.palette import Command
 from selfie_tui.tui.state import AppState
 from selfie_tui.tui.status import key_of
 from selfie_tui.tui.views.interpret.actions import ACTIONS, SECTIONS
+from selfie_tui.tui.views.interpret.beside import Beside
 from selfie_tui.tui.views.interpret.log import Log
 from selfie_tui.tui.views.view import View
 from selfie_tui.tui.widgets.bars import Fixed
@@ -65,6 +66,7 @@ class InterpretView(View):
         )
         self.log_pane = Pane(5, "Interpretations", self.log_view, self.search_text, id="log")
         self.panes = (self.settings_pane, self.log_pane)
+        self._beside = Beside(state)
         self._runs: list[Run] = []
         """The runs of the log, in the order in which they were made or opened."""
 
@@ -88,6 +90,17 @@ class InterpretView(View):
             self.log_view.show_earlier(earlier(self.state.kept.before, key_of("view.history", self.app.keymap)))
         if changed.run is not None:
             self._show_run(changed.run, changed)
+        self._show_beside(changed)
+
+    def _show_beside(self, changed: Changed) -> None:
+        """Put what a pair's source says under what this prompt says, where it is something else."""
+        run = changed.run
+        if changed.pair or changed.tokens or changed.model or changed.edits or changed.stack or changed.header:
+            self._beside.look()
+            for shown in self._runs:
+                self.log_view.put_beside(shown, self._beside.texts(shown))
+        elif run is not None and (new := self._beside.texts(run, changed.indices)):
+            self.log_view.add_beside(run, new)
 
     def _show_run(self, run: Run, changed: Changed) -> None:
         """Show what of a run has changed; one that another view has made is shown from when it begins."""
