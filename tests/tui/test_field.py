@@ -109,7 +109,7 @@ def test_lenses_and_tasks_of_earlier_prompts_are_not_kept():
         for position in range(2):
             state.take(LensRead(prompt=state.prompt, positions=(position,), rows=()))
     assert len(state.lenses) == 2
-    assert len(state._tasks) <= 16
+    assert len(state.sent._tasks) <= 16
     for position in range(2 * MOST):
         state.take(LensRead(prompt=state.prompt, positions=(position,), rows=()))
     assert len(state.lenses) == MOST

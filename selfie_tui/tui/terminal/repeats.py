@@ -44,4 +44,4 @@ def _repeated(run: re.Match[str]) -> str:
         return run[0]
     character, times = run[1], len(run[0]) - 1
     repetition = _repetition(times)
-    return character + repetition if len(repetition) < times * len(character.encode()) else run[0]
+    return character + repetition if len(repetition) < times * len(character.encode(errors="replace")) else run[0]
