@@ -49,6 +49,22 @@ def test_attention_over_the_room_is_that_of_pytorch(
         torch.testing.assert_close(found, expected, atol=TOLERANCE[dtype], rtol=0)
 
 
+@pytest.mark.parametrize("size", [1, 3])
+def test_attention_in_16_bits_is_as_exact_as_pytorchs(size: int) -> None:
+    torch.manual_seed(0)
+    states = torch.randn(3, 12, 4, 40, 64)
+    query = (size * states[0, :, :, :1]).bfloat16()
+    growing = GrowingLayer.of([(size * states[1]).bfloat16()], [states[2].bfloat16()], 4)
+    wide = [tensor.double() for tensor in (query, growing.keys, growing.values)]
+    exact = scaled_dot_product_attention(*wide)
+    found = attend(query, growing.keys, growing.values)
+    assert found is not None
+    error = (found - exact).square().mean().sqrt()
+    assert (
+        error < 1.5 * (scaled_dot_product_attention(query, growing.keys, growing.values) - exact).square().mean().sqrt()
+    )
+
+
 def test_attention_that_is_not_of_one_query_over_a_room_is_left_to_pytorch() -> None:
     growing = layer(torch.float32)
     keys, values = growing.keys, growing.values

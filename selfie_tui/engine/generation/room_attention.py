@@ -3,8 +3,8 @@
 PyTorch's kernel for a processor takes the rows and heads one at a time: for a single query each, that costs more than
 the products. Batched products are fast over tensors that are whole; keys and values of a growing layer are views of
 larger ones, of which they would be copied. So the products run over all the room, and the scores of what is unwritten
-there are minus infinity. In 16 bits the scores and weights are rounded to them, as in the eager attention of
-Transformers; the softmax is float32.
+there are minus infinity. In 16 bits a second product, less the first, gives what the rounding of the first left out:
+scores and softmax are float32, and only the weights are rounded, as in PyTorch's kernel.
 """
 
 from __future__ import annotations
@@ -40,11 +40,19 @@ def attend(
     if query.shape[0] != rows or (query.shape[1] != heads and not enable_gqa):
         return None
     queries = query.reshape(rows * heads, -1, width)  # the heads that share keys are neighbours
-    scores = torch.bmm(queries, keys.flatten(0, 1).mT).float()  # (rows * heads, heads that share, room)
+    scores = products(queries, keys.flatten(0, 1).mT)  # (rows * heads, heads that share, room)
     scores *= 1 / math.sqrt(width) if scale is None else scale
     scores[:, :, tokens:] = -math.inf
     weights = scores.softmax(-1).to(query.dtype)
     return torch.bmm(weights, values.flatten(0, 1)).reshape(rows, query.shape[1], 1, -1)
+
+
+def products(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """The float32 products of matrices `(batch, n, width)` and `(batch, width, m)`, which are summed up in float32."""
+    rounded = torch.bmm(one, other)
+    if rounded.dtype == torch.float32:
+        return rounded
+    return rounded.float() + torch.baddbmm(rounded, one, other, beta=-1).float()
 
 
 def is_single(query: torch.Tensor) -> bool:
