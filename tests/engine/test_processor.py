@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 import torch
 from torch import nn
@@ -151,3 +153,29 @@ def test_modules_compute_as_ever_once_the_operations_are_left(monkeypatch: pytes
     with pytest.raises(TypeError), operations:
         nn.functional.linear(None, None)
     assert [part.__dict__[tracing.STATE].body for part in operations.gelus] == bodies
+
+
+def test_two_threads_in_one_model_take_turns_and_leave_its_modules_as_they_were(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = build("gpt2")
+    monkeypatch.setattr(packing, "FEWEST_TOKENS", 1)
+    first, second = processor_operations(model, 1), processor_operations(model, 1)
+    assert first is not None
+    assert second is not None
+    bodies = [part.__dict__[tracing.STATE].body for part in first.gelus]
+    entered, left = threading.Event(), threading.Event()
+
+    def other() -> None:
+        with second:
+            entered.set()
+            left.wait()
+
+    thread = threading.Thread(target=other)
+    with first:
+        thread.start()
+        assert not entered.wait(0.1)
+    assert entered.wait(10)
+    left.set()
+    thread.join()
+    assert [part.__dict__[tracing.STATE].body for part in first.gelus] == bodies

@@ -11,7 +11,7 @@ All is as PyTorch does it on other devices, where these would be slower.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any
 
 import torch
@@ -31,13 +31,20 @@ TANH_GELUS = (NewGELUActivation, FastGELUActivation)
 class ProcessorOperations(TorchFunctionMode):
     """While entered, this thread's operations are done in the ways that are faster on a processor.
 
-    `weights` are those that products are taken from, `gelus` modules of `TANH_GELUS` of a traced model.
+    `weights` are those that products are taken from, `gelus` modules of `TANH_GELUS` of a traced model. The `lock` is
+    held meanwhile: it is the model's, whose modules are one for all threads.
     """
 
-    def __init__(self, weights: PackedWeights, gelus: tuple[nn.Module, ...] = ()) -> None:
+    def __init__(
+        self,
+        weights: PackedWeights,
+        gelus: tuple[nn.Module, ...] = (),
+        lock: AbstractContextManager[Any] = nullcontext(),  # noqa: B008 - it holds nothing
+    ) -> None:
         super().__init__()
         self.weights = weights
         self.gelus = gelus
+        self.lock = lock
         self.bodies = ExitStack()
         self.answers: dict[Callable[..., Any], Callable[..., torch.Tensor | None]] = {
             nn.functional.linear: self.linear,
@@ -46,8 +53,11 @@ class ProcessorOperations(TorchFunctionMode):
         }
 
     def __enter__(self) -> ProcessorOperations:
-        self.bodies.enter_context(tracing.replacing_bodies(self.gelus, tanh_gelu))
-        super().__enter__()  # type: ignore[no-untyped-call]
+        with ExitStack() as stack:
+            stack.enter_context(self.lock)
+            stack.enter_context(tracing.replacing_bodies(self.gelus, tanh_gelu))
+            super().__enter__()  # type: ignore[no-untyped-call]
+            self.bodies = stack.pop_all()
         return self
 
     def __exit__(self, *error: Any) -> None:
@@ -88,4 +98,5 @@ def processor_operations(model: Model, tokens: int) -> ProcessorOperations | Non
     weights = packed_weights(model, tokens)
     if weights is None:
         return None
-    return ProcessorOperations(weights, tuple(part for part in model.modules.values() if type(part) in TANH_GELUS))
+    gelus = tuple(part for part in model.modules.values() if type(part) in TANH_GELUS)
+    return ProcessorOperations(weights, gelus, model.lock)
