@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -142,3 +144,45 @@ def test_a_run_lets_go_of_its_copies(monkeypatch: pytest.MonkeyPatch, left: bool
         assert isinstance(last, Progress)
     assert not made[0].copies
     assert made[0].bytes_left == ENOUGH
+
+
+class Wrapped(torch.Tensor):
+    """A weight without memory of its own, as quantized ones are: its numbers are those of another tensor."""
+
+    inner: torch.Tensor
+
+    @staticmethod
+    def __new__(cls, inner: torch.Tensor) -> Wrapped:
+        made: Wrapped = torch.Tensor._make_wrapper_subclass(cls, inner.shape, dtype=inner.dtype)
+        made.inner = inner
+        return made
+
+    @classmethod
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        plain = [each.inner if isinstance(each, Wrapped) else each for each in args]
+        return func(*plain, **(kwargs or {}))
+
+
+@torch.no_grad()
+def test_weights_without_memory_of_their_own_and_odd_biases_are_left_to_pytorch() -> None:
+    inputs, inner, weight = torch.randn(16, 32), torch.randn(24, 32), torch.randn(24, 32)
+    wrapped = Wrapped(inner)
+    packed = PackedWeights([wrapped, weight], ENOUGH)
+    with ProcessorOperations(packed):
+        torch.testing.assert_close(nn.functional.linear(inputs, wrapped), inputs @ inner.T)
+        torch.testing.assert_close(torch.addmm(torch.ones(1), inputs, weight.T), inputs @ weight.T + 1)
+        assert not packed.copies
+        torch.testing.assert_close(nn.functional.linear(inputs, weight), inputs @ weight.T)
+    assert len(packed.copies) == 1
+
+
+@torch.no_grad()
+def test_the_first_copy_that_there_is_room_for_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    large, small = nn.Linear(32, 64, bias=False), nn.Linear(32, 8, bias=False)
+    monkeypatch.setattr(packing, "multiply", lambda inputs, packed, bias: inputs[:, :8] + 1)
+    packed = PackedWeights([large.weight, small.weight], small.weight.nbytes)
+    with ProcessorOperations(packed):
+        for layer in (large, small):
+            inputs = torch.randn(16, 32)
+            torch.testing.assert_close(layer(inputs), inputs @ layer.weight.T)
+    assert not packed.works

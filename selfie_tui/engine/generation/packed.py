@@ -29,6 +29,8 @@ FEWEST_ROWS = 8
 """Rows of a product for which a weight in blocks is faster."""
 
 DTYPES = (torch.float32, torch.bfloat16)
+PLAIN = (torch.Tensor, torch.nn.Parameter)
+"""Kinds of tensor that hold their numbers as they are; others, as quantized ones, have no memory of their own."""
 
 
 class PackedWeights:
@@ -41,10 +43,11 @@ class PackedWeights:
         self.storages = {
             weight.untyped_storage().data_ptr()
             for weight in weights
-            if weight.device.type == "cpu" and weight.dim() == 2 and weight.dtype in DTYPES
+            if type(weight) in PLAIN and weight.device.type == "cpu" and weight.dim() == 2 and weight.dtype in DTYPES
         }
         self.bytes_left = most_bytes
         self.works = True
+        self.tried = False
         self.copies: dict[tuple[int, torch.Size, tuple[int, ...]], torch.Tensor | None] = {}
 
     def product(self, inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor | None:
@@ -53,9 +56,9 @@ class PackedWeights:
         None where the product is to be PyTorch's own.
         """
         rows = inputs.numel() // max(1, inputs.shape[-1])
-        if rows < FEWEST_ROWS or inputs.dtype != weight.dtype or (bias is not None and bias.dim() != 1):
+        if rows < FEWEST_ROWS or inputs.dtype != weight.dtype or (bias is not None and bias.shape != weight.shape[:1]):
             return None
-        if not self.works or weight.untyped_storage().data_ptr() not in self.storages:
+        if not self.works or type(weight) not in PLAIN or weight.untyped_storage().data_ptr() not in self.storages:
             return None
         key = (weight.data_ptr(), weight.shape, weight.stride())
         if key not in self.copies:
@@ -77,11 +80,12 @@ class PackedWeights:
             return None
         try:
             packed: torch.Tensor = torch.ops.mkldnn._reorder_linear_weight(weight.detach().contiguous(), None)
-            if not self.copies and not alike(multiply(inputs, packed, None), inputs @ weight.T):
+            if not self.tried and not alike(multiply(inputs, packed, None), inputs @ weight.T):
                 raise RuntimeError("a product with a copy in blocks gives other numbers")
         except (AttributeError, RuntimeError, TypeError):  # operations that this build of PyTorch does not have
             self.works = False
             return None
+        self.tried = True
         self.bytes_left -= weight.nbytes
         return packed
 
