@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import cache
 from typing import Any
 
@@ -228,6 +229,18 @@ def test_what_was_cancelled_goes_on_and_ends_as_if_it_had_not_been(demo: Model, 
     assert found_in(events) == short
     tried = sum(1 + row.round for row in short.rows) - sum(1 + row.round for row in stopped.rows)
     assert len([event for event in events if isinstance(event, Progress)]) == tried, "nothing is tried twice"
+
+
+def test_the_time_that_is_left_is_told_from_what_was_tried_since_it_went_on(demo: Model) -> None:
+    events = calibrate(demo, Calibrate(CONCEPT, earlier=cancelled_after(16, demo)), passage=SHORT)
+    next(events)
+    began = time.monotonic()
+    first = next(event for event in events if isinstance(event, Progress))
+    seconds = time.monotonic() - began
+    second = next(event for event in events if isinstance(event, Progress))
+    assert first.seconds_left is not None
+    a_reading = seconds / (second.steps_done - first.steps_done)
+    assert first.seconds_left > 0.9 * a_reading * (first.steps - first.steps_done)
 
 
 def test_all_settings_share_one_forward_of_the_prompt_without_injection(

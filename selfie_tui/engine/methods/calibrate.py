@@ -141,6 +141,8 @@ class Trial:
     control: str | None = None
     base: Plan | None = None
     done: int = 0
+    skipped: int = 0
+    """Readings that were done in an earlier calibration."""
     started: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
@@ -167,10 +169,14 @@ class Trial:
         for setting in self.settings:
             if setting not in self.rows:
                 yield from self.trial(setting, self.parts[0])
+            else:
+                self.skipped += len(self.parts[0])
             self.done += len(self.parts[0])
         for row in self.best_of_first_round():
             if not row.round:
                 yield from self.trial(row.setting, self.parts[1])
+            else:
+                self.skipped += len(self.parts[1])
             self.done += len(self.parts[1])
         yield self.found(finished=True)
 
@@ -217,7 +223,7 @@ class Trial:
     def progress(self, more: int) -> Progress:
         """How far the calibration is with so many more readings than before, and at that speed the seconds left."""
         done, of = self.done + more, self.readings
-        left = (time.monotonic() - self.started) / done * (of - done)
+        left = (time.monotonic() - self.started) / (done - self.skipped) * (of - done)
         return Progress(cells_done=done, cells=of, steps_done=done, steps=of, seconds_left=left)
 
     def found(self, finished: bool = False) -> Calibrated:
