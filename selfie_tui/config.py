@@ -18,6 +18,10 @@ RECENT = 8
 """How many recently used models are remembered."""
 
 
+CellSize = Literal["fit", "heat", "word", "phrase"]
+"""How large the cells of a map are: `fit` has all of the map in sight, where it must be as blocks of cells."""
+
+
 class Config(msgspec.Struct, frozen=True):
     """The user's settings. `keymap` gives an action's id its keys, for example `run.start = "ctrl+g"`.
 
@@ -37,8 +41,8 @@ class Memory(msgspec.Struct, frozen=True):
     """What is kept from one start to the next.
 
     `settings` are those of the next run, its interpretation prompt among them, and `stack` the one that is read.
-    `device` and `dtype` are what the user chose for models. `session` is the name of the last session file that has a
-    run.
+    `device` and `dtype` are what the user chose for models, `cell_sizes` for maps, by view. `session` is the name of
+    the last session file that has a run.
     """
 
     theme: str | None = None
@@ -48,6 +52,7 @@ class Memory(msgspec.Struct, frozen=True):
     stack: str = ""
     device: str = ""
     dtype: str = ""
+    cell_sizes: dict[str, CellSize] = msgspec.field(default_factory=dict)
     session: str = ""
 
     def with_model(self, name: str) -> Memory:

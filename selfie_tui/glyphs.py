@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 BARS = "▁▂▃▄▅▆▇█"
-ASCII_BARS = ".:-=+*#@"
+ASCII_BARS = ",:;+*%#@"
+"""None of these stands for a state of a cell: what is not read is `.`, what says the same `=`, what is alone `-`."""
 NOT_A_NUMBER = "×"
 ASCII_NOT_A_NUMBER = "x"
 """What stands where a bar would, for a value that is not a number."""

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from selfie_tui.config import CellSize
 from selfie_tui.records import ModelInfo, Preset, Severity
 from selfie_tui.tui.action import Action
 from selfie_tui.tui.exporting import Exportable
@@ -67,6 +68,14 @@ class Host(WireApp[None], inherit_bindings=False):
 
     def remember(self, **changes: Any) -> str:
         """Keep something for the next start; what went wrong, where that has not been said yet."""
+        raise NotImplementedError
+
+    def cell_size(self, view: str) -> CellSize | None:
+        """The size of cells that the user chose for a view's map; None where it is left to the screen."""
+        raise NotImplementedError
+
+    def keep_cell_size(self, view: str, size: CellSize) -> None:
+        """Keep the size of cells that the user chose for a view's map."""
         raise NotImplementedError
 
     def model_ready(self, model: ModelInfo) -> None:

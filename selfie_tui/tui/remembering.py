@@ -48,6 +48,14 @@ class RememberingApp(KeyboardApp, inherit_bindings=False):
                 return problem
         return ""
 
+    def cell_size(self, view: str) -> config.CellSize | None:
+        """The size of cells that the user chose for a view's map; None where it is left to the screen."""
+        return self.memory.cell_sizes.get(view)
+
+    def keep_cell_size(self, view: str, size: config.CellSize) -> None:
+        """Keep the size of cells that the user chose for a view's map."""
+        self.remember(cell_sizes={**self.memory.cell_sizes, view: size})
+
     def model_ready(self, model: ModelInfo) -> None:
         """Remember a model that could be loaded."""
         self.remember(recent=self.memory.with_model(model.name).recent)

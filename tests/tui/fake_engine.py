@@ -294,7 +294,8 @@ def wait(gate: threading.Event, cancelled: Callable[[], bool]) -> None:
 def words(text: str) -> tuple[Token, ...]:
     """A token for every word, the space before it included, as byte-pair tokenizers have it."""
     pieces = [piece if number == 0 else f" {piece}" for number, piece in enumerate(text.split(" "))] if text else []
-    return tuple(Token(position, crc32(piece.encode("utf-8", "surrogatepass")) % 4096, piece) for position, piece in enumerate(pieces))
+    ids = (crc32(piece.encode("utf-8", "surrogatepass")) % 4096 for piece in pieces)
+    return tuple(Token(position, id, piece) for position, (id, piece) in enumerate(zip(ids, pieces, strict=True)))
 
 
 def generated(text: str, effect: float | None) -> tuple[GeneratedToken, ...]:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable
 
 from textual.app import App, ComposeResult
 
+from selfie_tui.config import CellSize
 from selfie_tui.records import Token
 from selfie_tui.tui.render.styles import Look
 from selfie_tui.tui.selection import Selection
 from selfie_tui.tui.widgets.map.cells import UNASKED, MapCell
 from selfie_tui.tui.widgets.map.layers import LayerMap
-from selfie_tui.tui.widgets.map.window import Scale
 
 WORDS = (" the", " of", " Paris", "ffel", " located", " in", "-", " city", " France", " and", " Tower", " a", ",")
 
@@ -62,7 +62,7 @@ class MapApp(App[None]):
         source: Cells | None = None,
         *,
         tokens_only: bool = True,
-        widest: Scale = "word",
+        widest: CellSize = "word",
         look: Look | None = None,
     ) -> None:
         super().__init__()

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from selfie_tui.glyphs import ASCII_BARS, BARS
+from selfie_tui.glyphs import NOT_A_NUMBER as NOT_A_NUMBER_GLYPH
 from selfie_tui.records import Cell
 from selfie_tui.themes import load_named, shipped_dir
 from selfie_tui.tui.render.styles import Look
 from selfie_tui.tui.widgets.lines import OVERLAP
 from selfie_tui.tui.widgets.map.axis import Axis
-from selfie_tui.tui.widgets.map.cells import cell_pieces, role_of
+from selfie_tui.tui.widgets.map.cells import GLYPHS, cell_pieces, role_of
+from selfie_tui.tui.widgets.map.grid import CellMap
+from tests.tui.driving import running, until
 from tests.tui.maps import NOT_A_NUMBER, UNASKED, Cells, MapApp, MapCell, varied
 
 SIZES = [(120, 40), (80, 24), (60, 20), (200, 60)]
@@ -110,13 +114,13 @@ async def test_only_what_is_in_sight_is_asked_for_and_the_window_moves_by_its_si
 @pytest.mark.parametrize("tokens", [1, 5, 10, 40])
 async def test_running_text_has_the_room_that_is_left_over_and_single_tokens_do_not_need_it(size, tokens):
     text = MapCell("read", 0.5, "abcdefghijklmnopqrstuvwxyz" * 2)
-    for running in True, False:
-        app = MapApp(8, tokens, Cells(lambda layer, position: text), tokens_only=not running, widest="phrase")
+    for text_runs in True, False:
+        app = MapApp(8, tokens, Cells(lambda layer, position: text), tokens_only=not text_runs, widest="phrase")
         async with app.run_test(size=size) as pilot:
             await pilot.pause()
             shown, width = len(app.map.columns.shown), app.map.cell_width
             assert shown * width <= size[0] - 7
-            if not running:
+            if not text_runs:
                 assert width in (9, 18)
             else:
                 assert width == min((size[0] - 7) // shown, 18 if app.map.scale == "word" else 36)
@@ -306,3 +310,27 @@ async def test_a_search_goes_through_the_cells_in_reading_order_and_wraps():
         assert any("Paris" in text for text in shown)
         await pilot.press("f")
         assert ("text", "▅x      ") in roles(app, 1)
+
+
+@pytest.mark.parametrize(("view", "key"), [("grid", "number_sign"), ("lens", "L")])
+async def test_a_chosen_size_of_cells_is_kept_for_the_next_start(tmp_path, view, key):
+    async with running(prompt="Rome is in", state_dir=tmp_path) as (app, pilot):
+        await pilot.press("escape", key)
+        shown = app.main.view.query_one(CellMap)
+        await until(pilot, lambda: bool(shown.size))
+        before = shown.scale
+        await pilot.press("minus", "minus")
+        chosen = shown.scale
+        assert chosen != before
+    async with running(prompt="Rome is in", state_dir=tmp_path) as (app, pilot):
+        await pilot.press("escape", key)
+        shown = app.main.view.query_one(CellMap)
+        await until(pilot, lambda: bool(shown.size))
+        assert shown.scale == chosen
+        assert app.memory.cell_sizes == {view: chosen}
+
+
+def test_in_ascii_no_heat_looks_like_a_state():
+    look = Look(ascii=True)
+    states = {look.glyphs(state) for state in (*GLYPHS.values(), NOT_A_NUMBER_GLYPH)}
+    assert len({*states, *ASCII_BARS}) == len(states) + len(BARS)

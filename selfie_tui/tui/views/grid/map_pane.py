@@ -23,6 +23,9 @@ from selfie_tui.tui.widgets.lines import look_of
 from selfie_tui.tui.widgets.map.window import CellWindow
 from selfie_tui.tui.widgets.pane import Pane
 
+MAP_NAME = "grid"
+"""Under which the size of cells is kept."""
+
 
 class MapPane(Pane):
     """The map that is shown of those there are, with what is known of it on its borders."""
@@ -61,6 +64,19 @@ class MapPane(Pane):
     def settled(self) -> bool:
         """Whether all that has changed is drawn."""
         return not len(self._pending)
+
+    # The size of cells -----------------------------------------------------------------------------------------------
+
+    def on_mount(self) -> None:
+        """Draw in cells of the size that was chosen before."""
+        if size := self.app.cell_size(MAP_NAME):
+            self.map.choose(size)
+
+    @on(GridMap.SizeChosen)
+    def size_chosen(self, event: GridMap.SizeChosen) -> None:
+        """Keep it for the next start."""
+        event.stop()
+        self.app.keep_cell_size(MAP_NAME, event.map.scale)
 
     # What is shown ---------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import ClassVar
 
 from selfie_tui import text
+from selfie_tui.config import CellSize
 from selfie_tui.records import AttentionRead, Event, JobFailed, ReadAttention
 from selfie_tui.tui.action import Scope
 from selfie_tui.tui.actions import bindings
@@ -14,7 +15,7 @@ from selfie_tui.tui.render.styles import share
 from selfie_tui.tui.state import AppState
 from selfie_tui.tui.widgets.map.cells import UNASKED, MapCell
 from selfie_tui.tui.widgets.map.grid import CellMap
-from selfie_tui.tui.widgets.map.window import SCALES, Scale
+from selfie_tui.tui.widgets.map.window import SCALES
 
 ORIGIN = "inspect-pattern"
 ROW_CELLS = 10
@@ -113,7 +114,7 @@ class PatternMap(CellMap):
         self.pattern = source
         self.turned: Callable[[int], object] = lambda step: None
         """Goes to another head."""
-        self._chosen: Scale | None = "heat"
+        self._chosen: CellSize | None = "heat"
         self._at = (0, 0)
 
     @property
@@ -144,7 +145,7 @@ class PatternMap(CellMap):
         before, self._at = self._at, (row, column)
         return before != self._at
 
-    def choose(self, scale: Scale) -> None:
+    def choose(self, scale: CellSize) -> None:
         """Draw in cells of this size; all of a long prompt's pattern at once would be millions of numbers."""
         if scale == SCALES[0] and self._tokens_shown > MOST_WHOLE:
             return

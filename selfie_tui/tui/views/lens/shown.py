@@ -33,6 +33,9 @@ DRAWN_EVERY = 0.5
 STALE = 0.4
 """Seconds after which positions that are still to come are drawn as such."""
 
+MAP_NAME = "lens"
+"""Under which the size of cells is kept."""
+
 
 class ShownLens(View):
     """A map of the lens, and lines on the cell under its cursor; what keys change of it is the subclass's."""
@@ -80,8 +83,16 @@ class ShownLens(View):
     # What has changed ------------------------------------------------------------------------------------------------
 
     def on_mount(self) -> None:
-        """Show what is known already."""
+        """Show what is known already, in cells of the size that was chosen before."""
+        if size := self.app.cell_size(MAP_NAME):
+            self.map.choose(size)
         self.show_all()
+
+    @on(LensMap.SizeChosen)
+    def size_chosen(self, event: LensMap.SizeChosen) -> None:
+        """Keep it for the next start."""
+        event.stop()
+        self.app.keep_cell_size(MAP_NAME, event.map.scale)
 
     def on_show(self) -> None:
         """Ask for what is in sight; nothing is asked for a view that is not."""

@@ -27,6 +27,13 @@ class CellMap(CellWindow, can_focus=True):
             super().__init__()
             self.map = map
 
+    class SizeChosen(Message):
+        """The user chose the size of cells."""
+
+        def __init__(self, map: CellMap) -> None:
+            super().__init__()
+            self.map = map
+
     # The cursor ------------------------------------------------------------------------------------------------------
 
     def show_cursor(self) -> None:
@@ -114,3 +121,4 @@ class CellMap(CellWindow, can_focus=True):
         index = SCALES.index(self.scale) + step
         if 0 <= index < len(SCALES):
             self.choose(SCALES[index])
+            self.post_message(self.SizeChosen(self))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from selfie_tui.config import CellSize
 from selfie_tui.records import EMBED, Cell, layer_name
 from selfie_tui.tui.action import Scope
 from selfie_tui.tui.actions import bindings
@@ -11,7 +12,6 @@ from selfie_tui.tui.selection import Selection
 from selfie_tui.tui.widgets.map.axis import Axis
 from selfie_tui.tui.widgets.map.cells import MapSource
 from selfie_tui.tui.widgets.map.grid import CellMap
-from selfie_tui.tui.widgets.map.window import Scale
 from selfie_tui.tui.widgets.messages import SelectionChanged
 
 
@@ -27,7 +27,7 @@ class LayerMap(CellMap):
         source: MapSource,
         *,
         tokens: bool = True,
-        widest: Scale = "phrase",
+        widest: CellSize = "phrase",
         id: str | None = None,
     ) -> None:
         super().__init__(source, tokens=tokens, widest=widest, id=id)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import pairwise
-from typing import Literal
 
 from textual import events
 from textual.message import Message
 
 from selfie_tui import text
+from selfie_tui.config import CellSize
 from selfie_tui.tui.render.styles import Piece, Pieces, Role
 from selfie_tui.tui.widgets.lines import Lines
 from selfie_tui.tui.widgets.map.axis import Axis
@@ -17,13 +17,10 @@ from selfie_tui.tui.widgets.map.cells import MapCell, MapSource, cell_pieces, st
 from selfie_tui.tui.widgets.map.ruler import bars, names, ruler
 from selfie_tui.tui.widgets.map.search import MapSearch
 
-Scale = Literal["fit", "heat", "word", "phrase"]
-"""How large cells are: `fit` has all of the map in sight, where it must be as blocks of cells."""
-
-WIDTHS: dict[Scale, int] = {"fit": 2, "heat": 2, "word": 9, "phrase": 18}
+WIDTHS: dict[CellSize, int] = {"fit": 2, "heat": 2, "word": 9, "phrase": 18}
 """Columns of the screen that a cell takes at least: for its mark, its glyph, and the rest for its text."""
 
-SCALES: tuple[Scale, ...] = ("fit", "heat", "word", "phrase")
+SCALES: tuple[CellSize, ...] = ("fit", "heat", "word", "phrase")
 FEWEST = 3
 """Cells side by side below which words give way to heat alone."""
 
@@ -41,7 +38,7 @@ class CellWindow(Lines):
             super().__init__()
             self.map = map
 
-    def __init__(self, source: MapSource, *, tokens: bool, widest: Scale = "phrase", id: str | None = None) -> None:
+    def __init__(self, source: MapSource, *, tokens: bool, widest: CellSize = "phrase", id: str | None = None) -> None:
         """A map of a source whose texts are single `tokens`, or else running text; unless a size is chosen, cells are
         `widest` at most.
         """
@@ -50,8 +47,8 @@ class CellWindow(Lines):
         self.rows, self.columns = Axis(), Axis()
         self.found = MapSearch(source)
         self.only_matches = False
-        self._chosen: Scale | None = None
-        self._preferred: Scale = "word"
+        self._chosen: CellSize | None = None
+        self._preferred: CellSize = "word"
         self._drawn: tuple[tuple[int, int], object] = ((0, 0), None)
         self._strongest: dict[tuple[int, int], tuple[int, int]] = {}
 
@@ -93,7 +90,7 @@ class CellWindow(Lines):
     # Size and window -------------------------------------------------------------------------------------------------
 
     @property
-    def scale(self) -> Scale:
+    def scale(self) -> CellSize:
         """The size of cells: the one chosen, or else what the screen and the number of columns are fit for."""
         if self._chosen is not None:
             return self._chosen
@@ -117,7 +114,7 @@ class CellWindow(Lines):
         """Columns of the screen that all cells of a row have."""
         return self.size.width - self.label_cells - 2
 
-    def _fitting(self, scale: Scale) -> int:
+    def _fitting(self, scale: CellSize) -> int:
         """How many cells of a size stand side by side."""
         return self._room // WIDTHS[scale]
 
@@ -151,12 +148,12 @@ class CellWindow(Lines):
         self.update()
         self.post_message(self.Windowed(self))
 
-    def prefer(self, scale: Scale) -> None:
+    def prefer(self, scale: CellSize) -> None:
         """Take cells of this size where the user has chosen none and enough of them fit; draw everything."""
         self._preferred = scale
         self.lay_out()
 
-    def choose(self, scale: Scale) -> None:
+    def choose(self, scale: CellSize) -> None:
         """Draw in cells of this size from now on."""
         self._chosen = scale
         self.lay_out()
