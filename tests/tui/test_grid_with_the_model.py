@@ -86,7 +86,7 @@ def test_without_colours_and_in_ascii_heat_and_words_are_told_all_the_same(env, 
         assert "Paris," in line
         if env.get("TERM") == "linux":
             assert text.isascii()
-            assert ". 0 ~ @ 1" in text, "the scale, in the glyphs of the terminal"
+            assert ", 0 ~ @ 1" in text, "the scale, in the glyphs of the terminal"
         else:
             assert {(look.foreground, look.background) for row in program.terminal.looks() for look in row} <= {
                 ("", "default"), ("default", "default"),
