@@ -8,14 +8,22 @@ from typing import Any
 
 from torch import nn
 
+NOTING = "transformers.utils.output_capturing"
+"""The module of transformers whose hooks only note what a module returns."""
+
 
 def hooks_on(modules: Mapping[str, nn.Module], paths: Iterable[str]) -> frozenset[tuple[str, int]]:
-    """The forward hooks of modules: the path and the id of each."""
+    """The forward hooks of modules: the path and the id of each.
+
+    Those by which transformers notes hidden states and attentions are left out: once asked for they stay, and change
+    nothing.
+    """
     return frozenset(
-        (path, hook)
+        (path, number)
         for path in paths
         for hooks in (modules[path]._forward_hooks, modules[path]._forward_pre_hooks)
-        for hook in hooks
+        for number, hook in hooks.items()
+        if getattr(hook, "__module__", "") != NOTING
     )
 
 

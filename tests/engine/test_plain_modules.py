@@ -200,3 +200,14 @@ def test_ids_that_the_model_has_no_embeddings_for_are_refused() -> None:
     model = verify(adopt(module, tokenizer))
     with pytest.raises(PromptError, match="has embeddings for 8 tokens"):
         list(interpret(model, replace(REQUEST, prompt="the city of Paris")))
+
+
+def test_what_transformers_notes_by_is_no_hook_of_a_user():
+    model = build("gpt2")
+    handle = model.blocks[1].register_forward_hook(lambda part, args, output: None)
+    with torch.no_grad():
+        model.module(torch.tensor([[1, 2, 3]]), output_hidden_states=True)
+    assert model.blocks[0]._forward_hooks, "transformers leaves its own"
+    assert model.blocks_with_new_hooks() == (model.anatomy.block_paths[1],)
+    handle.remove()
+    assert model.blocks_with_new_hooks() == ()
