@@ -25,6 +25,7 @@ from tests.engine.sublayer_models import (
     PARALLEL,
     PARTS,
     build,
+    scaled_granite,
     sublayers,
     texts,
 )
@@ -447,7 +448,11 @@ HALVES = (torch.bfloat16, torch.float16)
 @pytest.mark.parametrize(
     ("dtype", "spread", "shift"),
     [
-        *((torch.float32, spread, shift) for spread, shift in ((1, 0), (1, 300), (0.1, 300), (10, 3000))),
+        *(
+            (dtype, spread, shift)
+            for dtype in (torch.float32, torch.float64)
+            for spread, shift in ((1, 0), (1, 300), (0.1, 300), (10, 3000))
+        ),
         # more of a shift, and a narrow format leaves nothing of the states
         *((dtype, spread, shift) for dtype in HALVES for spread, shift in ((1, 0), (1, 10), (0.1, 3), (10, 300))),
     ],
@@ -460,6 +465,16 @@ def test_a_tolerance_is_that_of_the_numbers_added_so_that_all_layers_of_gpt2_are
     assert [part.path for part in stack.blocks[1].parts] == ["transformer.h.1.attn", "transformer.h.1.mlp"]
     assert all(block.adds and block.mid is not None for block in stack.blocks)
     assert {location.scale for block in stack.blocks for part in block.parts for location in part.out} == {1.0}
+
+
+@pytest.mark.parametrize("name", ["llama", "gpt2", "bloom", "gpt_neox", "gemma2", "qwen3", "opt", "falcon", "granite"])
+def test_the_same_parts_are_found_in_float64(name: str) -> None:
+    module = scaled_granite() if name == "granite" else small("causal", name)
+    (stack,) = adopt(module.to(torch.float64), byte_tokenizer()).sublayers
+    assert [[part.kind for part in block.parts] for block in stack.blocks] == [["attention", "mlp"]] * 4
+    assert all(block.adds and not block.lacking for block in stack.blocks)
+    factors = [location.scale for block in stack.blocks for part in block.parts for location in part.out]
+    assert factors == pytest.approx([0.22 if name == "granite" else 1.0] * 8, rel=1e-9)
 
 
 def test_two_parallel_parts_that_cancel_out_are_found_within_the_rounding_of_each() -> None:

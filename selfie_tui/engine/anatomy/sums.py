@@ -34,6 +34,12 @@ ROUNDINGS = 8.0
 """Largest error of a sum in float32, root mean square, in units of the last place of the numbers that are added."""
 ROUNDINGS_IN_HALF = 0.5
 
+SOLVED = 1e-12
+"""Error of a sum whose factors come of least squares in float64, which a stream of that format is allowed too."""
+
+PRODUCTS = 64.0
+"""Largest error of a square of what is left over, in units of the last place of the squares that it is computed of."""
+
 FLOOR = 0.1
 """Numbers smaller than this share of their position's count as of that size: they come from the sum of larger ones."""
 
@@ -57,7 +63,7 @@ def is_wide(dtype: torch.dtype) -> bool:
 
 def tolerance(dtype: torch.dtype) -> float:
     """The largest error of a sum that holds, relative to the numbers that are added, in the format of the stream."""
-    return (ROUNDINGS if is_wide(dtype) else ROUNDINGS_IN_HALF) * torch.finfo(dtype).eps
+    return max(SOLVED, (ROUNDINGS if is_wide(dtype) else ROUNDINGS_IN_HALF) * torch.finfo(dtype).eps)
 
 
 def exact(tensor: torch.Tensor) -> torch.Tensor:
@@ -110,8 +116,9 @@ class Addition:
         lengths = gram.diagonal().sqrt()[chosen]  # (sums, terms)
 
         def near(left: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:
-            bound = 2 * self.allowed * (size + (lengths * factors).sum(1))
-            return left <= bound.square()
+            sizes = size + (lengths * factors).sum(1)
+            # the squares cancel out, so that what is left of them has an error of their own size
+            return left <= ((2 * self.allowed) ** 2 + PRODUCTS * torch.finfo(left.dtype).eps) * sizes.square()
 
         ones = torch.ones_like(outer)
         plain = near(square - 2 * outer.sum(1) + inner.sum((1, 2)), ones)
