@@ -1,0 +1,338 @@
+"""The line in which vectors are added and scaled: `king - man + woman`, `2 * unit(formal@L12)`, `mean(a b) / 3`.
+
+| written | is |
+|---|---|
+| `paris`, `"of city"`, `"./x.safetensors"` | that vector or file; names of other characters stand in quotes |
+| `formal@L12` | of a name that has a vector for each of several layers, that of a layer |
+| `features[10412]` | of a file with many directions, such as a sparse autoencoder's, one by its index |
+| `+ - * /`, parentheses, numbers | sums of vectors, and vectors times or by a number |
+| `mean(a b)`, `sum(a b)` | of any number of vectors; commas may stand between them |
+| `unit(a)` | at length one |
+| `project(a, b)`, `without(a, b)` | the part of a along b, and what is left of a without it |
+
+A name may hold `-`, `@` and other signs: where one of the names that are known begins as the line goes on, the longest
+one is taken, so that `of@L5 - of-city` are two names where both are kept, and `a-b` is a difference where they are not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from selfie_tui.errors import RequestError
+
+FUNCTIONS: dict[str, tuple[int, int | None]] = {
+    "mean": (1, None),
+    "sum": (1, None),
+    "unit": (1, 1),
+    "project": (2, 2),
+    "without": (2, 2),
+}
+"""The functions, with how many vectors they take at least and at most."""
+
+DEEPEST = 60
+"""Parentheses within each other, at most."""
+
+LONGEST = 4000
+"""Characters of a line, at most."""
+
+FILES = (".safetensors", ".gguf")
+"""Endings of files with vectors: a whole line that ends so, without quotes, is the name of one."""
+
+SIGNS = {"−": "-", "–": "-", "×": "*", "·": "*", "÷": "/"}
+"""Signs that mean the same as those of the keyboard."""
+
+NUMBER = re.compile(r"\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?")
+WORD = re.compile(r"[^\W\d]\w*(?:\.\w+)*")
+QUOTED = re.compile(r'"([^"]*)"')
+LAYER = re.compile(r"@(?:L?(\d+)|embed\b)")
+INDEX = re.compile(r"\[\s*(\d+)\s*\]")
+ENDS = re.compile(r"[\w]")
+"""What a name that ends here may not go on with."""
+
+
+class LineError(RequestError):
+    """A line that cannot be read; `at` is the index of the character where it fails."""
+
+    def __init__(self, cause: str, remedy: str, at: int) -> None:
+        super().__init__(cause, remedy)
+        self.at = at
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number."""
+
+    value: float
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A vector by its name, with the layer (-1 for `embed`) or the index that is written behind it."""
+
+    name: str
+    layer: int | None
+    index: int | None
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Negative:
+    """What stands behind a minus sign that has nothing before it."""
+
+    operand: Expression
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """Two operands with a sign between them."""
+
+    sign: str
+    left: Expression
+    right: Expression
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function of one or more vectors."""
+
+    function: str
+    arguments: tuple[Expression, ...]
+    at: int
+
+
+Expression = Number | Name | Negative | Operation | Call
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of a line: a number, a name, a word that is a function's, a sign, or the end."""
+
+    kind: Literal["number", "name", "function", "sign", "end"]
+    text: str
+    at: int
+    layer: int | None = None
+    index: int | None = None
+
+
+def parse_line(line: str, names: Iterable[str] = ()) -> Expression:
+    """What a line means, where vectors of some `names` are known.
+
+    Raises:
+        LineError: for a line that cannot be read, saying where.
+    """
+    if len(line) > LONGEST:
+        raise LineError(f"The line has {len(line):,} characters.", f"Use {LONGEST:,} at most.", LONGEST)
+    stripped = line.strip()
+    if stripped.lower().endswith(FILES) and '"' not in stripped:
+        return Name(stripped, None, None, len(line) - len(line.lstrip()))
+    reader = Reader(tokens_of(line, names))
+    expression = reader.sum()
+    reader.expect_end()
+    return expression
+
+
+def names_in(expression: Expression) -> tuple[str, ...]:
+    """The names of an expression in their order, each once."""
+    match expression:
+        case Name(name=name):
+            return (name,)
+        case Negative(operand=operand):
+            return names_in(operand)
+        case Operation(left=left, right=right):
+            return tuple(dict.fromkeys((*names_in(left), *names_in(right))))
+        case Call(arguments=arguments):
+            return tuple(dict.fromkeys(name for each in arguments for name in names_in(each)))
+    return ()
+
+
+def tokens_of(line: str, names: Iterable[str]) -> list[Token]:
+    """The pieces of a line, the end among them; raises LineError."""
+    known = sorted(filter(None, names), key=len, reverse=True)
+    found: list[Token] = []
+    at = 0
+    while at < len(line):
+        if line[at].isspace():
+            at += 1
+            continue
+        token, at = next_token(line, at, known)
+        found.append(token)
+    return [*found, Token("end", "", len(line))]
+
+
+def next_token(line: str, at: int, known: Sequence[str]) -> tuple[Token, int]:
+    """The piece that begins at an index, and the index behind it; raises LineError."""
+    name, end = known_name(line, at, known)
+    if name is None and (quoted := QUOTED.match(line, at)):
+        name, end = quoted[1], quoted.end()
+    if name is None and (number := NUMBER.match(line, at)):
+        return Token("number", number[0], at), number.end()
+    if name is None and (word := WORD.match(line, at)):
+        name, end = word[0], word.end()
+        if name in FUNCTIONS and line[end:].lstrip().startswith("("):
+            return Token("function", name, at), end
+    if name is not None:
+        layer, index, end = selected(line, end)
+        return Token("name", name, at, layer, index), end
+    sign = SIGNS.get(line[at], line[at])
+    if sign in "+-*/(),":
+        return Token("sign", sign, at), at + 1
+    if sign == '"':
+        raise LineError("A quotation mark is not closed.", 'Write the name in a pair of them: "of city".', at)
+    raise LineError(f"“{sign}” at character {at + 1} is not part of a line.", HOW, at)
+
+
+HOW = "Write names, numbers, + - * / and parentheses, such as king - man + woman."
+
+
+def known_name(line: str, at: int, known: Sequence[str]) -> tuple[str | None, int]:
+    """The longest of the names that are known which begins at an index, and the index behind it."""
+    for name in known:
+        end = at + len(name)
+        if line.startswith(name, at) and not ENDS.match(line, end):
+            is_call = name in FUNCTIONS and line[end:].lstrip().startswith("(")
+            if not is_call:
+                return name, end
+    return None, at
+
+
+def selected(line: str, at: int) -> tuple[int | None, int | None, int]:
+    """The layer and the index that stand behind a name, and the index behind them."""
+    layer = index = None
+    if found := LAYER.match(line, at):
+        layer, at = (-1 if found[1] is None else int(found[1])), found.end()
+    if found := INDEX.match(line, at):
+        index, at = int(found[1]), found.end()
+    return layer, index, at
+
+
+class Reader:
+    """Reads pieces as sums of products; every method raises LineError."""
+
+    def __init__(self, tokens: Sequence[Token]) -> None:
+        self.tokens = tokens
+        self.next = 0
+        self.depth = 0
+
+    @property
+    def token(self) -> Token:
+        """The piece that is read next."""
+        return self.tokens[self.next]
+
+    def take(self, *signs: str) -> Token | None:
+        """The next piece if it is one of some signs, which is then read."""
+        token = self.token
+        if token.kind != "sign" or token.text not in signs:
+            return None
+        self.next += 1
+        return token
+
+    def expect_end(self) -> None:
+        """Refuse what is left of the line."""
+        token = self.token
+        if token.kind == "end":
+            return
+        if token.text == ")":
+            raise LineError(f"The “)” at character {token.at + 1} closes nothing.", "Take it out.", token.at)
+        raise LineError(
+            f"There is no sign before “{token.text}” at character {token.at + 1}.",
+            "Write +, -, * or / there.",
+            token.at,
+        )
+
+    def sum(self) -> Expression:
+        """Products with + and - between them."""
+        left = self.product()
+        while sign := self.take("+", "-"):
+            left = Operation(sign.text, left, self.product(), sign.at)
+        return left
+
+    def product(self) -> Expression:
+        """Factors with * and / between them."""
+        left = self.factor()
+        while sign := self.take("*", "/"):
+            left = Operation(sign.text, left, self.factor(), sign.at)
+        return left
+
+    def factor(self) -> Expression:
+        """A number, a name, a function, what stands in parentheses, or one of these behind a sign."""
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise LineError("The line is nested too deeply.", "Take parentheses or signs out.", self.token.at)
+        try:
+            if sign := self.take("-", "+"):
+                operand = self.factor()
+                return Negative(operand, sign.at) if sign.text == "-" else operand
+            if opened := self.take("("):
+                inner = self.sum()
+                self.close(opened)
+                return inner
+            return self.operand()
+        finally:
+            self.depth -= 1
+
+    def operand(self) -> Expression:
+        """A number, a name or a function."""
+        token = self.token
+        if token.kind in ("sign", "end"):
+            where = f"at character {token.at + 1}" if token.kind == "sign" else "at the end"
+            raise LineError(f"A name or a number is missing {where}.", HOW, token.at)
+        self.next += 1
+        if token.kind == "number":
+            return Number(float(token.text), token.at)
+        if token.kind == "name":
+            return Name(token.text, token.layer, token.index, token.at)
+        return Call(token.text, self.arguments(token), token.at)
+
+    def arguments(self, function: Token) -> tuple[Expression, ...]:
+        """What stands in the parentheses behind a function, with commas or nothing between."""
+        opened = self.take("(")
+        assert opened is not None  # what makes a word a function
+        found: list[Expression] = []
+        while self.token.kind != "end" and not (self.token.kind == "sign" and self.token.text == ")"):
+            found.append(self.sum())
+            self.take(",")
+        self.close(opened)
+        least, most = FUNCTIONS[function.text]
+        if len(found) < least or (most is not None and len(found) > most):
+            takes = f"{least} or more vectors" if most is None else "one vector" if most == 1 else f"{most} vectors"
+            raise LineError(
+                f"{function.text}() takes {takes}, and has {len(found)}.",
+                f"Write {function.text}({', '.join('ab'[:least])}).",
+                function.at,
+            )
+        return tuple(found)
+
+    def close(self, opened: Token) -> None:
+        """Read the parenthesis that closes another one."""
+        if self.take(")") is None:
+            raise LineError(f"The “(” at character {opened.at + 1} is not closed.", "Write the “)”.", opened.at)
+
+
+def written(name: str) -> str:
+    """A name as it is written in a line, in quotes where it would else be read as something else."""
+    is_word = WORD.fullmatch(name) is not None and name not in FUNCTIONS
+    return name if is_word or '"' in name else f'"{name}"'
+
+
+def completions(line: str, names: Iterable[str]) -> tuple[str, ...]:
+    """The lines that a line may become with the name at its end completed, in the order of the names.
+
+    Names come before functions. A name begins after a space or a sign, or where a longer name that is known does.
+    """
+    known = tuple(names)
+    begins = [at for at in range(len(line) + 1) if at == 0 or line[at - 1] in ' +-*/(,−–×·÷"']
+    for at in begins:
+        typed = line[at:]
+        found = [name for name in known if name.startswith(typed) and name != typed] if typed else []
+        before = line[: at - 1] if at and line[at - 1] == '"' else line[:at]
+        if found:
+            return tuple(f"{before}{name if WORD.match(name) else written(name)}" for name in found)
+    last = re.search(r"\w*$", line)
+    stem = last[0] if last else ""
+    return tuple(f"{line[: len(line) - len(stem)]}{name}(" for name in FUNCTIONS if stem and name.startswith(stem))
