@@ -237,12 +237,13 @@ class EditsSet(Event, kw_only=True, frozen=True):
 
 
 class VectorKept(Event, kw_only=True, frozen=True):
-    """A vector was written to a file."""
+    """A vector was written to a file; `layers` are those that it has one for, () where its layer is not known."""
 
     file: str
     name: str
     width: int
     norm: float
+    layers: tuple[int, ...] = ()
 
 
 class Calibrated(Event, kw_only=True, frozen=True):

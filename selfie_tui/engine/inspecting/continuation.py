@@ -79,6 +79,15 @@ class Continuation:
     read: int = 0
     """Tokens of the answer that the model has read."""
     stepper: Stepper | None = None
+    first_logits: torch.Tensor | None = None
+    """The logits `(vocabulary,)` of the first token, once it was asked for."""
+
+    @property
+    def reads_from(self) -> int:
+        """The position of the first token of the next forward: 0 where it is over the prompt."""
+        if self.stepper is None or isinstance(self.stepper, RecomputeBase):
+            return 0
+        return len(self.opening.prefix or self.opening.ids) + len(self.tokens) - 1
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -96,6 +105,8 @@ class Continuation:
         if self.ended or len(self.tokens) >= most:
             return False
         logits = self.next_logits()[0]  # (vocabulary,)
+        if self.first_logits is None:
+            self.first_logits = logits
         token = int(logits.argmax())
         probability = float(logits.softmax(-1)[token])
         if token in self.model.end_tokens or math.isnan(probability):
@@ -115,8 +126,7 @@ class Continuation:
 
         A forward that goes on from a cache is not one over the prompt.
         """
-        self.read = len(self.tokens)
-        over_prompt = self.stepper is None or isinstance(self.stepper, RecomputeBase)
+        over_prompt, self.read = self.reads_from == 0, len(self.tokens)
         with self.model.edits.replaced(self.edits), self.model.edits.reading_prompt(over_prompt):
             if self.stepper is None:
                 nothing = Injection(torch.empty((0, self.model.hidden), device=self.model.device), (0,), EMBED)

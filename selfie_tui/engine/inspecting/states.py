@@ -9,12 +9,12 @@ import torch
 from selfie_tui.engine.cell_states import CellStates, compared_positions, median_norm, read_cells
 from selfie_tui.engine.inspecting.capture import by_token, catch_in_prompt, find_tensor, source_for, stack_of
 from selfie_tui.engine.inspecting.peek import caught
-from selfie_tui.engine.inspecting.vector_file import Origin, write_vector
+from selfie_tui.engine.inspecting.vector_file import write_vector
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts.checks import check_position
 from selfie_tui.engine.prompts.source import Source, source_of
 from selfie_tui.errors import RequestError
-from selfie_tui.records import Cell, KeepVector, ModuleTensor, Request, Token, VectorKept
+from selfie_tui.records import Cell, KeepVector, ModuleTensor, Origin, Request, Token, VectorKept
 
 
 def read_module(

@@ -1,0 +1,1 @@
+"""Vectors: read from files of several kinds, computed of one another, taken from prompts, compared and adapted."""
