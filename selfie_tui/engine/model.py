@@ -72,6 +72,8 @@ class Model:
     """The edits that stand: made in every forward within `inference`."""
     skips_blocks: dict[int, bool] = field(default_factory=dict)
     """By injection layer, whether the blocks up to it can be left out for all rows but one (see `lower_layers`)."""
+    joins_patches: dict[str, bool] = field(default_factory=dict)
+    """By the name of an activation, whether patched rows can join a batch at their own layer (see `patching.runs`)."""
 
     @property
     def kind(self) -> Kind:

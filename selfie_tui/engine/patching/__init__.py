@@ -1,0 +1,1 @@
+"""Activation patching: sites, pairs of prompts, runs with values of another prompt written in, scores, attribution."""
