@@ -55,6 +55,7 @@ class Metric:
         clean = self.clean.to(own)
         return (clean.exp() * (own - clean)).sum(-1)
 
+    @torch.no_grad()
     def of_sliced(self, logits: SlicedLogits) -> torch.Tensor:
         """The number of each row, `(rows,)` float64; of the answers' rows of the head alone where these are enough."""
         if logits.unembedding is None:
