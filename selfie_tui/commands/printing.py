@@ -11,6 +11,7 @@ from selfie_tui.records import (
     ControlFinished,
     Interpret,
     Interpretation,
+    InterpretLines,
     Notice,
     Progress,
     layer_name,
@@ -21,7 +22,7 @@ from selfie_tui.text import clip, pad, prose, visible
 TOKEN_WIDTH = 14
 
 
-def follow(client: Client, task: Interpret, *, as_json: bool) -> dict[int, Interpretation]:
+def follow(client: Client, task: Interpret | InterpretLines, *, as_json: bool) -> dict[int, Interpretation]:
     """Do a run, and print what it finds unless entries are printed as JSON; returns the interpretations by index.
 
     Raises:

@@ -109,4 +109,5 @@ def keep_vector(model: Model, task: KeepVector, cancelled: Callable[[], bool]) -
         raise RequestError("The state is not finite.", "Choose another cell, or load the model in bf16 or fp32.")
     origin = Origin(model.info(), task.prompt, task.cells, tuple(tokens), stack, module)
     path = write_vector(task.file or task.name, vector, origin, task.overwrite)
-    return VectorKept(file=str(path), name=path.stem, width=len(vector), norm=float(vector.norm()))
+    norm = float(vector.norm())
+    return VectorKept(file=str(path), name=path.stem, width=len(vector), norm=norm, layers=origin.layer_of_one())

@@ -99,10 +99,17 @@ def keep_means(model: Model, task: KeepMeans, cancelled: Cancelled) -> Iterator[
     yield keep(means(model, task, cancelled), task.name, origin, task.overwrite)
 
 
+def kept_line(line: str, name: str, overwrite: bool = False) -> VectorKept:
+    """What a line is, kept under a name where there is one; no model is needed. Raises as `line_value` and `keep`."""
+    vector = line_value(line)
+    if name:
+        return keep(vector, name, Origin(vector.model, line=vector.name), overwrite)
+    return VectorKept(file="", name=vector.name, width=vector.width, norm=vector.norm, layers=vector.layers)
+
+
 def keep_line(model: Model, task: KeepLine, cancelled: Cancelled) -> Iterator[Event]:
-    """Do a `KeepLine` task; raises as `line_value` and `keep`."""
-    vector = line_value(task.line)
-    yield keep(vector, task.name, Origin(vector.model, line=vector.name), task.overwrite)
+    """Do a `KeepLine` task; raises as `kept_line`."""
+    yield kept_line(task.line, task.name, task.overwrite)
 
 
 def compare_vectors(model: Model, task: CompareVectors, cancelled: Cancelled) -> Iterator[Event]:
