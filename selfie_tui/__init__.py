@@ -35,6 +35,11 @@ if TYPE_CHECKING:
     from selfie_tui.library.lens import lens as lens
     from selfie_tui.library.lens import logit_lens as logit_lens
     from selfie_tui.library.open_model import adopt as adopt
+    from selfie_tui.library.steering import compare_vectors as compare_vectors
+    from selfie_tui.library.steering import mean_vector as mean_vector
+    from selfie_tui.library.steering import save_vector as save_vector
+    from selfie_tui.library.steering import steer as steer
+    from selfie_tui.library.steering import vector as vector
 
 _LIBRARY = {
     "load": "selfie_tui.engine.loading.load",
@@ -52,6 +57,11 @@ _LIBRARY = {
     "answers": "selfie_tui.library.inspecting",
     "keep_vector": "selfie_tui.library.inspecting",
     "load_vector": "selfie_tui.library.inspecting",
+    "mean_vector": "selfie_tui.library.steering",
+    "vector": "selfie_tui.library.steering",
+    "save_vector": "selfie_tui.library.steering",
+    "compare_vectors": "selfie_tui.library.steering",
+    "steer": "selfie_tui.library.steering",
     "ModelAgnosticSelfie": "selfie_tui.library.facade",
     "InterpretationPrompt": "selfie_tui.library.interpretation_prompt",
     "get_optimal_device": "selfie_tui.library.devices",

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from selfie_tui.engine.model import Model
+from selfie_tui.engine.vectors.vector import Vector
 from selfie_tui.errors import RequestError
 from selfie_tui.library.arguments import as_list, describe
 from selfie_tui.library.cells import Layer, layer_number
@@ -29,8 +30,9 @@ METHODS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "last": lambda stacked: stacked[-1],
 }
 
-Vectors = torch.Tensor | NDArray[Any] | Sequence[Any]
-"""`(n, hidden)`, or several of `(hidden,)`, `(1, hidden)` or `(1, 1, hidden)`; `(hidden,)`, or numbers, are one."""
+Vectors = torch.Tensor | NDArray[Any] | Sequence[Any] | Vector
+"""`(n, hidden)`, or several of `(hidden,)`, `(1, hidden)` or `(1, 1, hidden)`; `(hidden,)`, or numbers, are one. What
+`vector` and `mean_vector` give is one for each of its layers."""
 
 
 def as_tensor(value: object, name: str) -> torch.Tensor:
@@ -69,13 +71,20 @@ def stack_vectors(model: Model, vectors: Vectors) -> torch.Tensor:
 
 
 def rows_of(vectors: Any) -> list[Any]:
-    """Vectors one by one: rows `(hidden,)` of an array, or the items of a list; a list of numbers is one vector."""
+    """Vectors one by one: rows `(hidden,)` of an array, or the items of a list; a list of numbers is one vector.
+
+    A `Vector` is one for each of its layers, in a list too.
+    """
     if isinstance(vectors, Mapping):
         return [as_tensor(vectors, "The list of vectors")]
+    if isinstance(vectors, Vector):
+        return list(vectors.rows)
     if isinstance(vectors, torch.Tensor | np.ndarray):
         return [vectors] if vectors.ndim < 2 else list(vectors)
     rows = as_list(vectors, "vector")
-    return [rows] if rows and all(isinstance(row, Real) for row in rows) else rows
+    if rows and all(isinstance(row, Real) for row in rows):
+        return [rows]
+    return [part for row in rows for part in (row.rows if isinstance(row, Vector) else [row])]
 
 
 def stack_activation(model: Model, activation: object, positions: int) -> torch.Tensor:

@@ -71,7 +71,11 @@ def means(model: Model, task: KeepMeans, cancelled: Cancelled) -> Vector:
     rows = means_over(model, task, task.prompts, cancelled)
     if task.against:
         rows = rows - means_over(model, task, task.against, cancelled)
-    return Vector(rows, () if task.heads else task.layers, task.name, model.info())
+    layers, info = () if task.heads else task.layers, model.info()
+    origin = Origin(
+        info, prompts=task.prompts, against=task.against, average=task.average, heads=task.heads, layers=layers
+    )
+    return Vector(rows, layers, task.name, info, origin=origin)
 
 
 def means_over(model: Model, task: KeepMeans, prompts: Sequence[str], cancelled: Cancelled) -> torch.Tensor:
@@ -95,15 +99,16 @@ def keep(vector: Vector, name: str, origin: Origin, overwrite: bool) -> VectorKe
 
 def keep_means(model: Model, task: KeepMeans, cancelled: Cancelled) -> Iterator[Event]:
     """Do a `KeepMeans` task; raises as `means` and `keep`."""
-    origin = Origin(model.info(), prompts=task.prompts, against=task.against, average=task.average, heads=task.heads)
-    yield keep(means(model, task, cancelled), task.name, origin, task.overwrite)
+    vector = means(model, task, cancelled)
+    assert vector.origin is not None  # `means` says it
+    yield keep(vector, task.name, vector.origin, task.overwrite)
 
 
 def kept_line(line: str, name: str, overwrite: bool = False) -> VectorKept:
     """What a line is, kept under a name where there is one; no model is needed. Raises as `line_value` and `keep`."""
     vector = line_value(line)
     if name:
-        return keep(vector, name, Origin(vector.model, line=vector.name), overwrite)
+        return keep(vector, name, vector.origin or Origin(vector.model, line=vector.name), overwrite)
     return VectorKept(file="", name=vector.name, width=vector.width, norm=vector.norm, layers=vector.layers)
 
 

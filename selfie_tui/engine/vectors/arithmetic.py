@@ -58,7 +58,7 @@ def evaluate(expression: Expression, lookup: Lookup) -> Value:
 
 def scaled(value: Value, factor: float) -> Value:
     """A number or a vector times a number."""
-    return replace(value, rows=value.rows * factor) if isinstance(value, Vector) else value * factor
+    return replace(value, rows=value.rows * factor, origin=None) if isinstance(value, Vector) else value * factor
 
 
 def added(operation: Operation, left: Value, right: Value) -> Value:

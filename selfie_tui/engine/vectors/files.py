@@ -56,4 +56,4 @@ def open_file(name: str) -> Vector | Directions:
         return directions
     kept = read_vectors(name)
     model = kept.origin.model if kept.origin else None
-    return Vector(kept.rows, kept.layers, name if suffix != ".safetensors" else path.name, model)
+    return Vector(kept.rows, kept.layers, name if suffix != ".safetensors" else path.name, model, origin=kept.origin)

@@ -9,7 +9,7 @@ import torch
 
 from selfie_tui.engine.model import Model
 from selfie_tui.errors import RequestError
-from selfie_tui.records import EMBED, ModelInfo, layer_name
+from selfie_tui.records import EMBED, ModelInfo, Origin, layer_name
 from selfie_tui.text import prose
 
 
@@ -18,7 +18,8 @@ class Vector:
     """One vector, or one for each of several layers: `rows` is `(rows, width)` float32 on the CPU.
 
     `layers` are those of the rows; () of a single vector whose layer is not known. `model` is what it was taken from,
-    with its edits, None where that is not known. `notices` are what a user should know of how it came about.
+    with its edits, and `origin` all that is known of that, each None where it is not known. `notices` are what a user
+    should know of how it came about.
     """
 
     rows: torch.Tensor
@@ -26,6 +27,7 @@ class Vector:
     name: str = ""
     model: ModelInfo | None = None
     notices: tuple[str, ...] = ()
+    origin: Origin | None = None
 
     @property
     def width(self) -> int:
