@@ -95,3 +95,9 @@ def test_the_inspecting_example_shows_states_patterns_and_what_an_edit_changes(p
     assert "Paris" not in answer
     assert answer.endswith("| differs from token 0")
     assert read.strip()
+
+
+def test_the_steering_example_moves_the_eiffel_tower_and_makes_tokyo(printed: list[list[str]]) -> None:
+    steered, made = printed[-1]
+    assert steered == " Paris. |  Paris.  Tokyo."
+    assert made.startswith("Tokyo, the capital of Japan")
