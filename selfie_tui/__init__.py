@@ -35,6 +35,15 @@ if TYPE_CHECKING:
     from selfie_tui.library.lens import lens as lens
     from selfie_tui.library.lens import logit_lens as logit_lens
     from selfie_tui.library.open_model import adopt as adopt
+    from selfie_tui.library.patching.calls import act_patch as act_patch
+    from selfie_tui.library.patching.calls import activation_mean_patch as activation_mean_patch
+    from selfie_tui.library.patching.calls import activation_patch as activation_patch
+    from selfie_tui.library.patching.calls import activation_zero_patch as activation_zero_patch
+    from selfie_tui.library.patching.calls import attribution_patch as attribution_patch
+    from selfie_tui.library.patching.calls import attribution_zero_patch as attribution_zero_patch
+    from selfie_tui.library.patching.sites import MultiSite as MultiSite
+    from selfie_tui.library.patching.sites import Site as Site
+    from selfie_tui.library.patching.sites import Sites as Sites
     from selfie_tui.library.steering import compare_vectors as compare_vectors
     from selfie_tui.library.steering import mean_vector as mean_vector
     from selfie_tui.library.steering import save_vector as save_vector
@@ -66,6 +75,15 @@ _LIBRARY = {
     "InterpretationPrompt": "selfie_tui.library.interpretation_prompt",
     "get_optimal_device": "selfie_tui.library.devices",
     "print_device_info": "selfie_tui.library.devices",
+    "Site": "selfie_tui.library.patching.sites",
+    "MultiSite": "selfie_tui.library.patching.sites",
+    "Sites": "selfie_tui.library.patching.sites",
+    "activation_patch": "selfie_tui.library.patching.calls",
+    "act_patch": "selfie_tui.library.patching.calls",
+    "activation_zero_patch": "selfie_tui.library.patching.calls",
+    "activation_mean_patch": "selfie_tui.library.patching.calls",
+    "attribution_patch": "selfie_tui.library.patching.calls",
+    "attribution_zero_patch": "selfie_tui.library.patching.calls",
     # These two stand on a higher floor, so that their types are not named above.
     "export": "selfie_tui.results.of_library",
     "read_results": "selfie_tui.results.of_library",

@@ -234,3 +234,21 @@ def state_at(location: TensorLocation, envoys: Mapping[str, Any], rows: int) -> 
 def rows_of(inputs: dict[str, Any]) -> int:
     """The number of rows of a batch."""
     return len(next(value for value in inputs.values() if isinstance(value, torch.Tensor)))
+
+
+def states_in_trace(
+    root: Any, module: Any, locations: Sequence[TensorLocation]
+) -> list[tuple[TensorLocation, torch.Tensor]]:
+    """The tensors at locations as views `(rows, positions, width)`, inside a trace of the user's own nnsight model.
+
+    `root` is that model, `module` the torch module inside of it. They are waited for in the order of the forward. A
+    tensor with rows and positions on one axis has as many rows as the one before it.
+    """
+    envoys = {id(envoy._module): envoy for envoy in root.modules()}
+    parts = {location: envoys[id(module.get_submodule(location.path))] for location in in_order(locations)}
+    rows, found = 0, []
+    for location, envoy in parts.items():
+        value = envoy.inputs if location.is_input else envoy.output
+        rows = rows if location.flat else len(location.stream.of(value))
+        found.append((location, location.of(value, rows)))
+    return found

@@ -84,14 +84,14 @@ class Attribution:
         return found
 
     def at_target(self, activations: Mapping[tuple[str, int], Activation]) -> dict[tuple[str, int], torch.Tensor]:
-        """The scores of all positions and heads, by activation, with the gradients at the target."""
+        """The scores by activation, `(positions,)` or `(positions, heads)`, with the gradients at the target."""
         locations = places(activations.values())
         target, gradients = self.gradients(locations, {}, [0.0])
         changes = self.changes(target)
         return {key: table(each, changes, gradients) for key, each in activations.items()}
 
     def by_line(self, activations: Mapping[tuple[str, int], Activation]) -> dict[tuple[str, int], torch.Tensor]:
-        """The same with the mean gradients over a line."""
+        """The scores by activation, `(positions,)` or `(positions, heads)`, with the mean gradients over a line."""
         start = self.model.sublayers[-1].blocks[0].pre
         locations = places(activations.values())
         target = self.read(self.pair.target, [*locations, start])
@@ -143,7 +143,7 @@ class Attribution:
     ) -> tuple[States, States]:
         """The tensors at locations in the first run, and the metric's mean gradients there over points of a line.
 
-        The tensors that are `moved` are written as far between two values as a point says.
+        All are `(1, positions, width)`. The tensors that are `moved` are written as far between two values as a point says.
         """
         size = max(1, TOKENS // len(self.pair.target))
         totals: States = {}
