@@ -143,7 +143,7 @@ class Attribution:
     ) -> tuple[States, States]:
         """The tensors at locations in the first run, and the metric's mean gradients there over points of a line.
 
-        All are `(1, positions, width)`. The tensors that are `moved` are written as far between two values as a point says.
+        All are `(1, positions, width)`. What is `moved` is written as far between two values as a point says.
         """
         size = max(1, TOKENS // len(self.pair.target))
         totals: States = {}
