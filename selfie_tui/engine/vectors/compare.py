@@ -35,14 +35,15 @@ def compare(
     rows = aligned(vectors)  # (vectors, layers, width)
     cosine = cosines(rows, centred).mean(-1).tolist()
     along = projections(rows).mean(-1).tolist()
+    near, far = nearest(model, torch.stack([vector.rows.mean(0) for vector in vectors]), k, stack)
     return tuple(
         VectorLooks(
             line=vector.name,
             layers=vector.layers,
             width=vector.width,
             norm=vector.norm,
-            nearest=nearest(model, vector.rows.mean(0), k, stack),
-            farthest=nearest(model, -vector.rows.mean(0), k, stack),
+            nearest=near[index],
+            farthest=far[index],
             cosines=tuple(cosine[index]),
             projections=tuple(along[index]),
             notices=notices_of(model, vector),
@@ -78,11 +79,16 @@ def projections(rows: torch.Tensor) -> torch.Tensor:
     return torch.einsum("i...w,j...w->ij...", rows, torch.nn.functional.normalize(rows, dim=-1))
 
 
-def nearest(model: Model, vector: torch.Tensor, k: int, stack: str = "") -> tuple[LensToken, ...]:
-    """The `k` tokens that the lens reads in a vector `(width,)`, with their probabilities; none of a zero vector."""
-    if not k or not bool(vector.any()):
-        return ()
-    return tokens_of(model, vector[None], k, stack)[0]
+def nearest(
+    model: Model, vectors: torch.Tensor, k: int, stack: str = ""
+) -> tuple[list[tuple[LensToken, ...]], list[tuple[LensToken, ...]]]:
+    """The `k` tokens that the lens reads in each of vectors `(n, width)`, and in its negative; none of zeros."""
+    if not k:
+        return [()] * len(vectors), [()] * len(vectors)
+    found = tokens_of(model, torch.cat([vectors, -vectors]), k, stack)
+    known = vectors.any(-1).tolist() * 2
+    kept = [tokens if is_known else () for tokens, is_known in zip(found, known, strict=True)]
+    return kept[: len(vectors)], kept[len(vectors) :]
 
 
 def tokens_of(model: Model, vectors: torch.Tensor, k: int, stack: str = "") -> list[tuple[LensToken, ...]]:
