@@ -60,6 +60,17 @@ from selfie_tui.records.events import (
 )
 from selfie_tui.records.inspecting import Edit, HeadPattern, ModuleNode, ModuleTensor, Side, Values
 from selfie_tui.records.lenses import Lens
+from selfie_tui.records.patching import (
+    AttributionFinished,
+    PatchActivations,
+    PatchBegan,
+    PatchedRun,
+    PatchedSite,
+    PatchEnded,
+    PatchProgress,
+    PromptRun,
+    SitesPatched,
+)
 from selfie_tui.records.tasks import (
     Answer,
     Calibrate,
@@ -107,6 +118,7 @@ __all__ = [
     "Answer",
     "AnswersSoFar",
     "AttentionRead",
+    "AttributionFinished",
     "Average",
     "BlockPaths",
     "BrowseDirections",
@@ -157,6 +169,12 @@ __all__ = [
     "Notice",
     "Origin",
     "PartialTexts",
+    "PatchActivations",
+    "PatchBegan",
+    "PatchEnded",
+    "PatchProgress",
+    "PatchedRun",
+    "PatchedSite",
     "Peek",
     "PeekSteps",
     "Peeked",
@@ -164,6 +182,7 @@ __all__ = [
     "PresetTokens",
     "PreviewPreset",
     "Progress",
+    "PromptRun",
     "PromptToken",
     "PromptTokens",
     "ReadAttention",
@@ -177,6 +196,7 @@ __all__ = [
     "SetEdits",
     "Severity",
     "Side",
+    "SitesPatched",
     "StackInfo",
     "Steer",
     "Steered",
