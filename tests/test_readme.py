@@ -101,3 +101,10 @@ def test_the_steering_example_moves_the_eiffel_tower_and_makes_tokyo(printed: li
     steered, made = printed[-1]
     assert steered == " Paris. |  Paris.  Tokyo."
     assert made.startswith("Tokyo, the capital of Japan")
+
+
+def test_the_patching_example_finds_the_country_at_the_city_and_then_at_the_end(printed: list[list[str]]) -> None:
+    first, _, middle, last = next(lines for lines in printed if lines[0].startswith("0  0.00"))
+    assert first.split() == ["0", "0.00", "1.00", "0.00", "0.00", "0.00", "0.00"]
+    assert middle.split()[-1] == "0.85"
+    assert last.split()[-1] == "1.00"
