@@ -8,25 +8,21 @@ from collections.abc import Callable
 from selfie_tui.ascii_json import encode_ascii
 from selfie_tui.commands.client import (
     DONE,
-    NO_MODEL,
-    WRONG_USAGE,
     Client,
-    Failed,
     all_cores_engine,
     narrate,
     run_command,
     show_line,
 )
 from selfie_tui.commands.model_options import EXIT_CODES, STACKS, add_model
+from selfie_tui.commands.prompts import chosen_prompt
 from selfie_tui.commands.vector_lines import steered_lines
 from selfie_tui.commands.vectors import layers_of
-from selfie_tui.errors import RequestError
 from selfie_tui.jobs import Engine
 from selfie_tui.kept_vectors import kept_names
 from selfie_tui.modes import MODES
 from selfie_tui.parse import parse_integer, parse_layers, parse_mode, parse_number, parse_positions
 from selfie_tui.records import ModelInfo, Notice, Steer, SteeredSoFar, Token
-from selfie_tui.streams import read_prompt
 from selfie_tui.vector_line import parse_line
 
 WHERE = ("all", "prompt", "generated", "last")
@@ -64,21 +60,12 @@ def run(arguments: argparse.Namespace, engine: Callable[[], Engine] = all_cores_
 
 def steer(client: Client, arguments: argparse.Namespace) -> int:
     """Load the model, steer it and print both answers; what is wrong whatever the model is refused before the load."""
-    try:
-        prompt = read_prompt() if arguments.prompt == "-" else arguments.prompt
-        if not prompt.strip():
-            raise RequestError("The prompt is empty.", "Give the text that the model goes on from.")
-        parse_line(arguments.line, kept_names())
-        as_task(arguments, prompt, None, ())
-        model = client.load(arguments)
-        tokens = client.tokens(prompt, arguments.stack) if arguments.tokens else ()
-        task = as_task(arguments, prompt, model, tokens)
-    except RequestError as error:
-        narrate(str(error))
-        return WRONG_USAGE
-    except Failed as error:
-        narrate(str(error))
-        return WRONG_USAGE if error.refused else NO_MODEL
+    prompt = chosen_prompt(arguments.prompt)
+    parse_line(arguments.line, kept_names())
+    as_task(arguments, prompt, None, ())
+    model = client.load(arguments)
+    tokens = client.tokens(prompt, arguments.stack) if arguments.tokens else ()
+    task = as_task(arguments, prompt, model, tokens)
     for event in client.run(task):
         if isinstance(event, Notice):
             narrate(event.text)

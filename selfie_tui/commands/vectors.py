@@ -11,10 +11,8 @@ from selfie_tui import paths
 from selfie_tui.ascii_json import encode_ascii
 from selfie_tui.commands.client import (
     DONE,
-    NO_MODEL,
     WRONG_USAGE,
     Client,
-    Failed,
     all_cores_engine,
     narrate,
     run_command,
@@ -35,6 +33,7 @@ from selfie_tui.commands.vector_options import (
     add_overwrite,
 )
 from selfie_tui.errors import RequestError, SelfieError
+from selfie_tui.interpret_settings import Bounds
 from selfie_tui.jobs import Engine
 from selfie_tui.kept_vectors import kept_names, kept_vectors, remove_vector
 from selfie_tui.parse import parse_integer, parse_layers, positions_among
@@ -56,7 +55,6 @@ from selfie_tui.records import (
     VectorKept,
     VectorsCompared,
 )
-from selfie_tui.settings import Bounds
 from selfie_tui.streams import prompt_lines
 from selfie_tui.vector_line import names_in, parse_line, written
 
@@ -254,17 +252,9 @@ def with_model(
     """Load the model, do a task and print what comes of it; lines that cannot be read are refused before the load."""
 
     def command(client: Client, arguments: argparse.Namespace) -> int:
-        try:
-            for line in lines:
-                names_in(parse_line(line, kept_names()))
-            model = client.load(arguments)
-            asked = task(client, model)
-        except RequestError as error:
-            narrate(str(error))
-            return WRONG_USAGE
-        except Failed as error:
-            narrate(str(error))
-            return WRONG_USAGE if error.refused else NO_MODEL
+        for line in lines:
+            names_in(parse_line(line, kept_names()))
+        asked = task(client, client.load(arguments))
         if isinstance(asked, InterpretLines) and not arguments.json:
             follow(client, asked, as_json=False)
             return DONE
