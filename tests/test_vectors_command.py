@@ -38,6 +38,7 @@ def run(demo: Model, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mon
 
     monkeypatch.setattr("selfie_tui.engine.service.load", shared)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "240")
     return run
 
 

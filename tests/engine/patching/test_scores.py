@@ -239,6 +239,7 @@ def test_a_hook_of_the_users_sees_no_rows_that_join() -> None:
 def test_no_hook_is_left_and_no_weight_changes() -> None:
     model = build("gemma2")
     pair, before = different(), {name: weight.clone() for name, weight in model.module.state_dict().items()}
+    hooks = [(*part._forward_hooks, *part._forward_pre_hooks) for part in model.module.modules()]
     patch_scores(model, pair, [(site,) for site in sites_of(model)], *answers(model, pair)).all()
     assert all(torch.equal(weight, before[name]) for name, weight in model.module.state_dict().items())
-    assert not any(part._forward_hooks or part._forward_pre_hooks for part in model.module.modules())
+    assert [(*part._forward_hooks, *part._forward_pre_hooks) for part in model.module.modules()] == hooks
