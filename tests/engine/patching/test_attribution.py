@@ -155,6 +155,7 @@ def test_integrated_attribution_is_the_mean_of_gradients_along_the_line(family: 
 
 def test_no_gradient_is_left_on_a_weight_and_none_is_needed_of_any() -> None:
     model = build("llama")
+    hooks = [(*part._forward_hooks, *part._forward_pre_hooks) for part in model.module.modules()]
     sites = [(PatchSite("attn", 1, (4,)),)]
     first = Attribution(model, PAIR, sites, LD).scores()
     assert all(weight.grad is None for weight in model.module.parameters())
@@ -163,7 +164,7 @@ def test_no_gradient_is_left_on_a_weight_and_none_is_needed_of_any() -> None:
         assert torch.equal(Attribution(model, PAIR, sites, LD).scores(), first)
     finally:
         model.module.requires_grad_(True)
-    assert not any(part._forward_hooks or part._forward_pre_hooks for part in model.module.modules())
+    assert [(*part._forward_hooks, *part._forward_pre_hooks) for part in model.module.modules()] == hooks
 
 
 def test_prompts_of_two_lengths_have_attributions_where_both_have_tokens_and_no_line_between() -> None:
