@@ -83,8 +83,7 @@ def test_a_line_is_kept_compared_and_put_into_words(cities: Run) -> None:
 
 def test_what_is_kept_says_the_same_words_in_another_process(cities: Run) -> None:
     here = cities("vectors", "interpret", "paris - france + japan", "--json", "--dtype", "fp32")[1]
-    script = "from selfie_tui import cli; import sys; sys.exit(cli.main(sys.argv[1:]))"
-    command = [sys.executable, "-c", script, "vectors", "interpret", "paris - france + japan", "--json"]
+    command = [sys.executable, "-m", "selfie_tui.cli", "vectors", "interpret", "paris - france + japan", "--json"]
     done = subprocess.run([*command, "--dtype", "fp32"], capture_output=True, text=True, check=True)
     texts = [
         [json.loads(line).get("interpretation", {}).get("text") for line in lines]

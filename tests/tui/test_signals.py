@@ -46,6 +46,8 @@ class Selfie(PtyProgram):
     def ends(self, seconds: float = 10) -> int | None:
         """The exit code, once the program has ended."""
         self.until(lambda: self.process.poll() is not None, seconds)
+        while self.read(0.05):  # what it wrote last may have come after the last look
+            pass
         return self.process.poll()
 
     def has_given_back_the_terminal(self) -> bool:
