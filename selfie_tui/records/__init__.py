@@ -62,6 +62,7 @@ from selfie_tui.records.inspecting import Edit, HeadPattern, ModuleNode, ModuleT
 from selfie_tui.records.lenses import Lens
 from selfie_tui.records.patching import (
     AttributionFinished,
+    EarlierPatching,
     PatchActivations,
     PatchBegan,
     PatchedRun,
@@ -135,6 +136,7 @@ __all__ = [
     "Direction",
     "DirectionsFound",
     "Earlier",
+    "EarlierPatching",
     "Edit",
     "EditsSet",
     "Event",

@@ -22,6 +22,29 @@ class PatchedSite(Record, frozen=True):
     head: int | None = None
 
 
+class PatchedRun(Record, tag=True, frozen=True):
+    """A patched run: its index in `PatchBegan.sites`, its score, the metric's number, the most probable tokens.
+
+    A score is 0 where the run is as the target's own and 1 where it is as the source's; NaN where both are too near.
+    """
+
+    index: int
+    score: float
+    value: float
+    top: tuple[LensToken, ...] = ()
+
+
+class EarlierPatching(Record, frozen=True):
+    """What patching that stopped has left: its name among all sessions, its attribution, the runs that were complete.
+
+    `attribution` is empty where it had not come.
+    """
+
+    run: str
+    attribution: tuple[float, ...] = ()
+    runs: tuple[PatchedRun, ...] = ()
+
+
 class PatchActivations(Task, frozen=True):
     """Write a prompt's activations into the run of another, site by site, and score what becomes of the answer.
 
@@ -32,7 +55,8 @@ class PatchActivations(Task, frozen=True):
     or one number, k of `lastk`. With `chosen` these sites alone are written, all in one run.
 
     With `attribution` the scores of all sites are first estimated from gradients, and the strongest are run first. `k`
-    is the number of the most probable tokens that each run is shown with.
+    is the number of the most probable tokens that each run is shown with. With `earlier`, what was left of the same
+    patching by one that stopped, only the other sites are run: in the batches that they would have been in.
     """
 
     clean: str
@@ -48,6 +72,7 @@ class PatchActivations(Task, frozen=True):
     metric: str = "logit_difference"
     attribution: bool = True
     k: int = 3
+    earlier: EarlierPatching | None = None
 
 
 class PromptRun(Record, frozen=True):
@@ -78,18 +103,6 @@ class AttributionFinished(Event, kw_only=True, frozen=True):
     """The scores of all sites to first order, in the order of `PatchBegan.sites`; NaN where there is none."""
 
     scores: tuple[float, ...]
-
-
-class PatchedRun(Record, frozen=True):
-    """A patched run: its index in `PatchBegan.sites`, its score, the metric's number, the most probable tokens.
-
-    A score is 0 where the run is as the target's own and 1 where it is as the source's; NaN where both are too near.
-    """
-
-    index: int
-    score: float
-    value: float
-    top: tuple[LensToken, ...] = ()
 
 
 class SitesPatched(Event, kw_only=True, frozen=True):

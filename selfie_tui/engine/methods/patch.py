@@ -14,6 +14,7 @@ effect is large (Kramar et al. 2024, AtP*, arXiv 2403.00745), which is why the s
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -32,6 +33,7 @@ from selfie_tui.engine.prompts.tokens import token_texts
 from selfie_tui.errors import RequestError
 from selfie_tui.records import (
     AttributionFinished,
+    EarlierPatching,
     Event,
     LensToken,
     PatchActivations,
@@ -50,7 +52,7 @@ ALIGNED_AT_THE_END = ("last", "lastk")
 
 
 def run(model: Model, task: PatchActivations, cancelled: Callable[[], bool]) -> Iterator[Event]:
-    """Do a `PatchActivations` task, lazily.
+    """Do a `PatchActivations` task, lazily; what an `earlier` one has left comes first, as it was.
 
     Raises:
         PromptError: for a prompt that is empty or too long, and two of unequal lengths, with both tokenisations.
@@ -75,25 +77,33 @@ def run(model: Model, task: PatchActivations, cancelled: Callable[[], bool]) -> 
         began = beginning(model, task, prompts, scored, (correct, wrong))
     yield began
     estimates: list[float] = []
+    earlier = task.earlier or EarlierPatching("")
     if task.attribution and not began.problem:
-        estimates = attributed(model, scored, interventions, cancelled)
+        estimates = list(earlier.attribution) or attributed(model, scored, interventions, cancelled)
         yield AttributionFinished(scores=tuple(estimates))
     order = strongest_first(estimates, len(interventions))
     ordered = scores_of([interventions[index] for index in order])
-    scores = [math.nan] * len(order)
-    done = 0
-    for found in ordered:
-        with model.inference(cancelled):
+    scores: dict[int, float] = {}
+    for runs in itertools.chain([earlier.runs] if earlier.runs else [], runs_left(model, task, ordered, order)):
+        scores.update((each.index, each.score) for each in runs)
+        yield SitesPatched(runs=runs)
+        yield PatchProgress(done=len(scores), sites=len(order))
+    found = [scores[index] for index in range(len(order))]
+    yield PatchEnded(sites=len(order), agreement=rank_correlation(estimates, found) if estimates else None)
+
+
+def runs_left(
+    model: Model, task: PatchActivations, ordered: PatchScores, order: Sequence[int]
+) -> Iterator[tuple[PatchedRun, ...]]:
+    """The patched runs, a batch at a time, but for those that are there already; `order` has the index of each."""
+    there = {each.index for each in task.earlier.runs} if task.earlier else set()
+    for found in ordered.of({place for place, index in enumerate(order) if index in there}):
+        with model.inference(ordered.runs.cancelled):
             tops = tops_of(model, ordered.runs.target if found.logits is None else found.logits, task.k)
         tops = tops * len(found.indices) if found.logits is None else tops
         numbers = zip(found.indices, found.scores.tolist(), found.values.tolist(), tops, strict=True)
-        runs = tuple(PatchedRun(order[index], score, value, top) for index, score, value, top in numbers)
-        for each in runs:
-            scores[each.index] = each.score
-        done += len(runs)
-        yield SitesPatched(runs=runs)
-        yield PatchProgress(done=done, sites=len(order))
-    yield PatchEnded(sites=done, agreement=rank_correlation(estimates, scores) if estimates else None)
+        runs = (PatchedRun(order[place], score, value, top) for place, score, value, top in numbers)
+        yield tuple(each for each in runs if each.index not in there)
 
 
 def check_request(task: PatchActivations) -> None:

@@ -17,7 +17,7 @@ last position. What the MLP of a block adds last can as well be changed at the e
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cached_property
 
 from selfie_tui.engine.generation.prefill import never
@@ -72,10 +72,13 @@ class JoinedRuns:
         """The source's own logits at the last position, `(1, vocabulary)`."""
         return self.both.of(SOURCE)
 
-    def outcomes(self) -> Iterator[Outcome]:
-        """The outcomes of all interventions: first of those that are not run, then a batch at a time."""
+    def outcomes(self, done: Collection[int] = ()) -> Iterator[Outcome]:
+        """The outcomes of all interventions: first of those that are not run, then a batch at a time.
+
+        A batch of which all indices are `done` is left out; the others are as they are without.
+        """
         left = tuple(index for index, sites in enumerate(self.interventions) if self.changes_nothing(sites))
-        if left:
+        if any(index not in done for index in left):
             yield Outcome(left, None)
         unchanged = set(left)
         rows = [
@@ -84,7 +87,8 @@ class JoinedRuns:
             if index not in unchanged
         ]
         for batch in self.batches(rows):
-            yield self.run(batch)
+            if any(row.index not in done for row in batch):
+                yield self.run(batch)
 
     def changes_nothing(self, sites: Intervention) -> bool:
         """Whether the last position's logits are the target's own whatever is computed."""

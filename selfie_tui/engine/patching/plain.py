@@ -5,7 +5,7 @@ For any decoder. `joined` runs the same in a fraction of the time where a model 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -62,11 +62,16 @@ class PlainRuns:
         """The source's own logits at the last position, `(1, vocabulary)`."""
         return self.run(self.pair.source, 1, ())
 
-    def outcomes(self) -> Iterator[Outcome]:
-        """The outcomes of the interventions in order, a batch at a time, with the values of its sites."""
+    def outcomes(self, done: Collection[int] = ()) -> Iterator[Outcome]:
+        """The outcomes of the interventions in order, a batch at a time, with the values of its sites.
+
+        A batch of which all indices are `done` is left out; the others are as they are without.
+        """
         size = max(1, (TOKENS if self.model.device.type == "cpu" else TOKENS_ON_DEVICES) // len(self.pair.target))
         for start in range(0, len(self.interventions), size):
             batch = self.interventions[start : start + size]
+            if all(index in done for index in range(start, start + len(batch))):
+                continue
             values = read_values(self.model, self.pair, batch, self.replacement, self.cancelled)
             patches = [
                 Patch(site.activation(self.model), (row,), site.positions, values[site].unsqueeze(0), site.heads)

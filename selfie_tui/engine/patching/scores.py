@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -53,7 +53,11 @@ class PatchScores:
         return float(self.metric.of_sliced(self.runs.source)[0])
 
     def __iter__(self) -> Iterator[Scored]:
-        for outcome in self.runs.outcomes():
+        return self.of()
+
+    def of(self, done: Collection[int] = ()) -> Iterator[Scored]:
+        """The scores, a batch at a time; one of which all indices are `done` is left out."""
+        for outcome in self.runs.outcomes(done):
             if outcome.logits is None:
                 values = torch.full((len(outcome.indices),), self.target, dtype=torch.float64)
             else:

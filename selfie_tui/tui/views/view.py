@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.widget import Widget
 
 from selfie_tui.records import Cell, Event
+from selfie_tui.results.entries import RunBegan
 from selfie_tui.tui.action import Action, Scope, Section
 from selfie_tui.tui.changes import Changed
 from selfie_tui.tui.exporting import Exportable
@@ -104,6 +105,12 @@ class View(Widget):
 
     def open_run(self, run: Run, query: str = "") -> None:
         """Show a run that was kept as if it were just run, searched for the text by which it was found."""
+
+    def open_kept(self, began: RunBegan, events: Sequence[Event], origin: str) -> None:
+        """Show a run of the view's own method that was kept as if it were just run.
+
+        `events` are those that the engine yielded, as far as they were kept; `origin` says when: `from 24 Nov 11:34`.
+        """
 
     def search_field(self) -> Field | None:
         """The field of the view's search; None where there is nothing to search."""

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 
+import msgspec
 import pytest
 import torch
 
 from selfie_tui.engine.generation.prefill import never
 from selfie_tui.engine.methods.patch import rank_correlation
 from selfie_tui.engine.model import Model
+from selfie_tui.engine.patching import joined, plain
 from selfie_tui.engine.service import METHODS
 from selfie_tui.errors import Cancelled, PromptError, RequestError
 from selfie_tui.records import (
     AttributionFinished,
+    EarlierPatching,
     Event,
     PatchActivations,
     PatchBegan,
@@ -112,6 +115,32 @@ def test_two_prompts_that_are_answered_alike_say_so_and_have_no_scores(demo: Mod
     assert "answered alike" in found[0].problem
     assert all(math.isnan(run.score) for run in runs_in(found).values())
     assert not any(isinstance(event, AttributionFinished) for event in found)
+
+
+@pytest.mark.parametrize(
+    "corrupt", [TASK.corrupt, "Everyone knows that Rome is the capital of"], ids=["joined", "plain"]
+)
+@pytest.mark.parametrize("left_out", [0, 1, 3], ids=str)
+def test_what_is_left_of_one_that_stopped_is_run_to_the_same_bits(
+    demo: Model, monkeypatch: pytest.MonkeyPatch, corrupt: str, left_out: int
+) -> None:
+    for module in (joined, plain):
+        monkeypatch.setattr(module, "TOKENS", 64)  # several batches
+    kind = "each" if corrupt == TASK.corrupt else "lastk"
+    task = msgspec.structs.replace(TASK, corrupt=corrupt, kind=kind, positions=(3,) * (kind == "lastk"))
+    whole = events(demo, task)
+    _, attribution, *rest = whole
+    assert isinstance(attribution, AttributionFinished)
+    batches = [event.runs for event in rest if isinstance(event, SitesPatched)]
+    assert len(batches) > 4
+    there = (*batches[0], *batches[1], *batches[2][: len(batches[2]) - left_out])
+    again = events(demo, msgspec.structs.replace(task, earlier=EarlierPatching("a:1", attribution.scores, there)))
+    first, estimated, earlier, *_ = again
+    assert (first, estimated, earlier) == (whole[0], attribution, SitesPatched(runs=there))
+    assert runs_in(again) == runs_in(whole)
+    assert again[-1] == whole[-1]
+    later = [event.runs for event in again if isinstance(event, SitesPatched)][1:]
+    assert later == ([batches[2][-left_out:]] if left_out else []) + batches[3:]
 
 
 def test_ranks_of_equal_values_are_their_mean() -> None:
