@@ -19,6 +19,7 @@ from selfie_tui.engine.benchmark_runs import random_model
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.patching.metrics import normalised
 from selfie_tui.engine.patching.pair import PromptPair
+from selfie_tui.engine.patching.runs import Runs
 from selfie_tui.engine.patching.scores import PatchScores, patch_scores
 from selfie_tui.engine.patching.sites import PatchSite, expand, position_groups
 
@@ -76,7 +77,7 @@ def measure(model: Model, pair: PromptPair, title: str, sites: Sequence[PatchSit
     )
 
 
-def score_of(values: Sequence[float], scored: PatchScores) -> torch.Tensor:
+def score_of(values: Sequence[float], scored: PatchScores[Runs]) -> torch.Tensor:
     """The scores `(sites,)` of values of the metric."""
     return normalised(torch.tensor(values, dtype=torch.float64), scored.target, scored.source)
 

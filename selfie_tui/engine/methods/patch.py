@@ -27,6 +27,7 @@ from selfie_tui.engine.model import Model
 from selfie_tui.engine.patching.attribution import Attribution
 from selfie_tui.engine.patching.metrics import METRICS, is_near_zero
 from selfie_tui.engine.patching.pair import TokenizedPair, answer_token, check_pair, tokenize_pair
+from selfie_tui.engine.patching.runs import Runs
 from selfie_tui.engine.patching.scores import PatchScores, patch_scores
 from selfie_tui.engine.patching.sites import Intervention, PatchSite, expand, position_groups
 from selfie_tui.engine.prompts.tokens import token_texts
@@ -67,7 +68,7 @@ def run(model: Model, task: PatchActivations, cancelled: Callable[[], bool]) -> 
     interventions = interventions_of(model, task, len(pair.target))
     correct, wrong = (answer_token(model, word) if word else None for word in (task.correct, task.wrong))
 
-    def scores_of(several: Sequence[Intervention]) -> PatchScores:
+    def scores_of(several: Sequence[Intervention]) -> PatchScores[Runs]:
         one, other = (0 if each is None else each.id for each in (correct, wrong))
         name: Any = task.metric
         return patch_scores(model, pair, several, one, other, name, task.noise, cancelled=cancelled)
@@ -131,7 +132,7 @@ def beginning(
     model: Model,
     task: PatchActivations,
     prompts: TokenizedPair,
-    scored: PatchScores,
+    scored: PatchScores[Runs],
     answers: tuple[TrackedToken | None, TrackedToken | None],
 ) -> PatchBegan:
     """Both prompts' own runs."""
@@ -161,7 +162,7 @@ def record_of(site: PatchSite) -> PatchedSite:
 
 
 def attributed(
-    model: Model, scored: PatchScores, interventions: Sequence[Intervention], cancelled: Callable[[], bool]
+    model: Model, scored: PatchScores[Runs], interventions: Sequence[Intervention], cancelled: Callable[[], bool]
 ) -> list[float]:
     """The scores to first order."""
     changes = Attribution(model, scored.runs.pair, interventions, scored.metric, cancelled=cancelled).scores()

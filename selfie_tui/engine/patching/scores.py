@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Generic, Protocol, TypeVar
 
 import torch
 
@@ -14,9 +15,30 @@ from selfie_tui.engine.head_slices import SlicedLogits
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.patching.metrics import Metric, MetricName, metric_of, normalised
 from selfie_tui.engine.patching.pair import PromptPair
+from selfie_tui.engine.patching.path_forward import Ways
+from selfie_tui.engine.patching.paths import Path, PathRuns
+from selfie_tui.engine.patching.plain import Outcome
 from selfie_tui.engine.patching.replacement import PATCH, Replacement
 from selfie_tui.engine.patching.runs import Runs, patching_runs
 from selfie_tui.engine.patching.sites import Intervention
+
+
+class AnyRuns(Protocol):
+    """Interventions or paths on a pair of prompts; see `PlainRuns`."""
+
+    @property
+    def interventions(self) -> Sequence[object]: ...
+
+    @property
+    def target(self) -> SlicedLogits: ...
+
+    @property
+    def source(self) -> SlicedLogits: ...
+
+    def outcomes(self) -> Iterator[Outcome]: ...
+
+
+R = TypeVar("R", bound=AnyRuns)
 
 
 @dataclass(frozen=True)
@@ -33,13 +55,13 @@ class Scored:
 
 
 @dataclass(frozen=True)
-class PatchScores:
-    """Interventions on a pair of prompts, with the metric by which they are scored.
+class PatchScores(Generic[R]):
+    """Interventions or paths on a pair of prompts, with the metric by which they are scored.
 
     A score is 0 where a run is as the target's own and 1 where it is as the source's, whichever of the two is clean.
     """
 
-    runs: Runs
+    runs: R
     metric: Metric
 
     @cached_property
@@ -84,11 +106,32 @@ def patch_scores(
     noise: bool = False,
     replacement: Replacement = PATCH,
     cancelled: Callable[[], bool] = never,
-) -> PatchScores:
+) -> PatchScores[Runs]:
     """The scores of interventions; `correct` and `wrong` are tokens, `noise` is whether the target is the clean prompt.
 
     Raises:
         RequestError: as `patching_runs`.
     """
     runs = patching_runs(model, pair, interventions, replacement, cancelled)
+    return PatchScores(runs, metric_of(metric, correct, wrong, runs.target if noise else runs.source))
+
+
+def path_scores(
+    model: Model,
+    pair: PromptPair,
+    paths: Sequence[Path],
+    correct: int,
+    wrong: int = 0,
+    metric: MetricName = "logit_difference",
+    noise: bool = False,
+    replacement: Replacement = PATCH,
+    ways: Ways | None = None,
+    cancelled: Callable[[], bool] = never,
+) -> PatchScores[PathRuns]:
+    """The scores of paths (see `paths`): how far what a sender tells its receivers carries the answer over.
+
+    Raises:
+        RequestError: for senders and receivers that a model does not have, or that cannot send or receive.
+    """
+    runs = PathRuns(model, pair, paths, replacement, ways, cancelled)
     return PatchScores(runs, metric_of(metric, correct, wrong, runs.target if noise else runs.source))
