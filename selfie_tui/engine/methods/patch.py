@@ -94,7 +94,7 @@ def run(model: Model, task: PatchActivations, cancelled: Callable[[], bool]) -> 
 
 
 def runs_left(
-    model: Model, task: PatchActivations, ordered: PatchScores, order: Sequence[int]
+    model: Model, task: PatchActivations, ordered: PatchScores[Runs], order: Sequence[int]
 ) -> Iterator[tuple[PatchedRun, ...]]:
     """The patched runs, a batch at a time, but for those that are there already; `order` has the index of each."""
     there = {each.index for each in task.earlier.runs} if task.earlier else set()

@@ -45,7 +45,10 @@ class Ways:
 
 
 class PathForward:
-    """A batch of paths, to be added one by one and then run."""
+    """A batch of paths, to be added one by one and then run.
+
+    `values` are what is written at each sender's sites, `(positions, width)` or `(positions, heads, head_dim)`.
+    """
 
     def __init__(
         self,

@@ -24,7 +24,7 @@ target's, is a state that no text brings about (Zhang and Nanda 2024, arXiv 2309
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -89,14 +89,19 @@ class PathRuns:
         """The source's own logits at the last position, `(1, vocabulary)`."""
         return self.ends.source
 
-    def outcomes(self) -> Iterator[Outcome]:
-        """The outcomes of the paths: first of those that lead nowhere, then a batch at a time."""
+    def outcomes(self, done: Collection[int] = ()) -> Iterator[Outcome]:
+        """The outcomes of the paths: first of those that lead nowhere, then a batch at a time.
+
+        A batch of which all indices are `done` is left out; the others are as they are without.
+        """
         nowhere = tuple(index for index, path in enumerate(self.interventions) if not self.arrives(path))
-        if nowhere:
+        if any(index not in done for index in nowhere):
             yield Outcome(nowhere, None)
         left = set(nowhere)
         indices = [index for index in range(len(self.interventions)) if index not in left]
         for batch in self.batches(indices):
+            if all(index in done for index in batch):
+                continue
             paths = [self.interventions[index] for index in batch]
             forward = PathForward(self.model, self.activations, self.values, self.ways)
             for path in paths:

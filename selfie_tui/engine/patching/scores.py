@@ -24,18 +24,26 @@ from selfie_tui.engine.patching.sites import Intervention
 
 
 class AnyRuns(Protocol):
-    """Interventions or paths on a pair of prompts; see `PlainRuns`."""
+    """Interventions or paths on a pair of prompts, as `PlainRuns` and `PathRuns` are."""
 
     @property
-    def interventions(self) -> Sequence[object]: ...
+    def interventions(self) -> Sequence[object]:
+        """What is run, in order."""
+        ...
 
     @property
-    def target(self) -> SlicedLogits: ...
+    def target(self) -> SlicedLogits:
+        """The target's own logits at the last position, `(1, vocabulary)`."""
+        ...
 
     @property
-    def source(self) -> SlicedLogits: ...
+    def source(self) -> SlicedLogits:
+        """The source's own logits at the last position, `(1, vocabulary)`."""
+        ...
 
-    def outcomes(self) -> Iterator[Outcome]: ...
+    def outcomes(self, done: Collection[int] = ()) -> Iterator[Outcome]:
+        """The outcomes, a batch at a time; one of which all indices are `done` is left out."""
+        ...
 
 
 R = TypeVar("R", bound=AnyRuns)
