@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from selfie_tui.library.patching.calls import activation_zero_patch as activation_zero_patch
     from selfie_tui.library.patching.calls import attribution_patch as attribution_patch
     from selfie_tui.library.patching.calls import attribution_zero_patch as attribution_zero_patch
+    from selfie_tui.library.patching.paths import path_patch as path_patch
     from selfie_tui.library.patching.sites import MultiSite as MultiSite
     from selfie_tui.library.patching.sites import Site as Site
     from selfie_tui.library.patching.sites import Sites as Sites
@@ -84,6 +85,7 @@ _LIBRARY = {
     "activation_mean_patch": "selfie_tui.library.patching.calls",
     "attribution_patch": "selfie_tui.library.patching.calls",
     "attribution_zero_patch": "selfie_tui.library.patching.calls",
+    "path_patch": "selfie_tui.library.patching.paths",
     # These two stand on a higher floor, so that their types are not named above.
     "export": "selfie_tui.results.of_library",
     "read_results": "selfie_tui.results.of_library",

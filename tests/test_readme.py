@@ -108,3 +108,13 @@ def test_the_patching_example_finds_the_country_at_the_city_and_then_at_the_end(
     assert first.split() == ["0", "0.00", "1.00", "0.00", "0.00", "0.00", "0.00"]
     assert middle.split()[-1] == "0.85"
     assert last.split()[-1] == "1.00"
+
+
+def test_the_path_example_tells_the_direct_way_from_the_one_by_an_mlp(printed: list[list[str]]) -> None:
+    lines = next(lines for lines in printed if lines and lines[0].startswith("whole"))
+    assert lines == [
+        "whole 0.07 0.47 0.08",
+        "direct 0.02 0.10 0.06",
+        "by MLP 3 0.02 0.15 0.00",
+        "MLP 0 to values 0.05 0.29 0.05",
+    ]
