@@ -48,7 +48,11 @@ class SlicedLogits:
 
     def __iter__(self) -> Iterator[tuple[int, torch.Tensor]]:
         """The first token of each slice, and the slice's logits `(rows, tokens)` float32."""
-        head, size = self.head, slice_size(self.inputs)
+        return self.slices(slice_size(self.inputs))
+
+    def slices(self, size: int) -> Iterator[tuple[int, torch.Tensor]]:
+        """The slices of so many tokens each: the first token, and the logits `(rows, tokens)` float32."""
+        head = self.head
         if head is None:
             for number, part in enumerate(torch.split(self.whole(), size, 1)):
                 yield number * size, part

@@ -13,12 +13,11 @@ their probabilities and entropies.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol, TypeVarTuple
 
 import torch
 
-from selfie_tui.engine.head_slices import SlicedLogits
 from selfie_tui.errors import Cancelled
 
 LOWEST = torch.finfo(torch.float32).min
@@ -34,8 +33,8 @@ class Reduction(Protocol):
 R = TypeVarTuple("R")
 
 
-def sweep(logits: SlicedLogits, *reductions: *R) -> tuple[*R]:
-    """The reductions, once they have taken in all slices of the logits."""
+def sweep(logits: Iterable[tuple[int, torch.Tensor]], *reductions: *R) -> tuple[*R]:
+    """The reductions, once they have taken in all slices `(rows, tokens)` of logits (see `SlicedLogits`)."""
     taking: tuple[Any, ...] = reductions
     for start, part in logits:
         for reduction in taking:

@@ -19,6 +19,7 @@ from selfie_tui.engine.loading.skeleton import build_skeleton
 from selfie_tui.engine.model import Model
 from selfie_tui.errors import Cancelled, RequestError
 from selfie_tui.records import (
+    NEEDS,
     Event,
     LoadModel,
     ModelProgress,
@@ -32,14 +33,18 @@ from selfie_tui.records import (
 Method = Callable[[Model, Any, Callable[[], bool]], Iterator[Event]]
 """Does a task with a model: `run(model, task, cancelled)`, lazily."""
 
+MethodOfTwo = Callable[[Model, Model, Any, Callable[[], bool]], Iterator[Event]]
+"""Does a task with a model and the one that the task's `other` names: `run(model, other, task, cancelled)`, lazily."""
 
-def find_methods() -> dict[type[Task], Method]:
-    """The methods by the type of their task: those that the modules of `engine.methods` name in `RUNS`."""
+
+def find_methods(name: str) -> dict[type[Task], Any]:
+    """The methods by the type of their task: those that the modules of `engine.methods` have under a name."""
     modules = [import_module(f"{methods.__name__}.{found.name}") for found in pkgutil.iter_modules(methods.__path__)]
-    return {task: run for module in modules for task, run in getattr(module, "RUNS", {}).items()}
+    return {task: run for module in modules for task, run in getattr(module, name, {}).items()}
 
 
-METHODS = find_methods()
+METHODS: dict[type[Task], Method] = find_methods("RUNS")
+METHODS_OF_TWO: dict[type[Task], MethodOfTwo] = find_methods("RUNS_WITH_ANOTHER")
 
 
 class EngineService:
@@ -66,12 +71,31 @@ class EngineService:
             return self._load(task, cancelled, post)
         if isinstance(task, ReadModules) and task.model:
             return self._modules_of(task.model, cancelled, post)
+        if type(task) in METHODS_OF_TWO:
+            return returning_memory(self._with_another(task, cancelled, post))
         method = METHODS[type(task)](self.model, task, cancelled)
         return method if task.quick else returning_memory(method)
 
     def _modules_of(self, name: str, cancelled: Callable[[], bool], post: Callable[[Event], object]) -> Iterator[Event]:
         """The tree of a model that is not loaded, from its configuration."""
         yield ModulesRead(model=name, nodes=module_nodes(build_skeleton(name, reporting(cancelled, post))))
+
+    def _with_another(
+        self, task: Any, cancelled: Callable[[], bool], post: Callable[[Event], object]
+    ) -> Iterator[Event]:
+        """Do a task with the current model and another, loaded for it and then let go; its memory is told first."""
+        model, named, report = self.model, task.other, reporting(cancelled, post)
+
+        def telling(step: str, fraction: float | None) -> None:
+            if step.startswith(NEEDS):
+                post(Notice(text=f"{named.name}, beside {model.name}: {step}."))
+            report(step, fraction)
+
+        paths = dict(named.layer_paths) or None
+        other = load(named.name, device=named.device, dtype=named.dtype, layer_paths=paths, report=telling)
+        for notice in other.notices:
+            yield Notice(text=notice, severity="warning")
+        yield from METHODS_OF_TWO[type(task)](model, other, task, cancelled)
 
     def _load(self, task: LoadModel, cancelled: Callable[[], bool], post: Callable[[Event], object]) -> Iterator[Event]:
         """Load a model; the one before stays current until the new one is ready."""

@@ -56,6 +56,10 @@ NO_ANSWER = ": no answer for "
 """What stands before the seconds in the step of a download that waits for the hub."""
 
 
+NEEDS = "the weights need "
+"""What the step of loading begins with that tells how much memory they take and how much is free."""
+
+
 class ModelProgress(Event, kw_only=True, frozen=True):
     """A step of loading, with the share that is done where it is known."""
 

@@ -119,7 +119,7 @@ def read_folder(
     skeleton = check_parameters(name, opener, config, folder)
     if skeleton is not None:
         show(skeleton)
-    check_memory(needed_bytes(folder, config, placement), placement)
+    check_memory(needed_bytes(folder, config, placement), placement, report)
     report("reading the tokenizer", None)
     tokenizer = read_tokenizer(folder, name)
     report("reading the weights", None)
@@ -159,7 +159,7 @@ def read_gguf(
     if placement.dtype == "auto":
         placement = replace(placement, dtype=header.dtype)
     assert isinstance(placement.dtype, torch.dtype)
-    check_memory(header.parameters * placement.dtype.itemsize, placement)
+    check_memory(header.parameters * placement.dtype.itemsize, placement, report)
     options = placement.options() | {"quantization_config": GgufConfig(dequantize=True)}
     with folder_of_one(path) as folder, unpacking(report):
         report("reading the configuration", None)

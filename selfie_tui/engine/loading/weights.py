@@ -11,8 +11,10 @@ from transformers import GenerationConfig
 
 from selfie_tui.engine.devices import OutOfMemory, memory_errors
 from selfie_tui.engine.loading.checkpoint import weights_of
+from selfie_tui.engine.loading.locate import ProgressReport
 from selfie_tui.engine.loading.placement import Placement
 from selfie_tui.errors import Cancelled, LoadError, summary
+from selfie_tui.records import NEEDS
 
 GIB = 2**30
 GENERATION_CONFIG = "generation_config.json"
@@ -49,10 +51,14 @@ def needed_bytes(folder: Path, config: Any, placement: Placement) -> int:
     return int(sum(path.stat().st_size for path in weights_of(folder)) * widths)
 
 
-def check_memory(needed: int, placement: Placement) -> None:
-    """Refuse weights of so many bytes where the device has fewer free."""
+def check_memory(needed: int, placement: Placement, report: ProgressReport) -> None:
+    """Report how much memory weights of so many bytes take, and refuse them where the device has less free."""
     free = placement.free_memory()
-    if free is not None and needed > free:
+    if free is None:
+        report(f"{NEEDS}{needed / GIB:.1f} GiB", None)
+        return
+    report(f"{NEEDS}{needed / GIB:.1f} GiB, and {placement.device} has {free / GIB:.1f} GiB free", None)
+    if needed > free:
         raise LoadError(
             f"The weights need {needed / GIB:.1f} GiB and {placement.device} has {free / GIB:.1f} GiB free.",
             "Close other programs, choose a smaller number format or another device, or load a smaller model.",

@@ -1,0 +1,1 @@
+"""Two models beside each other: their tokens, layers, logits, and maps between their spaces."""

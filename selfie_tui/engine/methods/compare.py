@@ -1,0 +1,75 @@
+"""Two models over the same cells: where a change of weights, of number format or of training changes what is read.
+
+Each cell is read by both models, by the lens and, where it is asked for, in words. Of models with one vocabulary the
+whole distributions are compared: KL(one || other) of the next token, and at every cell the Jensen-Shannon divergence of
+what the lens reads. A state of the one can also be read by the other through an affine map between their spaces, which
+is fitted on given text: a Patchscope across models (Ghandeharioun et al. 2024, arXiv 2401.06102 §3).
+
+When it misleads: texts are decoded greedily, so that rounding alone changes words: what two number formats of one model
+differ by is the noise to measure differences against. The lens reads early layers with a head that is not made for
+them, in each model in its own way, so that a large divergence there need not mean that the states hold other things.
+Layers are set beside each other by depth; nothing says that two models do the same at the same depth. A map explains
+what can be predicted linearly over the texts that it was fitted on: a part of that is the token itself and the mean
+state, which is what the map of shuffled pairs is there for, and what the other model then says it may know by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from selfie_tui.engine.comparing.lenses import at, compare_lenses
+from selfie_tui.engine.comparing.pairing import pair_layers, pair_prompt, shared_vocabulary
+from selfie_tui.engine.comparing.readings import compare_readings, request_for_other, request_of
+from selfie_tui.engine.methods.interpret import interpret
+from selfie_tui.engine.model import Model
+from selfie_tui.engine.prompts.checks import check_position
+from selfie_tui.engine.prompts.prepare import prepare
+from selfie_tui.errors import RequestError
+from selfie_tui.records import CellsCompared, CompareModels, ComparisonBegan, Event, Request
+
+
+def run(model: Model, other: Model, task: CompareModels, cancelled: Callable[[], bool]) -> Iterator[Event]:
+    """Do a `CompareModels` task with the other model that it names; what cannot be done is refused before any forward.
+
+    Raises:
+        PromptError: for a prompt that is empty or too long, and one that the models split differently at a position
+            that is asked for, with both tokenisations.
+        RequestError: for layers, positions or settings that a model does not have.
+        Cancelled: before any block, once `cancelled` gives true; both models are then as they were.
+    """
+    if not task.positions:
+        raise RequestError("No token is chosen.", "Choose at least one.")
+    paired = pair_prompt(model, other, task.prompt, task.stack)
+    for position in task.positions:
+        check_position(paired.here.tokens, position)
+    layers = pair_layers(model, other, task.layers, task.other_layers, task.stack)
+    positions = tuple(zip(task.positions, paired.partners(model, other, task.positions), strict=True))
+    pairs = [at(layer, position) for position in positions for layer in layers]
+    request = None if task.request is None else request_of(task.request, task.prompt, pairs, task.stack)
+    if request is not None:
+        check_request(model, other, request, request_for_other(request, pairs, model, other))
+    vocabulary = shared_vocabulary(model, other)
+    yield ComparisonBegan(
+        prompt=task.prompt,
+        model=model.info(),
+        other=other.info(),
+        tokens=tuple(paired.here.tokens[here] for here, _ in positions),
+        other_tokens=tuple(paired.there.tokens[there] for _, there in positions),
+        layers=layers,
+        same_vocabulary=bool(vocabulary),
+        stack=task.stack,
+    )
+    lenses = compare_lenses(model, other, paired, positions, layers, vocabulary, task.k, task.stack, cancelled)
+    for cells, following in lenses:
+        yield CellsCompared(cells=cells, next=following)
+    if request is not None:
+        yield from compare_readings(model, other, request, pairs, lambda each, asked: interpret(each, asked, cancelled))
+
+
+def check_request(model: Model, other: Model, request: Request, asked: Request) -> None:
+    """Refuse an interpretation that either model cannot do; raises as `prepare`."""
+    prepare(model, request)
+    prepare(other, asked)
+
+
+RUNS_WITH_ANOTHER = {CompareModels: run}
