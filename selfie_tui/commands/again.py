@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable
 
 from selfie_tui.commands.client import DONE, Client, all_cores_engine, narrate, run_command
+from selfie_tui.commands.following import follow_run
 from selfie_tui.commands.kept import named
-from selfie_tui.commands.printing import follow
 from selfie_tui.errors import RequestError
 from selfie_tui.jobs import Engine
-from selfie_tui.records import Interpret, Interpretation, ModelInfo, layer_name
+from selfie_tui.patch_maps import sites_words, target_tokens
+from selfie_tui.records import (
+    BEGINNING,
+    Earlier,
+    Interpretation,
+    Kept,
+    ModelInfo,
+    PatchBegan,
+    PatchedRun,
+    earlier_of,
+    layer_name,
+)
 from selfie_tui.results.history import read_began
 from selfie_tui.results.resuming import check_resumable, contents, differences, resume_task
+from selfie_tui.results.run_kinds import said
 from selfie_tui.results.stored import StoredRun
+
+MOST_NARRATED = 20
+"""Results that are not as they were of which each is told."""
+
+SAME_SCORE = 1e-3
+"""How near scores are that count as the same: number formats and devices round in different ways."""
 
 
 def of_resume(arguments: argparse.Namespace, engine: Callable[[], Engine] = all_cores_engine) -> int:
@@ -39,16 +58,17 @@ def replay(client: Client, arguments: argparse.Namespace) -> int:
 def again(client: Client, arguments: argparse.Namespace, *, resuming: bool) -> int:
     """Resume or replay the run that the arguments name; the exit code."""
     run = one(named([arguments.name]))
-    task = resume_task(run) if resuming else Interpret(read_began(run).request)
+    task = resume_task(run) if resuming else read_began(run).task
     model = load_for(client, run, arguments)
     began = run.began
     if resuming:
         check_resumable(began, model)
     for difference in differences(began, model):
         narrate(str(difference))
-    if resuming and task.earlier:
-        narrate(f"{len(task.earlier.interpretations)} of {run.cells} are there")
-    found = follow(client, task, as_json=arguments.json)
+    if resuming and (earlier := earlier_of(task)):
+        there = earlier.interpretations if isinstance(earlier, Earlier) else earlier.runs
+        narrate(f"{len(there)} of {run.cells} are there")
+    found = follow_run(client, task, as_json=arguments.json)
     if not resuming:
         compare(run, found)
     return DONE
@@ -71,13 +91,34 @@ def load_for(client: Client, run: StoredRun, arguments: argparse.Namespace) -> M
     return client.load(argparse.Namespace(**chosen, layer_paths=paths))
 
 
-def compare(run: StoredRun, found: dict[int, Interpretation]) -> None:
-    """Narrate how many texts are those of the run, and which are not."""
-    _, _, before = contents(run)
-    both = sorted(before.keys() & found.keys())
-    for index in both:
-        if before[index].text != found[index].text:
-            cell = found[index].cell
-            narrate(f"{layer_name(cell.layer)} · {cell.position} was: {before[index].text}")
-    same = sum(before[index].text == found[index].text for index in both)
-    narrate(f"{same} of {len(both)} texts are those of {run.id}")
+def compare(run: StoredRun, found: dict[int, Kept]) -> None:
+    """Narrate how many results are those of the run, and which are not."""
+    _, before = contents(run)
+    both = sorted(index for index in before.keys() & found.keys() if index >= 0)
+    differing = [index for index in both if not is_same(before[index], found[index])]
+    for index in differing[:MOST_NARRATED]:
+        narrate(f"{label(index, before)} was: {was(before[index])}")
+    if len(differing) > MOST_NARRATED:
+        narrate(f"and {len(differing) - MOST_NARRATED} more")
+    what = {"site": "scores", "answer": "sets of answers"}.get(run.kind.noun, "texts")
+    narrate(f"{len(both) - len(differing)} of {len(both)} {what} are those of {run.id}")
+
+
+def is_same(before: Kept, now: Kept) -> bool:
+    """Whether a result is as it was: the words, or a score to a thousandth."""
+    if isinstance(before, PatchedRun) and isinstance(now, PatchedRun):
+        return abs(before.score - now.score) < SAME_SCORE or (math.isnan(before.score) and math.isnan(now.score))
+    return said(before) == said(now)
+
+
+def label(index: int, results: dict[int, Kept]) -> str:
+    """Of what a result is."""
+    value, began = results[index], results.get(BEGINNING)
+    if isinstance(value, Interpretation):
+        return f"{layer_name(value.cell.layer)} · {value.cell.position}"
+    return sites_words(began.sites[index], target_tokens(began)) if isinstance(began, PatchBegan) else "the answers"
+
+
+def was(value: Kept) -> str:
+    """A result as it was."""
+    return f"{value.score:.4f}" if isinstance(value, PatchedRun) else said(value)

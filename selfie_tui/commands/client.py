@@ -168,10 +168,13 @@ def run_command(
     arguments: argparse.Namespace,
     command: Callable[[Client, argparse.Namespace], int],
     engine: Callable[[], Engine] = all_cores_engine,
+    *,
+    entries: bool = True,
 ) -> int:
     """Do a command with a client, keep its runs, and return its exit code.
 
-    Entries are printed where `arguments.json`, and appended to a session of their own unless `arguments.no_session`.
+    Entries are printed where `arguments.json`, unless the command has JSON of its own and wants no `entries`; they are
+    appended to a session of their own unless `arguments.no_session`.
     What there is of a run in the end, also of one that was interrupted, is exported to `arguments.out`.
     """
     try:
@@ -182,7 +185,7 @@ def run_command(
         return WRONG_USAGE
     session = Session(None if arguments.no_session else new_path(paths.sessions_dir()))
     kept: list[Entry] = []
-    sinks = [*([print_entry] if arguments.json else []), *([keep_in(kept)] if arguments.out else [])]
+    sinks = [*([print_entry] if arguments.json and entries else []), *([keep_in(kept)] if arguments.out else [])]
     client = Client(engine, session.append, *sinks)
     try:
         code = done(client, command, arguments)

@@ -28,6 +28,11 @@ def help_of(setting: Setting) -> str:
 def add_output(to: argparse.ArgumentParser) -> None:
     """What becomes of results."""
     to.add_argument("--json", action="store_true", help="one JSON object a line: the entries of a session file")
+    add_keeping(to)
+
+
+def add_keeping(to: argparse.ArgumentParser) -> None:
+    """Whether results are kept, and the file that they are exported to."""
     to.add_argument("--no-session", action="store_true", help="do not append results to a session file")
     add_export(to)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
@@ -12,6 +13,7 @@ from selfie_tui import paths
 from selfie_tui.ascii_json import encode_ascii
 from selfie_tui.commands.again import of_replay, of_resume
 from selfie_tui.commands.client import DONE, RUN_FAILED, WRONG_USAGE, export_narrated, narrate
+from selfie_tui.commands.following import print_results
 from selfie_tui.commands.kept import all_runs, named, refusing
 from selfie_tui.commands.map_lines import line_width
 from selfie_tui.commands.model_options import EXIT_CODES, add_layer_paths
@@ -19,10 +21,11 @@ from selfie_tui.commands.options import add_output
 from selfie_tui.commands.printing import TextPrinter
 from selfie_tui.edits import edit_line
 from selfie_tui.errors import RequestError
-from selfie_tui.records import Control, Interpretation, layer_name
+from selfie_tui.records import Control, Interpret, Interpretation, Kept, RunTask
 from selfie_tui.results.deleting import delete_run
-from selfie_tui.results.entries import Result, RunBegan, encode, local_time
+from selfie_tui.results.entries import Result, encode, local_time
 from selfie_tui.results.history import Found, read_run, search
+from selfie_tui.results.run_kinds import kind_of
 from selfie_tui.results.stored import StoredRun
 from selfie_tui.results.writers import ENDINGS
 from selfie_tui.settings import SETTINGS
@@ -30,6 +33,8 @@ from selfie_tui.text import clip, pad, prose
 from selfie_tui.text import width as cells_of
 
 LONGEST_PROMPT = 60
+ASKED = 18
+"""Cells of what was asked."""
 WIDE = 120
 """Cells of a line that has room for how a run ended and for its id."""
 NAMES = "a number from the list, an id, a session's name, or all"
@@ -88,14 +93,14 @@ def of_list(arguments: argparse.Namespace) -> int:
 
 
 def row(number: int, run: StoredRun, width: int) -> str:
-    """A run on a line of so many cells: number, time, model, readings, prompts; if it is wide, its end and its id."""
-    request = run.began.request
+    """A run on a line of so many cells: number, time, model, what it did, prompt; if it is wide, its end and its id."""
     done = f"{run.done}" if run.done == run.cells else f"{run.done}/{run.cells}"
-    asked = pad(prose(f"{request.preset.name} at {layer_name(request.injection_layer)}"), 18)
-    first = f"{number:3} {local_time(run.began.began)} {pad(prose(run.began.model), 10)} {done:>7} {asked} "
+    asked = pad(clip(prose(run.kind.asked(run.began.task)), ASKED), ASKED)
+    what = f"{run.kind.word:5} {done:>7} {asked}"
+    first = f"{number:3} {local_time(run.began.began)} {pad(prose(run.began.model), 10)} {what} "
     last = f" {pad('' if run.ending == 'finished' else run.ending, 9)} {prose(run.id)}" if width >= WIDE else ""
     prompt = max(0, min(LONGEST_PROMPT, width - cells_of(first) - cells_of(last)))
-    return clip(first + pad(prose(request.prompt), prompt) + last, width).rstrip()
+    return clip(first + pad(prose(run.prompt), prompt) + last, width).rstrip()
 
 
 def as_json(number: int, run: StoredRun, **more: object) -> str:
@@ -112,7 +117,8 @@ def as_json(number: int, run: StoredRun, **more: object) -> str:
         "cells": run.cells,
         "problem": run.problem,
         "info": began.info,
-        "request": began.request,
+        "kind": run.kind.word,
+        **({"request": began.request} if isinstance(began.task, Interpret) else {"task": began.task}),
     }
     return encode_ascii({**fields, **more}).decode()
 
@@ -129,36 +135,45 @@ def of_show(arguments: argparse.Namespace) -> int:
 
 
 def show(run: StoredRun) -> None:
-    """Print a run: what was asked of what, then a line for each result."""
-    printer = TextPrinter()
-    for entry in read_run(run):
-        if isinstance(entry, RunBegan):
-            print("\n".join(prose(line) for line in header(run)))
-        elif isinstance(entry, Result):
-            print_result(printer, entry.value)
+    """Print a run: what was asked of what, then what it found."""
+    entries = read_run(run)
+    print("\n".join(prose(line) for line in header(run)))
+    results = (entry for entry in entries if isinstance(entry, Result))
+    if isinstance(run.began.task, Interpret):
+        printer = TextPrinter()
+        for result in results:
+            print_result(printer, result.value)
+    else:
+        print_results({result.index: result.value for result in results})
 
 
 def header(run: StoredRun) -> list[str]:
     """The lines over a run's results: its name, model and settings."""
     began, info = run.began, run.began.info
     model = [began.model, *([info.revision, info.device, info.dtype, info.verdict] if info else [])]
-    settings = [f"{setting.field} {setting.written(began.request)}" for setting in SETTINGS]
     return [
         f"{run.id} · {local_time(began.began)} · {run.ending} · {run.done} of {run.cells}",
         *([run.problem] if run.problem else []),
         " · ".join(part for part in model if part),
         *([f"edited: {'; '.join(edit_line(edit) for edit in info.edits)}"] if info and info.edits else []),
-        *([f"states of {began.request.module}"] if began.request.module else []),
-        " · ".join(settings),
-        began.request.prompt,
+        *asked(began.task),
     ]
 
 
-def print_result(printer: TextPrinter, value: Control | Interpretation) -> None:
+def asked(task: RunTask) -> list[str]:
+    """What was asked, in lines."""
+    if not isinstance(task, Interpret):
+        return [f"{kind_of(task).word} · {kind_of(task).asked(task)}", kind_of(task).prompt(task)]
+    settings = " · ".join(f"{setting.field} {setting.written(task.request)}" for setting in SETTINGS)
+    module = [f"states of {task.request.module}"] if task.request.module else []
+    return [*module, settings, task.request.prompt]
+
+
+def print_result(printer: TextPrinter, value: Kept) -> None:
     """Print a control or an interpretation."""
     if isinstance(value, Control):
         printer.control(value)
-    else:
+    elif isinstance(value, Interpretation):
         printer.cell(value)
 
 
@@ -179,7 +194,7 @@ def of_search(arguments: argparse.Namespace) -> int:
 
 def match(number: int, found: Found) -> str:
     """A run in which a text was found, and the first texts that have it."""
-    count = f"{found.matches} of {found.run.done}" if found.matches else "in its prompt, preset or model"
+    count = f"{found.matches} of {found.run.done}" if found.matches else "in what was asked, or in its model"
     lines = [count, *(prose(text) for text in found.texts)]
     return "\n".join([row(number, found.run, line_width()), *(clip(f"     {line}", line_width()) for line in lines)])
 
@@ -196,8 +211,10 @@ def of_export(arguments: argparse.Namespace) -> int:
 def of_delete(arguments: argparse.Namespace) -> int:
     """Delete runs, once the user has agreed."""
     runs = named(arguments.names)
-    readings = sum(run.done for run in runs)
-    what = f"{counted(len(runs), 'run')} with {counted(readings, 'interpretation')}"
+    results = Counter[str]()
+    for run in runs:
+        results[run.kind.noun] += run.done
+    what = f"{counted(len(runs), 'run')} with {', '.join(counted(count, noun) for noun, count in results.items())}"
     if not arguments.yes and not agreed(f"Delete {what} for good?"):
         narrate("Nothing was deleted.")
         return RUN_FAILED

@@ -15,6 +15,7 @@ from selfie_tui.commands.client import (
     show_line,
 )
 from selfie_tui.commands.model_options import EXIT_CODES, STACKS, add_model
+from selfie_tui.commands.options import add_keeping
 from selfie_tui.commands.prompts import chosen_prompt
 from selfie_tui.commands.vector_lines import steered_lines
 from selfie_tui.commands.vectors import layers_of
@@ -49,13 +50,14 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--over", metavar="WORD", action="append", default=[], help="… over these, as the next one")
     command.add_argument("--stack", choices=STACKS, default="", help="which stack is written to (default: the last)")
     command.add_argument("--json", action="store_true", help="one JSON object, with every number")
+    add_keeping(command)
     add_model(command)
-    command.set_defaults(run=run, out=None, no_session=True)
+    command.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace, engine: Callable[[], Engine] = all_cores_engine) -> int:
     """Do the command and return its exit code."""
-    return run_command(arguments, steer, engine)
+    return run_command(arguments, steer, engine, entries=False)
 
 
 def steer(client: Client, arguments: argparse.Namespace) -> int:

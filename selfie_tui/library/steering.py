@@ -26,7 +26,7 @@ from selfie_tui.library.requests import prompt_text
 from selfie_tui.library.tables import data_frame, rows_of
 from selfie_tui.library.vectors import as_tensor
 from selfie_tui.parse import parse_layers, parse_mode
-from selfie_tui.records import Average, Head, KeepMeans, Origin, Steer, SteeredSoFar, VectorLooks
+from selfie_tui.records import Average, Head, KeepMeans, ModelInfo, Origin, Steer, SteeredSoFar, VectorLooks
 from selfie_tui.vector_line import Name
 
 AnyVector = Vector | str | torch.Tensor | NDArray[Any]
@@ -124,9 +124,14 @@ def compare_vectors(
 
 @dataclass(frozen=True)
 class SteeredAnswers:
-    """The plain answer and those of each strength: the record with every token, and a table of a row an answer."""
+    """The plain answer and those of each strength: the record with every token, and a table of a row an answer.
+
+    `task` is what was asked, and `info` describes the model.
+    """
 
     record: SteeredSoFar
+    task: Steer | None = None
+    info: ModelInfo | None = None
 
     @property
     def plain(self) -> str:
@@ -206,4 +211,10 @@ def steer(
         stack=stack,
     )
     *_, last = method.steer(opened, task, found, never)
-    return SteeredAnswers(last)
+    return SteeredAnswers(last, task, opened.info())
+
+
+def collect_steered(model: Model, task: Steer) -> SteeredAnswers:
+    """Do a `Steer` task, whose line is over vectors that are kept or in files, to its end; raises as `steer`."""
+    *_, last = (event for event in method.run(model, task, never) if isinstance(event, SteeredSoFar))
+    return SteeredAnswers(last, task, model.info())

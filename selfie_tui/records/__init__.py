@@ -60,7 +60,6 @@ from selfie_tui.records.events import (
     JobFailed,
     JobFinished,
     JobStarted,
-    Kept,
     LensesCompared,
     LensRead,
     ModelProgress,
@@ -76,8 +75,12 @@ from selfie_tui.records.events import (
     VectorKept,
 )
 from selfie_tui.records.inspecting import Edit, HeadPattern, ModuleNode, ModuleTensor, Side, Values
+from selfie_tui.records.kept import Kept, RunTask, earlier_of
 from selfie_tui.records.lenses import Lens
 from selfie_tui.records.patching import (
+    ATTRIBUTION,
+    BEGINNING,
+    END,
     AttributionFinished,
     EarlierPatching,
     PatchActivations,
@@ -103,7 +106,6 @@ from selfie_tui.records.tasks import (
     ReadAttention,
     ReadLens,
     ReadModules,
-    RunTask,
     SetEdits,
     Task,
     Tokenize,
@@ -128,8 +130,11 @@ from selfie_tui.records.vectors import (
 )
 
 __all__ = [
+    "ATTRIBUTION",
+    "BEGINNING",
     "CONTROL",
     "EMBED",
+    "END",
     "FAR",
     "NEEDS",
     "NO_ANSWER",
@@ -244,6 +249,7 @@ __all__ = [
     "VectorKept",
     "VectorLooks",
     "VectorsCompared",
+    "earlier_of",
     "layer_name",
     "ordinary_positions",
     "treatment_effect",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from selfie_tui.records.base import Record
 from selfie_tui.records.calibration import Calibration
@@ -22,12 +22,11 @@ from selfie_tui.records.data import (
 from selfie_tui.records.inspecting import HeadPattern, ModuleNode, ModuleTensor, Values
 from selfie_tui.records.tasks import Task
 
+if TYPE_CHECKING:
+    from selfie_tui.records.kept import Kept
+
 CONTROL = -1
 """The index of the no-injection control among a run's results."""
-
-
-Kept = Interpretation | Control
-"""Records that are kept as results of a run."""
 
 
 class Event(Record, tag=True, frozen=True):
@@ -35,15 +34,15 @@ class Event(Record, tag=True, frozen=True):
 
     Of an event whose class has `latest_by` only the newest matters, so that it may be held back for a moment: the
     newest of all where `latest_by` is "", else the newest by each key of the field of that name, a tuple of pairs.
-    An event that completes a part of a run gives it as its `result`: its index in the run, and a record to keep.
+    An event that completes parts of a run gives them as its `results`: their indices in the run, and records to keep.
     """
 
     latest_by: ClassVar[str | None] = None
     job: int = 0
 
-    def result(self) -> tuple[int, Kept] | None:
-        """The finished part of a run that this event brings: its index and its record; None for other events."""
-        return None
+    def results(self) -> tuple[tuple[int, Kept], ...]:
+        """The finished parts of a run that this event brings, each with its index; none of most events."""
+        return ()
 
 
 class JobStarted(Event, kw_only=True, frozen=True):
@@ -145,8 +144,8 @@ class CellFinished(Event, kw_only=True, frozen=True):
     index: int
     interpretation: Interpretation
 
-    def result(self) -> tuple[int, Kept]:
-        return self.index, self.interpretation
+    def results(self) -> tuple[tuple[int, Kept], ...]:
+        return ((self.index, self.interpretation),)
 
 
 class ControlFinished(Event, kw_only=True, frozen=True):
@@ -154,8 +153,8 @@ class ControlFinished(Event, kw_only=True, frozen=True):
 
     control: Control
 
-    def result(self) -> tuple[int, Kept]:
-        return CONTROL, self.control
+    def results(self) -> tuple[tuple[int, Kept], ...]:
+        return ((CONTROL, self.control),)
 
 
 class ModulesRead(Event, kw_only=True, frozen=True):

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+import msgspec
 
 from selfie_tui.records.base import Record
 from selfie_tui.records.data import LensToken, Token, TrackedToken
 from selfie_tui.records.events import Event
 from selfie_tui.records.tasks import Task
+
+if TYPE_CHECKING:
+    from selfie_tui.records.kept import Kept
+
+BEGINNING, ATTRIBUTION, END = -1, -2, -3
+"""The indices of `PatchBegan`, `AttributionFinished` and `PatchEnded` among the results of a run."""
 
 
 class PatchedSite(Record, frozen=True):
@@ -98,17 +106,26 @@ class PatchBegan(Event, kw_only=True, frozen=True):
     metric: str = "logit_difference"
     problem: str = ""
 
+    def results(self) -> tuple[tuple[int, Kept], ...]:
+        return ((BEGINNING, msgspec.structs.replace(self, job=0)),)
+
 
 class AttributionFinished(Event, kw_only=True, frozen=True):
     """The scores of all sites to first order, in the order of `PatchBegan.sites`; NaN where there is none."""
 
     scores: tuple[float, ...]
 
+    def results(self) -> tuple[tuple[int, Kept], ...]:
+        return ((ATTRIBUTION, msgspec.structs.replace(self, job=0)),)
+
 
 class SitesPatched(Event, kw_only=True, frozen=True):
     """Some patched runs are complete."""
 
     runs: tuple[PatchedRun, ...]
+
+    def results(self) -> tuple[tuple[int, Kept], ...]:
+        return tuple((run.index, run) for run in self.runs)
 
 
 class PatchProgress(Event, kw_only=True, frozen=True):
@@ -128,3 +145,6 @@ class PatchEnded(Event, kw_only=True, frozen=True):
 
     sites: int
     agreement: float | None = None
+
+    def results(self) -> tuple[tuple[int, Kept], ...]:
+        return ((END, msgspec.structs.replace(self, job=0)),)

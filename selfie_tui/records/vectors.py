@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import msgspec
 
 from selfie_tui.records.base import Record
 from selfie_tui.records.data import Cell, GeneratedToken, LensToken, ModelInfo, Request, Token
 from selfie_tui.records.events import Event
 from selfie_tui.records.inspecting import ModuleTensor
 from selfie_tui.records.tasks import Task
+
+if TYPE_CHECKING:
+    from selfie_tui.records.kept import Kept
 
 Average = Literal["last", "mean"]
 """Which state of a prompt is taken: that of its last token, or the mean of those of its ordinary tokens."""
@@ -141,6 +146,7 @@ class Steer(Task, frozen=True):
     measured where there are any. `stack` is the stack that is written to, "" for the one that writes the answer.
     """
 
+    tentative: ClassVar[bool] = True
     line: str
     prompt: str
     strengths: tuple[float, ...] = (1.0,)
@@ -227,6 +233,9 @@ class SteeredSoFar(Event, kw_only=True, frozen=True):
     steered: tuple[Steered, ...] = ()
     log_odds: float | None = None
     finished: bool = False
+
+    def results(self) -> tuple[tuple[int, Kept], ...]:
+        return ((0, msgspec.structs.replace(self, job=0)),) if self.finished else ()
 
 
 class KeptEntry(Record, frozen=True):

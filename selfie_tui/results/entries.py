@@ -45,7 +45,8 @@ class RunBegan(msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
     @property
     def request(self) -> Request:
-        """The request of a self-interpretation."""
+        """The request of a self-interpretation; of another task there is none."""
+        assert isinstance(self.task, Interpret)
         return self.task.request
 
 

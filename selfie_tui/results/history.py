@@ -6,17 +6,18 @@ when they are needed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
 from selfie_tui import paths
-from selfie_tui.records import CONTROL
+from selfie_tui.records import Control, GeneratedToken, Interpretation, Kept, LensToken, PatchedRun
 from selfie_tui.results.entries import Entry, Result, RunBegan, decode
 from selfie_tui.results.index import Index, forget_others, indexed
 from selfie_tui.results.locks import is_held
+from selfie_tui.results.run_kinds import said
 from selfie_tui.results.stored import StoredRun, fold
 
 TEXTS = 3
@@ -90,11 +91,13 @@ def without_resumed(runs: list[StoredRun]) -> list[StoredRun]:
 def read_run(stored: StoredRun) -> Iterator[Entry]:
     """The entries of a run, one after the other as they are asked for: its beginning, its results, its end.
 
+    Of the results those come first that belong to the whole run.
+
     Raises:
         OSError: the file cannot be read any more.
         msgspec.DecodeError: it has been changed since the run was listed.
     """
-    offsets = [stored.start, stored.control_at, *stored.result_offsets, stored.end]
+    offsets = [stored.start, *stored.about.values(), *stored.result_offsets, stored.end]
     return entries_at(stored.path, [offset for offset in offsets if offset >= 0])
 
 
@@ -116,9 +119,16 @@ def entries_at(path: Path, offsets: Iterable[int]) -> Iterator[Entry]:
             file.seek(offset)
             entry = decode(file.readline())
             if isinstance(entry, Result):
-                for token in entry.value.tokens:
+                for token in tokens_of(entry.value):
                     msgspec.structs.force_setattr(token, "text", texts.setdefault(token.text, token.text))
             yield entry
+
+
+def tokens_of(value: Kept) -> Sequence[GeneratedToken | LensToken]:
+    """The tokens of a result that come by the thousand."""
+    if isinstance(value, PatchedRun):
+        return value.top
+    return value.tokens if isinstance(value, Interpretation | Control) else ()
 
 
 def search(runs: Iterable[StoredRun], text: str) -> Iterator[Found]:
@@ -132,8 +142,7 @@ def search(runs: Iterable[StoredRun], text: str) -> Iterator[Found]:
 
 def description(run: StoredRun) -> str:
     """What is searched of a run besides its texts."""
-    preset = run.began.request.preset
-    return fold("\n".join((run.began.model, run.began.request.prompt, preset.name, preset.text)))
+    return fold("\n".join((run.began.model, run.prompt, *run.kind.texts(run.began.task))))
 
 
 def matching_lines(lines: str, needle: str) -> list[int]:
@@ -171,4 +180,4 @@ def texts_at(run: StoredRun, numbers: list[int]) -> tuple[str, ...]:
         entries = list(entries_at(run.path, [offsets[number] for number in numbers]))
     except (OSError, msgspec.DecodeError):
         return ()
-    return tuple(entry.value.text for entry in entries if isinstance(entry, Result) and entry.index != CONTROL)
+    return tuple(said(entry.value) for entry in entries if isinstance(entry, Result))

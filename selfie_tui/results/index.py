@@ -20,7 +20,7 @@ from selfie_tui.paths import make_private, replacing
 from selfie_tui.results.scan import Scan
 from selfie_tui.results.stored import StoredRun
 
-VERSION = f"1 {__version__}"
+VERSION = f"2 {__version__}"
 """The version of an index's shape and of the program that made it, which may know more of a run than others do."""
 
 TAIL = 64

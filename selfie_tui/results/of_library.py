@@ -13,7 +13,7 @@ from selfie_tui.errors import LoadError, RequestError
 from selfie_tui.library.lens import LensResult
 from selfie_tui.library.results import InterpretationTable
 from selfie_tui.library.results import Result as LibraryResult
-from selfie_tui.records import Control, Interpret, Lens
+from selfie_tui.records import CONTROL, Control, Interpret, Kept, Lens
 from selfie_tui.results.entries import Entry, RunBegan, RunEnded, timestamp, versions
 from selfie_tui.results.sessions import read
 from selfie_tui.results.writers import Exported
@@ -96,8 +96,8 @@ def entries_of(result: LibraryResult, number: int) -> Iterator[Entry]:
         info=result.info,
         versions=dict(versions()),
     )
-    interpretations = dict(enumerate(result.interpretations))
-    return KeptRun(began, result.control, interpretations, RunEnded(number, "finished")).entries()
+    results: dict[int, Kept] = {CONTROL: result.control, **dict(enumerate(result.interpretations))}
+    return KeptRun(began, results, RunEnded(number, "finished")).entries()
 
 
 def result_of(run: KeptRun) -> LibraryResult:

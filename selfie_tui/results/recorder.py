@@ -22,6 +22,7 @@ from selfie_tui.records import (
     ModelReady,
     Notice,
     RunTask,
+    earlier_of,
 )
 from selfie_tui.results.entries import Ending, Entry, Result, RunBegan, RunEnded, timestamp, versions
 
@@ -70,10 +71,12 @@ class Recorder:
             del self._jobs[event.job]
         if isinstance(event, JobFailed) and event.refused and not job.written:
             return []
-        result = event.result()
+        results = event.results()
+        if job.task.tentative and not (job.written or results or ending in ("finished", "failed")):
+            return []
         return [
             *self._beginning(event.job, job),
-            *([Result(event.job, *result)] if result is not None else []),
+            *(Result(event.job, *result) for result in results),
             *([RunEnded(event.job, ending, getattr(event, "cause", ""))] if ending is not None else []),
         ]
 
@@ -82,13 +85,13 @@ class Recorder:
         if job.written:
             return []
         job.written = True
-        earlier = job.task.earlier
+        earlier = earlier_of(job.task)
         return [
             RunBegan(
                 run=number,
                 model=self._model.name if self._model else "",
                 began=job.began,
-                task=msgspec.structs.replace(job.task, earlier=None),
+                task=msgspec.structs.replace(job.task, earlier=None) if earlier else job.task,
                 info=self._model,
                 versions=dict(versions()),
                 resumes=earlier.run if earlier else "",

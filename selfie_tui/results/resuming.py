@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
+
+import msgspec
 
 from selfie_tui.edits import edit_line
 from selfie_tui.errors import RequestError
-from selfie_tui.records import Control, Earlier, Interpret, Interpretation, ModelInfo, Request
+from selfie_tui.records import (
+    ATTRIBUTION,
+    CONTROL,
+    AttributionFinished,
+    Control,
+    Earlier,
+    EarlierPatching,
+    Interpret,
+    Interpretation,
+    Kept,
+    ModelInfo,
+    PatchActivations,
+    PatchedRun,
+    Request,
+    RunTask,
+    Steer,
+)
 from selfie_tui.results.entries import Result, RunBegan, versions
 from selfie_tui.results.history import read_run
 from selfie_tui.results.stored import StoredRun
@@ -52,12 +71,12 @@ def facts(name: str, info: ModelInfo | None) -> dict[str, str]:
     }
 
 
-def resume_task(stored: StoredRun) -> Interpret:
+def resume_task(stored: StoredRun) -> RunTask:
     """The task that goes on with a run that stopped.
 
-    Results without something that the request asks for are made again: those that a cancellation cut short, without
-    relevancy, random direction or baselines, and those of an older version, which had no baselines. So are all where
-    the control is missing, with which they are compared.
+    Interpretations without something that the request asks for are made again: those that a cancellation cut short,
+    without relevancy, random direction or baselines, and those of an older version, which had no baselines. So are all
+    where the control is missing, with which they are compared.
 
     Raises:
         RequestError: for a run that is whole or still running, or that has been deleted.
@@ -65,9 +84,23 @@ def resume_task(stored: StoredRun) -> Interpret:
     if not stored.is_partial:
         state = "still running" if stored.ending == "running" else "whole"
         raise RequestError(f"This run is {state}.", "There is nothing to resume.")
-    request, control, found = contents(stored)
-    whole = tuple((index, each) for index, each in sorted(found.items()) if is_whole(each, request))
-    return Interpret(request, Earlier(stored.id, control, whole) if control else None)
+    task, results = contents(stored)
+    if isinstance(task, PatchActivations):
+        return msgspec.structs.replace(task, earlier=earlier_patching(stored.id, results))
+    if isinstance(task, Steer):
+        return task
+    control = results.get(CONTROL)
+    found = interpretations_in(results).items()
+    whole = tuple((index, each) for index, each in sorted(found) if is_whole(each, task.request))
+    return Interpret(task.request, Earlier(stored.id, control, whole) if isinstance(control, Control) else None)
+
+
+def earlier_patching(id: str, results: Mapping[int, Kept]) -> EarlierPatching | None:
+    """What patching has left, by the results that were kept of it; None where no site was done."""
+    runs = tuple(each for each in results.values() if isinstance(each, PatchedRun))
+    attribution = results.get(ATTRIBUTION)
+    scores = attribution.scores if isinstance(attribution, AttributionFinished) else ()
+    return EarlierPatching(id, scores, runs) if runs or scores else None
 
 
 def check_resumable(began: RunBegan, model: ModelInfo) -> None:
@@ -84,29 +117,30 @@ def check_resumable(began: RunBegan, model: ModelInfo) -> None:
         )
 
 
-def contents(stored: StoredRun) -> tuple[Request, Control | None, dict[int, Interpretation]]:
-    """The request of a stored run, its control, and its interpretations by their index.
+def contents(stored: StoredRun) -> tuple[RunTask, dict[int, Kept]]:
+    """The task of a stored run, and its results by their index in the order of their lines.
 
     Raises:
         RequestError: if the run is no longer where it was.
     """
-    request: Request | None = None
-    control: Control | None = None
-    found: dict[int, Interpretation] = {}
+    task: RunTask | None = None
+    found: dict[int, Kept] = {}
     try:
         for entry in read_run(stored):
             if isinstance(entry, RunBegan):
-                request = entry.request
+                task = entry.task
             elif isinstance(entry, Result):
-                if isinstance(entry.value, Control):
-                    control = entry.value
-                else:
-                    found[entry.index] = entry.value
+                found[entry.index] = entry.value
     except (OSError, ValueError) as error:
         raise RequestError(f"The run cannot be read: {error}.", "List the sessions again.") from error
-    if request is None:
+    if task is None:
         raise RequestError("The run cannot be read.", "List the sessions again.")
-    return request, control, found
+    return task, found
+
+
+def interpretations_in(results: Mapping[int, Kept]) -> dict[int, Interpretation]:
+    """The interpretations among results, by their index."""
+    return {index: each for index, each in results.items() if isinstance(each, Interpretation)}
 
 
 def is_whole(interpretation: Interpretation, request: Request) -> bool:

@@ -15,8 +15,9 @@ from typing import Annotated
 import msgspec
 
 from selfie_tui.ascii_json import decode_json
-from selfie_tui.records import CONTROL
+from selfie_tui.records import CONTROL, END, Interpret
 from selfie_tui.results.entries import RunBegan, decode
+from selfie_tui.results.run_kinds import kind_of, shortened
 from selfie_tui.results.stored import StoredRun, fold
 
 PIECE = 1 << 20
@@ -26,11 +27,40 @@ PIECE = 1 << 20
 LARGEST = 2**31 - 1
 """The largest number of a run or an index; what is larger is no number of ours."""
 
-Number = Annotated[int, msgspec.Meta(ge=CONTROL, le=LARGEST)]
+Number = Annotated[int, msgspec.Meta(ge=END, le=LARGEST)]
 
 
 class _Text(msgspec.Struct, gc=False):
     text: str = ""
+
+
+class _Answer(msgspec.Struct, gc=False):
+    tokens: tuple[_Text, ...] = ()
+
+
+class _Site(msgspec.Struct, gc=False):
+    layer: int = 0
+    positions: tuple[int, ...] = ()
+
+
+class _Value(msgspec.Struct, gc=False):
+    """As much of a result as a list of runs needs: its words, and how many sites a patching has, and where."""
+
+    text: str = ""
+    top: tuple[_Text, ...] = ()
+    plain: tuple[_Text, ...] = ()
+    steered: tuple[_Answer, ...] = ()
+    sites: tuple[tuple[_Site, ...], ...] | int = ()
+
+    @property
+    def said(self) -> str:
+        """The words of the result, as `said` of `run_kinds` has them."""
+        if self.top:
+            return " ".join(token.text.strip() for token in self.top)
+        if self.plain or self.steered:
+            answers = [self.plain, *(answer.tokens for answer in self.steered)]
+            return " ".join("".join(token.text for token in tokens) for tokens in answers)
+        return self.text
 
 
 class _Line(msgspec.Struct, gc=False):
@@ -39,15 +69,16 @@ class _Line(msgspec.Struct, gc=False):
     type: str
     run: Number
     index: Number = CONTROL
-    value: _Text | None = None
+    value: _Value | None = None
     interpretation: _Text | None = None
     ending: str = ""
     problem: str = ""
 
     @property
     def text(self) -> str:
-        found = self.value or self.interpretation
-        return found.text if found else ""
+        if self.value is not None:
+            return self.value.said
+        return self.interpretation.text if self.interpretation else ""
 
 
 @dataclass
@@ -99,10 +130,22 @@ class _Growing:
         """Take up a line other than the first."""
         if line.type == "RunEnded":
             self.run = msgspec.structs.replace(self.run, end=offset, ending=line.ending, problem=line.problem)
-        elif line.index == CONTROL:
-            self.run = msgspec.structs.replace(self.run, control_at=offset)
+        elif line.index < 0:
+            self.run = msgspec.structs.replace(self.run, about={**self.run.about, line.index: offset})
+            if line.value is not None and not isinstance(line.value.sites, int) and line.value.sites:
+                self.take_sites(line.value.sites)
         elif line.index < self.run.cells:
             self.results[line.index] = offset, fold(line.text)
+
+    def take_sites(self, sites: tuple[tuple[_Site, ...], ...]) -> None:
+        """Take up what is to be patched: each of `sites` has a result."""
+        every = [site for several in sites for site in several]
+        self.run = msgspec.structs.replace(
+            self.run,
+            cells=len(sites),
+            layers=len({site.layer for site in every}),
+            positions=len({position for site in every for position in site.positions}),
+        )
 
     def stored(self) -> StoredRun:
         """The run with all lines so far."""
@@ -123,12 +166,11 @@ def begun(path: Path, offset: int, line: bytes) -> StoredRun:
     began = decode(line)
     if not isinstance(began, RunBegan):
         raise msgspec.DecodeError("not the beginning of a run")
-    cells = began.request.cells
-    task = msgspec.structs.replace(began.task, request=msgspec.structs.replace(began.request, cells=()))
+    cells = began.request.cells if isinstance(began.task, Interpret) else ()
     return StoredRun(
         path=path,
-        began=msgspec.structs.replace(began, task=task),
-        cells=len(cells),
+        began=msgspec.structs.replace(began, task=shortened(began.task)),
+        cells=kind_of(began.task).results(began.task),
         layers=len({cell.layer for cell in cells}),
         positions=len({cell.position for cell in cells}),
         start=offset,

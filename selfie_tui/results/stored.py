@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from selfie_tui.results.entries import RunBegan
+from selfie_tui.results.run_kinds import RunKind, kind_of
 
 StoredEnding = Literal["", "finished", "cancelled", "failed", "killed", "running"]
 """How a run ended: `killed` where nothing says so, `running` where the program that writes it still does."""
@@ -20,12 +21,12 @@ StoredEnding = Literal["", "finished", "cancelled", "failed", "killed", "running
 class StoredRun(msgspec.Struct, frozen=True, kw_only=True):
     """A run in a session file.
 
-    `began` is its beginning without the request's cells, of which there are `cells`, at so many `layers` and
-    `positions`. `problem` is the cause of one that failed, or why it cannot be read whole.
+    `began` is its beginning without the request's cells; there are to be `cells` results, at so many `layers` and
+    `positions`, 0 where that is not known yet. `problem` is the cause of one that failed.
 
-    `start` and `end` are the offsets of the lines that begin and end it, `control_at` that of the control, -1 for
-    none. `indices` are those of the finished cells in the order of their lines, at the offsets `result_offsets`, and
-    `folded` their texts, one a line, as `fold` writes them.
+    `start` and `end` are the offsets of the lines that begin and end it, -1 for none, `about` those of the results that
+    belong to the whole run, by their index. `indices` are those of the finished cells in the order of their lines, at
+    the offsets `result_offsets`, and `folded` their texts, one a line, as `fold` writes them.
     """
 
     path: Path
@@ -37,7 +38,7 @@ class StoredRun(msgspec.Struct, frozen=True, kw_only=True):
     end: int = -1
     ending: StoredEnding = ""
     problem: str = ""
-    control_at: int = -1
+    about: dict[int, int] = {}
     index_bytes: bytes = b""
     offset_bytes: bytes = b""
     folded: str = ""
@@ -60,7 +61,17 @@ class StoredRun(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_partial(self) -> bool:
         """Whether the run stopped before all of its cells were done, so that it can be resumed."""
-        return self.ending not in ("finished", "running") and self.done < self.cells
+        return self.ending not in ("finished", "running") and (self.done < self.cells or not self.cells)
+
+    @property
+    def kind(self) -> RunKind:
+        """What kind of run it is."""
+        return kind_of(self.began.task)
+
+    @property
+    def prompt(self) -> str:
+        """The text that was read."""
+        return self.kind.prompt(self.began.task)
 
     @property
     def indices(self) -> array[int]:

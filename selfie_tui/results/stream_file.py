@@ -70,7 +70,10 @@ class RunStream:
             RequestError: if it is of another prompt, other settings or another model than would be asked now.
         """
         if run.began.task != task:
-            same = "settings" if run.began.request.prompt == task.request.prompt else "prompt"
+            begun = run.began.task
+            same = (
+                "settings" if isinstance(begun, Interpret) and begun.request.prompt == task.request.prompt else "prompt"
+            )
             file = self._part.path if self._part else self.path
             raise RequestError(
                 f"{file} was begun with another {same.removesuffix('s')} at prompt {self._number}.",

@@ -5,19 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from selfie_tui import paths
-from selfie_tui.records import CONTROL, Control, Interpretation
+from selfie_tui.records import CONTROL, Control, Event, Interpretation
 from selfie_tui.results.deleting import delete_run
 from selfie_tui.results.entries import Entry, Result, RunBegan
 from selfie_tui.results.history import History, ended, history, read_run, without_resumed
 from selfie_tui.results.index import indexed
+from selfie_tui.results.played_back import events_of
 from selfie_tui.results.stored import StoredRun
 from selfie_tui.results.undeleting import lines_of
 from selfie_tui.tui.runs import Run, State, sources_of
 
 STATES: dict[str, State] = {"finished": "finished", "cancelled": "cancelled", "failed": "failed"}
 """How a run that was read back stands, by its ending; any other was not finished."""
+
+
+class PlayedBack(NamedTuple):
+    """A run that was kept: its beginning, the events of its results, and when it was made: `from 24 Nov 11:34`."""
+
+    began: RunBegan
+    events: tuple[Event, ...]
+    origin: str
 
 
 class KeptRuns:
@@ -97,10 +107,23 @@ def read_back(stored: StoredRun, number: int, today: datetime | None = None) -> 
         OSError: the file cannot be read any more.
         ValueError: it has been changed since the run was listed.
     """
+    return run_of(whole(stored), number, stored.ending, today)
+
+
+def played_back(stored: StoredRun, today: datetime | None = None) -> PlayedBack:
+    """A stored run of any kind as its events; raises as `read_back`."""
+    began, *rest = whole(stored)
+    assert isinstance(began, RunBegan)
+    results = {entry.index: entry.value for entry in rest if isinstance(entry, Result)}
+    return PlayedBack(began, tuple(events_of(results)), f"from {moment(local(began.began), today)}")
+
+
+def whole(stored: StoredRun) -> list[Entry]:
+    """The entries of a stored run; raises as `read_back`."""
     entries = list(read_run(stored))
     if not isinstance(entries[0], RunBegan) or any(entry.run != stored.number for entry in entries):
         raise ValueError("another run lies there")
-    return run_of(entries, number, stored.ending, today)
+    return entries
 
 
 def run_of(entries: Iterable[Entry], number: int, ending: str, today: datetime | None = None) -> Run:

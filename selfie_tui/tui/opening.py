@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from selfie_tui.interpret_settings import settings_of
 from selfie_tui.kinds import stacks_of
-from selfie_tui.records import Earlier, Interpret
+from selfie_tui.records import Earlier, Interpret, RunTask
 from selfie_tui.results.resuming import is_whole
 from selfie_tui.results.stored import StoredRun
 from selfie_tui.tui.changes import Changed
@@ -87,6 +87,8 @@ def _kept_id(state: AppState, run: Run) -> str:
     return stored.id if stored else next(opened, "")
 
 
-def under_way(state: AppState, task: Interpret) -> bool:
+def under_way(state: AppState, task: RunTask) -> bool:
     """Whether a run is being gone on with already."""
+    if not isinstance(task, Interpret):
+        return state.sent.has(task)
     return any(run.request == task.request and run.state in ("waiting", "running") for run in state.runs.values())

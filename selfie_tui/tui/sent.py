@@ -39,6 +39,10 @@ class SentTasks:
         """The task of a job; None where it is not remembered."""
         return None if number is None else self._tasks.get(number)
 
+    def has(self, task: Task) -> bool:
+        """Whether a task is remembered."""
+        return task in self._tasks.values()
+
     def forget(self, number: int) -> Task | None:
         """Remember the task of a job no more; the task."""
         return self._tasks.pop(number, None)

@@ -7,6 +7,7 @@ there is a whole one or none.
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -54,15 +55,21 @@ ENDINGS = tuple(writer.ending for writer in WRITERS)
 
 
 class Exported(NamedTuple):
-    """What was written: the file, and how many runs and interpretations it holds."""
+    """What was written: the file, how many runs it holds, and of each kind how many results, by their noun."""
 
     path: Path
     runs: int
-    interpretations: int
+    results: dict[str, int]
+
+    @property
+    def interpretations(self) -> int:
+        """How many interpretations it holds."""
+        return self.results.get("interpretation", 0)
 
     def __str__(self) -> str:
         of = "" if self.runs == 1 else f" of {self.runs} runs"
-        return f"{self.interpretations} interpretation{'' if self.interpretations == 1 else 's'}{of}: {self.path}"
+        counts = [f"{count} {noun}{'' if count == 1 else 's'}" for noun, count in self.results.items()]
+        return f"{', '.join(counts) or 'no results'}{of}: {self.path}"
 
 
 def export(entries: Iterable[Entry], path: Path, *, overwrite: bool = False) -> Exported:
@@ -71,6 +78,7 @@ def export(entries: Iterable[Entry], path: Path, *, overwrite: bool = False) -> 
     Raises:
         FileThere: for a file that is there, unless it is to be overwritten.
         ExportError: as `check`, for a disk that refuses, or for entries that cannot be read.
+        RequestError: for a table of runs of several kinds.
     """
     writer = check(path, overwrite)
     counted = Counted(kept_runs(readable(entries)))
@@ -79,7 +87,7 @@ def export(entries: Iterable[Entry], path: Path, *, overwrite: bool = False) -> 
             writer.write(counted, fresh)
     except OSError as error:
         raise ExportError(f"{path} cannot be written: {error.strerror or error}.", "Choose another file.") from error
-    return Exported(path, counted.runs, counted.interpretations)
+    return Exported(path, counted.runs, dict(counted.results))
 
 
 def check(path: Path, overwrite: bool = False) -> Writer:
@@ -130,10 +138,11 @@ class Counted(Iterable[KeptRun]):
 
     def __init__(self, runs: Iterable[KeptRun]) -> None:
         self._runs = runs
-        self.runs = self.interpretations = 0
+        self.runs = 0
+        self.results: Counter[str] = Counter()
 
     def __iter__(self) -> Iterator[KeptRun]:
         for run in self._runs:
             self.runs += 1
-            self.interpretations += len(run.interpretations)
+            self.results[run.kind.noun] += run.parts
             yield run

@@ -18,7 +18,7 @@ from selfie_tui.paths import replacing
 from selfie_tui.records import Lens
 from selfie_tui.results.writers import ExportError, check
 from selfie_tui.results.writers.csv_file import field
-from selfie_tui.results.writers.markdown import escaped, plain
+from selfie_tui.results.writers.markdown_text import escaped, plain
 from selfie_tui.results.writers.parquet import arrow_type, encodable
 from selfie_tui.text import visible
 

@@ -1,4 +1,4 @@
-"""Parquet: the table of `table.COLUMNS` with typed columns and lists, where pyarrow is installed."""
+"""Parquet: the table of `tables` with typed columns and lists, where pyarrow is installed."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from selfie_tui.results.writers.runs import KeptRun
-from selfie_tui.results.writers.table import COLUMNS, rows, values
+from selfie_tui.results.writers.tables import table_of
 
 
 def write(runs: Iterable[KeptRun], path: Path) -> None:
-    """Write the interpretations of runs, a group of rows for each run; raises OSError."""
+    """Write the results of runs of one kind, a group of rows a run; raises OSError, RequestError for several kinds."""
     arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")  # heavy, and not always installed
-    schema = arrow.schema([(column.name, arrow_type(arrow, column.kind)) for column in COLUMNS])
+    table, each = table_of(runs)
+    schema = arrow.schema([(column.name, arrow_type(arrow, column.kind)) for column in table.columns])
     with parquet.ParquetWriter(path, schema) as writer:
-        for run in runs:
-            table = [[encodable(value) for value in values(row)] for row in rows(run)]
-            if table:
-                columns = dict(zip(schema.names, zip(*table, strict=True), strict=True))
+        for run in each:
+            values = [[encodable(value) for value in row] for row in table.values(run)]
+            if values:
+                columns = dict(zip(schema.names, zip(*values, strict=True), strict=True))
                 writer.write_table(arrow.table(columns, schema=schema))
 
 

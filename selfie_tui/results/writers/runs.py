@@ -7,47 +7,64 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from selfie_tui.records import CONTROL, Control, Interpretation
+from selfie_tui.records import CONTROL, Control, Interpretation, Kept
 from selfie_tui.results.entries import Entry, Result, RunBegan, RunEnded
+from selfie_tui.results.run_kinds import RunKind, kind_of
 
 
 @dataclass
 class KeptRun:
-    """A run with all of its results: the control, and the interpretations by their index in the request."""
+    """A run with its results, by their index; those below 0 belong to the whole run."""
 
     began: RunBegan
-    control: Control | None = None
-    interpretations: dict[int, Interpretation] = field(default_factory=dict)
+    results: dict[int, Kept] = field(default_factory=dict)
     ended: RunEnded | None = None
 
     def add(self, entry: Result | RunEnded) -> None:
         """Take up an entry of the run other than the first."""
         if isinstance(entry, RunEnded):
             self.ended = entry
-        elif isinstance(entry.value, Control):
-            self.control = entry.value
         else:
-            self.interpretations[entry.index] = entry.value
+            self.results[entry.index] = entry.value
+
+    @property
+    def kind(self) -> RunKind:
+        """What kind of run it is."""
+        return kind_of(self.began.task)
+
+    @property
+    def control(self) -> Control | None:
+        """The control of an interpretation; None where there is none."""
+        found = self.results.get(CONTROL)
+        return found if isinstance(found, Control) else None
+
+    @property
+    def interpretations(self) -> dict[int, Interpretation]:
+        """The interpretations, by their index in the request."""
+        return {index: each for index, each in self.results.items() if isinstance(each, Interpretation)}
+
+    @property
+    def parts(self) -> int:
+        """How many of the run's parts are there: cells, sites, or answers; what is of the whole run is not counted."""
+        return sum(index >= 0 for index in self.results)
 
     def in_order(self) -> list[tuple[int, Interpretation]]:
         """The interpretations with their indices, in the order of the request."""
         return sorted(self.interpretations.items(), key=lambda item: item[0])
 
     def entries(self) -> Iterator[Entry]:
-        """The run as the lines of a session."""
+        """The run as the lines of a session: what belongs to the whole run first, the rest in order."""
         number = self.began.run
         yield self.began
-        if self.control is not None:
-            yield Result(number, CONTROL, self.control)
-        for index, interpretation in self.in_order():
-            yield Result(number, index, interpretation)
+        for index in sorted(self.results, key=lambda index: (index >= 0, abs(index))):
+            yield Result(number, index, self.results[index])
         if self.ended is not None:
             yield self.ended
 
     def numbered(self, number: int) -> KeptRun:
         """The same run under another number."""
         ended = self.ended and msgspec.structs.replace(self.ended, run=number)
-        return KeptRun(msgspec.structs.replace(self.began, run=number), self.control, self.interpretations, ended)
+        return KeptRun(msgspec.structs.replace(self.began, run=number), self.results, ended)
 
 
 def kept_runs(entries: Iterable[Entry]) -> Iterator[KeptRun]:

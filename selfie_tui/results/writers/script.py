@@ -1,26 +1,32 @@
-"""A Python script that makes runs again with the library, and compares their words with those that were exported.
+"""A Python script that makes runs again with the library, and compares their results with those that were exported.
 
 Every text in it is an ASCII literal, so that nothing of a prompt or a model can become code.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from selfie_tui.records import Cell, Preset, Request
+from selfie_tui.records import Cell, Interpret, Interpretation, PatchedRun, Preset, Request
 from selfie_tui.results.writers.runs import KeptRun
+from selfie_tui.results.writers.steer_table import answers_of
 
 HEAD = '''\
-"""Runs exported by selfie-tui: makes them again, prints each interpretation, and says which texts differ."""
+"""Runs exported by selfie-tui: makes them again, prints each result, and says which differ."""
 
 from selfie_tui import load
 from selfie_tui.library.api import collect
 from selfie_tui.library.inspecting import edited
-from selfie_tui.records import Cell, Edit, ModuleTensor, Preset, Request, layer_name
+from selfie_tui.library.patching.patched import collect_patched
+from selfie_tui.library.steering import collect_steered
+from selfie_tui.patch_maps import sites_words, target_tokens
+from selfie_tui.records import Cell, Edit, ModuleTensor, PatchActivations, PatchedSite, Preset, Request, Steer
+from selfie_tui.records import layer_name
 from selfie_tui.text import prose
 
 RUNS = ['''
@@ -29,22 +35,55 @@ TAIL = """\
 ]
 
 
+def readings(model, request):
+    result = collect(model, request)
+    print("control", prose(result.control.text), sep="\\t")
+    for index, each in enumerate(result.interpretations):
+        yield index, [layer_name(each.cell.layer), str(each.cell.position)], each.text
+
+
+def scores(model, task):
+    result = collect_patched(model, task)
+    tokens = target_tokens(result.began)
+    for each in result.strongest():
+        yield each.index, [sites_words(result.began.sites[each.index], tokens)], each.score
+
+
+def answers(model, task):
+    result = collect_steered(model, task)
+    names = ["plain", *(f"{each.strength:g}" for each in result.record.steered)]
+    for index, (name, text) in enumerate(zip(names, [result.plain, *result.texts])):
+        yield index, [name], text
+
+
+def written(value):
+    return prose(value) if isinstance(value, str) else f"{value:.4f}"
+
+
+def is_same(one, other):
+    return one == other or (not isinstance(one, str) and (abs(one - other) < 0.001 or one != one and other != other))
+
+
+KINDS = {Request: readings, PatchActivations: scores, Steer: answers}
+
+
 def main():
     opened = {}
-    total = differing = 0
-    for name, device, dtype, layer_paths, edits, request, texts in RUNS:
+    total = {"texts": 0, "scores": 0}
+    differing = dict(total)
+    for name, device, dtype, layer_paths, edits, asked_for, kept in RUNS:
         asked = name, device, dtype, str(layer_paths)
         if asked not in opened:
             opened = {asked: load(name, device=device, dtype=dtype, layer_paths=layer_paths)}
         with edited(opened[asked], edits) as model:
-            result = collect(model, request)
-        print("control", prose(result.control.text), sep="\\t")
-        for index, each in enumerate(result.interpretations):
-            differs = index in texts and texts[index] != each.text
-            total, differing = total + (index in texts), differing + differs
-            columns = [layer_name(each.cell.layer), str(each.cell.position), prose(each.text)]
-            print(*columns, *([f"was: {prose(texts[index])}"] if differs else []), sep="\\t")
-    print(f"{total - differing} of {total} texts are the exported ones")
+            for index, columns, value in KINDS[type(asked_for)](model, asked_for):
+                differs = index in kept and not is_same(kept[index], value)
+                kind = "texts" if isinstance(value, str) else "scores"
+                total[kind], differing[kind] = total[kind] + (index in kept), differing[kind] + differs
+                print(*columns, written(value), *([f"was: {written(kept[index])}"] if differs else []), sep="\\t")
+    for kind, count in total.items():
+        if count or kind == "texts" and not total["scores"]:
+            print(f"{count - differing[kind]} of {count} {kind} are the exported ones")
 
 
 if __name__ == "__main__":
@@ -62,19 +101,37 @@ def write(runs: Iterable[KeptRun], path: Path) -> None:
 
 
 def call(run: KeptRun) -> Iterator[str]:
-    """The lines of a run: its model and how that was loaded, the request, and the texts by their index."""
-    info = run.began.info
+    """The lines of a run: its model and how that was loaded, what was asked, and the results by their index."""
+    info, task = run.began.info, run.began.task
     yield "("
     yield f"    {run.began.model!a},"
     yield f"    {info.device if info else 'auto'!a},"
     yield f"    {info.dtype if info else 'auto'!a},"
     yield f"    {(dict(info.layer_paths) if info else {}) or None!a},"
     yield f"    {info.edits if info else ()!a},"
-    yield from (f"    {line}" for line in request(run.began.request))
+    yield from (f"    {line}" for line in (request(task.request) if isinstance(task, Interpret) else [f"{task!a},"]))
     yield "    {"
-    yield from (f"        {index}: {each.text!a}," for index, each in run.in_order())
+    yield from (f"        {index}: {number_or_text(each)}," for index, each in compared(run))
     yield "    },"
     yield "),"
+
+
+def compared(run: KeptRun) -> Iterator[tuple[int, str | float]]:
+    """What results are compared by: texts of readings, scores of sites, texts of answers, the plain one first."""
+    answers = answers_of(run)
+    if answers is not None:
+        texts = [answers.plain, *(each.tokens for each in answers.steered)]
+        yield from enumerate("".join(token.text for token in tokens) for tokens in texts)
+    for index, each in sorted(run.results.items()):
+        if isinstance(each, Interpretation):
+            yield index, each.text
+        elif isinstance(each, PatchedRun):
+            yield index, each.score
+
+
+def number_or_text(value: str | float) -> str:
+    """A result as Python."""
+    return ascii(value) if isinstance(value, str) or math.isfinite(value) else f"float({str(value)!r})"
 
 
 def request(asked: Request) -> Iterator[str]:

@@ -1,24 +1,17 @@
-"""Interpretations as a table: a row for each, with all that is known of its run, so that a row can stand by itself.
-
-One list of columns serves every format that has columns. The values are exact: texts as the model wrote them, floats
-unrounded; None is what was not measured.
-"""
+"""Interpretations as a table: a row for each, with all that is known of its run, so that a row can stand by itself."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
-from selfie_tui.ascii_json import encode_ascii
-from selfie_tui.edits import edit_line
 from selfie_tui.marks import mark_of
 from selfie_tui.measures import agreement, control_agreement
-from selfie_tui.records import Interpretation, ModelInfo, layer_name
+from selfie_tui.records import Interpretation, layer_name
+from selfie_tui.results.writers.columns import SHARED, Column, Kind, Table, of_run
 from selfie_tui.results.writers.runs import KeptRun
 from selfie_tui.settings import SETTINGS, Setting
-
-Kind = Literal["text", "integer", "number", "switch", "texts", "integers", "numbers"]
 
 
 @dataclass(frozen=True)
@@ -28,24 +21,6 @@ class Row:
     run: KeptRun
     index: int
     interpretation: Interpretation
-
-
-class Column(NamedTuple):
-    """A column: its name, what kind of value it holds, and the value of a row; None where there is none."""
-
-    name: str
-    kind: Kind
-    value: Callable[[Row], Any]
-
-
-def of_run(name: str, kind: Kind, value: Callable[[KeptRun], Any]) -> Column:
-    """A column that is the same for all rows of a run."""
-    return Column(name, kind, lambda row: value(row.run))
-
-
-def of_model(name: str, value: Callable[[ModelInfo], Any]) -> Column:
-    """A column of what the model said of itself; "" where the run does not know."""
-    return of_run(name, "text", lambda run: value(run.began.info) if run.began.info else "")
 
 
 def of_cell(name: str, kind: Kind, value: Callable[[Interpretation], Any]) -> Column:
@@ -63,16 +38,7 @@ def of_setting(setting: Setting) -> Column:
 
 
 COLUMNS: tuple[Column, ...] = (
-    of_run("run", "integer", lambda run: run.began.run),
-    of_run("began", "text", lambda run: run.began.began),
-    of_run("ending", "text", lambda run: run.ended.ending if run.ended else ""),
-    of_run("model", "text", lambda run: run.began.model),
-    of_model("revision", lambda info: info.revision),
-    of_model("device", lambda info: info.device),
-    of_model("dtype", lambda info: info.dtype),
-    of_model("verdict", lambda info: info.verdict),
-    of_model("edits", lambda info: "; ".join(edit_line(edit) for edit in info.edits)),
-    of_run("versions", "text", lambda run: encode_ascii(run.began.versions).decode()),
+    *SHARED,
     of_run("prompt", "text", lambda run: run.began.request.prompt),
     of_run("stack", "text", lambda run: run.began.request.stack),
     of_run("module", "text", lambda run: str(run.began.request.module or "")),
@@ -119,6 +85,4 @@ def rows(run: KeptRun) -> Iterator[Row]:
     return (Row(run, index, interpretation) for index, interpretation in run.in_order())
 
 
-def values(row: Row) -> list[Any]:
-    """The values of a row, in the order of the columns."""
-    return [column.value(row) for column in COLUMNS]
+TABLE = Table(COLUMNS, rows)

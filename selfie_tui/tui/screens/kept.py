@@ -11,14 +11,14 @@ from textual import on
 from textual.timer import Timer
 
 from selfie_tui.errors import SelfieError
-from selfie_tui.records import LoadModel, ModelInfo
+from selfie_tui.records import Interpret, LoadModel, ModelInfo, PatchActivations, Steer, Task
 from selfie_tui.results.resuming import DECISIVE, check_resumable, differences, resume_task
 from selfie_tui.results.stored import StoredRun
 from selfie_tui.results.undeleting import put_back
 from selfie_tui.tui import views
 from selfie_tui.tui.background import in_background
 from selfie_tui.tui.changes import Changed
-from selfie_tui.tui.kept import read_back
+from selfie_tui.tui.kept import played_back, read_back
 from selfie_tui.tui.opening import ask_again, next_number, resume, run_open, take_opened, under_way
 from selfie_tui.tui.runs import Run
 from selfie_tui.tui.screens.keeping import KeepingScreen
@@ -30,6 +30,9 @@ FOLLOW = 1.0
 
 SOON = 0.05
 """Seconds after which a run that is new or has ended is looked for there."""
+
+SHOWN_IN: dict[type[Task], str] = {PatchActivations: "patch", Steer: "vectors"}
+"""The views that show runs of their own, by the type of the task; all others are in the log."""
 
 
 class KeptScreen(KeepingScreen):
@@ -46,6 +49,8 @@ class KeptScreen(KeepingScreen):
         self._say_missing()
         if changed.run is not None and not changed.run.origin:
             self._follow(changed.run, ended=changed.header)
+        elif changed.header and changed.run is None:
+            self._follow_other(changed.ended or self.state.sent.of(self.state.running))
         if self._to_resume is not None and (changed.model or isinstance(changed.ended, LoadModel)):
             stored, self._to_resume = self._to_resume, None
             if changed.model:
@@ -75,6 +80,14 @@ class KeptScreen(KeepingScreen):
             return
         self._following = self.set_timer(SOON if soon else FOLLOW, self._find_own)
 
+    def _follow_other(self, task: Task | None) -> None:
+        """Look for what has been written of a run that a view keeps for itself, which began or ended."""
+        kept = self.state.kept
+        if type(task) in SHOWN_IN and kept.own is not None and kept.listed:
+            if self._following is not None:
+                self._following.stop()
+            self._following = self.set_timer(SOON, self._find_own)
+
     def _find_own(self) -> None:
         self._following = None
         if self.state.kept.own is not None:
@@ -89,6 +102,10 @@ class KeptScreen(KeepingScreen):
             return
         kept.take_in(path, found)
         self.show(Changed(kept=True))
+        if self._following is None and any(
+            run.ending == "running" and type(run.began.task) in SHOWN_IN for run in found
+        ):
+            self._following = self.set_timer(FOLLOW, self._find_own)
 
     # What is done with one -------------------------------------------------------------------------------------------
 
@@ -119,6 +136,11 @@ class KeptScreen(KeepingScreen):
             self.list_kept()
 
     async def _open(self, stored: StoredRun, query: str, *, again: bool) -> None:
+        if type(stored.began.task) in SHOWN_IN:
+            if await self._show_played_back(stored) and again:
+                self._say_differences(stored)
+                self.action_interpret()
+            return
         run = run_open(self.state, stored)
         if run is None:
             run = await in_background(partial(read_back, stored, next_number(self.state)))
@@ -136,6 +158,18 @@ class KeptScreen(KeepingScreen):
         self.prompt_text.value = run.request.prompt
         self.view.open_run(run, query)
         self.show(changed)
+
+    async def _show_played_back(self, stored: StoredRun) -> bool:
+        """Show a run in the view of its own method; whether there is one."""
+        name = SHOWN_IN[type(stored.began.task)]
+        if name not in (view.NAME for view in views.VIEWS):
+            self.app.toast("No view shows this run; x exports it.", "information")
+            return False
+        found = await in_background(partial(played_back, stored))
+        await self.action_view(name)
+        self.view.open_kept(*found)
+        self.update_status()
+        return True
 
     def _say_missing(self) -> None:
         """Say how many cells of an opened run the model does not have; where it has none, nothing is asked again."""
@@ -178,6 +212,11 @@ class KeptScreen(KeepingScreen):
         if self.state.model is None or under_way(self.state, task):
             return
         check_resumable(stored.began, self.state.model)
+        if not isinstance(task, Interpret):
+            if await self._show_played_back(stored):
+                self.view.resume_kept(task)
+            self.update_status()
+            return
         run = resume(self.state, stored, task)
         await self._show_opened(run, ask_again(self.state, run))
 

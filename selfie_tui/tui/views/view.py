@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.widget import Widget
 
-from selfie_tui.records import Cell, Event
+from selfie_tui.records import Cell, Event, RunTask
 from selfie_tui.results.entries import RunBegan
 from selfie_tui.tui.action import Action, Scope, Section
 from selfie_tui.tui.changes import Changed
@@ -111,6 +111,10 @@ class View(Widget):
 
         `events` are those that the engine yielded, as far as they were kept; `origin` says when: `from 24 Nov 11:34`.
         """
+
+    def resume_kept(self, task: RunTask) -> None:
+        """Go on with the run that was opened last, which stopped; the task has what it left."""
+        self.state.submit(task)
 
     def search_field(self) -> Field | None:
         """The field of the view's search; None where there is nothing to search."""

@@ -7,13 +7,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from selfie_tui import text
-from selfie_tui.records import Interpret, layer_name
 from selfie_tui.results.stored import StoredRun
 from selfie_tui.tui.kept import day, local
 from selfie_tui.tui.render.styles import Look, Piece, Pieces, Role
-
-KINDS: dict[type, str] = {Interpret: "read"}
-"""A word for what a run did, by its task's type."""
 
 PARTLY = "◐"
 ROOMY = 70
@@ -52,21 +48,15 @@ def done(run: StoredRun) -> str:
     return f"{'' if run.ending == 'running' else f'{PARTLY} '}{run.done}/{run.cells}"
 
 
-def asked(run: StoredRun) -> str:
-    """`summarize at embed`: what was asked, unsafe to print as is."""
-    request = run.began.request
-    return f"{request.preset.name} at {layer_name(request.injection_layer)}"
-
-
 def run_pieces(run: StoredRun, width: int, look: Look, *, marked: bool, cursor: Role | None = None) -> Pieces:
     """A run in columns: mark, time, model, kind, cells done, what was asked, prompt; `cursor` is the role of its time.
 
     Few styles, and a cursor that is a few cells: what a step and a change of view send depends on it.
     """
-    kind = f"{KINDS.get(type(run.began.task), ''):{KIND_CELLS}}" if width >= ROOMY else ""
+    kind = f"{run.kind.word:{KIND_CELLS}}" if width >= ROOMY else ""
     model = text.pad(look.prose(_short(run.began.model)), MODEL_CELLS * (2 if width >= WIDE else 1))
     partly = PARTLY in done(run)
-    asks = text.pad(look.prose(asked(run)), ASKED_CELLS)
+    asks = text.pad(look.prose(run.kind.asked(run.began.task)), ASKED_CELLS)
     left = (
         Piece("●" if marked else " ", "good" if marked else "text"),
         Piece(f"{local(run.began.began):%H:%M}", cursor or "text"),
@@ -75,7 +65,7 @@ def run_pieces(run: StoredRun, width: int, look: Look, *, marked: bool, cursor: 
         Piece(f"  {asks}  "),
     )
     rest = max(width - sum(text.width(piece.text) for piece in left), 0)
-    return (*left, Piece(text.pad(look.prose(run.began.request.prompt), rest)))
+    return (*left, Piece(text.pad(look.prose(run.prompt), rest)))
 
 
 def _short(model: str) -> str:

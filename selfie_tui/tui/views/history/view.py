@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.timer import Timer
 from textual.widgets import Input
 
+from selfie_tui.records import Interpret
 from selfie_tui.results.history import Found, search
 from selfie_tui.results.stored import StoredRun
 from selfie_tui.tui.background import in_background
@@ -33,6 +36,10 @@ MOST_MARKED = 2
 
 WANTED: dict[str, Wanted] = {"open": "open", "again": "again", "resume": "resume"}
 """What is done by the frame, by the name of it in the list's actions."""
+
+
+NOUNS = {"interpretation": "reading"}
+"""What results are called in the app, where it is not the name that they have elsewhere."""
 
 
 class HistoryView(View):
@@ -192,7 +199,9 @@ class HistoryView(View):
     def compare(self) -> None:
         """Open the cells in which the two marked runs say other words."""
         runs = [run for id in self.list.marked for run in self.state.kept.runs if run.id == id]
-        if len(runs) == MOST_MARKED:
+        if any(not isinstance(run.began.task, Interpret) for run in runs):
+            self.app.toast("Only readings are compared: mark two runs of the kind “read”.", "information")
+        elif len(runs) == MOST_MARKED:
             self.run_worker(self._compare(*sorted(runs, key=lambda run: run.began.began)), exclusive=True, group="look")
 
     async def _compare(self, first: StoredRun, second: StoredRun) -> None:
@@ -216,8 +225,11 @@ class HistoryView(View):
         runs = marked or ([self.list.here] if self.list.here is not None else [])
         if not runs:
             return None
-        readings = how_many(sum(run.done for run in runs), "reading")
-        what = f"{readings} of {len(runs)} runs" if marked else readings
+        done = Counter[str]()
+        for run in runs:
+            done[NOUNS.get(run.kind.noun, run.kind.noun)] += run.done
+        results = ", ".join(how_many(count, noun) for noun, count in done.items())
+        what = f"{results} of {len(runs)} runs" if marked else results
         return Exportable(what, runs[0].began.model, lambda: stored_entries(reversed(runs)))
 
     # Search ----------------------------------------------------------------------------------------------------------
