@@ -21,8 +21,28 @@ you we is are was were be been being has have had do does did will would can cou
 
 _BINDING = frozenset(BINDING.split())
 
-_WORDS = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_]+")
+_UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
+"""The characters of scripts that are written without spaces, for a class of a regular expression."""
+
+_WORDS = re.compile(rf"[{_UNSPACED}]|[^\W_]+")
 """A character of a script that is written without spaces, or else a run of letters and digits."""
+
+_LETTER = rf"[^\W_{_UNSPACED}]"
+"""A letter or digit of a script that is written with spaces."""
+
+
+@lru_cache(maxsize=64)
+def whole_word(word: str) -> re.Pattern[str]:
+    """What finds a word or several in a text, whatever their case: `art` is not in `party`, but is in `art, and`.
+
+    In scripts that are written without spaces it is found anywhere; white space alone nowhere.
+    """
+    word = word.strip()
+    if not word:
+        return re.compile(r"(?!)")
+    before = f"(?<!{_LETTER})" if re.match(_LETTER, word[0]) else ""
+    after = f"(?!{_LETTER})" if re.match(_LETTER, word[-1]) else ""
+    return re.compile(before + re.escape(word) + after, re.IGNORECASE)
 
 
 @lru_cache(maxsize=4096)
@@ -104,3 +124,22 @@ MEASURES = (
     Measure("agreement", "share of the samples that agree", lambda each, control: agreement(each)),
 )
 """All of them, in the order in which a map goes through them."""
+
+
+def said_with(interpretation: Interpretation, word: str) -> float | None:
+    """The probability of the token with which a word begins in a reading, in [0, 1]; None where it is not said.
+
+    1 where it is said and the texts of the single tokens do not show where.
+    """
+    found = whole_word(word)
+    if not found.search(interpretation.text):
+        return None
+    begins = found.search("".join(token.text for token in interpretation.tokens))
+    token_at = [token for token in interpretation.tokens for _ in token.text]
+    return token_at[begins.start()].probability if begins else 1.0
+
+
+def tracking(word: str) -> Measure:
+    """The measure of one word: how probable its first token was, of the readings that say it."""
+    title = "probability of its first token; without a bar it is not said"
+    return Measure(f"track {word}", title, lambda each, control: said_with(each, word))

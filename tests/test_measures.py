@@ -16,7 +16,10 @@ from selfie_tui.measures import (
     content_words,
     control_agreement,
     most_agreed,
+    said_with,
     shared,
+    tracking,
+    whole_word,
 )
 from selfie_tui.records import Cell, Control, GeneratedToken, Interpretation, LensToken, Token
 
@@ -108,3 +111,44 @@ def test_what_is_new_of_an_interpretation_is_written_and_read_back_and_missing_i
     old = b'{"type":"Interpretation","cell":{"layer":5,"position":9},"token":{"position":9,"id":7,"text":"x"},'
     found = decode_json(old + b'"text":"Paris","tokens":[],"norm":1.0}', Interpretation)
     assert (found.entropy, found.samples, found.lens, found.bare) == (None, (), None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "there"),
+    [
+        ("Paris, the capital", "paris", True),
+        ("a Parisian", "Paris", False),
+        ("the capital of France.", "capital of", True),
+        ("a party", "art", False),
+        ("art", " art ", True),
+        ("snake_art, yes", "art", True),
+        ("costs $5.", "$5", True),
+        ("costs $50", "$5", False),
+        ("エッフェル塔です", "塔", True),
+        ("東京都に", "京都", True),
+        ("日本art", "art", True),
+        ("a (b", "(b", True),
+        ("Ελλάδα", "ελλάδα", True),
+    ],
+)
+def test_a_word_is_found_as_a_whole_where_words_have_spaces_between_them(text, word, there):
+    assert (whole_word(word).search(text) is not None) is there
+
+
+def test_a_tracked_word_has_the_probability_of_the_token_that_it_begins_with():
+    assert said_with(READING, "Paris") == 0.75
+    assert said_with(READING, ",") == 0.5
+    assert said_with(READING, "Rome") is None
+    assert said_with(READING, "capital") == 1.0, "its tokens do not go on so far"
+    inside = (GeneratedToken("Pa", 1, 0.25), GeneratedToken("ris", 2, 0.5), GeneratedToken(" of", 3, 0.125))
+    reading = replace(READING, text="Paris of", tokens=inside)
+    assert (said_with(reading, "Paris"), said_with(reading, "of")) == (0.25, 0.125)
+    measure = tracking("of")
+    assert (measure.name, measure.value(reading, None)) == ("track of", 0.125)
+
+
+@given(st.text(max_size=12), st.text(min_size=1, max_size=4))
+def test_any_word_can_be_looked_for_in_any_text(text, word):
+    if whole_word(word).search(text):
+        assert word.strip().casefold() in text.casefold() or word.strip().lower() in text.lower()
+    assert said_with(replace(READING, text=text, tokens=()), word) in (None, 1.0)

@@ -115,8 +115,8 @@ FRAME: tuple[Action, ...] = (
     Action("cells.mark-column", "Mark the column", "mark the token at all layers, or unmark it", "|", "cells",
            "mark_column"),
     Action("cells.mark-row", "Mark the row", "mark the layer at all tokens, or unmark it", "_", "cells", "mark_row"),
-    Action("cells.track", "Track a token", "ask for a token, and colour the map by it", "t", "cells", "want('track')",
-           hint="track", palette="token probability rank"),
+    Action("cells.track", "Track a word", "ask for a word, and colour the map by it", "t", "cells", "want('track')",
+           hint="track", palette="token probability rank says"),
     Action("cells.difference", "Difference to A", "with a pair, colour the map by where its prompts differ; again, as "
            "before", "D", "cells", "want('difference')", palette="pair compare source"),
     Action("settings.left", "Previous setting", "go to the setting on the left", "left,h", "settings", "step(-1)",

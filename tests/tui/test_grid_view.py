@@ -114,7 +114,7 @@ async def test_every_key_of_the_grid_leaves_a_whole_screen_at_every_size(size):
             await pilot.press(key)
             lines = text_of(app).splitlines()
             assert len(lines) == size[1], key
-            assert "help" in lines[-1] or "done" in lines[-1], (key, lines[-1])
+            assert any(word in lines[-1] for word in ("help", "done", "track the word:")), (key, lines[-1])
         assert grid(app).map.display
 
 
@@ -302,10 +302,53 @@ async def test_a_search_goes_through_the_cells_in_reading_order_and_says_how_man
 async def test_a_word_typed_in_one_burst_with_the_key_that_asks_for_it_is_searched_for():
     async with running() as (app, pilot):
         await pilot.press("number_sign")
-        for key in ["t", *"said"]:
-            app.post_message(Key(key, key))
+        for key in ["slash", *"said"]:
+            app.post_message(Key(key, "/" if key == "slash" else key))
         await until(pilot, lambda: app.main.view.search_field().value == "said")
+        for key in ["escape", "t", *"said"]:
+            app.post_message(Key(key, None if key == "escape" else key))
+        await until(pilot, lambda: app.main.ask_line.field.value == "said")
         assert not app.main.state.selection.marked_cells
+
+
+async def test_the_map_is_coloured_by_a_tracked_word_until_escape():
+    async with running() as (app, pilot):
+        await pilot.press("escape", "number_sign", "enter")
+        await drawn(app, pilot)
+        await pilot.press("c", "t", *"paris", "enter")
+        view = grid(app)
+        await until(pilot, lambda: "replace · track paris" in text_of(app))
+        heats = {layer: view.source.cell(layer, 3).heat for layer in (0, 3, 4, 7)}
+        assert heats == {0: None, 3: None, 4: 0.95, 7: 0.95}, "the scripted words have a probability of .95"
+        assert view.source.cell(EMBED, 3).state == "same"
+        await pilot.press("G")
+        await until(pilot, lambda: "paris .95" in text_of(app))
+        assert f"36 of {CELLS} say paris" in text_of(app)
+        await pilot.press("t", "ctrl+u", *"the", "enter")
+        await until(pilot, lambda: "track the" in text_of(app))
+        assert view.source.cell(0, 3).heat == 0.95
+        await pilot.press("w")
+        assert "column 8 of" in text_of(app)
+        await pilot.press("escape")
+        assert "track the" in text_of(app), "the list is left first"
+        await pilot.press("c")
+        assert "track the" not in text_of(app)
+        await pilot.press("c", "c", "c", "c", "c")
+        assert "track the" in text_of(app), "it is one of the measures"
+        await pilot.press("escape")
+        assert "replace · first" in text_of(app)
+        assert view.map_pane.tracked == ""
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_what_is_typed_as_a_word_to_track_is_text(size):
+    async with running(size=size) as (app, pilot):
+        await pilot.press("escape", "number_sign", "enter")
+        await drawn(app, pilot)
+        grid(app).map_pane.track("[/red] a(b")
+        await pilot.pause()
+        assert size[0] < 80 or "track [/red] a(b" in text_of(app)
+        assert "36" not in text_of(app).splitlines()[-2]
 
 
 async def test_c_goes_through_the_measures_that_there_are_numbers_for():

@@ -75,6 +75,25 @@ def test_a_grid_that_is_cancelled_half_way_is_gone_on_with_and_says_what_a_whole
     assert said(resumed) == said(whole)
 
 
+def test_a_word_is_tracked_over_the_readings_of_a_real_model_until_escape(tmp_path: Path):
+    with PtyProgram("-m", "selfie_tui.cli", size=(120, 40), env=environment(tmp_path)) as program:
+        assert program.until(lambda: program.shows("reads this token"), LOADING)
+        program.send("#\r")
+        assert program.until(lambda: "81 readings" in program.text(), LOADING)
+        program.send("tParis\r")
+        assert program.shows("track Paris"), program.text()
+        program.send("G")
+        assert program.until(lambda: re.search(r"Paris (\.\d\d|1\.0) {2}effect", program.text()) is not None)
+        saying, all = map(int, re.search(r"(\d+) of (\d+) say Paris", program.text()).groups())
+        cells = [line for line in program.text().splitlines() if line[2:].startswith(("embed", "L"))]
+        barred = sum(len(re.findall("[▁▂▃▄▅▆▇█]", line)) for line in cells)
+        assert (all, 0 < saying < all) == (81, True)
+        assert barred == saying, "a bar wherever it is said, and nowhere else"
+        program.send("\x1b")
+        assert program.shows("· effect")
+        program.send("q")
+
+
 @pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "linux"}], ids=["NO_COLOR", "linux"])
 def test_without_colours_and_in_ascii_heat_and_words_are_told_all_the_same(env, tmp_path: Path):
     with PtyProgram("-m", "selfie_tui.cli", size=(80, 24), env=environment(tmp_path, **env)) as program:

@@ -8,7 +8,7 @@ from textual import events
 
 from selfie_tui import text
 from selfie_tui.marks import mark_of, norm_words
-from selfie_tui.measures import MEASURES, Measure, apart
+from selfie_tui.measures import MEASURES, Measure, apart, said_with
 from selfie_tui.records import Cell, Interpretation, Token, layer_name
 from selfie_tui.tui.render.flow import flow
 from selfie_tui.tui.render.styles import Look, Piece, Pieces, cells, clipped, padded, share
@@ -29,6 +29,9 @@ LENS = 24
 MOST_BARE = 48
 """Cells of what the bare embedding reads as, at most: it is another at every token."""
 
+MOST_TRACKED = 12
+"""Cells of a tracked word beside its number, at most."""
+
 FEW = 3
 """Lines at which the words have one, the control one, and lens and bare embedding one."""
 
@@ -44,6 +47,8 @@ class Here(NamedTuple):
     at_source: Reading | None = None
     is_alone: bool = False
     """Whether a pair's source has no token for this one."""
+    tracked: str = ""
+    """The word that is tracked; unsafe to print as is."""
 
     def label(self, look: Look) -> str:
         """`L18 · 9 of`."""
@@ -67,6 +72,16 @@ def numbers_of(reading: Reading, *wanted: str) -> str:
     )
 
 
+def tracked_words(here: Here, look: Look) -> str:
+    """`Paris .88  `: a tracked word and the probability of its first token, `–` where it is not said."""
+    found = here.reading.finished if here.reading else None
+    if not here.tracked or found is None or found.problem:
+        return ""
+    value = said_with(found, here.tracked)
+    shown = text.clip(look.prose(here.tracked), MOST_TRACKED)
+    return f"{shown} {' – ' if value is None else share(value)}  "
+
+
 def one(here: Here, look: Look, width: int, query: str = "") -> Pieces:
     """A cell in one line: its label, its words, their effect and mark."""
     label, reading = here.label(look), here.reading
@@ -87,7 +102,7 @@ def several(here: Here, look: Look, width: int, height: int, query: str = "") ->
     if reading is None or not (reading.finished or reading.is_awaited):
         return [NOT_READ]
     whole, found = height > FEW, reading.finished
-    lines = _words(reading, look, width, query, whole=whole)
+    lines = _words(here, reading, look, width, query, whole=whole)
     if here.at_source is not None and here.at_source.finished is not None:
         lines += _source(here.at_source.finished, found, look, width, whole=whole)
     elif here.is_alone:
@@ -99,9 +114,9 @@ def several(here: Here, look: Look, width: int, height: int, query: str = "") ->
     return [clipped(line, width) for line in lines]
 
 
-def _words(reading: Reading, look: Look, width: int, query: str, *, whole: bool) -> list[Pieces]:
+def _words(here: Here, reading: Reading, look: Look, width: int, query: str, *, whole: bool) -> list[Pieces]:
     found = reading.finished
-    numbers = numbers_of(reading, "effect", "first", "entropy", "agreement")
+    numbers = tracked_words(here, look) + numbers_of(reading, "effect", "first", "entropy", "agreement")
     mark = f" {mark_of(found)}" if found else ""
     body = width - text.width(numbers) - len(mark) - 4
     words = words_of(reading.run, reading.index, Layout(width, Columns(0, 0, 0), look, query))

@@ -6,7 +6,7 @@ from textual import on
 from textual.message import Message
 from textual.widgets import Input
 
-from selfie_tui.measures import MEASURES, Measure
+from selfie_tui.measures import MEASURES, Measure, tracking
 from selfie_tui.records import Cell
 from selfie_tui.tui.host import Host
 from selfie_tui.tui.state import AppState
@@ -44,7 +44,9 @@ class MapPane(Pane):
         self.search_text = Field(placeholder="search", id=f"{id}-search", classes="-hidden")
         super().__init__(4, "Grid", self.map, self.walk, self.search_text, id=id, classes="-described")
         self.map.wants = self.wanted
-        self._before_difference = MEASURES[0]
+        self._before_difference = self._before_track = MEASURES[0]
+        self.tracked = ""
+        """The word that is tracked; unsafe to print as is."""
         self._pending = Pending()
         self._ticking = False
         self._searched_from = (0, 0)
@@ -108,8 +110,32 @@ class MapPane(Pane):
 
     def colour_by_next(self) -> None:
         """Colour by the next measure that has a number here; with a pair, also by where its prompts differ."""
-        pair = self.maps.source is not None
-        self._colour_by(next_measure(self.maps.shown, self.source.measure, pair=pair))
+        tracked, pair = self.source.tracked, self.maps.source is not None
+        self._colour_by(next_measure(self.maps.shown, self.source.measure, tracked=tracked, pair=pair))
+
+    def ask_track(self) -> None:
+        """Ask for a word to track."""
+
+        async def track(word: str, again: bool) -> None:
+            self.track(word)
+
+        self.app.ask_for("track the word", self.tracked, track)
+
+    def track(self, word: str) -> None:
+        """Colour by whether readings say a word, and how surely; "" tracks none, and colours as before."""
+        before, measure = self.source.tracked, self.source.measure
+        if before is None:
+            self._before_track = measure
+        after = tracking(word) if word else None
+        self.tracked, self.source.tracked = word, after
+        self.walk.searched = self.map.found.query or word
+        if before is not None and self._before_difference is before:
+            self._before_difference = after or self._before_track
+        if after is not None or measure is before:
+            self._colour_by(after or self._before_track)
+        else:
+            self.walk.refresh()
+            self.post_message(self.Drawn())
 
     def _colour_by(self, measure: Measure) -> None:
         self.source.measure = measure
@@ -201,7 +227,7 @@ class MapPane(Pane):
         self.screen.set_focus(self.home)
 
     def step_out(self) -> bool:
-        """End the search; then go from the list back to the map."""
+        """End the search; then go from the list back to the map; then track no more."""
         if self.search_text.value:
             self.search_text.value = ""
             if self.search_text.has_focus:
@@ -212,6 +238,9 @@ class MapPane(Pane):
         if listed:
             self.show_list(False)
             self.retitle_map()
+        elif self.tracked:
+            self.track("")
+            return True
         return listed
 
     # Search ----------------------------------------------------------------------------------------------------------
@@ -224,16 +253,16 @@ class MapPane(Pane):
         self.map.search(event.value)
         if event.value and not self.map.found.has(*self._searched_from):
             self.map.go(*(self.map.found.next(self._searched_from, 1) or self._searched_from))
-        self.walk.searched = self.map.found.query
+        self.walk.searched = self.map.found.query or self.tracked
         self.walk.refresh()
         self.update_border()
         self.post_message(self.Drawn())
 
     def wanted(self, what: str) -> None:
-        """Colour by the next measure, or ask for a word to look for."""
+        """Colour by the next measure or by the difference to A, or ask for a word to track."""
         if what == "measure":
             self.colour_by_next()
         elif what == "difference":
             self.turn_difference()
         else:
-            self.app.edit(self.search_text)
+            self.ask_track()

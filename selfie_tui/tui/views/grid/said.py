@@ -1,10 +1,10 @@
-"""How many cells say a word: the one that is searched for, or else the one that a reading owes most to its state."""
+"""How many cells say a word: one searched for or tracked, or else the one that a reading owes most to its state."""
 
 from __future__ import annotations
 
 import re
 
-from selfie_tui.measures import BINDING
+from selfie_tui.measures import BINDING, whole_word
 from selfie_tui.records import Interpretation, without_blank_ends
 from selfie_tui.tui.views.grid.readings import Readings
 
@@ -24,7 +24,13 @@ def warmest_word(interpretation: Interpretation) -> str:
     return best if best and words[best] > interpretation.relevancy_floor else ""
 
 
-def how_many_say(readings: Readings, word: str) -> tuple[int, int]:
+def how_many_have(readings: Readings, searched: str) -> tuple[int, int]:
     """In how many finished cells a text stands, whatever its case, and how many are finished."""
     texts = [found.text.casefold() for _, found in readings.finished]
-    return sum(word.casefold() in text for text in texts), len(texts)
+    return sum(searched.casefold() in text for text in texts), len(texts)
+
+
+def how_many_say(readings: Readings, word: str) -> tuple[int, int]:
+    """How many finished cells say a word as a whole, and how many are finished."""
+    texts = [found.text for _, found in readings.finished]
+    return sum(whole_word(word).search(text) is not None for text in texts), len(texts)

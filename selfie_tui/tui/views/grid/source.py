@@ -43,12 +43,18 @@ def scale_of(measure: Measure) -> str:
     return f"▁ {largest} … █ 0" if measure.inverted else f"▁ 0 … █ {largest}"
 
 
-def next_measure(readings: Readings | None, measure: Measure, *, pair: bool = False) -> Measure:
-    """The measure after one, with a `pair` the difference last; those that nothing was measured by are passed over."""
+def next_measure(
+    readings: Readings | None, measure: Measure, *, tracked: Measure | None = None, pair: bool = False
+) -> Measure:
+    """The measure after one; those that nothing was measured by are passed over.
+
+    That of a `tracked` word comes after all others, and last, with a `pair`, the difference.
+    """
     found = [(each, readings.control_at(cell)) for cell, each in readings.finished] if readings else []
     known = [each for each in MEASURES if any(each.value(*reading) is not None for reading in found)]
-    after: list[Measure] = [*(known or MEASURES[:1]), *([DIFFERENCE] if pair else [])]
-    order: list[Measure] = [*MEASURES, DIFFERENCE]
+    of_word = [tracked] if tracked else []
+    after: list[Measure] = [*(known or MEASURES[:1]), *of_word, *([DIFFERENCE] if pair else [])]
+    order: list[Measure] = [*MEASURES, *of_word, DIFFERENCE]
     later = (each for each in after if order.index(each) > order.index(measure))
     return next(later, after[0])
 
@@ -103,6 +109,8 @@ class GridSource:
         self.alignment: Alignment | None = None
         """Which of the source's tokens each one is compared with."""
         self.measure: Measure = MEASURES[0]
+        self.tracked: Measure | None = None
+        """The measure of the word that is tracked."""
         self._shown: dict[tuple[int, int], MapCell] = {}
 
     def show(

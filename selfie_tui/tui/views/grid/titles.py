@@ -21,7 +21,7 @@ FULL_LEGEND = 100
 
 def title(readings: Readings | None, maps: Sequence[Readings], measure: Measure, look: Look, walk: str = "") -> str:
     """` · map 2 of 3 · summarize at embed, replace · effect`; of a list, what it is of instead of the measure."""
-    shown = walk or measure.name
+    shown = walk or look.prose(measure.name)
     if readings is None:
         return f" · {shown}"
     numbered = f"map {maps.index(readings) + 1} of {len(maps)} · " if len(maps) > 1 else ""

@@ -130,7 +130,8 @@ class GridView(View):
         compared = self.source.measure is DIFFERENCE
         at_source = self.source.beside(cell.layer, cell.position) if compared else None
         alone = compared and self.source.is_alone(cell.position)
-        here = Here(cell, tokens[cell.position], self.map_pane.reading(cell), at_source, alone)
+        reading, tracked = self.map_pane.reading(cell), self.map_pane.tracked
+        here = Here(cell, tokens[cell.position], reading, at_source, alone, tracked)
         self.words_pane.show_cell(here, self.maps.shown, self.map_pane.search_text.value.strip())
 
     def _follow_cursor(self) -> None:

@@ -7,7 +7,7 @@ from selfie_tui.tui.state import AppState
 from selfie_tui.tui.status import prompt_note
 from selfie_tui.tui.views.grid.cell_words import CellWords, Here
 from selfie_tui.tui.views.grid.readings import Readings
-from selfie_tui.tui.views.grid.said import how_many_say, warmest_word
+from selfie_tui.tui.views.grid.said import how_many_have, how_many_say, warmest_word
 from selfie_tui.tui.widgets.lines import look_of
 from selfie_tui.tui.widgets.pane import Pane
 
@@ -24,11 +24,9 @@ class WordsPane(Pane):
         self.state = state
 
     def show_cell(self, here: Here, readings: Readings | None, searched: str) -> None:
-        """Show a cell of a map, and how many of its cells say what is searched for, or else this cell's own word."""
-        self.words.show_cell(here, searched)
-        found = here.reading.finished if here.reading else None
-        word = searched or (warmest_word(found) if found else "")
-        self._head(here.label(look_of(self)), self._said(readings, word) if readings and word else "")
+        """Show a cell of a map; how many cells say what is searched for or tracked, or else this cell's own word."""
+        self.words.show_cell(here, searched or here.tracked)
+        self._head(here.label(look_of(self)), self._said(here, readings, searched) if readings else "")
 
     def show_no_cell(self) -> None:
         """Say why there is no cell."""
@@ -42,11 +40,13 @@ class WordsPane(Pane):
             self.retitle()
         self.update_subtitle(said)
 
-    def _said(self, readings: Readings, word: str) -> str:
+    def _said(self, here: Here, readings: Readings, searched: str) -> str:
         """`12 of 310 say Paris`; nothing where there is but one cell.
 
         Of one width for most words, so that what stands on the border does not move from cell to cell.
         """
-        saying, all = how_many_say(readings, word)
+        found = here.reading.finished if here.reading else None
+        word = searched or here.tracked or (warmest_word(found) if found else "")
+        saying, all = how_many_have(readings, word) if searched else how_many_say(readings, word)
         shown = text.clip(look_of(self).prose(word), WORD_CELLS)
-        return f"{saying:>{len(str(all))}} of {all} say {text.pad(shown, WORD_CELLS)}" if all > 1 else ""
+        return f"{saying:>{len(str(all))}} of {all} say {text.pad(shown, WORD_CELLS)}" if word and all > 1 else ""
