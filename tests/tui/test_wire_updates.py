@@ -296,6 +296,25 @@ def test_an_update_goes_on_with_the_rendition_of_the_one_before_and_never_with_i
     assert "38;2;18;52;86" in wire.sequence(full([[Segment("e", style), Segment("f", style)]], 2), (0, 0))
 
 
+@pytest.mark.parametrize("bce", [True, False])
+@pytest.mark.parametrize("kept", ["", "\x1b[m", "\x1b[1;3;7;9;31;44m"], ids=["the pen", "none", "another"])
+def test_what_is_drawn_on_an_unknown_screen_looks_right_whichever_rendition_the_terminal_has(
+    bce: bool, kept: str
+) -> None:
+    chance = random.Random(7)
+    wire = Wire(ColorSystem.EIGHT_BIT, erases=bce)
+    terminal, fresh = (Terminal(30, 4, bce=bce) for _ in range(2))
+    lines = [random_segments(chance, 30, GLYPHS + CLUSTERS) for _ in range(4)]
+    terminal.feed(NO_WRAP + wire.sequence(full(lines, 30), (0, 0)) + kept)
+    wire.forget()
+    lines = [*lines[2:], *lines[:2]]
+    sequence = wire.sequence(full(lines, 30), (0, 0))
+    assert sequence.startswith("\x1b[m")
+    terminal.feed(sequence)
+    fresh.feed(NO_WRAP + Wire(ColorSystem.EIGHT_BIT, erases=bce).sequence(full(lines, 30), (0, 0)))
+    assert differences(terminal.looks(), fresh.looks()) == []
+
+
 def test_a_screen_most_of_which_changes_is_cleared_first_where_that_is_shorter() -> None:
     full_of_words = [[Segment(f"{'word ' * 20}")]] * 20
     few_words = [[Segment(f"{'a':<30}{'b':<70}")]] * 20

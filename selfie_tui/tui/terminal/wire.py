@@ -23,7 +23,7 @@ from textual.timer import Timer
 from selfie_tui.tui.terminal.cells import ControlCharacters, Row, UnknownUpdateError, pieces_of, size_of
 from selfie_tui.tui.terminal.moves import absolute
 from selfie_tui.tui.terminal.paint import Painter
-from selfie_tui.tui.terminal.pens import DEFAULT, Pens
+from selfie_tui.tui.terminal.pens import DEFAULT, Pen, Pens
 from selfie_tui.tui.terminal.repeats import ANSWER, QUESTION
 
 log = logging.getLogger(__name__)
@@ -84,11 +84,11 @@ class Wire:
 
     @property
     def is_drawing(self) -> bool:
-        """Whether a rendition other than the default is in use."""
+        """Whether a rendition other than the default is in use, as far as is known."""
         return self._held != DEFAULT
 
     def forget(self) -> None:
-        """Forget what the terminal shows, so that everything drawn from now on is sent."""
+        """Forget what the terminal shows and draws with, so that everything drawn from now on is sent."""
         self._rows = []
 
     def reset(self) -> str:
@@ -99,6 +99,9 @@ class Wire:
 
     def sequence(self, update: CompositorUpdate, cursor: tuple[int, int]) -> str:
         """What to send for an update and a cursor at this column and line; "" if the terminal shows it already.
+
+        Where nothing is known of the screen it begins with the default rendition: after a resize some terminals keep
+        the one in use, others do not.
 
         Raises `ControlCharacters` and `UnknownUpdateError`; what is known of the screen is then as before.
         """
@@ -111,21 +114,22 @@ class Wire:
                 after[y] = before[y].copy()
             after[y].draw(x, segments, self._pens)
         rows = [after.get(y, row) for y, row in enumerate(before)]
-        painter = self._painter(size.width)
+        begin, held = ("", self._held) if known else (RESET, DEFAULT)
+        painter = self._painter(size.width, held)
         if not known:
             before = self._cleared(painter, rows) or before
         differing = painter.paint(before, after)
-        sequence = painter.finish(*cursor) or ("" if cursor == self._cursor else absolute(*cursor))
+        sequence = begin + (painter.finish(*cursor) or ("" if cursor == self._cursor else absolute(*cursor)))
         if known and differing > _MUCH * size.width * size.height:
-            other = self._painter(size.width)
+            other = self._painter(size.width, held)
             if cleared := self._cleared(other, rows):
                 other.paint(cleared, dict(enumerate(rows)))
                 sequence, painter = _shorter((sequence, painter), (other.finish(*cursor), other))
         self.size, self._cursor, self._held, self._rows = size, cursor, painter.held, rows
         return sequence
 
-    def _painter(self, width: int) -> Painter:
-        return Painter(width, self._pens, self._held, erases=self._erases, repeats=self.repeats)
+    def _painter(self, width: int, held: Pen) -> Painter:
+        return Painter(width, self._pens, held, erases=self._erases, repeats=self.repeats)
 
     def _cleared(self, painter: Painter, rows: list[Row]) -> list[Row] | None:
         """Clear the screen for these rows; what it then shows, or None where not all of them are known."""
