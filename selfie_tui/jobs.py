@@ -68,6 +68,8 @@ class Jobs:
         self._cancel = threading.Event()
         self._closed = False
         self._last_job = 0
+        self._running = 0
+        """The long job that runs or ran last."""
         self._state: State = "idle"
         self._thread = threading.Thread(target=self._work, name=ENGINE_THREAD, daemon=True)
 
@@ -98,6 +100,14 @@ class Jobs:
                 self._state = "cancelling"
                 self._cancel.set()
 
+    def drop(self, number: int) -> None:
+        """Forget a task that waits, or ask it to stop at its next step where it runs; all others go on."""
+        with self._wake:
+            self._tasks = deque(entry for entry in self._tasks if entry[0] != number)
+            if self._running == number and self._state == "running":
+                self._state = "cancelling"
+                self._cancel.set()
+
     def close(self) -> None:
         """Stop taking tasks and cancel what runs; the thread is a daemon and holds nobody up."""
         with self._wake:
@@ -120,7 +130,7 @@ class Jobs:
                 long = not task.quick
                 if long:
                     self._cancel.clear()
-                    self._state = "running"
+                    self._state, self._running = "running", job
             self._run(job, task, serve_quick=long)
             if long:
                 self._state = "idle"

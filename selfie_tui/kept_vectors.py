@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import msgspec
 
 from selfie_tui.ascii_json import decode_json
 from selfie_tui.errors import RequestError
-from selfie_tui.paths import vectors_dir
+from selfie_tui.paths import replacing, vectors_dir
 from selfie_tui.records import KeptEntry, Origin
 from selfie_tui.text import prose
 
@@ -45,6 +46,9 @@ def entry_of(file: Path) -> KeptEntry:
     if len(shapes) != 1 or not shapes[0] or not isinstance(metadata, Mapping):
         return msgspec.structs.replace(entry, problem="does not hold one vector")
     origin = decoded(metadata.get("source"), Origin)
+    rows = math.prod(shapes[0][:-1])
+    if rows > 1 and len(decoded(metadata.get("layers"), tuple[int, ...]) or ()) != rows:
+        return msgspec.structs.replace(entry, problem="does not hold one vector")
     layers = decoded(metadata.get("layers"), tuple[int, ...]) or (origin.layer_of_one() if origin else ())
     norm = decoded(metadata.get("norm"), float)
     return msgspec.structs.replace(entry, width=shapes[0][-1], layers=layers, norm=norm, origin=origin)
@@ -80,6 +84,38 @@ def decoded(text: object, kind: Any) -> Any:
         return decode_json(text.encode(), kind) if isinstance(text, str) else None
     except msgspec.DecodeError:
         return None
+
+
+def rename_vector(name: str, new: str, folder: Path | None = None) -> Path:
+    """Give a vector that was kept another name, and return its file.
+
+    Raises:
+        RequestError: if there is none, there is one of the new name, or it cannot be renamed.
+    """
+    place = vectors_dir() if folder is None else folder
+    file, to = place / f"{name}{ENDING}", place / f"{new}{ENDING}"
+    if to.exists():
+        raise RequestError(f"There is a vector “{prose(new)}”.", "Choose another name.")
+    try:
+        file.rename(to)
+    except OSError as error:
+        raise RequestError(f"{file} cannot be renamed ({error.strerror}).", "List the vectors again.") from error
+    return to
+
+
+def put_back(file: Path, content: bytes) -> None:
+    """Write the file of a vector that was removed, as it was.
+
+    Raises:
+        RequestError: if there is such a file by now, or it cannot be written.
+    """
+    if file.exists():
+        raise RequestError(f"There is a vector “{prose(file.stem)}” again.", "Rename it first.")
+    try:
+        with replacing(file) as fresh:
+            fresh.write_bytes(content)
+    except OSError as error:
+        raise RequestError(f"{file} cannot be written ({error.strerror}).", "Check who may write there.") from error
 
 
 def remove_vector(name: str, folder: Path | None = None) -> Path:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from selfie_tui.errors import RequestError
 from selfie_tui.modes import mode_named
-from selfie_tui.records import EMBED, BlockPaths, Token, ordinary_positions
+from selfie_tui.records import EMBED, BlockPaths, Head, Token, ordinary_positions
 
 WRITE_PATHS = "Write first,second or h.{0-11}, and for one of two stacks encoder=enc.{0-5}."
 MOST_BLOCKS = 100_000
@@ -124,3 +124,14 @@ def parse_integer(text: str, what: str, least: int) -> int:
     if not text.strip().isdecimal() or int(text) < least:
         raise RequestError(f"Invalid {what} “{text}”.", f"Use a whole number of {least} or more.")
     return int(text)
+
+
+def parse_heads(text: str) -> tuple[Head, ...]:
+    """The heads of a list such as `8.3,11.0`; raises RequestError."""
+    found: list[Head] = []
+    for part in text.replace(" ", "").split(","):
+        layer, dot, head = part.removeprefix("L").partition(".")
+        if not dot:
+            raise RequestError(f"Invalid head “{part}”.", "Write LAYER.HEAD, such as 8.3.")
+        found.append(Head(parse_integer(layer, "layer of a head", 0), parse_integer(head, "head", 0)))
+    return tuple(found)

@@ -17,7 +17,7 @@ one is taken, so that `of@L5 - of-city` are two names where both are kept, and `
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -318,6 +318,45 @@ def written(name: str) -> str:
     """A name as it is written in a line, in quotes where it would else be read as something else."""
     is_word = WORD.fullmatch(name) is not None and name not in FUNCTIONS
     return name if is_word or '"' in name else f'"{name}"'
+
+
+def renamed(line: str, others: Mapping[str, str], names: Iterable[str] = ()) -> str:
+    """A line with some of its names written as others, in quotes, where `names` are known besides.
+
+    Raises:
+        LineError: for a line with signs that are not part of one.
+    """
+    known = sorted(filter(None, {*others, *names}), key=len, reverse=True)
+    parts: list[str] = []
+    at = 0
+    while at < len(line):
+        if line[at].isspace():
+            parts.append(line[at])
+            at += 1
+            continue
+        token, end = next_token(line, at, known)
+        if token.kind == "name" and token.text in others:
+            quoted = line[at] == '"' and not line.startswith(token.text, at)
+            parts.append(f'"{others[token.text]}"{line[at + len(token.text) + 2 * quoted : end]}')
+        else:
+            parts.append(line[at:end])
+        at = end
+    return "".join(parts)
+
+
+def terms_in(expression: Expression) -> tuple[str, ...]:
+    """The names of an expression as they are written, with their layers and indices, in their order, each once."""
+    match expression:
+        case Name(name=name, layer=layer, index=index):
+            at = "" if layer is None else "@embed" if layer < 0 else f"@{layer}"
+            return (f"{written(name)}{at}{'' if index is None else f'[{index}]'}",)
+        case Negative(operand=operand):
+            return terms_in(operand)
+        case Operation(left=left, right=right):
+            return tuple(dict.fromkeys((*terms_in(left), *terms_in(right))))
+        case Call(arguments=arguments):
+            return tuple(dict.fromkeys(term for each in arguments for term in terms_in(each)))
+    return ()
 
 
 def completions(line: str, names: Iterable[str]) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ from selfie_tui.errors import RequestError, SelfieError
 from selfie_tui.interpret_settings import Bounds
 from selfie_tui.jobs import Engine
 from selfie_tui.kept_vectors import kept_names, kept_vectors, remove_vector
-from selfie_tui.parse import parse_integer, parse_layers, positions_among
+from selfie_tui.parse import parse_heads, parse_integer, parse_layers, positions_among
 from selfie_tui.records import (
     BrowseDirections,
     Cell,
@@ -45,7 +45,6 @@ from selfie_tui.records import (
     ControlFinished,
     DirectionsFound,
     Event,
-    Head,
     InterpretLines,
     KeepMeans,
     KeepVector,
@@ -179,7 +178,7 @@ def of_mean(arguments: argparse.Namespace, engine: Callable[[], Engine] = all_co
     try:
         prompts = (*arguments.of, *from_file(arguments.of_file))
         against = (*arguments.less, *from_file(arguments.less_file))
-        heads = tuple(heads_in(arguments.heads)) if arguments.heads else ()
+        heads = parse_heads(arguments.heads) if arguments.heads else ()
         if (arguments.layers is None) == (not heads):
             raise RequestError("Give --layers or --heads.", "See selfie-tui vectors mean --help.")
     except SelfieError as error:
@@ -288,12 +287,3 @@ def layers_of(model: ModelInfo, stack: str) -> int:
 def from_file(name: str | None) -> list[str]:
     """The prompts of a file, none without one; raises RequestError."""
     return [] if name is None else list(prompt_lines(name))
-
-
-def heads_in(text: str) -> Iterator[Head]:
-    """The heads of a list such as `8.3,11.0`; raises RequestError."""
-    for part in text.replace(" ", "").split(","):
-        layer, dot, head = part.removeprefix("L").partition(".")
-        if not dot:
-            raise RequestError(f"Invalid head “{part}”.", "Write LAYER.HEAD, such as 8.3.")
-        yield Head(parse_integer(layer, "layer of a head", 0), parse_integer(head, "head", 0))

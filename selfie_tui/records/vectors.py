@@ -125,6 +125,14 @@ class BrowseDirections(Task, frozen=True):
     stack: str = ""
 
 
+class ReadVectorFile(Task, frozen=True):
+    """What a file of vectors holds: one, one for each of several layers, many directions, or an adapter."""
+
+    quick: ClassVar[bool] = True
+    light: ClassVar[bool] = True
+    file: str
+
+
 class InterpretLines(Task, frozen=True):
     """Put vectors into words, each given as a line over vectors.
 
@@ -186,6 +194,22 @@ class VectorsCompared(Event, kw_only=True, frozen=True):
 
     vectors: tuple[VectorLooks, ...]
     centred: bool = False
+
+
+class VectorFileRead(Event, kw_only=True, frozen=True):
+    """What a file holds: a vector or one for each of several `layers`, `count` directions, or an adapter of a `kind`.
+
+    An adapter that takes vectors of any width has none. The `origin` is that of a vector whose file says it.
+    """
+
+    file: str
+    holds: Literal["vector", "directions", "adapter"]
+    width: int
+    layers: tuple[int, ...] = ()
+    count: int = 1
+    norm: float | None = None
+    kind: str = ""
+    origin: Origin | None = None
 
 
 class Direction(Record, frozen=True):

@@ -98,8 +98,14 @@ class Asking(Known):
         for run in forgotten:
             run.state = "cancelled"
             self.sent.forget(run.number)
-        self.sent.forget_waiting_calibrations(self.running)
+        self.sent.forget_waiting(self.running)
         return forgotten
+
+    def drop(self, number: int) -> None:
+        """Have one job stop, or not begin; others go on."""
+        self.jobs.drop(number)
+        if number != self.running:
+            self.sent.forget(number)
 
     def submit(self, task: Task) -> int:
         """Queue a task and return its job number."""

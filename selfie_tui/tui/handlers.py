@@ -8,6 +8,7 @@ from typing import Any
 from selfie_tui.records import (
     Event,
     Interpret,
+    InterpretLines,
     JobCancelled,
     JobFailed,
     JobFinished,
@@ -18,6 +19,7 @@ from selfie_tui.records import (
     PreviewPreset,
     ReadAttention,
     ReadModules,
+    Steer,
     Tokenize,
     VectorKept,
 )
@@ -46,7 +48,13 @@ def _model_ready(screen: MainScreen, event: ModelReady, changed: Changed) -> Non
 
 
 def _notice(screen: MainScreen, event: Notice, changed: Changed) -> None:
-    screen.app.toast(event.text, event.severity)
+    if not _is_shown(screen, event):
+        screen.app.toast(event.text, event.severity)
+
+
+def _is_shown(screen: MainScreen, event: Event) -> bool:
+    """Whether the view that is shown says itself what there is to know of a job."""
+    return bool(event.job) and screen.view.owns(event.job)
 
 
 def _vector_kept(screen: MainScreen, event: VectorKept, changed: Changed) -> None:
@@ -64,6 +72,8 @@ def _failed(screen: MainScreen, event: JobFailed, changed: Changed) -> None:
     match changed.ended:
         case _ if changed.stale:
             return
+        case _ if event.refused and _is_shown(screen, event):
+            pass
         case Tokenize() | PreviewPreset():
             pass  # shown in place of the tokens
         case Peek() | ReadAttention() | ReadModules():
@@ -72,8 +82,10 @@ def _failed(screen: MainScreen, event: JobFailed, changed: Changed) -> None:
             screen.app.offer_models()
             screen.app.remember(device="", dtype="")  # the next start would fail as well
             _show_error(screen, f"{screen.app.look.prose(name)} was not loaded", event)
-        case Interpret():
-            _show_error(screen, "The interpretation stopped", event)
+        case Interpret() | InterpretLines() | Steer():
+            _show_error(
+                screen, "It stopped" if isinstance(changed.ended, Steer) else "The interpretation stopped", event
+            )
         case _:
             screen.app.toast(f"{event.cause} {event.remedy}", "warning")
     _ended(screen, event, changed)

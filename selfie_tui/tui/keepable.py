@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from selfie_tui.errors import SelfieError
 from selfie_tui.paths import make_private
-from selfie_tui.records import Cell, KeepVector, ModuleTensor, Token, layer_name
+from selfie_tui.records import Cell, KeepLine, KeepVector, ModuleTensor, Token, layer_name
 from selfie_tui.tui.state import AppState
 
 ENDING = ".safetensors"
@@ -36,18 +36,51 @@ class Keepable(NamedTuple):
         Raises:
             SelfieError: for a name that cannot be one, or that is taken and not to be overwritten.
         """
-        if not name or name.startswith(".") or len(name) > LONGEST or any(unsafe in name for unsafe in UNSAFE):
-            raise SelfieError("A name is a short word without spaces or slashes.", "Write another")
-        file = folder / f"{name}{ENDING}"
-        if file.exists() and not overwrite:
-            raise SelfieError("There is such a vector.", "Once more: enter replaces it")
-        try:
-            make_private(folder)
-        except OSError as error:
-            raise SelfieError(f"{folder}: {error.strerror}") from error
+        file = str(file_for(name, folder, overwrite=overwrite))
         return KeepVector(
-            self.prompt, self.cells, str(file), name, self.module, self.stack, overwrite, origin=f"vector {name}"
+            self.prompt, self.cells, file, name, self.module, self.stack, overwrite, origin=f"vector {name}"
         )
+
+    @property
+    def what(self) -> str:
+        """What is kept, in words."""
+        return "this state" if len(self.cells) == 1 else f"the mean of {len(self.cells):,} states"
+
+
+class KeepableLine(NamedTuple):
+    """What a line over vectors is, which is kept under a name; `name` is the one that is proposed."""
+
+    line: str
+    name: str = ""
+
+    @property
+    def what(self) -> str:
+        """What is kept, in words."""
+        return "this vector"
+
+    def task(self, name: str, folder: Path, *, overwrite: bool) -> KeepLine:
+        """What writes it to a folder under a name; raises as `Keepable.task`."""
+        file = str(file_for(name, folder, overwrite=overwrite))
+        return KeepLine(self.line, file, overwrite, origin=f"vector {name}")
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that no vector can have; raises SelfieError."""
+    if not name or name.startswith(".") or len(name) > LONGEST or any(unsafe in name for unsafe in UNSAFE):
+        raise SelfieError("A name is a short word without spaces or slashes.", "Write another")
+
+
+def file_for(name: str, folder: Path, *, overwrite: bool) -> Path:
+    """The file of a name in a folder, which is made; raises as `Keepable.task`."""
+    check_name(name)
+    file = folder / f"{name}{ENDING}"
+    if file.exists() and not overwrite:
+        raise SelfieError("There is such a vector.", "Once more: enter replaces it")
+    try:
+        make_private(folder)
+    except OSError as error:
+        raise SelfieError(f"{folder}: {error.strerror}") from error
+    return file
 
 
 def keepable_of(state: AppState, cell: Cell) -> Keepable | None:

@@ -17,6 +17,8 @@ class Submits(Protocol):
 
     def cancel(self) -> None: ...
 
+    def drop(self, number: int) -> None: ...
+
 
 class SentTasks:
     """Tasks by job number.
@@ -47,10 +49,10 @@ class SentTasks:
         """Remember the task of a job no more; the task."""
         return self._tasks.pop(number, None)
 
-    def forget_waiting_calibrations(self, running: int | None) -> None:
-        """Remember no calibration but one that runs."""
+    def forget_waiting(self, running: int | None) -> None:
+        """Remember no long task but the one that runs: those that waited will not begin."""
         for number, task in list(self._tasks.items()):
-            if isinstance(task, Calibrate) and number != running:
+            if not task.quick and number != running:
                 del self._tasks[number]
 
     @property

@@ -63,7 +63,7 @@ from selfie_tui.records import (
     VectorKept,
 )
 from selfie_tui.records.calibration import PROCEDURE
-from tests.tui import fake_modules
+from tests.tui import fake_modules, fake_vectors
 
 BLOCKS = 8
 CONTROL_TEXT = "the message is empty"
@@ -148,6 +148,8 @@ class FakeEngine:
                 for event in fake_modules.answers(task, self.edits):
                     wait(self.step, cancelled)
                     yield event
+            case _:
+                yield from fake_vectors.answer(task, lambda: wait(self.step, cancelled))
 
     def _load(self, task: LoadModel, cancelled: Callable[[], bool]) -> Iterator[Event]:
         yield ModelProgress(step="reading weights", fraction=0.5)

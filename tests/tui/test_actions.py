@@ -40,6 +40,11 @@ from selfie_tui.tui.views.inspect.values_view import ValuesView
 from selfie_tui.tui.views.interpret.details import DetailsScreen
 from selfie_tui.tui.views.interpret.log import Log
 from selfie_tui.tui.views.lens.map import LensMap
+from selfie_tui.tui.views.vectors.direction_list import DirectionList
+from selfie_tui.tui.views.vectors.line_view import LineField, LineView
+from selfie_tui.tui.views.vectors.result_view import ResultView
+from selfie_tui.tui.views.vectors.steer_view import SteerView
+from selfie_tui.tui.views.vectors.vector_list import VectorList
 from selfie_tui.tui.widgets.field import Field
 from selfie_tui.tui.widgets.layers import LayerList
 from selfie_tui.tui.widgets.map.grid import CellMap
@@ -55,6 +60,7 @@ NODES: tuple[type[DOMNode], ...] = (
     SelfieApp, MainScreen, TokenStrip, LayerList, SettingsLine, ModelList, Log, Field, PromptField, Page,
     DetailsScreen, ErrorScreen, RunList, Preview, CellMap, LayerMap, GridMap, Walk, LensMap,
     ModuleRows, ValuesView, EditsView, EditLine, PatternMap, CalibrationScreen,
+    VectorList, DirectionList, LineView, LineField, ResultView, SteerView,
 )  # fmt: skip
 
 
@@ -119,6 +125,11 @@ def test_the_key_table_has_every_action_with_its_keys_help_and_id():
         EditsView,
         EditLine,
         LensMap,
+        VectorList,
+        DirectionList,
+        LineField,
+        ResultView,
+        SteerView,
     ],
 )
 def test_the_help_of_a_widget_has_every_key_that_works_there(node):
@@ -134,7 +145,8 @@ async def test_the_palette_offers_what_the_registry_says_and_every_preset_mode_l
         offered = {
             f"{action.title}  [{' '.join(keys_of(action))}]"
             for action in all_actions()
-            if action.palette and action.scope not in ("runs", "grid", "map", "cells", "inspected", "lens")
+            if action.palette
+            and action.scope not in ("runs", "grid", "map", "cells", "inspected", "lens", "vectors", "vector")
         }
         assert {name for name in names if name.endswith("]")} == offered - {"Other stack  [s alt+s]"}
         assert "Preset: mentions" in names

@@ -33,7 +33,7 @@ from selfie_tui.records import (
 )
 from selfie_tui.tui.render.styles import Look, Piece, cells
 from selfie_tui.tui.views.inspect.answers import answer_line, answer_lines, difference
-from selfie_tui.tui.views.inspect.completing import completed, completions, file_of, kept_names
+from selfie_tui.tui.views.inspect.completing import completions, file_of, kept_names
 from selfie_tui.tui.views.inspect.inspection import MOST_PEEKED, Inspection
 from selfie_tui.tui.views.inspect.outline import Outline
 from selfie_tui.tui.views.inspect.pattern import MOST_WINDOWS, PatternSource
@@ -45,6 +45,7 @@ from selfie_tui.tui.views.inspect.value_lines import (
     numbers_line,
     window_of,
 )
+from selfie_tui.tui.widgets.completing import completed
 from tests.tui.fake_engine import info, words
 from tests.tui.fake_modules import modules_read, nodes
 from tests.tui.test_state import Submitted, ready

@@ -11,6 +11,7 @@ the same norm says what that is worth; and an interpretation prompt that asks fo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import torch
 from msgspec.structs import replace
@@ -22,7 +23,7 @@ from selfie_tui.engine.methods.interpret import interpret_vectors
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts.prepare import prepare_target
 from selfie_tui.engine.prompts.source import source_of
-from selfie_tui.engine.vectors.adapters import read_adapter
+from selfie_tui.engine.vectors.adapters import holds_adapter, read_adapter
 from selfie_tui.engine.vectors.browse import browse
 from selfie_tui.engine.vectors.compare import compare
 from selfie_tui.engine.vectors.directions import Directions
@@ -44,7 +45,9 @@ from selfie_tui.records import (
     KeepMeans,
     Notice,
     Origin,
+    ReadVectorFile,
     Token,
+    VectorFileRead,
     VectorKept,
     VectorsCompared,
 )
@@ -135,6 +138,24 @@ def browse_directions(model: Model, task: BrowseDirections, cancelled: Cancelled
     yield DirectionsFound(file=str(vector_path(task.file)), count=file.count, width=file.width, directions=found)
 
 
+def read_vector_file(model: Model, task: ReadVectorFile, cancelled: Cancelled) -> Iterator[Event]:
+    """Do a `ReadVectorFile` task; raises as `open_file` and `read_adapter`."""
+    path = Path(task.file).expanduser()
+    if path.suffix == ".safetensors" and path.is_file() and holds_adapter(path):
+        adapter = read_adapter(path)
+        yield VectorFileRead(file=task.file, holds="adapter", width=adapter.width, kind=adapter.kind)
+        return
+    found = open_file(task.file)
+    if isinstance(found, Directions):
+        layers = () if found.layer is None else (found.layer,)
+        yield VectorFileRead(file=task.file, holds="directions", width=found.width, layers=layers, count=found.count)
+        return
+    yield VectorFileRead(
+        file=task.file, holds="vector", width=found.width, layers=found.layers, count=len(found.rows),
+        norm=found.norm, origin=found.origin,
+    )  # fmt: skip
+
+
 def interpret_lines(model: Model, task: InterpretLines, cancelled: Cancelled) -> Iterator[Event]:
     """Do an `InterpretLines` task, with the events of an interpretation; one for each layer of a vector of several.
 
@@ -176,5 +197,6 @@ RUNS = {
     KeepLine: keep_line,
     CompareVectors: compare_vectors,
     BrowseDirections: browse_directions,
+    ReadVectorFile: read_vector_file,
     InterpretLines: interpret_lines,
 }

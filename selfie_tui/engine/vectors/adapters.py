@@ -60,6 +60,18 @@ class Adapter:
         return found + self.tensors["bias"].to(v) if "bias" in self.tensors else found
 
 
+def holds_adapter(path: Path) -> bool:
+    """Whether a safetensors file says that it is an affine adapter; raises RequestError for one that is not readable.
+
+    Whether its tensors fit is seen when it is read.
+    """
+    with opened(path) as file:
+        config = config_of(path, file.metadata() or {})
+        return str(config.get("type", config.get("projection_type"))) in KINDS and not {*file.keys()}.isdisjoint(
+            TENSORS
+        )
+
+
 def read_adapter(path: Path) -> Adapter:
     """An adapter of a file.
 

@@ -96,9 +96,7 @@ class KeepingScreen(ViewScreen):
         async def keep(name: str, again: bool) -> None:
             self.state.submit(keepable.task(name, self.app.vectors_dir, overwrite=again))
 
-        count = len(keepable.cells)
-        what = "this state" if count == 1 else f"the mean of {count:,} states"
-        self.ask_for(f"keep {what} as the vector", keepable.name, keep)
+        self.ask_for(f"keep {keepable.what} as the vector", keepable.name, keep)
 
     # Exporting -------------------------------------------------------------------------------------------------------
 

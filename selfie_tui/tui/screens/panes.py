@@ -147,10 +147,11 @@ class PaneScreen(Screen[None], inherit_bindings=False):
         self.enter_pane(panes[(here + step) % len(panes)])
 
     def action_pane(self, digit: int) -> None:
-        """Go to a pane; pane 1, the models, is there in every view."""
-        pane = next((pane for pane in (*self.panes, self.model_pane) if pane.digit == digit), None)
-        if pane is not None:
-            self.enter_pane(pane)
+        """Go to a pane, or where two share a digit to the other one; pane 1, the models, is there in every view."""
+        panes = [pane for pane in (*self.panes, self.model_pane) if pane.digit == digit]
+        if panes:
+            here = panes.index(self.pane_here) if self.pane_here in panes else -1
+            self.enter_pane(panes[(here + 1) % len(panes)])
 
     def action_zoom(self) -> None:
         """Give the pane with the focus all the space between header and hints, or restore it."""

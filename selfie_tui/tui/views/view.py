@@ -14,7 +14,7 @@ from selfie_tui.tui.action import Action, Scope, Section
 from selfie_tui.tui.changes import Changed
 from selfie_tui.tui.exporting import Exportable
 from selfie_tui.tui.host import Host
-from selfie_tui.tui.keepable import Keepable, keepable_of
+from selfie_tui.tui.keepable import Keepable, KeepableLine, keepable_of
 from selfie_tui.tui.pages.palette import Command
 from selfie_tui.tui.render.styles import Pieces
 from selfie_tui.tui.runs import Run
@@ -65,6 +65,10 @@ class View(Widget):
     def take(self, event: Event) -> None:
         """Take an event of the engine, after the state has taken it."""
 
+    def owns(self, job: int) -> bool:
+        """Whether a job is the view's own, which then says itself what there is to know of it, or why it is refused."""
+        return False
+
     def show(self, changed: Changed) -> None:
         """Show what has changed in the state."""
 
@@ -81,7 +85,7 @@ class View(Widget):
         """The cell under the shared cursor; where a map has blocks of cells, the one that stands for the block."""
         return Cell(self.state.selection.layer, self.state.selection.position)
 
-    def keepable(self) -> Keepable | None:
+    def keepable(self) -> Keepable | KeepableLine | None:
         """The states that can be kept as a vector: those of the marks, or of the cell; None where there are none."""
         return keepable_of(self.state, self.cell_here)
 

@@ -179,11 +179,11 @@ def _framed(run: Run, index: int, body: Pieces, layout: Layout) -> Pieces:
         Piece(label, "dim" if index == CONTROL else "key"),
         Piece(" " * layout.gap),
         *padded(body, layout.body),
-        *_tail_pieces(run, index),
+        *tail_pieces(run, index),
     )
 
 
-def _tail_pieces(run: Run, index: int) -> Pieces:
+def tail_pieces(run: Run, index: int) -> Pieces:
     """The treatment effect, and the mark."""
     interpretation = run.interpretations.get(index)
     if interpretation is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from selfie_tui.edits import FORMS, VECTOR
@@ -25,22 +25,6 @@ def completions(typed: str, names: Iterable[str]) -> tuple[str, ...]:
         return tuple(f"{before}{mark}{one}" for one in known if one.startswith(name))
     forms = [form.replace("NAME", known[0]) if known else form for form in FORMS if known or "NAME" not in form]
     return tuple(form for form in forms if form.startswith(typed))
-
-
-def completed(typed: str, offered: Sequence[str]) -> str:
-    """The line after a completion: as far as all that is offered goes on, or the next one of them."""
-    if not offered:
-        return typed
-    common = _common(offered)
-    if len(common) > len(typed):
-        return common
-    return offered[(offered.index(typed) + 1) % len(offered)] if typed in offered else offered[0]
-
-
-def _common(lines: Sequence[str]) -> str:
-    shortest, longest = min(lines), max(lines)
-    length = next((at for at, (one, other) in enumerate(zip(shortest, longest, strict=False)) if one != other), None)
-    return shortest[:length] if length is not None else shortest
 
 
 def file_of(name: str, folder: Path) -> Path:

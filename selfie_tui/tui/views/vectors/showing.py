@@ -1,0 +1,334 @@
+"""The panes of the view, and how they follow the list, the engine and the state."""
+
+from __future__ import annotations
+
+import time
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+
+from selfie_tui.errors import RequestError
+from selfie_tui.records import Event
+from selfie_tui.tui.changes import Changed
+from selfie_tui.tui.render.styles import Piece, Pieces
+from selfie_tui.tui.state import AppState
+from selfie_tui.tui.views.vectors.browsing import Browsing
+from selfie_tui.tui.views.vectors.comparing import Comparison
+from selfie_tui.tui.views.vectors.direction_list import DirectionList
+from selfie_tui.tui.views.vectors.items import Item, layers_words
+from selfie_tui.tui.views.vectors.line_view import LineField, LineView
+from selfie_tui.tui.views.vectors.readings import Readings
+from selfie_tui.tui.views.vectors.result_lines import (
+    cosine_lines,
+    problem_lines,
+    reading_lines,
+    table_lines,
+    tokens_line,
+)
+from selfie_tui.tui.views.vectors.result_view import ResultView
+from selfie_tui.tui.views.vectors.shelf import Shelf
+from selfie_tui.tui.views.vectors.steer_view import SteerView, answer_lines, steering_note
+from selfie_tui.tui.views.vectors.steering import SteeringState
+from selfie_tui.tui.views.vectors.vector_list import VectorList
+from selfie_tui.tui.views.view import View
+from selfie_tui.tui.widgets.field import Field
+from selfie_tui.tui.widgets.pane import Pane
+from selfie_tui.tui.widgets.pause import Pause
+
+STEER_PAUSE = 0.3
+"""Seconds without a key after which other settings are steered with."""
+
+TOO_FAST = 1 / 15
+"""Seconds between two steps of the cursor below which the results do not follow each of them."""
+
+
+def about_item(item: Item) -> str:
+    """What a row holds that is not a vector to compute with, or why it is of no use."""
+    if not item.usable:
+        return f"{item.name} is {item.why}." if item.width else f"{item.name}: {item.why}."
+    if item.kind == "directions":
+        where = f", of {layers_words(item.layers)}" if item.layers else ""
+        return f"{item.name} holds {item.count:,} directions, {item.width} wide{where}: enter looks through them."
+    if item.kind == "adapter":
+        wide = f", for vectors {item.width} wide" if item.width else ""
+        return f"{item.name} holds an {item.made_of}{wide}: with enter vectors go through it before they are read."
+    return ""
+
+
+class ShowingView(View):
+    """The list at the left; line, results and steering at the right, of which the last two take turns where it is
+    narrow."""
+
+    FRAME_PANES = frozenset()
+    PROMPT_OVER = True
+    JOB = "steer"
+    SCOPED_CSS = False
+    DEFAULT_CSS = """
+    VectorsView #vectors-body { height: 1fr; }
+    VectorsView #vectors-left { width: 40%; }
+    VectorsView #vectors-right { width: 1fr; }
+    VectorsView #vectors-list, VectorsView #vectors-result, VectorsView #vectors-steer { height: 1fr; }
+    VectorsView #vectors-line { height: 3; }
+    VectorsView #vector-line, VectorsView #direction-search { margin: 0 1; width: 1fr; }
+    MainScreen.-narrow VectorsView #vectors-left { width: 38%; }
+    MainScreen.-narrow VectorsView #vectors-result, MainScreen.-narrow VectorsView #vectors-steer { display: none; }
+    MainScreen.-narrow VectorsView Pane.-front { display: block; }
+    """
+
+    def __init__(self, state: AppState) -> None:
+        super().__init__(state)
+        self.shelf = Shelf(self.app.vectors_dir)
+        self.comparison = Comparison(state, self.shelf)
+        self.readings = Readings(state, self.shelf)
+        self.steering = SteeringState(state, self.shelf)
+        self.list = VectorList(id="vectors-rows")
+        self.line_view = LineView(id="vectors-line-view")
+        self.line_field = LineField()
+        self.result = ResultView(id="vectors-results")
+        self.steer = SteerView(id="vectors-steering")
+        self.browsing = Browsing(state)
+        self.directions = DirectionList(self.browsing, id="directions")
+        self.search_text = Field(placeholder="a word · ~ a line over vectors", id="direction-search", classes="-hidden")
+        self.list_pane = Pane(
+            4, "Vectors", self.list, self.directions, self.search_text, id="vectors-list", classes="-described"
+        )
+        self.line_pane = Pane(3, "Line", self.line_view, self.line_field, id="vectors-line", classes="-described")
+        self.result_pane = Pane(5, "Result", self.result, id="vectors-result", classes="-front")
+        self.steer_pane = Pane(5, "Steer", self.steer, id="vectors-steer", classes="-described")
+        self.panes = (self.list_pane, self.line_pane, self.result_pane, self.steer_pane)
+        self.list.moved = self.directions.moved = self.moved
+        self.result.resized, self.steer.resized = self.show_result, self.show_steering
+        self._pause = Pause(self, TOO_FAST, self.look)
+        self._steer_pause = Pause(self, STEER_PAUSE, self.steer_on)
+        self._stepped = 0.0
+
+    def compose(self) -> ComposeResult:
+        with Horizontal(id="vectors-body"):
+            yield Vertical(self.list_pane, id="vectors-left")
+            yield Vertical(self.line_pane, self.result_pane, self.steer_pane, id="vectors-right")
+
+    @property
+    def beside(self) -> Pane:
+        return self.steer_pane if self.steer_pane.has_class("-front") else self.result_pane
+
+    # The line that is looked at --------------------------------------------------------------------------------------
+
+    @property
+    def writing(self) -> bool:
+        """Whether a line is being written."""
+        return not self.line_field.has_class("-hidden")
+
+    @property
+    def line(self) -> str:
+        """The line that is looked at: the one that is written, or the vector under the cursor; "" for none."""
+        if self.writing:
+            return self.line_field.value.strip()
+        if self.browsing.item is not None:
+            index = self.directions.here
+            return "" if index is None else f"{self.browsing.item.line}[{index}]"
+        here = self.list.here
+        return here.line if here is not None and here.is_vector else ""
+
+    @property
+    def title(self) -> str:
+        """The line as it is shown."""
+        item, index = self.browsing.item, self.directions.here
+        if self.writing or (item is None and self.list.here is None):
+            return self.line
+        if item is not None:
+            return f"{item.name}[{index}]" if index is not None else ""
+        return self.list.here.name if self.list.here else ""
+
+    def on_show(self) -> None:
+        """Catch up with what has changed while another view was shown."""
+        self.shelf.model = self.state.model
+        self.shelf.list_kept()
+        self.show_list()
+        self.follow()
+
+    def moved(self) -> None:
+        """Follow the cursor."""
+        self.follow()
+
+    def follow(self) -> None:
+        """Let all panes follow the line that is looked at; while steps come faster than they are read, at a pause."""
+        now, before = time.monotonic(), self._stepped
+        self._stepped = now
+        self.comparison.line = self.steering.line = self.line
+        if now - before < TOO_FAST:
+            self._pause.again()
+        else:
+            self.look()
+
+    def look(self) -> None:
+        """Ask for what is to be known of the line, and show what is known."""
+        if self.display:
+            self.look_through()
+            self.comparison.line = self.steering.line = self.line
+            self.comparison.ask()
+            self.show_line()
+            self.show_result()
+            self.show_steering()
+
+    def look_through(self) -> None:
+        """Ask for the directions that are in sight."""
+        if self.browsing.item is not None:
+            first = self.directions.top
+            try:
+                like = self.shelf.resolved(self.browsing.like)
+            except RequestError as error:
+                self.browsing.problem = f"{error.cause} {error.remedy}"
+            else:
+                self.browsing.ask(first, first + max(self.directions.size.height, 1), like)
+
+    def steer_on(self) -> None:
+        """Have the model answer with the settings as they are now."""
+        self.steering.ask()
+        self.show_steering()
+
+    # What has changed ------------------------------------------------------------------------------------------------
+
+    def take(self, event: Event) -> None:
+        if self.comparison.take(event) or self.readings.take(event):
+            self.show_line()
+            self.show_result()
+        if self.steering.take(event):
+            self.show_steering()
+        if self.browsing.take(event):
+            self.directions.refresh()
+            self.directions.settle()
+            self.update_list()
+            self.look()
+
+    def owns(self, job: int) -> bool:
+        return (
+            self.comparison.owns(job) or self.readings.owns(job) or self.steering.owns(job) or self.browsing.owns(job)
+        )
+
+    def show(self, changed: Changed) -> None:
+        if changed.model or changed.edits:
+            self.comparison.forget()
+            self.readings.forget()
+            self.steering.forget()
+            self.browsing.forget()
+            self.shelf.show_model(self.state.model)
+            self.show_list()
+            self.follow()
+        if changed.tokens and self.display:
+            self.show_steering()
+        if changed.status:
+            self.readings.forget_waiting()
+            self.steering.forget_waiting()
+
+    def show_list(self, here: str = "") -> None:
+        """Show the vectors that there are now, and how many."""
+        self.list.show_items(self.shelf.items, self.comparison.marked, here)
+        self.update_list()
+
+    def update_list(self, asked: str = "") -> None:
+        """Write below the list what is asked, or how many vectors there are and how many are marked."""
+        if self.browsing.item is not None:
+            self.list_pane.update_subtitle(asked or self.directions.extent())
+            return
+        kept = sum(item.kind == "kept" for item in self.shelf.items)
+        marked = f"{len(self.comparison.marked)} marked · " if self.comparison.marked else ""
+        extent = self.list.extent()
+        count = asked or f"{marked}{extent or f'{kept} kept'}"
+        self.list_pane.update_subtitle(count)
+
+    # What is drawn ---------------------------------------------------------------------------------------------------
+
+    def show_line(self) -> None:
+        """Show the line, and on its border what it is, or why it is nothing."""
+        self.line_view.show_line(self.title)
+        compared = self.comparison.compared
+        problem = self.comparison.problem
+        if compared is not None:
+            here = compared.here
+            edited = " · ✎ edited model" if here.edited else ""
+            said = f"{layers_words(here.layers)} · norm {here.norm:.4g} · {here.width}{edited}"
+        else:
+            said = problem if self.writing else ""
+        self.line_pane.update_subtitle(self.app.look.prose(said))
+
+    def show_result(self) -> None:
+        """Show what is known of the line."""
+        self.result.show_lines(self._result_lines())
+
+    def _result_lines(self) -> list[Pieces]:
+        width, look = self.result.cells, self.app.look
+        here = self.list.here
+        if not self.line:
+            about = about_item(here) if here is not None and not self.writing else ""
+            return problem_lines(about, width, look, "text" if here is not None and here.usable else "warn")
+        if self.comparison.problem:
+            return (
+                []
+                if self.writing and self.comparison.refusal()
+                else problem_lines(self.comparison.problem, width, look)
+            )
+        lines = self._compared_lines(width)
+        run = self.readings.of(self.title)
+        if run is not None:
+            lines += reading_lines(run, width, look)
+        if self.readings.problem:
+            lines += problem_lines(self.readings.problem, width, look)
+        return lines
+
+    def _compared_lines(self, width: int) -> list[Pieces]:
+        compared, look = self.comparison.compared, self.app.look
+        if compared is None:
+            return [(Piece("…" if self.state.model else "the rest comes with the model", "dim"),)]
+        here = compared.here
+        lines = [
+            *cosine_lines(compared, width, look),
+            tokens_line("nearest", here.nearest, width, look),
+            tokens_line("farthest", here.farthest, width, look),
+        ]
+        for notice in here.notices:
+            lines += problem_lines(notice, width, look)
+        if len(self.comparison.marked) > 1:
+            lines += [(), *table_lines(compared.others, width, look)]
+        return lines
+
+    def show_steering(self) -> None:
+        """Show settings and answers, and below them where these differ."""
+        exact, before = self.steering.answers, self.steering.before
+        answers, look = exact or before, self.app.look
+        body: list[Pieces] = []
+        if self.steering.problem:
+            body = problem_lines(self.steering.problem, self.steer.cells, look)
+        elif answers is not None:
+            body = answer_lines(answers, self.steer.cells, look, stale=exact is None)
+        elif self.steering.waiting:
+            body = [(Piece("waits for what runs", "dim"),)]
+        elif self.line and not self.comparison.problem:
+            body = [(Piece("+ and - steer with this vector; i edits the text that is gone on from", "dim"),)]
+        self.steer.show_steering(self.steering.settings, body)
+        note = steering_note(answers, self.steer.cells) if answers is not None and exact is not None else ""
+        parts = [part for part in (self.steering.origin, note) if part]
+        self.steer_pane.update_subtitle(" · ".join(parts))
+
+    def under_way(self) -> Pieces:
+        if self.steering.running:
+            done, most = self.steering.tokens_done
+            return (Piece(f"steering {done} of {most} tokens", "accent"),)
+        if self.readings.running:
+            return (Piece("interpreting the vector", "accent"),)
+        return ()
+
+    # Sizes -----------------------------------------------------------------------------------------------------------
+
+    def on_descendant_focus(self) -> None:
+        """Bring results or steering to the front where one of them has the keys; steer a text that was written anew."""
+        if self.steering.is_of_other_prompt:
+            self._steer_pause.again()
+        for pane in (self.result_pane, self.steer_pane):
+            if pane.has_class("-active"):
+                for other in (self.result_pane, self.steer_pane):
+                    other.set_class(other is pane, "-front")
+
+    def on_resize(self) -> None:
+        """Lay out all lines anew."""
+        self.call_after_refresh(self.follow)
+        self.call_after_refresh(self.update_list)

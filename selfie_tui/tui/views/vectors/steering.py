@@ -1,0 +1,154 @@
+"""What a model says steered with the vector under the cursor: one answer is asked for at a time, and remembered."""
+
+from __future__ import annotations
+
+from selfie_tui.errors import RequestError
+from selfie_tui.records import Event, JobCancelled, JobFailed, JobFinished, Steer, SteeredSoFar
+from selfie_tui.tui.state import AppState
+from selfie_tui.tui.views.vectors.comparing import ORIGIN
+from selfie_tui.tui.views.vectors.shelf import Shelf
+from selfie_tui.tui.views.vectors.steer_settings import SteerSettings
+
+MOST_KNOWN = 64
+"""Answers that are remembered."""
+
+
+class SteeringState:
+    """The settings of steering, the answers that came, and the job that is under way or waits."""
+
+    def __init__(self, state: AppState, shelf: Shelf) -> None:
+        self.state = state
+        self.shelf = shelf
+        self.line = ""
+        self.settings = SteerSettings()
+        self.problem = ""
+        """Why there is no answer."""
+        self.origin = ""
+        """When an answer was made that was read back from a session."""
+        self._known: dict[Steer, SteeredSoFar] = {}
+        self._job: tuple[int, Steer | None] = (0, None)
+        """The job that was asked for last, and its task until that ends."""
+        self._last: Steer | None = None
+
+    def wanted(self) -> Steer | None:
+        """The task of the line and the settings; None where there is none, or the line cannot be read."""
+        if not self.line:
+            return None
+        try:
+            line = self.shelf.resolved(self.line)
+        except RequestError:
+            return None
+        settings = self.settings
+        return Steer(
+            line=line,
+            prompt=self.state.prompt,
+            strengths=(settings.strength,),
+            layers=settings.layers,
+            where=settings.where,
+            mode=settings.mode,
+            max_new_tokens=settings.max_new_tokens,
+            origin=ORIGIN,
+        )
+
+    def ask(self) -> bool:
+        """Have the model answer with the line and the settings, in place of the answer before; False if it is known."""
+        wanted = self.wanted()
+        if wanted is None or self.state.model is None:
+            return False
+        self.problem = self.origin = ""
+        known = self._known.get(wanted)
+        self._last = wanted
+        if self._job[1] == wanted or (known is not None and known.finished):
+            return False
+        self.stop()
+        self._job = self.state.submit(wanted), wanted
+        return True
+
+    def stop(self) -> None:
+        """End the answer that is under way, or waits."""
+        if self._job[1] is not None:
+            self.state.drop(self._job[0])
+            self._job = (0, None)
+
+    # What came back --------------------------------------------------------------------------------------------------
+
+    @property
+    def answers(self) -> SteeredSoFar | None:
+        """The answers of what is wanted, as far as they are."""
+        wanted = self.wanted()
+        return self._known.get(wanted) if wanted is not None else None
+
+    @property
+    def before(self) -> SteeredSoFar | None:
+        """The answers that were asked for last, where they are of the same line and prompt."""
+        wanted, last = self.wanted(), self._last
+        same = wanted is not None and last is not None and (last.line, last.prompt) == (wanted.line, wanted.prompt)
+        return self._known.get(last) if same and last is not None else None
+
+    @property
+    def is_of_other_prompt(self) -> bool:
+        """Whether the line has been steered with before another prompt was written."""
+        wanted, last = self.wanted(), self._last
+        return wanted is not None and last is not None and wanted.line == last.line and wanted.prompt != last.prompt
+
+    @property
+    def running(self) -> bool:
+        """Whether an answer is under way."""
+        return self._job[1] is not None and self._job[0] == self.state.running
+
+    @property
+    def waiting(self) -> bool:
+        """Whether an answer waits for something else to end."""
+        return self._job[1] is not None and self._job[0] != self.state.running
+
+    @property
+    def tokens_done(self) -> tuple[int, int]:
+        """Tokens of the answer that is under way, and how many it has at most."""
+        task = self._job[1]
+        found = self._known.get(task) if task is not None else None
+        return (len(found.plain) if found else 0), (task.max_new_tokens if task else 0)
+
+    def owns(self, job: int) -> bool:
+        """Whether a job is the one that was asked for last."""
+        return job == self._job[0]
+
+    def forget(self) -> None:
+        """Forget all answers: the model is another, or its edits are."""
+        self.stop()
+        self._known.clear()
+        self._last, self.problem, self.origin = None, "", ""
+
+    def forget_waiting(self) -> None:
+        """Forget a job that was cancelled before it began."""
+        if self.waiting and self.state.sent.of(self._job[0]) is None:
+            self._job = (0, None)
+
+    def show_kept(self, task: Steer, answers: SteeredSoFar, origin: str) -> None:
+        """Show answers that were read back from a session, and when they were made."""
+        self.stop()
+        self.keep(task, answers)
+        self._last, self.origin, self.problem = task, origin, ""
+
+    def keep(self, task: Steer, answers: SteeredSoFar) -> None:
+        """Remember answers to a task."""
+        while len(self._known) >= MOST_KNOWN:
+            self._known.pop(next(iter(self._known)))
+        self._known[task] = answers
+
+    def take(self, event: Event) -> bool:
+        """Take an event; whether there is something new to show."""
+        task = self._job[1]
+        if not event.job or event.job != self._job[0] or task is None:
+            return False
+        match event:
+            case SteeredSoFar():
+                self.keep(task, event)
+                return True
+            case JobFailed():
+                self.problem = f"{event.cause} {event.remedy}".strip()
+                self._job = (self._job[0], None)
+                return True
+            case JobFinished() | JobCancelled():
+                self._job = (self._job[0], None)
+                return True
+        return False

@@ -1,0 +1,317 @@
+"""The view of vectors driven by keys on the scripted engine: list, line, results, steering, files, at every size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from selfie_tui import paths
+from selfie_tui.records import CompareVectors, InterpretLines, KeepLine, Steer
+from selfie_tui.tui.app import SelfieApp
+from selfie_tui.tui.views.vectors.view import VectorsView
+from tests.tui import fake_vectors
+from tests.tui.driving import run_to_end, running, text_of, toasts, until
+from tests.tui.fake_engine import FakeEngine
+
+SIZES = [(120, 40), (80, 24), (60, 20), (200, 60)]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of kept vectors, with three in it that fit the model."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    for name in ("italy", "rome", "paris"):
+        fake_vectors.keep(paths.vectors_dir(), name)
+    return paths.vectors_dir()
+
+
+def view_of(app: SelfieApp) -> VectorsView:
+    view = app.main.opened["vectors"]
+    assert isinstance(view, VectorsView)
+    return view
+
+
+async def looked_at(app: SelfieApp, pilot) -> VectorsView:
+    """Wait until what is shown is known of the line that is looked at."""
+    view = view_of(app)
+    await until(pilot, lambda: view.comparison.compared or view.comparison.problem)
+    return view
+
+
+async def vectors(app: SelfieApp, pilot) -> VectorsView:
+    await pilot.press("tab", "V")
+    return await looked_at(app, pilot)
+
+
+def done(engine: FakeEngine, kind: type) -> list:
+    return [task for task in engine.done if isinstance(task, kind)]
+
+
+# The list and the line ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_results_follow_the_cursor_and_words_come_with_enter(size, folder: Path):
+    engine = FakeEngine()
+    async with running(engine, size=size, state_dir=paths.state_dir()) as (app, pilot):
+        view = await vectors(app, pilot)
+        assert app.main.focused is view.list
+        names = [item.name for item in view.list.items]
+        assert sorted(names) == ["italy", "paris", "rome"]
+        assert view.line == names[0]
+        await pilot.press("j")
+        await looked_at(app, pilot)
+        assert view.line == names[1]
+        assert view.comparison.compared.here.line == names[1]
+        await pilot.press("enter")
+        await run_to_end(app, pilot)
+        assert f"says {names[1]} here" in text_of(app).replace("▅", "")
+        assert "nothing at all" in text_of(app)
+        (task,) = done(engine, InterpretLines)
+        assert task.lines == (names[1],)
+        assert task.request.preset == app.main.state.settings.preset
+        await pilot.press("k")
+        assert f"says {names[1]} here" not in text_of(app)
+
+
+async def test_a_line_is_written_with_completion_and_the_result_follows_each_valid_state(folder: Path):
+    engine = FakeEngine()
+    async with running(engine, state_dir=paths.state_dir()) as (app, pilot):
+        view = await vectors(app, pilot)
+        await pilot.press("e", "ctrl+u", *"par", "tab", *" - ro")
+        assert view.line_field.value == "paris - ro"
+        await pilot.press("tab")
+        await looked_at(app, pilot)
+        assert view.comparison.others() == ("paris", "rome")
+        assert "cosine   paris" in text_of(app)
+        await pilot.press(*" +")
+        await until(pilot, lambda: "A name or a number is missing at the end" in text_of(app))
+        await pilot.press(*" .5 * italy")
+        await looked_at(app, pilot)
+        assert view.comparison.others() == ("paris", "rome", "italy")
+        await pilot.press("enter")
+        await run_to_end(app, pilot)
+        assert done(engine, InterpretLines)[-1].lines == ("paris - rome + .5 * italy",)
+        assert view.list.here.name == "paris - rome + .5 * italy"
+        assert app.main.focused is view.list
+        await pilot.press("e", *" * 2", "escape")
+        assert view.line == "paris - rome + .5 * italy", "what is typed is forgotten"
+        await pilot.press("v")
+        assert app.main.ask_line.question == "keep this vector as the vector"
+        await pilot.press("ctrl+u", *"mine", "enter")
+        await until(pilot, lambda: (folder / "mine.safetensors").is_file())
+        (task,) = done(engine, KeepLine)
+        assert (task.line, task.name) == ("paris - rome + .5 * italy", str(folder / "mine.safetensors"))
+        await until(pilot, lambda: view.list.here.name == "mine")
+
+
+async def test_a_line_that_cannot_be_read_stays_open_and_what_the_engine_refuses_stands_in_the_result(folder: Path):
+    async with running(state_dir=paths.state_dir()) as (app, pilot):
+        view = await vectors(app, pilot)
+        await pilot.press("e", "ctrl+u", *"paris +", "enter")
+        assert view.writing
+        assert "missing at the end" in toasts(app)[-1]
+        await pilot.press("backspace", *"/ 0 * nan")
+        await until(pilot, lambda: "“nan” is not finite." in text_of(app))
+        assert len(toasts(app)) == 1, "what is shown is not said a second time"
+
+
+async def test_marked_vectors_have_a_table_of_cosines_that_can_be_centred(folder: Path):
+    engine = FakeEngine()
+    async with running(engine, state_dir=paths.state_dir()) as (app, pilot):
+        view = await vectors(app, pilot)
+        await pilot.press("space", "j", "space")
+        await looked_at(app, pilot)
+        one, other = view.comparison.marked
+        value = fake_vectors.cosine(one, other)
+        shown = f"{'−' if value < 0 else ''}{abs(value):.2f}".replace("0.", ".")
+        rows = [line for line in text_of(app).splitlines() if f" 1 {one}" in line]
+        assert rows
+        assert shown in rows[0]
+        assert "2 marked" in text_of(app)
+        await pilot.press("c")
+        await looked_at(app, pilot)
+        assert done(engine, CompareVectors)[-1].centred
+        assert "centred" in text_of(app)
+        await pilot.press("a", "a")
+        assert view.comparison.marked == ()
+
+
+# Dropping and renaming ------------------------------------------------------------------------------------------------
+
+
+async def test_vectors_are_dropped_at_the_second_key_brought_back_and_renamed(folder: Path):
+    async with running(state_dir=paths.state_dir()) as (app, pilot):
+        view = await vectors(app, pilot)
+        name = view.list.here.name
+        file = folder / f"{name}.safetensors"
+        content = file.read_bytes()
+        await pilot.press("d")
+        assert "d again deletes the vector" in text_of(app)
+        await pilot.press("j", "k", "d", "e", "escape", "d")
+        assert file.is_file(), "another key lets it be"
+        await pilot.press("d")
+        assert not file.exists()
+        assert name not in [item.name for item in view.list.items]
+        await pilot.press("u")
+        assert file.read_bytes() == content
+        assert view.list.here.name == name
+        await pilot.press("r", "ctrl+u", *"other", "enter")
+        assert not file.exists()
+        assert (folder / "other.safetensors").read_bytes() == content
+        assert view.list.here.name == "other"
+        await pilot.press("r", "ctrl+u", *"rome" if name != "rome" else "paris", "enter")
+        assert "There is a vector" in text_of(app)
+        await pilot.press("escape", "u")
+        assert "Nothing was dropped." in toasts(app)[-1]
+
+
+async def test_vectors_of_another_width_say_why_they_are_of_no_use(folder: Path):
+    engine = FakeEngine()
+    fake_vectors.keep(folder, "wide", width=576)
+    async with running(engine, state_dir=paths.state_dir()) as (app, pilot):
+        view = await vectors(app, pilot)
+        await pilot.press("G")
+        assert view.list.here.name == "wide"
+        assert "wide is 576 wide; demo is 256." in text_of(app)
+        await pilot.press("enter")
+        assert "wide is 576 wide; demo is 256." in toasts(app)[-1]
+        assert not done(engine, InterpretLines)
+
+
+async def test_a_vector_of_an_edited_model_is_marked(folder: Path):
+    from msgspec.structs import replace
+
+    from selfie_tui.ascii_json import encode_ascii
+    from selfie_tui.records import Cell, Edit, Origin
+    from tests.tui.fake_engine import info
+
+    model = replace(info("demo", 8), edits=(Edit("model.layers.5.mlp", "zero"),))
+    origin = Origin(model, "a prompt", (Cell(5, 1),))
+    fake_vectors.keep(folder, "altered", source=encode_ascii(origin).decode())
+    async with running(state_dir=paths.state_dir()) as (app, pilot):
+        view = await vectors(app, pilot)
+        assert view.list.go_to_name("altered")
+        assert "✎ altered" in text_of(app)
+
+
+# Steering -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_strength_is_changed_by_halves_and_answers_follow_when_the_keys_pause(size, folder: Path):
+    engine = FakeEngine()
+    async with running(engine, size=size, state_dir=paths.state_dir()) as (app, pilot):
+        view = await vectors(app, pilot)
+        await pilot.press("+", "+", "+")
+        await until(pilot, lambda: view.steering.answers and view.steering.answers.finished)
+        assert [task.strengths for task in done(engine, Steer)] == [(2.5,)], "one run for three keys"
+        await pilot.press("5", "5") if size[0] < 100 else None
+        assert "‹2.5›" in text_of(app)
+        assert "Rome. It is old." in text_of(app)
+        assert "Rome. Paris is new." in text_of(app)
+        assert ("states moved by .25 of their norm" if size[0] > 80 else "moved .25") in text_of(app)
+        assert "differs from token 3" in text_of(app)
+        await pilot.press("colon", *"4.2", "enter")
+        await until(pilot, lambda: done(engine, Steer)[-1].strengths == (4.2,))
+        await pilot.press("colon", *"0", "enter")
+        await until(pilot, lambda: view.steering.answers and view.steering.answers.finished)
+        assert "no difference" in text_of(app)
+        count = len(done(engine, Steer))
+        await pilot.press("colon", *"2.5", "enter")
+        await until(pilot, lambda: "Rome. Paris is new." in text_of(app))
+        await pilot.pause(0.4)
+        assert len(done(engine, Steer)) == count, "what is known is not asked again"
+
+
+async def test_a_rerun_ends_the_one_before_and_leaves_other_jobs_alone(folder: Path):
+    engine = FakeEngine()
+    async with running(engine, state_dir=paths.state_dir()) as (app, pilot):
+        view = await vectors(app, pilot)
+        engine.step.clear()
+        await pilot.press("+")
+        await until(pilot, lambda: view.steering.running)
+        assert "steering 0 of 24 tokens" in text_of(app)
+        await pilot.press("+")
+        await until(pilot, lambda: len(done(engine, Steer)) == 2)
+        engine.step.set()
+        await until(pilot, lambda: view.steering.answers and view.steering.answers.finished)
+        assert view.steering.answers.steered[0].strength == 2.0
+        await run_to_end(app, pilot)
+        engine.step.clear()
+        await pilot.press("R", "a", "5", "ctrl+r")
+        await until(pilot, lambda: app.main.state.runs_now)
+        await pilot.press("V", "+")
+        await until(pilot, lambda: view.steering.waiting)
+        await pilot.press("+")
+        await pilot.pause(0.5)
+        assert app.main.state.runs_now, "the run of another view goes on"
+        engine.step.set()
+        await until(pilot, lambda: view.steering.answers and view.steering.answers.finished)
+        assert [task.strengths for task in done(engine, Steer)][2:] == [(3.0,)]
+
+
+async def test_a_waiting_answer_is_forgotten_with_the_run_that_is_cancelled(folder: Path):
+    engine = FakeEngine()
+    async with running(engine, state_dir=paths.state_dir()) as (app, pilot):
+        view = await vectors(app, pilot)
+        engine.step.clear()
+        await pilot.press("R", "a", "5", "ctrl+r")
+        await until(pilot, lambda: app.main.state.runs_now)
+        await pilot.press("V", "+")
+        await until(pilot, lambda: view.steering.waiting)
+        await pilot.press("escape")
+        await until(pilot, lambda: not app.main.state.busy)
+        engine.step.set()
+        assert not view.steering.waiting
+        assert not done(engine, Steer)
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: view.steering.answers and view.steering.answers.finished)
+
+
+async def test_the_settings_of_steering_are_chosen_and_typed(folder: Path):
+    engine = FakeEngine()
+    async with running(engine, state_dir=paths.state_dir()) as (app, pilot):
+        view = await vectors(app, pilot)
+        await pilot.press("5", "5")
+        assert app.main.focused is view.steer
+        await pilot.press("right", "down")
+        assert view.steering.settings.where == "prompt"
+        await pilot.press("right", *":4-6", "enter")
+        assert view.steering.settings.layers == (4, 5, 6)
+        assert "L4–6" in text_of(app)
+        await pilot.press(*":L9", "enter")
+        assert "L9" in toasts(app)[-1] or "9" in toasts(app)[-1]
+        await pilot.press("escape", "right", "down", "right", "up")
+        assert view.steering.settings.mode != "add"
+        assert view.steering.settings.max_new_tokens == 28
+        await pilot.press("left", "left", "left", "left", "0")
+        await until(pilot, lambda: view.steering.answers and view.steering.answers.finished)
+        task = done(engine, Steer)[-1]
+        assert (task.strengths, task.where, task.layers) == ((0.0,), "prompt", (4, 5, 6))
+        assert (task.prompt, task.max_new_tokens) == (app.main.state.prompt, 28)
+
+
+async def test_another_text_is_steered_once_it_is_written(folder: Path):
+    engine = FakeEngine()
+    async with running(engine, state_dir=paths.state_dir()) as (app, pilot):
+        view = await vectors(app, pilot)
+        await pilot.press("+")
+        await until(pilot, lambda: view.steering.answers and view.steering.answers.finished)
+        await pilot.press("i")
+        assert app.main.focused is app.main.prompt_text
+        await pilot.press("ctrl+u", *"My city is", "enter")
+        await until(pilot, lambda: done(engine, Steer)[-1].prompt == "My city is")
+
+
+async def test_a_refusal_of_steering_stands_in_its_pane(folder: Path):
+    fake_vectors.keep(folder, "nowhere", layers=())
+    async with running(state_dir=paths.state_dir()) as (app, pilot):
+        view = await vectors(app, pilot)
+        assert view.list.go_to_name("nowhere")
+        await pilot.press("+")
+        await until(pilot, lambda: "“nowhere” is of no layer. Choose the layers" in text_of(app))
+        assert not toasts(app)
+        await pilot.press(*":L3", "enter")
+        await until(pilot, lambda: view.steering.answers and view.steering.answers.finished)
