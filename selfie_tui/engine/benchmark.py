@@ -19,7 +19,8 @@ from pathlib import Path
 import torch
 
 from selfie_tui.engine.benchmark_runs import ALONE, Case, Runs, random_model, smollm2_file
-from selfie_tui.engine.devices import return_freed_memory, short_name
+from selfie_tui.engine.devices import short_name
+from selfie_tui.engine.heap import return_freed_memory
 from selfie_tui.engine.loading.load import load
 from selfie_tui.engine.model import Model
 from selfie_tui.records import layer_name

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import re
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,10 +29,6 @@ TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 3e-2, torc
 def rounding_tolerance(dtype: torch.dtype) -> float:
     """Largest difference of logits, relative to the largest, that rounding explains in a number format."""
     return TOLERANCE.get(dtype, 1e-1)
-
-
-C_LIBRARY = ctypes.CDLL(None) if sys.platform == "linux" else None
-"""The C library that this process runs with, where it is asked for anything."""
 
 
 def short_name(dtype: torch.dtype) -> str:
@@ -151,14 +145,3 @@ def release_memory(device: torch.device) -> None:
         torch.cuda.empty_cache()
     elif device.type == "mps":
         torch.mps.empty_cache()
-
-
-def return_freed_memory() -> None:
-    """Give what was freed in this process back to the system, where the C library can (glibc).
-
-    A batch's tensors are freed in pieces between others that live on, so that without this the process stays as large
-    as the largest batch made it.
-    """
-    trim = getattr(C_LIBRARY, "malloc_trim", None)
-    if trim is not None:
-        trim(0)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import pkgutil
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from time import perf_counter
 from typing import Any
 
 import torch
 
 from selfie_tui.cores import chosen_threads, usable_cores
 from selfie_tui.engine import methods
-from selfie_tui.engine.devices import return_freed_memory
+from selfie_tui.engine.heap import give_large_blocks_their_own_memory, return_freed_memory
 from selfie_tui.engine.inspecting.tree import module_nodes
 from selfie_tui.engine.loading.load import ShowModules, load
 from selfie_tui.engine.loading.locate import ProgressReport
@@ -46,12 +47,16 @@ def find_methods(name: str) -> dict[type[Task], Any]:
 METHODS: dict[type[Task], Method] = find_methods("RUNS")
 METHODS_OF_TWO: dict[type[Task], MethodOfTwo] = find_methods("RUNS_WITH_ANOTHER")
 
+QUICK = 0.25
+"""Seconds within which a quick task is done that takes no memory to speak of."""
+
 
 class EngineService:
     """The engine behind the job thread; holds the current model."""
 
     def __init__(self, model: Model | None = None, threads: int | None = None) -> None:
         torch.set_num_threads(threads or default_threads())
+        give_large_blocks_their_own_memory()
         self._model = model
 
     @property
@@ -73,8 +78,7 @@ class EngineService:
             return self._modules_of(task.model, cancelled, post)
         if type(task) in METHODS_OF_TWO:
             return returning_memory(self._with_another(task, cancelled, post))
-        method = METHODS[type(task)](self.model, task, cancelled)
-        return method if task.quick else returning_memory(method)
+        return returning_memory(METHODS[type(task)](self.model, task, cancelled), QUICK if task.quick else 0)
 
     def _modules_of(self, name: str, cancelled: Callable[[], bool], post: Callable[[Event], object]) -> Iterator[Event]:
         """The tree of a model that is not loaded, from its configuration."""
@@ -110,12 +114,17 @@ class EngineService:
         yield ModelReady(model=model.info())
 
 
-def returning_memory(events: Iterator[Event]) -> Iterator[Event]:
-    """The same events; at their end the memory that they took goes back to the system."""
+def returning_memory(events: Iterator[Event], unless_within: float = 0) -> Iterator[Event]:
+    """The same events; at their end the memory that they took goes back to the system.
+
+    It stays where they took less than so many seconds: what is read while a cursor moves takes little.
+    """
+    began = perf_counter()
     try:
         yield from events
     finally:
-        return_freed_memory()
+        if perf_counter() - began >= unless_within:
+            return_freed_memory()
 
 
 def reporting(cancelled: Callable[[], bool], post: Callable[[Event], object]) -> ProgressReport:

@@ -22,6 +22,7 @@ from selfie_tui.engine.anatomy.locations import Activation, Patch, TensorLocatio
 from selfie_tui.engine.anatomy.places import Anatomy
 from selfie_tui.engine.anatomy.stacks import Block
 from selfie_tui.engine.injection import Injection, inject
+from selfie_tui.engine.tensor_block import TensorBlock
 from selfie_tui.records import EMBED
 
 CONFIG.APP.REMOTE_LOGGING = False
@@ -85,13 +86,14 @@ def read_residuals(
     """
     order = sorted(set(layers))
     blocks = traced.layers(stack)
+    block = TensorBlock(len(order))
     found: dict[int, torch.Tensor]
     with torch.no_grad(), traced.root.trace(**inputs) as tracer:
         found = nnsight.save({})
         for layer in order:
             envoy = blocks[max(layer, 0)]
             for _ in tracer.iter[envoy.block.call]:
-                found[layer] = envoy.stream(layer)[cells].flatten(1)
+                found[layer] = block.keep(envoy.stream(layer)[cells].flatten(1))
         tracer.stop()
     return found
 
