@@ -9,7 +9,7 @@ from selfie_tui.kinds import stack_named
 from selfie_tui.records import Cell, Interpret, LensRow, LoadModel, ModuleTensor, PreviewPreset, Task, Tokenize
 from selfie_tui.tui.changes import NOTHING, Changed
 from selfie_tui.tui.known import Known
-from selfie_tui.tui.pair import Source
+from selfie_tui.tui.pair import ORIGIN, Source
 from selfie_tui.tui.runs import Run
 
 
@@ -32,6 +32,12 @@ class Asking(Known):
             return NOTHING
         source = Source(self.selection.prompt, self.stack, self.selection.tokens)
         self.pair = None if self.at_source else source
+        return Changed(pair=True)
+
+    def take_source(self, prompt: str) -> Changed:
+        """Have another prompt as the source of the pair; its tokens come."""
+        self.pair = Source(prompt, self.stack, ())
+        self.submit(Tokenize(prompt, self.stack, origin=ORIGIN))
         return Changed(pair=True)
 
     def choose(self, settings: InterpretSettings) -> Changed:

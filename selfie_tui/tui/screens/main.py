@@ -195,4 +195,5 @@ class MainScreen(RunningScreen):
         elif self.state.busy:
             for run in self.state.cancel():
                 self.show(Changed(run=run, header=True))
+            self.show(Changed(status=True))
         self.update_status()

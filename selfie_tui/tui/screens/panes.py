@@ -163,7 +163,7 @@ class PaneScreen(Screen[None], inherit_bindings=False):
             return
         self.zoomed = pane
         around = () if pane is None else pane.ancestors_with_self
-        parts = (*self.query("#left, #right, #views").results(Widget), *self.query(Pane))
+        parts = (*self.query("#left, #right, #views, .-row").results(Widget), *self.query(Pane))
         self.app.draw_at_once()
         with self.app.batch_update():
             for part in parts:

@@ -15,10 +15,11 @@ from selfie_tui.tui.views.history.actions import ENTRY as HISTORY
 from selfie_tui.tui.views.inspect.actions import ENTRY as INSPECT
 from selfie_tui.tui.views.interpret.view import InterpretView
 from selfie_tui.tui.views.lens.actions import ENTRY as LENS
+from selfie_tui.tui.views.patch.actions import ENTRY as PATCH
 from selfie_tui.tui.views.vectors.actions import ENTRY as VECTORS
 from selfie_tui.tui.views.view import View
 
-VIEWS: tuple[type[View] | ViewEntry, ...] = (InterpretView, GRID, LENS, INSPECT, VECTORS, HISTORY)
+VIEWS: tuple[type[View] | ViewEntry, ...] = (InterpretView, GRID, LENS, PATCH, INSPECT, VECTORS, HISTORY)
 """The views, in the order of their tabs and function keys; all but the first are imported when they are shown."""
 
 

@@ -9,12 +9,14 @@ from typing import Literal, NamedTuple, Protocol
 from selfie_tui.glyphs import bar
 from selfie_tui.tui.render.styles import Look, Piece, Pieces, Role
 
-State = Literal["unasked", "waiting", "growing", "same", "absent", "failed", "read"]
+State = Literal["unasked", "waiting", "growing", "same", "absent", "failed", "negative", "read"]
 """How far a cell is: `same` says what its control says, or what it is compared with; `absent` has nothing to
-be compared with; `read` has its heat and text.
+be compared with; `read` has its heat and text, and so has `negative`, whose heat is below 0 by its share.
 """
 
-GLYPHS: dict[State, str] = {"unasked": "·", "waiting": "○", "growing": "○", "same": "=", "absent": "–", "failed": "!"}
+GLYPHS: dict[State, str] = {
+    "unasked": "·", "waiting": "○", "growing": "○", "same": "=", "absent": "–", "failed": "!", "negative": "▽",
+}  # fmt: skip
 """What stands where a cell without heat would have its bar."""
 
 HOT, COLD = 7, 2
@@ -60,7 +62,7 @@ def strength(cell: MapCell) -> tuple[int, float]:
     """What decides which cell stands for a block of them: an alarm (`×`, `!`) first, then the largest heat."""
     if cell.state == "failed" or (cell.heat is not None and math.isnan(cell.heat)):
         return 4, 0.0
-    if cell.state == "read":
+    if cell.state in ("read", "negative"):
         return 3, -1.0 if cell.heat is None else cell.heat
     return {"growing": 2, "same": 1}.get(cell.state, 0), float(cell.state == "waiting")
 
@@ -76,10 +78,10 @@ def role_of(cell: MapCell, look: Look) -> Role:
     """How a cell is drawn: heat is told by the glyph, and again by weight or by a background."""
     if cell.state == "failed" or (cell.heat is not None and math.isnan(cell.heat)):
         return "bad"
-    if cell.state != "read":
+    if cell.state not in ("read", "negative"):
         return "faint"
     step = 0 if cell.heat is None else int(min(max(cell.heat, 0.0), 0.999) * 8)
-    if look.coloured and step in COLOURED:
+    if look.coloured and step in COLOURED and cell.state == "read":
         return COLOURED[step]
     return "strong" if step >= HOT else "faint" if step < COLD and cell.heat is not None else "text"
 

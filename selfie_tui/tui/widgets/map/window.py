@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
 from textual import events
@@ -37,6 +37,8 @@ class CellWindow(Lines):
         def __init__(self, map: CellWindow) -> None:
             super().__init__()
             self.map = map
+
+    widths: Mapping[CellSize, int] = WIDTHS
 
     def __init__(self, source: MapSource, *, tokens: bool, widest: CellSize = "phrase", id: str | None = None) -> None:
         """A map of a source whose texts are single `tokens`, or else running text; unless a size is chosen, cells are
@@ -103,7 +105,7 @@ class CellWindow(Lines):
     @property
     def cell_width(self) -> int:
         """Columns of the screen that a cell takes; phrases share out the room that is left over."""
-        scale, width = self.scale, WIDTHS[self.scale]
+        scale, width = self.scale, self.widths[self.scale]
         side_by_side = min(len(self.column_numbers()), self._fitting(scale))
         if self._tokens or self._widest != "phrase" or width <= 2 or not side_by_side:
             return width
@@ -116,7 +118,7 @@ class CellWindow(Lines):
 
     def _fitting(self, scale: CellSize) -> int:
         """How many cells of a size stand side by side."""
-        return self._room // WIDTHS[scale]
+        return self._room // self.widths[scale]
 
     @property
     def label_cells(self) -> int:
@@ -128,7 +130,7 @@ class CellWindow(Lines):
     @property
     def has_foot(self) -> bool:
         """Whether there is a row under the others."""
-        return bool(self.source.foot) and WIDTHS[self.scale] > 2 and self.size.height > FEWEST
+        return bool(self.source.foot) and self.widths[self.scale] > 2 and self.size.height > FEWEST
 
     @property
     def is_pooled(self) -> bool:

@@ -1,0 +1,1 @@
+"""The view of patching: which activations carry what tells two prompts apart, as a map of scores."""
