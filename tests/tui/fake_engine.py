@@ -42,6 +42,7 @@ from selfie_tui.records import (
     ModelReady,
     Notice,
     PartialTexts,
+    PatchActivations,
     Peek,
     PeekSteps,
     PresetTokens,
@@ -63,7 +64,7 @@ from selfie_tui.records import (
     VectorKept,
 )
 from selfie_tui.records.calibration import PROCEDURE
-from tests.tui import fake_modules, fake_vectors
+from tests.tui import fake_modules, fake_patching, fake_vectors
 
 BLOCKS = 8
 CONTROL_TEXT = "the message is empty"
@@ -124,6 +125,9 @@ class FakeEngine:
                 there = dict(earlier.interpretations) if earlier else {}
                 yield from (CellFinished(index=index, interpretation=found) for index, found in there.items())
                 yield from self._interpret(request, cancelled, frozenset(there))
+            case PatchActivations(clean=clean, corrupt=corrupt):
+                pair = words(clean), words(corrupt)
+                yield from fake_patching.patched(task, *pair, self.blocks, cancelled, self.step, self.pause)
             case _:
                 yield from self._inspect(task, cancelled)
 

@@ -40,6 +40,9 @@ from selfie_tui.tui.views.inspect.values_view import ValuesView
 from selfie_tui.tui.views.interpret.details import DetailsScreen
 from selfie_tui.tui.views.interpret.log import Log
 from selfie_tui.tui.views.lens.map import LensMap
+from selfie_tui.tui.views.patch.map import PatchMap
+from selfie_tui.tui.views.patch.pair_rows import PairRows
+from selfie_tui.tui.views.patch.settings_row import PatchSettings
 from selfie_tui.tui.views.vectors.direction_list import DirectionList
 from selfie_tui.tui.views.vectors.line_view import LineField, LineView
 from selfie_tui.tui.views.vectors.result_view import ResultView
@@ -60,6 +63,7 @@ NODES: tuple[type[DOMNode], ...] = (
     SelfieApp, MainScreen, TokenStrip, LayerList, SettingsLine, ModelList, Log, Field, PromptField, Page,
     DetailsScreen, ErrorScreen, RunList, Preview, CellMap, LayerMap, GridMap, Walk, LensMap,
     ModuleRows, ValuesView, EditsView, EditLine, PatternMap, CalibrationScreen,
+    PatchMap, PairRows, PatchSettings,
     VectorList, DirectionList, LineView, LineField, ResultView, SteerView,
 )  # fmt: skip
 

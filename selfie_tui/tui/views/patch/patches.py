@@ -114,11 +114,18 @@ class Patches:
         wanted, here = self.wanted, self.here
         if wanted is None:
             return None
-        if here is not None and not again:
-            if here.goes_on or here.is_whole:
-                return None
-            self._known.remove(here)
-        return self._submit(wanted, self._known)
+        if here is None or again:
+            return self._submit(wanted, self._known)
+        return None if here.goes_on or here.is_whole else self._go_on(here)
+
+    def _go_on(self, stopped: Patching) -> Patching:
+        """Go on with a patching that stopped: what it has is there from the start."""
+        stored = self.state.kept.of_job(stopped.job) if stopped.job else None
+        earlier = stopped.earlier(stored.id if stored else stopped.kept_as)
+        following = Patching(stopped.task, self.state.submit(msgspec.structs.replace(stopped.task, earlier=earlier)))
+        following.follow(stopped)
+        self._known[self._known.index(stopped)] = following
+        return following
 
     def start_together(self, sites: Sequence[PatchedSite]) -> Patching | None:
         """Write several sites in one run; None where that is under way."""

@@ -8,6 +8,7 @@ from typing import Literal
 
 from selfie_tui.records import (
     AttributionFinished,
+    EarlierPatching,
     Event,
     PatchActivations,
     PatchBegan,
@@ -27,10 +28,13 @@ Place = tuple[str, int, int, int | None]
 
 
 class Patching:
-    """The sites of a task, their attributions and scores as they come; `origin` is when a stored one was made."""
+    """The sites of a task, their attributions and scores as they come.
 
-    def __init__(self, task: PatchActivations, job: int = 0, origin: str = "") -> None:
-        self.task, self.job, self.origin = task, job, origin
+    `origin` is when a stored one was made, `kept_as` its name among all sessions.
+    """
+
+    def __init__(self, task: PatchActivations, job: int = 0, origin: str = "", kept_as: str = "") -> None:
+        self.task, self.job, self.origin, self.kept_as = task, job, origin, kept_as
         self.state: State = "waiting"
         self.began: PatchBegan | None = None
         self.estimates: tuple[float, ...] = ()
@@ -61,6 +65,17 @@ class Patching:
             case PatchEnded():
                 self.state = "finished"
         return set()
+
+    def earlier(self, kept_as: str) -> EarlierPatching:
+        """What this has left for another to go on with; `kept_as` is its name among all sessions."""
+        return EarlierPatching(kept_as, self.estimates, tuple(run for _, run in sorted(self.runs.items())))
+
+    def follow(self, stopped: Patching) -> None:
+        """Have what another one has left."""
+        if stopped.began is not None:
+            self.take(stopped.began)
+        self.estimates, self.runs = stopped.estimates, dict(stopped.runs)
+        self.done_before = self.done
 
     def _find_places(self, began: PatchBegan) -> None:
         shift = len(began.corrupt.tokens) - len(self.target.tokens) if self.target else 0
