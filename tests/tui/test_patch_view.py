@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 from msgspec.structs import replace
 
-from selfie_tui.records import LensToken, PatchActivations, PatchBegan, PatchedSite, PatchEnded, SitesPatched
+from selfie_tui.records import LensToken, PatchActivations
 from selfie_tui.tui.widgets.map.cells import MapCell
-from tests.tui import fake_patching
-from tests.tui.driving import run_to_end, running, text_of, toasts, until
-from tests.tui.fake_engine import BLOCKS, FakeEngine, words
+from tests.tui.driving import run_to_end, running, text_of, until
+from tests.tui.fake_engine import FakeEngine
 
 SIZES = [(120, 40), (80, 24), (60, 20), (200, 60)]
 A, B = "The capital of France is", "The capital of Japan is"
