@@ -173,6 +173,10 @@ class SelfieApp(ThemedApp, inherit_bindings=False):
         """Put the cursor into a field of the view that is shown."""
         self.main.edit(field)
 
+    def show_prompt(self, prompt: str) -> None:
+        """Have this as the prompt, as if it were typed."""
+        self.main.prompt_text.hold(prompt)
+
     def enter_pane(self, pane: Pane) -> None:
         """Focus a pane of the view that is shown."""
         self.main.enter_pane(pane)

@@ -54,6 +54,10 @@ class Host(WireApp[None], inherit_bindings=False):
         """Show a field of the view that is shown, and put the cursor into it."""
         raise NotImplementedError
 
+    def show_prompt(self, prompt: str) -> None:
+        """Have this as the prompt, as if it were typed."""
+        raise NotImplementedError
+
     def enter_pane(self, pane: Pane) -> None:
         """Bring a pane of the view that is shown to the front, and focus it."""
         raise NotImplementedError

@@ -366,7 +366,7 @@ def test_registering_twice_changes_nothing_and_contradictions_are_refused():
     with pytest.raises(ValueError, match="registered already"):
         register([], {"pooled": Section("Lens")})
     with pytest.raises(ValueError, match="no section"):
-        register([POOLED[0]._replace(id="patch.run", scope="patch")])
+        register([POOLED[0]._replace(id="nowhere.run", scope="nowhere")])
     assert all_actions() == before
 
 

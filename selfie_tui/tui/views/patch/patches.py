@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from selfie_tui.records import (
+    EarlierPatching,
     Event,
     JobCancelled,
     JobFailed,
@@ -121,7 +122,13 @@ class Patches:
     def _go_on(self, stopped: Patching) -> Patching:
         """Go on with a patching that stopped: what it has is there from the start."""
         stored = self.state.kept.of_job(stopped.job) if stopped.job else None
-        earlier = stopped.earlier(stored.id if stored else stopped.kept_as)
+        return self._follow(stopped, stopped.earlier(stored.id if stored else stopped.kept_as))
+
+    def go_on_with(self, task: PatchActivations) -> Patching | None:
+        """Go on with the patching that was opened last, which stopped; the task has what is left of it."""
+        return self._follow(self._known[-1], task.earlier) if self._known and task.earlier else None
+
+    def _follow(self, stopped: Patching, earlier: EarlierPatching) -> Patching:
         following = Patching(stopped.task, self.state.submit(msgspec.structs.replace(stopped.task, earlier=earlier)))
         following.follow(stopped)
         self._known[self._known.index(stopped)] = following

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+import msgspec
+
 from selfie_tui.errors import SelfieError
-from selfie_tui.records import Event, JobFinished, PatchActivations, PatchBegan, PatchEnded, layer_name
-from selfie_tui.tui.pair import Source
+from selfie_tui.records import Event, PatchActivations, RunTask, layer_name
+from selfie_tui.results.entries import RunBegan
 from selfie_tui.tui.state import AppState
 from selfie_tui.tui.status import no_pair_words
 from selfie_tui.tui.views.patch.actions import ENTRY
-from selfie_tui.tui.views.patch.choices import HEADS, KINDS, METRICS, SITES, choices_of
+from selfie_tui.tui.views.patch.choices import HEADS, KINDS, METRICS, ORIGIN, SITES, choices_of
 from selfie_tui.tui.views.patch.pair_rows import A
 from selfie_tui.tui.views.patch.patching import Patching
 from selfie_tui.tui.views.patch.scores import number
@@ -176,23 +178,27 @@ class PatchView(ShownPatch):
 
     # Kept runs -------------------------------------------------------------------------------------------------------
 
-    def open_patching(self, task: PatchActivations, events: Sequence[Event], origin: str = "") -> None:
-        """Show a patching that was kept as if it were just run: the pair, the choices, the scores.
-
-        The prompt itself is to be typed as the target's by who calls this; its tokens come with the model.
-        """
-        patching = Patching(task, origin=origin)
+    def open_kept(self, began: RunBegan, events: Sequence[Event], origin: str) -> None:
+        """Show a patching that was kept as if it were just run: the pair, the choices, the scores."""
+        task = began.task
+        if not isinstance(task, PatchActivations):
+            return
+        patching = Patching(msgspec.structs.replace(task, earlier=None, origin=ORIGIN), origin=origin)
         for event in events:
             patching.take(event)
-        patching.state = (
-            "finished" if any(isinstance(event, PatchEnded | JobFinished) for event in events) else "cancelled"
-        )
-        began = next((event for event in events if isinstance(event, PatchBegan)), None)
-        self.state.pair = Source(task.clean, self.state.stack, began.clean.tokens if began else ())
-        self.patches.take_in(patching)
+        if patching.state != "finished":
+            patching.state = "cancelled"
         self.patches.choices = choices_of(task)
         self.source.measure = "patching"
-        self.show_all()
+        self.app.show_prompt(task.corrupt)
+        self.patches.take_in(patching)
+        self.screen.show(self.state.take_source(task.clean))  # type: ignore[attr-defined]
+
+    def resume_kept(self, task: RunTask) -> None:
+        """Go on with the patching that was opened last."""
+        if isinstance(task, PatchActivations):
+            self.patches.go_on_with(task)
+            self.show_all()
 
     # Copying ---------------------------------------------------------------------------------------------------------
 
