@@ -19,6 +19,7 @@ class Asking(Known):
     def load(self, name: str, device: str, dtype: str) -> None:
         """Make another model the current one, when what runs is done."""
         self.loading, self.load_step = LoadModel(name, device, dtype, self.layer_paths.get(name, ())), None
+        self.failed_load = None
         self.submit(self.loading)
 
     def tokenize(self) -> None:

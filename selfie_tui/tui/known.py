@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 from selfie_tui.interpret_settings import Bounds, InterpretSettings
 from selfie_tui.kinds import stack_named, stacks_of
@@ -27,6 +28,13 @@ from selfie_tui.tui.selection import Selection
 from selfie_tui.tui.sent import SentTasks, Submits
 
 
+class FailedLoad(NamedTuple):
+    """A model that could not be loaded, and why; the reason is unsafe to print as is."""
+
+    name: str
+    problem: str
+
+
 class Known:
     """Everything that views read."""
 
@@ -36,6 +44,8 @@ class Known:
         self.calibrations = calibrations or Calibrations()
         self.model: ModelInfo | None = None
         self.loading: LoadModel | None = None
+        self.failed_load: FailedLoad | None = None
+        """The last load, where it failed."""
         self.layer_paths: dict[str, BlockPaths] = {}
         """The paths of the blocks of models in which they are not to be found, by the model's name."""
         self.load_step: ModelProgress | None = None

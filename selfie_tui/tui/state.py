@@ -35,6 +35,7 @@ from selfie_tui.records import (
 )
 from selfie_tui.tui.asking import Asking
 from selfie_tui.tui.changes import NOTHING, Changed
+from selfie_tui.tui.known import FailedLoad
 from selfie_tui.tui.pair import ORIGIN
 from selfie_tui.tui.runs import CONTROL, Run
 
@@ -190,8 +191,9 @@ class AppState(Asking):
                 self.refused_as = (self.stack, self.prompt)
             case PreviewPreset(preset=preset):
                 self.preset_tokens = PresetTokens(preset=preset, problem=problem)
-            case LoadModel():
+            case LoadModel(name=name):
                 self.pending_view = ""
+                self.failed_load = FailedLoad(name, problem.strip())
 
 
 def _end_run(run: Run, event: JobFinished | JobCancelled | JobFailed) -> None:

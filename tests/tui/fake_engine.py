@@ -133,8 +133,11 @@ class FakeEngine:
 
     def _inspect(self, task: Task, cancelled: Callable[[], bool]) -> Iterator[Event]:
         match task:
+            case ReadModules(model="missing"):
+                raise LoadError("There is no model called missing.", "Check its name.")
             case ReadModules(model=model):
-                yield fake_modules.modules_read(model or self.name, self.blocks, loaded=not model)
+                blocks = 4 if model == "broken" else self.blocks
+                yield fake_modules.modules_read(model or self.name, blocks, loaded=not model)
             case Peek(prompt=prompt, stack=stack):
                 yield fake_modules.peeked(task, self._source(prompt, stack), self._blocks(stack))
             case ReadAttention(prompt=prompt, stack=stack):
@@ -163,6 +166,9 @@ class FakeEngine:
             yield ModelProgress(step="reading weights", fraction=0.5)
         if task.name == "missing":
             raise LoadError("There is no model called missing.", "Check its name.")
+        if task.name == "broken":
+            yield fake_modules.modules_read("broken", 4, loaded=False)
+            raise LoadError("The weights of broken end in the middle.", "Download them again.")
         self.name = task.name
         yield from self.notices
         model = info(task.name, self.blocks, self.verdict, self.kind, self.stacks)

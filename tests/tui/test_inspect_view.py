@@ -65,6 +65,55 @@ async def test_the_tree_folds_and_unfolds_and_the_values_follow_the_cursor(size)
 
 
 @pytest.mark.parametrize("size", SIZES)
+async def test_the_modules_of_a_model_whose_load_failed_stay_and_tell_why(size):
+    async with running(size=size) as (app, pilot):
+        view = await inspect(app, pilot)
+        await pilot.press("o", *"broken", "enter")
+        await until(pilot, lambda: "broken was not loaded" in text_of(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: "broken was not loaded" in text_of(app))
+        assert [row.path for row in view.modules.outline.rows if "layers" in row.path][-1] == "model.layers.3"
+        assert not view.inspection.can_look
+        await pilot.press("4", "j", "e")
+        assert toasts(app)[-1] == "The modules of a model that was not loaded cannot be edited."
+        await pilot.press("5")
+        told = " ".join(piece.text for line in view.values._drawn for piece in line)
+        assert told.startswith("The weights of broken end in the middle.")
+        assert told.endswith("esc: those of demo.")
+        await pilot.press("4", "escape")
+        await looked_at(app, pilot)
+        assert "broken was not loaded" not in text_of(app)
+        assert view.inspection.outline.of_layer(7, "") == "model.layers.7"
+
+
+async def test_a_load_that_failed_elsewhere_leaves_the_modules_of_the_current_model():
+    async with running() as (app, pilot):
+        view = await inspect(app, pilot)
+        await pilot.press("R", "o", *"broken", "enter")
+        await until(pilot, lambda: "broken was not loaded" in text_of(app))
+        await pilot.press("escape", "I")
+        await looked_at(app, pilot)
+        assert view.inspection.can_look
+        assert view.inspection.outline.of_layer(7, "") == "model.layers.7"
+
+
+@pytest.mark.parametrize("name", ["broken", "missing"])
+async def test_without_another_model_the_modules_of_the_one_that_failed_are_shown_as_far_as_there_are_any(name):
+    engine = FakeEngine()
+    async with running(engine, ready=False, model=name) as (app, pilot):
+        await until(pilot, lambda: f"{name} was not loaded" in text_of(app))
+        await pilot.press("escape", "I")
+        view = view_of(app)
+        await until(pilot, lambda: view.inspection.tree_problem or view.inspection.failed is not None)
+        shown = "layers.3" if name == "broken" else "There is no model called missing."
+        await until(pilot, lambda: shown in text_of(app))
+        await pilot.pause(0.2)
+        assert len(done(engine, ReadModules)) == 1, "it is not asked for over and over"
+        await pilot.press("j", "k", "5", "v", "escape", "4", "e")
+        assert not done(engine, Peek)
+
+
+@pytest.mark.parametrize("size", SIZES)
 async def test_arrows_move_the_shared_token_and_the_values_are_of_it(size):
     async with running(size=size) as (app, pilot):
         view = await inspect(app, pilot)

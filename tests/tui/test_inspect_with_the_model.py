@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from msgspec.structs import replace
 from safetensors.torch import load_file
 
 from selfie_tui.jobs import default_engine
+from selfie_tui.paths import model_path
 from selfie_tui.tui.app import SelfieApp
 from selfie_tui.tui.options import AppOptions
 from selfie_tui.tui.views.inspect.view import InspectView
@@ -134,3 +136,22 @@ async def test_an_edit_that_the_engine_refuses_is_told_and_nothing_stands(tmp_pa
         await run_to_end(app, pilot)
         assert view.inspection.edits == ()
         assert "EDITED" not in text_of(app)
+
+
+async def test_the_modules_of_a_model_whose_weights_are_damaged_can_be_read(tmp_path: Path):
+    folder = tmp_path / "damaged"
+    shutil.copytree(model_path(), folder)
+    (weights,) = folder.glob("*.safetensors")
+    weights.write_bytes(weights.read_bytes()[: weights.stat().st_size // 2])
+    app = SelfieApp(default_engine, AppOptions(theme="dusk", ascii=False, state_dir=tmp_path, model=str(folder)))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: "Delete that file and download it again" in text_of(app), LOADING)
+        await pilot.press("escape", "I")
+        view = view_of(app)
+        await until(pilot, lambda: view.inspection.failed is not None, LOADING)
+        await pilot.press("slash", *"3.mlp.down", "enter")
+        assert view.modules.here == "model.layers.3.mlp.down_proj"
+        await pilot.press("escape")
+        assert "damaged was not loaded" in text_of(app)
+        await pilot.press("5")
+        assert "is corrupt or incomplete" in text_of(app)

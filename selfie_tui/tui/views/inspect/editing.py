@@ -37,8 +37,10 @@ class EditingView(HeadsView):
 
     def edit(self) -> None:
         """Open the line of an edit: of the one under the cursor, or of the tensor that is looked at."""
-        if self.state.model is None or not self.inspection.path:
-            self.app.toast("There is no module to edit yet: the modules come with the model.", "warning")
+        if not self.inspection.is_of_model or not self.inspection.path:
+            failed = "The modules of a model that was not loaded cannot be edited."
+            none = "There is no module to edit yet: the modules come with the model."
+            self.app.toast(failed if self.inspection.failed else none, "warning")
             return
         self._before_edit = self.screen.focused
         self._replaced = self.edits.edit_here if self._in_edits else None

@@ -24,6 +24,7 @@ from selfie_tui.records import (
     StepPeeked,
     Task,
 )
+from selfie_tui.tui.known import FailedLoad
 from selfie_tui.tui.state import AppState
 from selfie_tui.tui.views.inspect.outline import Outline
 
@@ -64,6 +65,10 @@ class Inspection:
         self._peeked: dict[Peek, Peeked] = {}
         self._asked: dict[type[Task], tuple[int, Task]] = {}
         """The job and the task that was asked for last, by its type."""
+        self.tree_of = ""
+        """The model whose modules are shown."""
+        self.stays = False
+        """Whether the modules of a model that could not be loaded stay, where another one is there."""
         self._model = ""
 
     # What is asked for -----------------------------------------------------------------------------------------------
@@ -82,14 +87,28 @@ class Inspection:
         self._asked[type(task)] = (number, task)
         return number
 
+    @property
+    def _absent(self) -> str:
+        """The model, not there yet or not at all, whose modules are shown; "" where those of the current one are."""
+        loading, model, failed = self.state.loading, self.state.model, self.state.failed_load
+        if loading is not None or failed is None:
+            return loading.name if loading is not None else ""
+        return failed.name if model is None or (self.stays and model.name != failed.name) else ""
+
     def ask_modules(self) -> None:
-        """Ask for the tree of the current model, or of the one that is being loaded, if it is not the one shown."""
-        loading, model = self.state.loading, self.state.model
-        name = loading.name if loading else ""
-        known = f"{name or (model.name if model else '')}{'' if loading else ' loaded'}"
-        if (loading or model) and known != self._model:
+        """Ask for the tree of the model whose modules are to be shown, if it is not the one shown."""
+        name, model = self._absent, self.state.model
+        known = name or (f"{model.name} loaded" if model else "")
+        if known and known != self._model:
             self._model = known
             self._ask(ReadModules(name, origin=ORIGIN))
+
+    @property
+    def failed(self) -> FailedLoad | None:
+        """The load that failed, where the modules shown are those of its model; None where they are of another."""
+        failed = self.state.failed_load
+        shown = failed is not None and self.tree_of == failed.name == self._absent and self.state.loading is None
+        return failed if shown else None
 
     @property
     def _wanted(self) -> Peek:
@@ -97,8 +116,13 @@ class Inspection:
 
     @property
     def can_look(self) -> bool:
-        """Whether there are a model, the tokens of the prompt and a module to look at."""
-        return self.state.model is not None and bool(self.state.selection.tokens) and self.path in self.outline
+        """Whether there are a model, the tokens of the prompt and a module of that model to look at."""
+        return self.is_of_model and bool(self.state.selection.tokens) and self.path in self.outline
+
+    @property
+    def is_of_model(self) -> bool:
+        """Whether the modules are those of the current model."""
+        return self.state.model is not None and self.tree_of == self.state.model.name
 
     def look(self) -> bool:
         """Ask for the values under both cursors, unless they are known or on their way; True where they are known."""
@@ -146,7 +170,7 @@ class Inspection:
 
     def edits_of(self, path: str) -> tuple[Edit, ...]:
         """The edits of a module."""
-        return tuple(edit for edit in self.edits if edit.path == path)
+        return tuple(edit for edit in self.edits if edit.path == path) if self.is_of_model else ()
 
     def add(self, edit: Edit, instead: Edit | None = None) -> None:
         """Make an edit, in place of another one, or of one of the same tensor at the same tokens."""
@@ -203,7 +227,9 @@ class Inspection:
         """Take an event; what it has changed."""
         match event:
             case ModulesRead():
-                self.outline, self.tree_problem = Outline(event.nodes), ""
+                self.outline, self.tree_problem, self.tree_of = Outline(event.nodes), "", event.model
+                if not self.is_of_model:
+                    self._model = event.model
                 return News(tree=True)
             case Peeked() if event.job == self._job(Peek):
                 return self._take_values(event)
@@ -240,7 +266,7 @@ class Inspection:
         elif kind is ReadAttention:
             self.attention_problem = problem
         elif kind is ReadModules:
-            self.tree_problem, self._model = problem, ""
+            self.tree_problem, self.stays = problem, False
         return News(tree=kind is ReadModules, values=kind in (Peek, ReadAttention))
 
     @property

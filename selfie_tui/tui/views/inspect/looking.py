@@ -9,7 +9,7 @@ from textual.containers import Horizontal
 from textual.timer import Timer
 
 from selfie_tui import text
-from selfie_tui.records import EMBED, Event
+from selfie_tui.records import EMBED, Event, LoadModel
 from selfie_tui.tui.changes import Changed
 from selfie_tui.tui.render.styles import Piece, Pieces
 from selfie_tui.tui.runs import Run
@@ -30,6 +30,9 @@ from selfie_tui.tui.widgets.pause import Pause
 
 STALE = 0.2
 """Seconds for which the values of the tensor before may stand while others are being read."""
+
+NAME_CELLS = 24
+"""Cells of a model's name on the border of the tree, at most."""
 
 TOO_FAST = 1 / 15
 """Seconds between two steps of a cursor below which the values do not follow each of them."""
@@ -110,6 +113,10 @@ class LookingView(View):
 
     def show(self, changed: Changed) -> None:
         self._drop(changed)
+        if isinstance(changed.ended, LoadModel):
+            self.inspection.stays = self.display
+            self.update_modules()
+            self.update_values()
         if (changed.model or changed.status) and self.display:
             self.inspection.ask_modules()
         if changed.selection:
@@ -239,7 +246,10 @@ class LookingView(View):
     def update_modules(self, asked: str = "") -> None:
         """Write below the tree what is asked, and how much of it is in sight."""
         narrow = "5: values" if self.screen.has_class("-narrow") else ""
-        parts = [part for part in (asked, narrow, self.modules.extent()) if part]
+        failed = self.inspection.failed
+        name = text.clip_path(self.app.look.prose(failed.name), NAME_CELLS) if failed else ""
+        told = f"{name} was not loaded" if failed else ""
+        parts = [part for part in (asked or told, narrow, self.modules.extent()) if part]
         self.modules_pane.update_subtitle(" ── ".join(parts))
 
     def update_edits(self, asked: str = "") -> None:

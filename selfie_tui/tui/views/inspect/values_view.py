@@ -10,6 +10,7 @@ from selfie_tui import text
 from selfie_tui.tui.action import Scope
 from selfie_tui.tui.actions import bindings
 from selfie_tui.tui.render.styles import Piece, Pieces, padded
+from selfie_tui.tui.status import key_of
 from selfie_tui.tui.views.inspect.inspected import Inspected
 from selfie_tui.tui.views.inspect.inspection import Inspection
 from selfie_tui.tui.views.inspect.value_lines import (
@@ -27,6 +28,14 @@ from selfie_tui.tui.views.inspect.value_lines import (
 from selfie_tui.tui.widgets.lines import on_cursor
 
 Line = Callable[[], Pieces]
+
+
+def _dim(line: str) -> Pieces:
+    return (Piece(line, "dim"),)
+
+
+def _warn(line: str) -> Pieces:
+    return (Piece(line, "warn"),)
 
 
 class ValuesView(Inspected):
@@ -82,6 +91,8 @@ class ValuesView(Inspected):
 
     def _value_lines(self) -> list[Line]:
         inspection, peeked = self.inspection, self.inspection.peeked
+        if inspection.failed is not None:
+            return self._wrapped(inspection.failed.problem) + self._wrapped(self._kept_words(), _dim)
         if inspection.problem:
             return self._wrapped(inspection.problem)
         if peeked is None:
@@ -102,8 +113,12 @@ class ValuesView(Inspected):
                 lines.append(lambda: reading)
         return lines
 
-    def _wrapped(self, problem: str) -> list[Line]:
-        return [partial(_warn, line) for line in text.wrap(self.look.prose(problem), self.cells)]
+    def _kept_words(self) -> str:
+        model, back = self.inspection.state.model, key_of("back", self.app.keymap)
+        return "Its modules are as its configuration has them." + (f" {back}: those of {model.name}." if model else "")
+
+    def _wrapped(self, said: str, shown: Callable[[str], Pieces] = _warn) -> list[Line]:
+        return [partial(shown, line) for line in text.wrap(self.look.prose(said), self.cells)]
 
     def count(self) -> int:
         return max(len(self._drawn), 1)
@@ -134,11 +149,3 @@ class ValuesView(Inspected):
     def action_open(self) -> None:
         """Open the pattern of the head under the cursor, or interpret the values."""
         self.action_ask("interpret" if self.head is None else "pattern")
-
-
-def _dim(line: str) -> Pieces:
-    return (Piece(line, "dim"),)
-
-
-def _warn(line: str) -> Pieces:
-    return (Piece(line, "warn"),)

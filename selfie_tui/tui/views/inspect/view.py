@@ -162,12 +162,20 @@ class InspectView(EditingView):
             self.swap(opened=False)
             return True
         if not self.search_text.value:
-            return False
+            return self._leave_failed()
         self.search_text.value, self._matches = "", []
         if self.search_text.has_focus:
             self.screen.set_focus(self.modules)
         self.search_text.add_class("-hidden")
         self.update_modules()
+        return True
+
+    def _leave_failed(self) -> bool:
+        """Go back from the modules of a model that could not be loaded to those of the current one."""
+        if self.inspection.failed is None or self.state.model is None:
+            return False
+        self.inspection.stays = False
+        self.inspection.ask_modules()
         return True
 
     # Copying ---------------------------------------------------------------------------------------------------------
