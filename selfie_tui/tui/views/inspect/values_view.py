@@ -9,6 +9,7 @@ from typing import ClassVar
 from selfie_tui import text
 from selfie_tui.tui.action import Scope
 from selfie_tui.tui.actions import bindings
+from selfie_tui.tui.host import Host
 from selfie_tui.tui.render.styles import Piece, Pieces, padded
 from selfie_tui.tui.status import key_of
 from selfie_tui.tui.views.inspect.inspected import Inspected
@@ -43,6 +44,7 @@ class ValuesView(Inspected):
 
     SCOPES: ClassVar[tuple[Scope, ...]] = ("values", "inspected", "list")
     BINDINGS = bindings("values", "inspected")
+    app: Host
 
     def __init__(self, inspection: Inspection, id: str | None = None) -> None:
         super().__init__(id=id)
