@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from selfie_tui import paths
-from selfie_tui.records import CompareVectors, InterpretLines, KeepLine, Steer
+from selfie_tui.records import BrowseDirections, CompareVectors, Head, InterpretLines, KeepLine, KeepMeans, Steer
 from selfie_tui.tui.app import SelfieApp
 from selfie_tui.tui.views.vectors.view import VectorsView
 from tests.tui import fake_vectors
@@ -315,3 +315,205 @@ async def test_a_refusal_of_steering_stands_in_its_pane(folder: Path):
         assert not toasts(app)
         await pilot.press(*":L3", "enter")
         await until(pilot, lambda: view.steering.answers and view.steering.answers.finished)
+
+
+async def test_answers_are_kept_opened_from_the_history_made_again_and_exported(folder: Path, tmp_path: Path):
+    async with running(state_dir=paths.state_dir()) as (app, pilot):
+        view = await vectors(app, pilot)
+        await pilot.press("i", "ctrl+u", *"My city is", "enter", "e", *" * 2", "enter")
+        await run_to_end(app, pilot)
+        line = view.line
+        await pilot.press(*":L3", "enter", *":4.5", "enter")
+        await until(pilot, lambda: view.steering.answers and view.steering.answers.finished)
+        await pilot.press("5", "5", "x", "ctrl+u", *str(tmp_path / "answers.csv"), "enter")
+        await until(pilot, lambda: (tmp_path / "answers.csv").is_file())
+        assert "Paris" in (tmp_path / "answers.csv").read_text()
+    engine = FakeEngine()
+    async with running(engine, state_dir=paths.state_dir(), prompt="Another") as (app, pilot):
+        await pilot.press("tab", "H")
+        await until(pilot, lambda: app.main.state.kept.listed)
+        await pilot.press("enter")
+        await until(pilot, lambda: app.main.view.NAME == "vectors")
+        view = view_of(app)
+        await until(pilot, lambda: "Rome. Paris is new." in text_of(app))
+        assert app.main.state.prompt == "My city is"
+        assert view.line == line
+        assert (view.steering.settings.strength, view.steering.settings.layers) == (4.5, (3,))
+        assert "from today" in text_of(app)
+        assert not done(engine, Steer)
+        await pilot.press("ctrl+r")
+        await run_to_end(app, pilot)
+        (task,) = done(engine, Steer)
+        assert (task.line, task.prompt, task.strengths) == (line, "My city is", (4.5,))
+        assert "from today" not in text_of(app)
+
+
+# Files ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_directions_of_a_file_are_looked_through_searched_and_used(size, folder: Path, tmp_path: Path):
+    engine = FakeEngine()
+    sae = tmp_path / "sae.safetensors"
+    sae.touch()
+    async with running(engine, size=size, state_dir=paths.state_dir()) as (app, pilot):
+        view = await vectors(app, pilot)
+        await pilot.press("o", *str(sae), "enter")
+        await until(pilot, lambda: view.list.here.kind == "directions")
+        if size[0] >= 100:
+            assert "sae.safetensors holds 1,000 directions, 256 wide, of L5" in text_of(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: "·d00" in text_of(app))
+        assert app.main.focused is view.directions
+        await pilot.press("j", "j")
+        await looked_at(app, pilot)
+        assert view.line == f'"{sae}"[2]'
+        await pilot.press("G")
+        await until(pilot, lambda: "·d9990" in text_of(app))
+        await pilot.press(*":500", "enter")
+        await until(pilot, lambda: "·d5000" in text_of(app))
+        await pilot.press("enter")
+        await run_to_end(app, pilot)
+        assert done(engine, InterpretLines)[-1].lines == (f'"{sae}"[500]',)
+        await pilot.press("slash", *"Paris", "enter")
+        await until(pilot, lambda: done(engine, BrowseDirections)[-1].word == "Paris")
+        await until(pilot, lambda: "·d70" in text_of(app))
+        await pilot.press("j")
+        await looked_at(app, pilot)
+        assert view.line == f'"{sae}"[7]'
+        await pilot.press("+")
+        await until(pilot, lambda: view.steering.answers and view.steering.answers.finished)
+        assert done(engine, Steer)[-1].line == f'"{sae}"[7]'
+        await pilot.press("slash", "ctrl+u", *"~ rome", "enter")
+        await until(pilot, lambda: done(engine, BrowseDirections)[-1].like == "rome")
+        await pilot.press("escape")
+        assert view.browsing.search == ""
+        await pilot.press("escape")
+        assert app.main.focused is view.list
+        assert view.list.here.kind == "directions"
+
+
+async def test_files_folders_and_adapters_are_opened_and_what_is_wrong_is_said(folder: Path, tmp_path: Path):
+    engine = FakeEngine()
+    others = tmp_path / "others"
+    fake_vectors.keep(others, "milan")
+    fake_vectors.keep(others, "rome")
+    for name in ("happy.gguf", "adapter.safetensors", "broken.safetensors"):
+        (tmp_path / name).touch()
+    async with running(engine, state_dir=paths.state_dir()) as (app, pilot):
+        view = await vectors(app, pilot)
+        await pilot.press("o", *str(others), "enter")
+        assert view.shelf.named("milan").file == str(others / "milan.safetensors")
+        assert view.shelf.named("others/rome"), "a name that is kept too goes with its folder"
+        await pilot.press("e", "ctrl+u", *"mil", "tab", *" + rome", "enter")
+        await run_to_end(app, pilot)
+        assert done(engine, InterpretLines)[-1].lines == (f'"{others}/milan.safetensors" + rome',)
+        await pilot.press("o", *str(tmp_path / "happy.gguf"), "enter")
+        await until(pilot, lambda: view.list.here.name == "happy.gguf")
+        assert "L4–6" in text_of(app)
+        await pilot.press("o", *str(tmp_path / "adapter.safetensors"), "enter")
+        await until(pilot, lambda: view.list.here.kind == "adapter")
+        await pilot.press("enter")
+        assert "vectors go through it" in toasts(app)[-1]
+        assert view.list.go_to_name("rome")
+        await pilot.press("enter")
+        await run_to_end(app, pilot)
+        assert done(engine, InterpretLines)[-1].adapter == str(tmp_path / "adapter.safetensors")
+        await pilot.press("o", *str(tmp_path / "broken.safetensors"), "enter")
+        await until(pilot, lambda: "does not hold one vector" in toasts(app)[-1])
+        await pilot.press("o", *str(tmp_path / "nothing"), "enter")
+        assert "There is no" in text_of(app)
+        await pilot.press("escape")
+        assert view.list.go_to_name("happy.gguf")
+        await pilot.press("d", "d")
+        assert view.shelf.named("happy.gguf") is None
+        assert (tmp_path / "happy.gguf").is_file(), "what was opened is not deleted"
+        await pilot.press("u")
+        assert view.list.here.name == "happy.gguf"
+
+
+async def test_a_vector_is_written_to_a_file_and_one_that_is_there_is_asked_for_twice(folder: Path, tmp_path: Path):
+    engine = FakeEngine()
+    async with running(engine, state_dir=paths.state_dir()) as (app, pilot):
+        view = await vectors(app, pilot)
+        await pilot.press("x")
+        assert app.main.ask_line.field.value == f"{view.title}.safetensors"
+        await pilot.press("ctrl+u", *str(tmp_path / "out.csv"), "enter")
+        assert "Vectors are written as safetensors" in text_of(app)
+        await pilot.press("ctrl+u", *str(tmp_path / "out.safetensors"), "enter")
+        await until(pilot, lambda: (tmp_path / "out.safetensors").is_file())
+        await pilot.press("x", "ctrl+u", *str(tmp_path / "out.safetensors"), "enter")
+        assert "There is such a file" in text_of(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: len(done(engine, KeepLine)) == 2)
+        assert [task.overwrite for task in done(engine, KeepLine)] == [False, True]
+        assert done(engine, KeepLine)[0].line == view.line
+
+
+async def test_means_of_prompts_are_kept_from_files_and_from_the_pair(folder: Path, tmp_path: Path):
+    engine = FakeEngine()
+    for name in ("warm", "cold"):
+        (tmp_path / f"{name}.txt").write_text(f"{name} one\n{name} two\n")
+    async with running(engine, state_dir=paths.state_dir(), prompt="The capital of France is") as (app, pilot):
+        view = await vectors(app, pilot)
+        await pilot.press("m", *f"{tmp_path}/warm.txt - {tmp_path}/cold.txt at 2-3 mean as warmth", "enter")
+        await until(pilot, lambda: view.list.here.name == "warmth")
+        (task,) = done(engine, KeepMeans)
+        assert (task.prompts, task.against) == (("warm one", "warm two"), ("cold one", "cold two"))
+        assert (task.layers, task.average, task.heads) == ((2, 3), "mean", ())
+        await pilot.press("m", *f"{tmp_path}/warm.txt heads 5.3,6.1 as task", "enter")
+        await until(pilot, lambda: view.list.here.name == "task")
+        assert done(engine, KeepMeans)[-1].heads == (Head(5, 3), Head(6, 1))
+        await pilot.press("m", *"nothing.txt at 2", "enter")
+        assert "There is no file nothing.txt" in text_of(app)
+        await pilot.press("escape", "p", "i", "ctrl+u", *"The capital of Japan is", "enter")
+        await pilot.press("m")
+        assert app.main.ask_line.field.value == "this - A"
+        await pilot.press(*" at 4 as japan", "enter")
+        await until(pilot, lambda: view.list.here.name == "japan")
+        task = done(engine, KeepMeans)[-1]
+        assert (task.prompts, task.against) == (("The capital of Japan is",), ("The capital of France is",))
+
+
+async def test_what_the_cursor_is_on_is_copied(folder: Path):
+    async with running(state_dir=paths.state_dir()) as (app, pilot):
+        view = await vectors(app, pilot)
+        await pilot.press("y")
+        assert app.copied == view.line
+        await pilot.press("enter")
+        await run_to_end(app, pilot)
+        await pilot.press("Y")
+        assert f"says\tsays {view.line} here" in app.copied
+        await pilot.press("+")
+        await until(pilot, lambda: view.steering.answers and view.steering.answers.finished)
+        await pilot.press("5", "5", "y")
+        assert app.copied == "plain\tRome. It is old.\nsteered\tRome. Paris is new."
+
+
+async def test_another_model_greys_what_does_not_fit_and_forgets_what_was_known(folder: Path):
+    engine = FakeEngine()
+    async with running(engine, state_dir=paths.state_dir()) as (app, pilot):
+        view = await vectors(app, pilot)
+        await pilot.press("enter", "+")
+        await until(pilot, lambda: view.steering.answers and view.steering.answers.finished)
+        app.main.load("other")
+        await until(pilot, lambda: app.main.state.model and app.main.state.model.name == "other")
+        await looked_at(app, pilot)
+        assert view.steering.answers is None
+        assert view.readings.of(view.line) is None
+
+
+async def test_without_vectors_the_view_says_how_they_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    async with running(state_dir=paths.state_dir()) as (app, pilot):
+        await pilot.press("tab", "V")
+        assert "v keeps a state under a name" in text_of(app)
+        for key in ("enter", "space", "d", "u", "r", "x", "c", "+", "y", "a"):
+            await pilot.press(key)
+        await pilot.press("ctrl+r")
+        assert "There is no vector to steer with" in toasts(app)[-1]
+        await pilot.press("e", *"2", "enter", "escape")
+        await pilot.press("R", "v", "enter")
+        await until(pilot, lambda: list((paths.vectors_dir()).glob("*")))
+        await pilot.press("V")
+        await until(pilot, lambda: view_of(app).list.items)

@@ -27,9 +27,9 @@ ACTIONS = (
     Action("vector.weaker", "Weaker", "steer more weakly, by a half; below 0 away from the vector", "-", "vector",
            "want('weaker')", hint="strength", palette="strength steer"),
     Action("vector.centre", "Centred cosines", "take the mean of all that are compared off each before cosines are "
-           "taken, or not", "c", "vector", "want('centre')", palette="cosine mean"),
+           "taken, or not", "c", "compared", "want('centre')", palette="cosine mean"),
     Action("vector.write", "Write to a file", "write the vector to a safetensors file, with where it is from", "x",
-           "vector", "want('write')", hint="save", palette="export safetensors"),
+           "compared", "want('write')", hint="save", palette="export safetensors"),
     Action("vector.open-file", "Open vectors", "open a file of vectors or a folder: safetensors, a control vector "
            "(.gguf), a sparse autoencoder, an adapter", "o", "vector", "want('open_file')",
            palette="load file folder sae repeng"),
@@ -78,6 +78,7 @@ BROWSING = (
 SECTIONS = {
     "vectors": Section("Vectors: the list", LINES),
     "vector": Section("Vectors: the vector under the cursor", LINES[1:]),
+    "compared": Section("Vectors: results", LINES[1:]),
     "vector-line": Section("Vectors: a line over vectors", LINES),
     "steer": Section("Vectors: steering", STEERING),
     "directions": Section("Vectors: the directions of a file", BROWSING),

@@ -13,12 +13,15 @@ from selfie_tui.tui.views.vectors.browsing import Browsing
 from selfie_tui.tui.views.vectors.wanted import Wanting
 from selfie_tui.tui.widgets.lines import Rows, on_cursor
 
+ROOMY = 36
+"""Cells of a line from which on norms are shown."""
+
 
 class DirectionList(Wanting, Rows):
     """A row a direction: its index, what was looked for in it, and the tokens that the lens reads."""
 
-    SCOPES: ClassVar[tuple[Scope, ...]] = ("directions", "vector", "list")
-    BINDINGS = bindings("directions", "vector")
+    SCOPES: ClassVar[tuple[Scope, ...]] = ("directions", "vector", "compared", "list")
+    BINDINGS = bindings("directions", "vector", "compared")
 
     def __init__(self, browsing: Browsing, id: str | None = None) -> None:
         super().__init__(id=id, classes="-hidden")
@@ -56,7 +59,8 @@ class DirectionList(Wanting, Rows):
             if measure is not None:
                 body.append(Piece(f" {'−' if measure < 0 else ' '}{share(abs(measure))}", "accent"))
             tokens = (Piece(f" {text.clip(self.look.visible(token.text), 12)}") for token in found.nearest)
-            body += [Piece(f" {found.norm:>5.3g}", "dim"), *tokens]
+            norm = () if self.size.width < ROOMY else (Piece(f" {found.norm:>5.3g}", "dim"),)
+            body += [*norm, *tokens]
         lead = Piece("▌" if here else " ", "key")
         rest = padded(body, max(self.size.width - 9, 4))
         return (lead, *(on_cursor((name,), self.cursor_role) if here else (name,)), *rest)

@@ -21,8 +21,8 @@ class LineView(Wanting, Rows):
     """The line in one line."""
 
     DEFAULT_CSS = "LineView { height: 1; }"
-    SCOPES: ClassVar[tuple[Scope, ...]] = ("vector",)
-    BINDINGS = bindings("vector")
+    SCOPES: ClassVar[tuple[Scope, ...]] = ("vector", "compared")
+    BINDINGS = bindings("vector", "compared")
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)

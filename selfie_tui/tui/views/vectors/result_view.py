@@ -17,8 +17,8 @@ from selfie_tui.tui.widgets.lines import ScrolledLines
 class ResultView(Wanting, ScrolledLines):
     """Lines that others make; only those that say something else are drawn again."""
 
-    SCOPES: ClassVar[tuple[Scope, ...]] = ("vector", "list")
-    BINDINGS = bindings("vector")
+    SCOPES: ClassVar[tuple[Scope, ...]] = ("vector", "compared", "list")
+    BINDINGS = bindings("vector", "compared")
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)

@@ -71,6 +71,7 @@ class ShowingView(View):
     VectorsView #vectors-line { height: 3; }
     VectorsView #vector-line, VectorsView #direction-search { margin: 0 1; width: 1fr; }
     MainScreen.-narrow VectorsView #vectors-left { width: 38%; }
+    MainScreen.-narrow VectorsView #vectors-left.-browsing { width: 52%; }
     MainScreen.-narrow VectorsView #vectors-result, MainScreen.-narrow VectorsView #vectors-steer { display: none; }
     MainScreen.-narrow VectorsView Pane.-front { display: block; }
     """

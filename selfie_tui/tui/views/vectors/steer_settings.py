@@ -29,13 +29,14 @@ LAYERS = re.compile(r"(L?\d+|embed)([-–,]\s*(L?\d+|embed))*", re.IGNORECASE)
 
 
 class SteerSettings(NamedTuple):
-    """How a vector is steered with; no `layers` are the vector's own."""
+    """How a vector is steered with; no `layers` are the vector's own, and `positions` stand in place of `where`."""
 
     strength: float = 1.0
     where: Where = "all"
     layers: tuple[int, ...] = ()
     mode: str = "add"
     max_new_tokens: int = 24
+    positions: tuple[int, ...] | None = None
 
     def text(self, field: str) -> str:
         """The value of a field, as it is shown."""
@@ -43,7 +44,7 @@ class SteerSettings(NamedTuple):
             case "strength":
                 return f"{self.strength:.3f}".rstrip("0").ljust(len(f"{self.strength:.1f}"), "0")
             case "where":
-                return WHERE[self.where]
+                return WHERE[self.where] if self.positions is None else f"{len(self.positions)} tokens of prompt"
             case "layers":
                 return layers_words(self.layers) if self.layers else "own layers"
             case "mode":
@@ -56,7 +57,7 @@ class SteerSettings(NamedTuple):
             case "strength":
                 return self._replace(strength=round(self.strength / STEP + step) * STEP)
             case "where":
-                return self._replace(where=_next(tuple(WHERE), self.where, -step))
+                return self._replace(where=_next(tuple(WHERE), self.where, -step), positions=None)
             case "layers":
                 return self._replace(layers=self._layers_after(step, blocks))
             case "mode":
@@ -80,7 +81,7 @@ class SteerSettings(NamedTuple):
         if field == "max_new_tokens" and text.isdecimal():
             return self._replace(max_new_tokens=max(1, min(int(text), MOST_TOKENS)))
         if field == "where" and text in WHERE:
-            return self._replace(where=text)
+            return self._replace(where=text, positions=None)
         if field == "mode" and text in MODES:
             return self._replace(mode=text)
         if not NUMBER.fullmatch(text):

@@ -116,13 +116,18 @@ class SteerView(Wanting, ScrolledLines):
 
 
 def answer_lines(answers: SteeredSoFar, width: int, look: Look, *, stale: bool) -> list[Pieces]:
-    """The plain answer and the steered one, each in as many lines as it needs, marked from where they differ on."""
+    """The plain answer and the steered ones, each in as many lines as it needs, marked from where they differ on.
+
+    Of several steered ones each has its strength before it.
+    """
+    several = len(answers.steered) > 1
+    said: list[tuple[str, Sequence[GeneratedToken], int | None]] = [("plain", answers.plain, None)]
+    said += [
+        (f"× {each.strength:g}" if several else "steered", each.tokens, each.differs_from) for each in answers.steered
+    ]
     lines: list[Pieces] = []
-    steered = answers.steered[0] if answers.steered else None
-    first = steered.differs_from if steered else None
-    for label, tokens in (("plain", answers.plain), ("steered", steered.tokens if steered else ())):
-        pieces = _words(tokens, first if label == "steered" else None, look, stale=stale)
-        flowed = flow(pieces, max(width - LABEL_CELLS, 8))
+    for label, tokens, first in said:
+        flowed = flow(_words(tokens, first, look, stale=stale), max(width - LABEL_CELLS, 8))
         ending: Pieces = () if answers.finished else (Piece("▏", "dim"),)
         for number, line in enumerate(flowed):
             lead = Piece(f"{label if number == 0 else '':<{LABEL_CELLS}}", "dim")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from selfie_tui.errors import RequestError
 from selfie_tui.records import Event, JobCancelled, JobFailed, JobFinished, Steer, SteeredSoFar
+from selfie_tui.results.entries import Entry, Result, RunBegan, RunEnded, timestamp, versions
+from selfie_tui.tui.exporting import Exportable
 from selfie_tui.tui.state import AppState
 from selfie_tui.tui.views.vectors.comparing import ORIGIN
 from selfie_tui.tui.views.vectors.shelf import Shelf
@@ -26,6 +28,8 @@ class SteeringState:
         self.origin = ""
         """When an answer was made that was read back from a session."""
         self._known: dict[Steer, SteeredSoFar] = {}
+        self._began: dict[Steer, RunBegan] = {}
+        """How the runs began whose answers are known."""
         self._job: tuple[int, Steer | None] = (0, None)
         """The job that was asked for last, and its task until that ends."""
         self._last: Steer | None = None
@@ -45,23 +49,35 @@ class SteeringState:
             strengths=(settings.strength,),
             layers=settings.layers,
             where=settings.where,
+            positions=settings.positions,
             mode=settings.mode,
             max_new_tokens=settings.max_new_tokens,
             origin=ORIGIN,
         )
 
-    def ask(self) -> bool:
-        """Have the model answer with the line and the settings, in place of the answer before; False if it is known."""
+    def ask(self, *, anew: bool = False) -> bool:
+        """Have the model answer with the line and the settings, in place of the answer before.
+
+        False where it does already, or, unless it is to do so `anew`, what it says is known.
+        """
         wanted = self.wanted()
         if wanted is None or self.state.model is None:
             return False
         self.problem = self.origin = ""
-        known = self._known.get(wanted)
+        known = None if anew else self._known.get(wanted)
         self._last = wanted
         if self._job[1] == wanted or (known is not None and known.finished):
             return False
         self.stop()
         self._job = self.state.submit(wanted), wanted
+        self._began[wanted] = RunBegan(
+            run=self._job[0],
+            model=self.state.model.name,
+            began=timestamp(),
+            task=wanted,
+            info=self.state.model,
+            versions=dict(versions()),
+        )
         return True
 
     def stop(self) -> None:
@@ -116,6 +132,7 @@ class SteeringState:
         """Forget all answers: the model is another, or its edits are."""
         self.stop()
         self._known.clear()
+        self._began.clear()
         self._last, self.problem, self.origin = None, "", ""
 
     def forget_waiting(self) -> None:
@@ -123,16 +140,32 @@ class SteeringState:
         if self.waiting and self.state.sent.of(self._job[0]) is None:
             self._job = (0, None)
 
-    def show_kept(self, task: Steer, answers: SteeredSoFar, origin: str) -> None:
-        """Show answers that were read back from a session, and when they were made."""
+    def show_kept(self, began: RunBegan, answers: SteeredSoFar | None, origin: str) -> None:
+        """Show answers that were read back from a session, and when they were made; they keep their own task."""
         self.stop()
-        self.keep(task, answers)
-        self._last, self.origin, self.problem = task, origin, ""
+        self.origin, self.problem = origin, ""
+        self._last = self.wanted()
+        if self._last is not None and answers is not None:
+            self.keep(self._last, answers)
+            self._began[self._last] = began
+
+    def exportable(self) -> Exportable | None:
+        """The answers that are shown, as a run; None where there are none that are finished."""
+        wanted, answers = self.wanted(), self.answers
+        if wanted is None or answers is None or not answers.finished:
+            return None
+        began = self._began[wanted]
+        results = [Result(began.run, *result) for result in answers.results()]
+        entries: list[Entry] = [began, *results, RunEnded(began.run, "finished")]
+        return Exportable("the answers", began.model, lambda: entries)
 
     def keep(self, task: Steer, answers: SteeredSoFar) -> None:
         """Remember answers to a task."""
+        self._known.pop(task, None)
         while len(self._known) >= MOST_KNOWN:
-            self._known.pop(next(iter(self._known)))
+            oldest = next(iter(self._known))
+            self._known.pop(oldest)
+            self._began.pop(oldest, None)
         self._known[task] = answers
 
     def take(self, event: Event) -> bool:

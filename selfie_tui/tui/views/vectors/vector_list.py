@@ -21,8 +21,8 @@ NONE = ("no vectors yet: in Read, Grid, Lens or", "Inspect v keeps a state under
 class VectorList(Wanting, Rows):
     """A row a vector: its mark, name, layer, norm, and where it is from."""
 
-    SCOPES: ClassVar[tuple[Scope, ...]] = ("vectors", "vector", "list")
-    BINDINGS = bindings("vectors", "vector")
+    SCOPES: ClassVar[tuple[Scope, ...]] = ("vectors", "vector", "compared", "list")
+    BINDINGS = bindings("vectors", "vector", "compared")
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from textual import on
@@ -11,6 +11,8 @@ from textual.widgets import Input
 
 from selfie_tui.errors import RequestError
 from selfie_tui.records import Event, Steer, SteeredSoFar, VectorFileRead, VectorKept
+from selfie_tui.results.entries import RunBegan
+from selfie_tui.tui.exporting import Exportable
 from selfie_tui.tui.keepable import Keepable, KeepableLine, check_name
 from selfie_tui.tui.state import AppState
 from selfie_tui.tui.views.vectors.actions import ENTRY
@@ -166,6 +168,7 @@ class VectorsView(OpeningView):
         self.list.set_class(opened, "-hidden")
         self.directions.set_class(not opened, "-hidden")
         self.list_pane.home = home
+        self.query_one("#vectors-left").set_class(opened, "-browsing")
         self.screen.set_focus(home)
 
     def search_field(self) -> Field | None:
@@ -266,25 +269,33 @@ class VectorsView(OpeningView):
         return self.comparison.problem
 
     def run_job(self) -> None:
-        self.steer_on()
+        self.steering.ask(anew=True)
+        self.show_steering()
 
-    def show_steering_run(self, task: Steer, answers: SteeredSoFar, origin: str = "") -> None:
-        """Show answers that were kept as if they had just come; `origin` says when they did.
-
-        The prompt is the caller's to set. A line that is not in the list is put there.
-        """
-        self.steering.settings = SteerSettings(
-            task.strengths[0], task.where, task.layers, task.mode, task.max_new_tokens
+    def open_kept(self, began: RunBegan, events: Sequence[Event], origin: str) -> None:
+        """Show answers that were kept; a line that is not in the list is put there."""
+        task = began.task
+        if not isinstance(task, Steer):
+            return
+        self.app.show_prompt(task.prompt)
+        settings = SteerSettings(
+            task.strengths[0], task.where, task.layers, task.mode, task.max_new_tokens, task.positions
         )
+        self.steering.settings = settings
+        self.shelf.model = self.state.model
+        self.shelf.list_kept()
         known = next((item for item in self.shelf.items if item.line == task.line), None)
         if known is None:
             self.shelf.write_line(task.line)
         self.show_list(known.name if known else task.line)
-        self.follow()
-        wanted = self.steering.wanted()
-        if wanted is not None:
-            self.steering.show_kept(wanted, answers, origin)
-        self.show_steering()
+        self.steering.line = self.line
+        answers = next((event for event in events if isinstance(event, SteeredSoFar)), None)
+        self.steering.show_kept(began, answers, origin)
+        self.look()
+        self.app.enter_pane(self.steer_pane)
+
+    def exportable(self) -> Exportable | None:
+        return self.steering.exportable()
 
     # Dropping, renaming, keeping -------------------------------------------------------------------------------------
 
