@@ -66,6 +66,11 @@ def number(line: str) -> float:
     return crc32(line.encode()) % 1000 / 1000
 
 
+def word(line: str, place: int) -> str:
+    """Letters that differ from line to line and from place to place."""
+    return f"{crc32(f'{line} {place}'.encode()):x}"[:7].translate(str.maketrans("0123456789", "ghijklmnop"))
+
+
 def cosine(one: str, other: str) -> float:
     return 1.0 if one == other else number(min(one, other) + max(one, other)) * 2 - 1
 
@@ -79,8 +84,8 @@ def compared(lines: tuple[str, ...], k: int, *, centred: bool) -> VectorsCompare
             layers=(5,),
             width=WIDTH,
             norm=10 + 40 * number(line),
-            nearest=tuple(LensToken(f" near{n}{line[:3]}", 0.4 / (n + 1)) for n in range(k)),
-            farthest=tuple(LensToken(f" far{n}{line[:3]}", 0.4 / (n + 1)) for n in range(k)),
+            nearest=tuple(LensToken(f" {word(line, n)}", 0.4 / (n + 1)) for n in range(k)),
+            farthest=tuple(LensToken(f" {word(line, -n - 1)}", 0.4 / (n + 1)) for n in range(k)),
             cosines=tuple(cosine(line, other) for other in lines),
             projections=tuple(10 * cosine(line, other) for other in lines),
         )

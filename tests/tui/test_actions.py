@@ -67,7 +67,7 @@ NODES: tuple[type[DOMNode], ...] = (
     VectorList, DirectionList, LineView, LineField, ResultView, SteerView,
 )  # fmt: skip
 
-UNSEEN = ("runs", "grid", "map", "cells", "inspected", "lens", "patch", "pair-rows", "vectors", "vector")
+UNSEEN = ("runs", "grid", "map", "cells", "inspected", "lens", "patch", "pair-rows", "vectors", "vector", "compared")
 """Scopes of views that are not shown yet."""
 
 

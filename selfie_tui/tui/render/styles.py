@@ -34,7 +34,7 @@ HEAT: tuple[Role, ...] = ("heat1", "heat2", "heat3", "heat4", "heat5", "heat6", 
 _ASCII = str.maketrans(
     {
         **dict(zip(BARS, ASCII_BARS, strict=True)),
-        **dict(zip("▌▐●○◐·…×∅─–—−‹›“”↑↓←→│▾▸✎▽Δ≠", '><*o%.~x0----<>""^v<>|-+Evd!', strict=True)),
+        **dict(zip("▌▐●○◐·…×∅─–—−‹›“”↑↓←→│▾▸✎▽Δ≠▏", '><*o%.~x0----<>""^v<>|-+Evd!_', strict=True)),
         **dict(zip("╭╮╰╯", "++++", strict=True)),
     }
 )

@@ -17,7 +17,7 @@ MOST_OTHERS = 6
 MOST_KNOWN = 64
 """Comparisons that are remembered."""
 
-NEAREST = 8
+NEAREST = 6
 """Tokens of the lens."""
 
 
@@ -111,6 +111,12 @@ class Comparison:
             return None
         here, *rest = found.vectors
         return Compared(here, tuple(zip(self.others(), rest, strict=True)), found.centred)
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether nothing is known of the line yet, and it is being computed."""
+        asked = bool(self.line) and self.state.model is not None and not self.problem
+        return asked and not self.refusal() and self.compared is None
 
     def owns(self, job: int) -> bool:
         """Whether a job is the one that was asked for last."""

@@ -6,7 +6,9 @@ import time
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.timer import Timer
 
+from selfie_tui import text
 from selfie_tui.errors import RequestError
 from selfie_tui.records import Event
 from selfie_tui.tui.changes import Changed
@@ -38,6 +40,9 @@ from selfie_tui.tui.widgets.pause import Pause
 STEER_PAUSE = 0.3
 """Seconds without a key after which other settings are steered with."""
 
+STALE = 0.2
+"""Seconds for which the results of the line before may stand while others are being computed."""
+
 TOO_FAST = 1 / 15
 """Seconds between two steps of the cursor below which the results do not follow each of them."""
 
@@ -53,6 +58,11 @@ def about_item(item: Item) -> str:
         wide = f", for vectors {item.width} wide" if item.width else ""
         return f"{item.name} holds an {item.made_of}{wide}: with enter vectors go through it before they are read."
     return ""
+
+
+def note(pane: Pane, said: str) -> None:
+    """Write on a pane's lower border, as much as there is space for."""
+    pane.update_subtitle(text.clip(said, max(pane.size.width - 4, 1)))
 
 
 class ShowingView(View):
@@ -101,6 +111,7 @@ class ShowingView(View):
         self.result.resized, self.steer.resized = self.show_result, self.show_steering
         self._pause = Pause(self, TOO_FAST, self.look)
         self._steer_pause = Pause(self, STEER_PAUSE, self.steer_on)
+        self._stale: Timer | None = None
         self._stepped = 0.0
 
     def compose(self) -> ComposeResult:
@@ -229,13 +240,13 @@ class ShowingView(View):
     def update_list(self, asked: str = "") -> None:
         """Write below the list what is asked, or how many vectors there are and how many are marked."""
         if self.browsing.item is not None:
-            self.list_pane.update_subtitle(asked or self.directions.extent())
+            note(self.list_pane, asked or self.directions.extent())
             return
         kept = sum(item.kind == "kept" for item in self.shelf.items)
         marked = f"{len(self.comparison.marked)} marked · " if self.comparison.marked else ""
         extent = self.list.extent()
         count = asked or f"{marked}{extent or f'{kept} kept'}"
-        self.list_pane.update_subtitle(count)
+        note(self.list_pane, count)
 
     # What is drawn ---------------------------------------------------------------------------------------------------
 
@@ -250,10 +261,19 @@ class ShowingView(View):
             said = f"{layers_words(here.layers)} · norm {here.norm:.4g} · {here.width}{edited}"
         else:
             said = problem if self.writing else ""
-        self.line_pane.update_subtitle(self.app.look.prose(said))
+        note(self.line_pane, self.app.look.prose(said))
 
     def show_result(self) -> None:
-        """Show what is known of the line."""
+        """Show what is known of the line; what is known of the one before stands for a moment."""
+        pending = self.comparison.is_pending
+        if pending and self._stale is None:
+            self._stale = self.set_timer(STALE, self.drop_stale)
+        if not pending:
+            self.result.show_lines(self._result_lines())
+
+    def drop_stale(self) -> None:
+        """Take away what is known of another line when that of this one is not there in time."""
+        self._stale = None
         self.result.show_lines(self._result_lines())
 
     def _result_lines(self) -> list[Pieces]:
@@ -306,9 +326,9 @@ class ShowingView(View):
         elif self.line and not self.comparison.problem:
             body = [(Piece("+ and - steer with this vector; i edits the text that is gone on from", "dim"),)]
         self.steer.show_steering(self.steering.settings, body)
-        note = steering_note(answers, self.steer.cells) if answers is not None and exact is not None else ""
-        parts = [part for part in (self.steering.origin, note) if part]
-        self.steer_pane.update_subtitle(" · ".join(parts))
+        differs = steering_note(answers, self.steer.cells) if answers is not None and exact is not None else ""
+        parts = [part for part in (self.steering.origin, differs) if part]
+        note(self.steer_pane, " · ".join(parts))
 
     def under_way(self) -> Pieces:
         if self.steering.running:

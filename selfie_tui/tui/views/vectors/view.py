@@ -9,6 +9,7 @@ from textual import on
 from textual.widget import Widget
 from textual.widgets import Input
 
+from selfie_tui import text
 from selfie_tui.errors import RequestError
 from selfie_tui.records import Event, Steer, SteeredSoFar, VectorFileRead, VectorKept
 from selfie_tui.results.entries import RunBegan
@@ -148,7 +149,8 @@ class VectorsView(OpeningView):
         self.browsing.open(item)
         self.directions.cursor = 0
         self._swap(opened=True)
-        self.list_pane.heading = f"{self.app.look.prose(item.name)} · {item.count:,} directions"
+        name = text.clip(self.app.look.prose(item.name), max(self.list_pane.size.width // 2, 8))
+        self.list_pane.heading = f"{name} · {item.count:,}"
         self.list_pane.retitle()
         self.look()
 
