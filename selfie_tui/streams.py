@@ -57,13 +57,38 @@ def prompt_lines(name: str) -> Iterator[str]:
     Raises:
         RequestError: for a file that cannot be read, or a line that is not UTF-8.
     """
+    return (_prompt_in(text) for _, text in text_lines(name))
+
+
+def object_lines(name: str) -> Iterator[tuple[int, dict[str, object]]]:
+    """The JSON objects in a file of UTF-8, or on standard input for `-`, one a line, each with its number from 1.
+
+    Raises:
+        RequestError: as `prompt_lines`, and for a line that is no such object.
+    """
+    for number, text in text_lines(name):
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, dict):
+            raise RequestError(f"Line {number} is no JSON object.", "Write one a line.")
+        yield number, found
+
+
+def text_lines(name: str) -> Iterator[tuple[int, str]]:
+    """The lines of a file of UTF-8, or of standard input for `-`, that are not empty, each with its number from 1.
+
+    Raises:
+        RequestError: as `prompt_lines`.
+    """
     number = 1
     try:
         with _lines_of(name) as lines:
             for number, line in enumerate(lines, 1):
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
                 if text.strip():
-                    yield _prompt_in(text)
+                    yield number, text
     except UnicodeDecodeError:
         raise RequestError(
             f"Line {number} of {'standard input' if name == '-' else name} is not UTF-8.",

@@ -247,8 +247,13 @@ def export_narrated(entries: Iterable[Entry], path: Path, overwrite: bool) -> bo
 
 def print_entry(entry: Entry) -> str:
     """Write an entry as a line of stdout."""
-    print(encode(entry).decode(), flush=True)
+    print_line(encode(entry))
     return ""
+
+
+def print_line(line: bytes) -> None:
+    """Write a line of JSON to stdout."""
+    print(line.decode(), flush=True)
 
 
 def narrate(text: str) -> None:

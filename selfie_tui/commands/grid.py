@@ -13,6 +13,7 @@ from selfie_tui.commands.client import (
     all_cores_engine,
     done,
     narrate,
+    print_line,
     show_line,
     show_progress,
 )
@@ -78,11 +79,6 @@ def run(arguments: argparse.Namespace, engine: Callable[[], Engine] = all_cores_
     return code
 
 
-def print_line(line: bytes) -> None:
-    """Write a line to stdout."""
-    print(line.decode(), flush=True)
-
-
 def read_all(client: Client, arguments: argparse.Namespace, prompts: Iterable[str], runs: RunStream) -> int:
     """Load the model, and read, print and keep prompt after prompt; the exit code."""
     grids = Grids(client, arguments, client.load(arguments), runs)
@@ -92,7 +88,7 @@ def read_all(client: Client, arguments: argparse.Namespace, prompts: Iterable[st
     return grids.exit_code()
 
 
-class Grids(PromptStream):
+class Grids(PromptStream[str]):
     """The grids of prompts; one that is refused or fails is kept as a failed run."""
 
     def __init__(self, client: Client, arguments: argparse.Namespace, model: ModelInfo, runs: RunStream) -> None:

@@ -133,7 +133,7 @@ def asked_of(model: ModelInfo, stack: str, arguments: argparse.Namespace) -> dic
     return {**given, "stack": stack, "model": msgspec.to_builtins(model)}
 
 
-class Lenses(PromptStream):
+class Lenses(PromptStream[str]):
     """The lenses of prompts; one that is refused is left out."""
 
     def __init__(self, client: Client, arguments: argparse.Namespace, model: ModelInfo) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Iterator
+from typing import ClassVar, Generic, TypeVar
 
 from selfie_tui.commands.client import DONE, RUN_FAILED, WRONG_USAGE, Client, Failed, narrate, show_line
 from selfie_tui.commands.stacks import chosen_stack
@@ -12,12 +13,17 @@ from selfie_tui.records import ModelInfo
 from selfie_tui.results.part_file import part_of
 from selfie_tui.text import prose
 
+Read = TypeVar("Read")
+"""What is read one after the other: a prompt, or a pair of them."""
 
-class PromptStream:
+
+class PromptStream(Generic[Read]):
     """One prompt, or the prompts of a file; no more than one is held.
 
-    Of several, one that is refused or fails is narrated, and the next one is read.
+    Of several, one that is refused or fails is narrated, and the next one is read. `NOUN` is what one is called.
     """
+
+    NOUN: ClassVar[str] = "prompt"
 
     def __init__(self, client: Client, arguments: argparse.Namespace, model: ModelInfo) -> None:
         self.client, self.arguments, self.model = client, arguments, model
@@ -25,21 +31,21 @@ class PromptStream:
         self.several = arguments.prompts is not None
         self.number = self.refused = self.failed = 0
 
-    def read(self, prompt: str) -> None:
+    def read(self, prompt: Read) -> None:
         """Read a prompt, or take it over where it has been read before."""
         raise NotImplementedError
 
-    def read_all(self, prompts: Iterable[str]) -> None:
+    def read_all(self, prompts: Iterable[Read]) -> None:
         """Read prompt after prompt; raises RequestError where there are none."""
         for prompt in prompts:
             self.number += 1
             self.read(prompt)
         if not self.number:
-            raise RequestError("There are no prompts.", "Give one a line.")
+            raise RequestError(f"There are no {self.NOUN}s.", "Give one a line.")
 
     def which(self) -> str:
         """The prompt's number before what is said of it, where there are several."""
-        return f"prompt {self.number}: " if self.several else ""
+        return f"{self.NOUN} {self.number}: " if self.several else ""
 
     def lost(self, error: Failed | RequestError) -> None:
         """Count and narrate a prompt that was refused or failed."""
@@ -60,7 +66,7 @@ class PromptStream:
         if not self.several and self.refused:
             return WRONG_USAGE
         if lost := self.refused + self.failed:
-            narrate(f"{lost} of {self.number} prompts could not be read")
+            narrate(f"{lost} of {self.number} {self.NOUN}s could not be read")
         return RUN_FAILED if lost else DONE
 
 

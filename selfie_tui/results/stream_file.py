@@ -16,10 +16,11 @@ from typing import NamedTuple
 import msgspec
 
 from selfie_tui.errors import RequestError
-from selfie_tui.records import Interpret, ModelInfo
+from selfie_tui.records import ModelInfo, RunTask
 from selfie_tui.results.entries import Entry, RunBegan, RunEnded, decode, encode, versions
 from selfie_tui.results.part_file import PartFile
 from selfie_tui.results.resuming import check_resumable
+from selfie_tui.results.run_kinds import kind_of
 from selfie_tui.results.writers import ExportError, check, export
 
 
@@ -34,13 +35,17 @@ class WholeRun(NamedTuple):
 class RunStream:
     """Takes the entries of a stream of runs; with a `path` they go into its file, and each line to `then`.
 
+    `noun` is what the runs are of.
+
     Raises:
         FileThere: for a file that is there, unless it is to be overwritten.
         ExportError: for a file that cannot be written, or one that another program is writing.
     """
 
-    def __init__(self, path: Path | None, overwrite: bool, then: Callable[[bytes], object]) -> None:
-        self.path = path
+    def __init__(
+        self, path: Path | None, overwrite: bool, then: Callable[[bytes], object], noun: str = "prompt"
+    ) -> None:
+        self.path, self._noun = path, noun
         self._part: PartFile | None = None
         self._overwrite, self._then = overwrite, then
         self.began = False
@@ -63,21 +68,18 @@ class RunStream:
             self._part.open()
         return found
 
-    def take_over(self, run: WholeRun, task: Interpret, model: ModelInfo) -> None:
+    def take_over(self, run: WholeRun, task: RunTask, model: ModelInfo) -> None:
         """Pass on a run that the file has.
 
         Raises:
             RequestError: if it is of another prompt, other settings or another model than would be asked now.
         """
         if run.began.task != task:
-            begun = run.began.task
-            same = (
-                "settings" if isinstance(begun, Interpret) and begun.request.prompt == task.request.prompt else "prompt"
-            )
+            same = "settings" if prompt_of(run.began.task) == prompt_of(task) else self._noun
             file = self._part.path if self._part else self.path
             raise RequestError(
-                f"{file} was begun with another {same.removesuffix('s')} at prompt {self._number}.",
-                "Give the prompts and settings that it was begun with, delete it, or choose another file.",
+                f"{file} was begun with another {same.removesuffix('s')} at {self._noun} {self._number}.",
+                f"Give the {self._noun}s and settings that it was begun with, delete it, or choose another file.",
             )
         check_resumable(run.began, model)
         for line in run.lines:
@@ -91,7 +93,7 @@ class RunStream:
         self._write(encode(msgspec.structs.replace(entry, run=self._number)))
         return ""
 
-    def refused(self, task: Interpret, model: ModelInfo, problem: str) -> None:
+    def refused(self, task: RunTask, model: ModelInfo, problem: str) -> None:
         """Write that the current prompt's run was refused before it began."""
         began = RunBegan(run=0, model=model.name, began="", task=task, info=model, versions=dict(versions()))
         self.take(began)
@@ -108,7 +110,7 @@ class RunStream:
             return ""
         part = self._part.path
         if next(self._stored, None) is not None:
-            raise RequestError(f"{part} has runs of more prompts.", "Give all of them, or delete it.")
+            raise RequestError(f"{part} has runs of more {self._noun}s.", "Give all of them, or delete it.")
         self._part.open()
         if self.path.suffix.lower() == ".jsonl":
             try:
@@ -117,7 +119,7 @@ class RunStream:
                 raise ExportError(
                     f"{self.path} cannot be written: {error.strerror}.", "Choose another file."
                 ) from error
-            return f"{self._number} prompt{'' if self._number == 1 else 's'}: {self.path}"
+            return f"{self._number} {self._noun}{'' if self._number == 1 else 's'}: {self.path}"
         written = export(entries_of(part), self.path, overwrite=self._overwrite)
         part.unlink()
         return str(written)
@@ -131,6 +133,11 @@ class RunStream:
         if self._part is not None:
             self._part.append(line + b"\n")
         self._then(line)
+
+
+def prompt_of(task: RunTask) -> str:
+    """The prompt of a task."""
+    return kind_of(task).prompt(task)
 
 
 def whole_runs(path: Path) -> Iterator[WholeRun]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import signal
@@ -10,7 +9,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pandas
 import pytest
@@ -44,14 +42,6 @@ def prompts(tmp_path: Path) -> Path:
     path = tmp_path / "prompts.txt"
     path.write_text("\n".join(CITIES) + "\n")
     return path
-
-
-@pytest.fixture
-def lines_on_stdin(monkeypatch):
-    def put(text: str) -> None:
-        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(text.encode())))
-
-    return put
 
 
 def stopping_after(monkeypatch, prompts: int) -> None:
