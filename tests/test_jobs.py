@@ -366,6 +366,26 @@ def test_a_cancel_forgets_the_long_tasks_that_wait_and_keeps_the_quick_ones(
     assert not heard.of(waiting)
 
 
+def test_one_job_is_dropped_whether_it_runs_or_waits_and_the_others_go_on(
+    jobs: Jobs, heard: Heard, engine: Scripted
+) -> None:
+    engine.hold()
+    first = jobs.submit(RUN)
+    assert engine.inside.wait(WAIT)
+    waiting, last = jobs.submit(RUN), jobs.submit(RUN)
+    jobs.drop(waiting)
+    jobs.drop(99)
+    assert jobs.state == "running"
+    jobs.drop(first)
+    assert jobs.state == "cancelling"
+    engine.gate.set()
+    assert isinstance(heard.closing(first), JobCancelled)
+    assert isinstance(heard.closing(last), JobFinished)
+    assert not heard.of(waiting)
+    jobs.drop(last)
+    assert jobs.state == "idle"
+
+
 def test_a_job_after_a_cancelled_one_runs_to_its_end(jobs: Jobs, heard: Heard, engine: Scripted) -> None:
     engine.hold()
     first = jobs.submit(RUN)

@@ -20,6 +20,8 @@ from selfie_tui.vector_line import (
     completions,
     names_in,
     parse_line,
+    renamed,
+    terms_in,
     written,
 )
 
@@ -144,3 +146,28 @@ def test_the_name_at_the_end_is_completed() -> None:
     assert completions("un", names) == ("unit(",)
     assert completions("paris", names) == ()
     assert completions("paris ", names) == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("a-b * 2 + mean(formal@3 sad)", 'a-b * 2 + mean("/t/f.gguf"@3 sad)'),
+        ('formal[7] - "x y"', '"/t/f.gguf"[7] - "/q"'),
+        ("formally + formal", 'formally + "/t/f.gguf"'),
+        ('"formal"', '"/t/f.gguf"'),
+        ("2 * unit(", "2 * unit("),
+    ],
+)
+def test_names_in_a_line_are_written_as_files(line: str, wanted: str) -> None:
+    assert renamed(line, {"formal": "/t/f.gguf", "x y": "/q"}, ["a-b"]) == wanted
+
+
+def test_a_line_with_a_sign_that_is_not_part_of_one_is_not_rewritten() -> None:
+    with pytest.raises(LineError):
+        renamed("formal ? 2", {"formal": "/f"})
+
+
+def test_the_terms_of_a_line_are_its_names_as_they_are_written() -> None:
+    line = 'formal@L3 - 2 * "of city" + mean(f[3] formal@3) - g@embed'
+    assert terms_in(parse_line(line)) == ("formal@3", '"of city"', "f[3]", "g@embed")
+    assert terms_in(parse_line("2 * 3")) == ()

@@ -15,13 +15,15 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from selfie_tui.engine.inspecting.vector_file import FORMAT, LAYERS_FORMAT, read_vector, read_vectors, write_vector
+from selfie_tui.engine.methods.vectors import read_vector_file
 from selfie_tui.engine.vectors.adapters import read_adapter
 from selfie_tui.engine.vectors.control_vectors import read_control_vector
 from selfie_tui.engine.vectors.directions import Directions, find_directions
 from selfie_tui.engine.vectors.files import open_file, open_vector
 from selfie_tui.errors import RequestError, SelfieError
-from selfie_tui.kept_vectors import entry_of, kept_names, kept_vectors, remove_vector
-from selfie_tui.records import Cell, Origin
+from selfie_tui.kept_vectors import entry_of, kept_names, kept_vectors, put_back, remove_vector, rename_vector
+from selfie_tui.records import Cell, Origin, ReadVectorFile, VectorFileRead
+from tests.engine.inspecting.models import build
 
 
 def one_sentence(error: SelfieError) -> bool:
@@ -339,3 +341,58 @@ def test_a_pickled_adapter_is_refused_with_how_to_convert_it(tmp_path: Path) -> 
     file = write_safetensors(tmp_path / "b.safetensors", {"__metadata__": {"config_json": "{["}})
     with pytest.raises(RequestError, match="cannot be read as JSON"):
         read_adapter(file)
+
+
+# What a file holds ----------------------------------------------------------------------------------------------------
+
+
+def test_a_file_says_what_it_holds(tmp_path: Path) -> None:
+    def held(file: Path) -> VectorFileRead:
+        (found,) = read_vector_file(build("llama"), ReadVectorFile(str(file)), lambda: False)
+        assert isinstance(found, VectorFileRead)
+        return found
+
+    origin = Origin(None, "a man", (Cell(2, 1),))
+    write_vector(str(tmp_path / "one.safetensors"), torch.full((4,), 2.0), origin)
+    one = held(tmp_path / "one.safetensors")
+    assert (one.holds, one.width, one.layers, one.count, one.norm) == ("vector", 4, (2,), 1, 4.0)
+    assert one.origin == origin
+    several = held(write_control_vector(tmp_path / "v.gguf", {1: np.ones(4, np.float32), 3: np.ones(4, np.float32)}))
+    assert (several.holds, several.layers, several.count, several.norm) == ("vector", (1, 3), 2, 2.0)
+    save_file({"W_dec": torch.ones(9, 4)}, tmp_path / "sae.safetensors")
+    sae = held(tmp_path / "sae.safetensors")
+    assert (sae.holds, sae.width, sae.count) == ("directions", 4, 9)
+    through = held(
+        adapter(tmp_path / "a.safetensors", "scalar_affine", {"log_scale": torch.ones(()), "bias": torch.ones(4)})
+    )
+    assert (through.holds, through.width, through.kind) == ("adapter", 4, "scalar_affine")
+    save_file({"x": torch.ones(2, 3)}, tmp_path / "matrix.safetensors")
+    for name in ("matrix.safetensors", "nothing.safetensors", "nothing.gguf"):
+        with pytest.raises(RequestError) as error:
+            held(tmp_path / name)
+        assert one_sentence(error.value)
+
+
+def test_a_matrix_is_not_listed_as_a_vector(tmp_path: Path) -> None:
+    save_file({"W_dec": torch.ones(9, 4)}, tmp_path / "sae.safetensors")
+    save_file({"v": torch.ones(1, 4)}, tmp_path / "row.safetensors")
+    problems = {entry.name: entry.problem for entry in kept_vectors(tmp_path)}
+    assert problems == {"sae": "does not hold one vector", "row": ""}
+
+
+def test_a_kept_vector_is_renamed_and_put_back_and_nothing_is_overwritten(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        write_vector(str(tmp_path / f"{name}.safetensors"), torch.ones(4), Origin(None))
+    content = (tmp_path / "one.safetensors").read_bytes()
+    with pytest.raises(RequestError, match="There is a vector “two”"):
+        rename_vector("one", "two", tmp_path)
+    assert rename_vector("one", "three", tmp_path).read_bytes() == content
+    assert kept_names(tmp_path) == ("three", "two")
+    with pytest.raises(RequestError, match="cannot be renamed"):
+        rename_vector("one", "four", tmp_path)
+    with pytest.raises(RequestError, match="again"):
+        put_back(tmp_path / "two.safetensors", content)
+    put_back(tmp_path / "one.safetensors", content)
+    assert (tmp_path / "one.safetensors").read_bytes() == content
+    with pytest.raises(RequestError, match="cannot be written"):
+        put_back(tmp_path / "no" / "such.safetensors", content)

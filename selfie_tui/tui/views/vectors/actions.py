@@ -67,6 +67,8 @@ STEERING = (
     "The plain answer stands above the steered one, both word by word as they come. Strength is how often the vector "
     "is added to the stream; 0 is the plain answer, :4.2 sets it exactly, :L4-6 the layers. A new one runs when no "
     "key has come for a moment, and ends the one before.",
+    "Only these answers are steered. To have a vector stand in every view, add it as an edit of a block in Inspect, "
+    "such as + 4 vec:paris: the header then says EDITED.",
     "A random direction of the same norm moves answers too. Where the states are moved by as much as they are long, "
     "what comes is gibberish that may hold the words that were looked for.",
 )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from selfie_tui.records import KeptEntry, ModelInfo, Origin, VectorFileRead, layer_name
+from selfie_tui.text import visible
 from selfie_tui.vector_line import written
 
 Kind = Literal["line", "kept", "file", "directions", "adapter"]
@@ -65,11 +66,19 @@ def of_kept(entry: KeptEntry, model: ModelInfo | None, name: str = "", line: str
         layers=entry.layers,
         norm=entry.norm,
         width=entry.width,
-        made_of=entry.origin.made_of if entry.origin else "another program",
+        made_of=made_of(entry.origin) if entry.origin else "another program",
         edited=entry.edited,
         usable=usable and not entry.problem,
         why=entry.problem or why,
     )
+
+
+def made_of(origin: Origin) -> str:
+    """In a few words what a vector is made of; of one state its token, `9 of`."""
+    if len(origin.cells) != 1 or not origin.tokens:
+        return origin.made_of
+    token = origin.tokens[0]
+    return f"{token.position} {token.text.strip() or visible(token.text)}"
 
 
 def of_file(read: VectorFileRead, name: str, model: ModelInfo | None) -> Item:
@@ -77,7 +86,7 @@ def of_file(read: VectorFileRead, name: str, model: ModelInfo | None) -> Item:
     why, usable = fitness(read.width, read.origin, model)
     kinds: dict[str, Kind] = {"vector": "file", "directions": "directions", "adapter": "adapter"}
     holds = {
-        "vector": read.origin.made_of if read.origin else "control vector" if read.file.endswith(".gguf") else "file",
+        "vector": made_of(read.origin) if read.origin else "control vector" if read.file.endswith(".gguf") else "file",
         "directions": f"{read.count:,} directions",
         "adapter": f"adapter, {read.kind.replace('_', ' ')}",
     }

@@ -346,8 +346,12 @@ class ShowingView(View):
             self._steer_pause.again()
         for pane in (self.result_pane, self.steer_pane):
             if pane.has_class("-active"):
-                for other in (self.result_pane, self.steer_pane):
-                    other.set_class(other is pane, "-front")
+                self.bring_to_front(pane)
+
+    def bring_to_front(self, pane: Pane) -> None:
+        """Have results or steering in sight where there is space for one of them."""
+        for other in (self.result_pane, self.steer_pane):
+            other.set_class(other is pane, "-front")
 
     def on_resize(self) -> None:
         """Lay out all lines anew."""

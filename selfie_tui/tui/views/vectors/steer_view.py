@@ -11,7 +11,7 @@ from selfie_tui.records import GeneratedToken, SteeredSoFar
 from selfie_tui.tui.action import Scope
 from selfie_tui.tui.actions import bindings
 from selfie_tui.tui.render.flow import flow
-from selfie_tui.tui.render.styles import Look, Piece, Pieces, Role, clipped, share
+from selfie_tui.tui.render.styles import Look, Piece, Pieces, Role, cells, clipped, share
 from selfie_tui.tui.views.vectors.steer_settings import FIELDS, SteerSettings, dial
 from selfie_tui.tui.views.vectors.wanted import Wanting
 from selfie_tui.tui.widgets.lines import ScrolledLines
@@ -82,16 +82,21 @@ class SteerView(Wanting, ScrolledLines):
         return min(self.cells - LABEL_CELLS, MOST_DIAL)
 
     def _settings(self) -> Pieces:
-        line: list[Piece] = []
-        for number, field in enumerate(FIELDS):
-            value = self.settings.text(field)
-            before = "strength " if field == "strength" else ""
-            line.append(Piece(f" {before}" if before else "", "dim"))
-            if number == self.cursor:
-                line.append(Piece(f"‹{value}›", "cursor" if self.has_focus else "strong"))
-            else:
-                line.append(Piece(f" {value} ", "text"))
-        return clipped(line, self.size.width)
+        """The settings, from the first one from which on the one under the cursor is in sight."""
+        parts = [self._setting(number) for number in range(len(FIELDS))]
+        first, width = 0, self.size.width - 1
+        while first < self.cursor and sum(map(cells, parts[first : self.cursor + 1])) > width:
+            first += 1
+        lead = Piece("…" if first else " ", "dim")
+        return clipped((lead, *(piece for part in parts[first:] for piece in part)), self.size.width)
+
+    def _setting(self, number: int) -> Pieces:
+        field = FIELDS[number]
+        value = self.settings.text(field)
+        before = (Piece("strength ", "dim"),) if field == "strength" else ()
+        if number == self.cursor:
+            return (*before, Piece(f"‹{value}›", "cursor" if self.has_focus else "strong"))
+        return (*before, Piece(f" {value} "))
 
     def action_step(self, step: int) -> None:
         """To the setting on the left or right."""
@@ -155,4 +160,5 @@ def steering_note(answers: SteeredSoFar, width: int) -> str:
     else:
         differs = "no difference · " if answers.finished else ""
     whole = f"{differs}states moved by {moved} of their norm"
-    return whole if len(whole) <= width else f"{differs}moved {moved}"
+    longer = f"{whole}: the vector is longer than the stream" if steered.added >= 1 else whole
+    return next((said for said in (longer, whole) if len(said) <= width), f"{differs}moved {moved}")

@@ -67,27 +67,33 @@ class VectorList(Wanting, Rows):
         width = max(self.size.width - 3, LEAST_NAME)
         columns = width - LAYER_CELLS - NORM_CELLS - 2
         wide = columns >= LEAST_NAME + 10
-        longest = max(text.width(self.look.prose(other.name)) for other in self.items)
+        longest = max(
+            (text.width(self.look.prose(other.name)) for other in self.items if other.kind != "line"),
+            default=LEAST_NAME,
+        )
         name_cells = max(min(columns - 10, MOST_NAME, longest) if wide else columns, LEAST_NAME)
+        if item.kind == "line":
+            name_cells = width
         role: Role = "text" if item.usable else "dim"
         name = Piece(text.pad(text.clip(self.look.prose(item.name), name_cells), name_cells), role)
         mark = Piece("●" if item.name in self.marked else "✎" if item.edited else " ", "accent")
-        rest = padded(self._rest(item, columns - name_cells, role, wide=wide), width - name_cells)
+        rest = padded(self._rest(item, width - name_cells, role, wide=wide), width - name_cells)
         lead = Piece("▌" if here else " ", "key")
         return (lead, mark, Piece(" "), *(on_cursor((name,), self.cursor_role) if here else (name,)), *rest)
 
     def _rest(self, item: Item, cells: int, role: Role, *, wide: bool) -> Pieces:
         """Layer, norm and origin; of a vector that does not fit, or is of another model, why in their place."""
         if item.kind == "line":
-            return (Piece(" line", "dim"),)
+            return ()
         if not item.usable:
             return (Piece(f" {self.look.prose(item.why)}", "dim"),)
+        room = cells > LAYER_CELLS + NORM_CELLS
         layers = text.pad(text.clip(layers_words(item.layers), LAYER_CELLS - 1), LAYER_CELLS)
-        norm = "–" if item.norm is None else f"{item.norm:.3g}"
+        norm = "" if not room else "–" if item.norm is None else f"{item.norm:.3g}"
         made = f" {self.look.prose(item.why or item.made_of)}" if wide else ""
         if item.kind in ("directions", "adapter"):
             return (Piece(f" {self.look.prose(item.made_of)}", role),)
-        return (Piece(f" {layers}{norm:>{NORM_CELLS}}", role), Piece(text.clip(made, max(cells, 0)), "dim"))
+        return (Piece(f" {layers}{norm:>{NORM_CELLS}}", role), Piece(made, "dim"))
 
     def go_to_name(self, name: str) -> bool:
         """Put the cursor on the vector of a name; False where there is none."""

@@ -197,6 +197,7 @@ class VectorsView(OpeningView):
         """Put the line into words, with the settings of Read."""
         if not self._ready():
             return
+        self.bring_to_front(self.result_pane)
         if self.readings.ask(self.title):
             self.show_result()
         elif not self.readings.problem:
@@ -253,6 +254,7 @@ class VectorsView(OpeningView):
 
     def _steer_with(self, settings: SteerSettings) -> None:
         self.steering.settings = settings
+        self.bring_to_front(self.steer_pane)
         self.show_steering()
         if self.line and self.state.model is not None:
             self._steer_pause.again()
