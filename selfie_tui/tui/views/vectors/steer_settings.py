@@ -102,7 +102,7 @@ def _next(values: tuple[Value, ...], value: Value, step: int) -> Value:
 
 
 def dial(strength: float, cells: int) -> str:
-    """A scale from -10 to 10 in so many cells or one less, or to a larger power of it, with 0 and the strength on it."""
+    """A scale from -10 to 10 in so many cells or one less, or to a larger power, with 0 and the strength."""
     most = 10.0 * 10 ** max(0, math.ceil(math.log10(max(abs(strength), 1e-9) / 10)))
     label = f"{most:g}"
     width = (cells - 2 * len(label) - 3 - 1) // 2 * 2 + 1  # odd, so that 0 is in the middle
