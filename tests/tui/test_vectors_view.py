@@ -44,6 +44,12 @@ async def vectors(app: SelfieApp, pilot) -> VectorsView:
     return await looked_at(app, pilot)
 
 
+async def answer(app: SelfieApp, pilot, typed: str) -> None:
+    """Type something into the line in which it is asked for, and accept it."""
+    app.main.ask_line.field.value = typed
+    await pilot.press("enter")
+
+
 def done(engine: FakeEngine, kind: type) -> list:
     return [task for task in engine.done if isinstance(task, kind)]
 
@@ -136,6 +142,18 @@ async def test_marked_vectors_have_a_table_of_cosines_that_can_be_centred(folder
         assert "centred" in text_of(app)
         await pilot.press("a", "a")
         assert view.comparison.marked == ()
+
+
+async def test_a_vector_that_was_just_kept_is_under_the_cursor(folder: Path):
+    async with running(state_dir=paths.state_dir()) as (app, pilot):
+        view = await vectors(app, pilot)
+        await pilot.press("G", "L", "v")
+        await answer(app, pilot, "aaa")
+        await until(pilot, lambda: (folder / "aaa.safetensors").is_file())
+        fake_vectors.keep(folder, "aaa")  # the scripted engine makes an empty file
+        await until(pilot, lambda: view.newest)
+        await pilot.press("V")
+        assert view.list.here.name == "aaa"
 
 
 # Dropping and renaming ------------------------------------------------------------------------------------------------
@@ -325,7 +343,8 @@ async def test_answers_are_kept_opened_from_the_history_made_again_and_exported(
         line = view.line
         await pilot.press(*":L3", "enter", *":4.5", "enter")
         await until(pilot, lambda: view.steering.answers and view.steering.answers.finished)
-        await pilot.press("5", "5", "x", "ctrl+u", *str(tmp_path / "answers.csv"), "enter")
+        await pilot.press("5", "5", "x")
+        await answer(app, pilot, str(tmp_path / "answers.csv"))
         await until(pilot, lambda: (tmp_path / "answers.csv").is_file())
         assert "Paris" in (tmp_path / "answers.csv").read_text()
     engine = FakeEngine()
@@ -358,7 +377,8 @@ async def test_the_directions_of_a_file_are_looked_through_searched_and_used(siz
     sae.touch()
     async with running(engine, size=size, state_dir=paths.state_dir()) as (app, pilot):
         view = await vectors(app, pilot)
-        await pilot.press("o", *str(sae), "enter")
+        await pilot.press("o")
+        await answer(app, pilot, str(sae))
         await until(pilot, lambda: view.list.here.kind == "directions")
         if size[0] >= 100:
             assert "sae.safetensors holds 1,000 directions, 256 wide, of L5" in text_of(app)
@@ -402,16 +422,19 @@ async def test_files_folders_and_adapters_are_opened_and_what_is_wrong_is_said(f
         (tmp_path / name).touch()
     async with running(engine, state_dir=paths.state_dir()) as (app, pilot):
         view = await vectors(app, pilot)
-        await pilot.press("o", *str(others), "enter")
+        await pilot.press("o")
+        await answer(app, pilot, str(others))
         assert view.shelf.named("milan").file == str(others / "milan.safetensors")
         assert view.shelf.named("others/rome"), "a name that is kept too goes with its folder"
         await pilot.press("e", "ctrl+u", *"mil", "tab", *" + rome", "enter")
         await run_to_end(app, pilot)
         assert done(engine, InterpretLines)[-1].lines == (f'"{others}/milan.safetensors" + rome',)
-        await pilot.press("o", *str(tmp_path / "happy.gguf"), "enter")
+        await pilot.press("o")
+        await answer(app, pilot, str(tmp_path / "happy.gguf"))
         await until(pilot, lambda: view.list.here.name == "happy.gguf")
         assert "L4–6" in text_of(app)
-        await pilot.press("o", *str(tmp_path / "adapter.safetensors"), "enter")
+        await pilot.press("o")
+        await answer(app, pilot, str(tmp_path / "adapter.safetensors"))
         await until(pilot, lambda: view.list.here.kind == "adapter")
         await pilot.press("enter")
         assert "vectors go through it" in toasts(app)[-1]
@@ -419,9 +442,11 @@ async def test_files_folders_and_adapters_are_opened_and_what_is_wrong_is_said(f
         await pilot.press("enter")
         await run_to_end(app, pilot)
         assert done(engine, InterpretLines)[-1].adapter == str(tmp_path / "adapter.safetensors")
-        await pilot.press("o", *str(tmp_path / "broken.safetensors"), "enter")
+        await pilot.press("o")
+        await answer(app, pilot, str(tmp_path / "broken.safetensors"))
         await until(pilot, lambda: "does not hold one vector" in toasts(app)[-1])
-        await pilot.press("o", *str(tmp_path / "nothing"), "enter")
+        await pilot.press("o")
+        await answer(app, pilot, str(tmp_path / "nothing"))
         assert "There is no" in text_of(app)
         await pilot.press("escape")
         assert view.list.go_to_name("happy.gguf")
@@ -438,11 +463,12 @@ async def test_a_vector_is_written_to_a_file_and_one_that_is_there_is_asked_for_
         view = await vectors(app, pilot)
         await pilot.press("x")
         assert app.main.ask_line.field.value == f"{view.title}.safetensors"
-        await pilot.press("ctrl+u", *str(tmp_path / "out.csv"), "enter")
+        await answer(app, pilot, str(tmp_path / "out.csv"))
         assert "Vectors are written as safetensors" in text_of(app)
-        await pilot.press("ctrl+u", *str(tmp_path / "out.safetensors"), "enter")
+        await answer(app, pilot, str(tmp_path / "out.safetensors"))
         await until(pilot, lambda: (tmp_path / "out.safetensors").is_file())
-        await pilot.press("x", "ctrl+u", *str(tmp_path / "out.safetensors"), "enter")
+        await pilot.press("x")
+        await answer(app, pilot, str(tmp_path / "out.safetensors"))
         assert "There is such a file" in text_of(app)
         await pilot.press("enter")
         await until(pilot, lambda: len(done(engine, KeepLine)) == 2)
@@ -456,12 +482,14 @@ async def test_means_of_prompts_are_kept_from_files_and_from_the_pair(folder: Pa
         (tmp_path / f"{name}.txt").write_text(f"{name} one\n{name} two\n")
     async with running(engine, state_dir=paths.state_dir(), prompt="The capital of France is") as (app, pilot):
         view = await vectors(app, pilot)
-        await pilot.press("m", *f"{tmp_path}/warm.txt - {tmp_path}/cold.txt at 2-3 mean as warmth", "enter")
+        await pilot.press("m")
+        await answer(app, pilot, f"{tmp_path}/warm.txt - {tmp_path}/cold.txt at 2-3 mean as warmth")
         await until(pilot, lambda: view.list.here.name == "warmth")
         (task,) = done(engine, KeepMeans)
         assert (task.prompts, task.against) == (("warm one", "warm two"), ("cold one", "cold two"))
         assert (task.layers, task.average, task.heads) == ((2, 3), "mean", ())
-        await pilot.press("m", *f"{tmp_path}/warm.txt heads 5.3,6.1 as task", "enter")
+        await pilot.press("m")
+        await answer(app, pilot, f"{tmp_path}/warm.txt heads 5.3,6.1 as task")
         await until(pilot, lambda: view.list.here.name == "task")
         assert done(engine, KeepMeans)[-1].heads == (Head(5, 3), Head(6, 1))
         await pilot.press("m", *"nothing.txt at 2", "enter")

@@ -111,6 +111,8 @@ class ShowingView(View):
         self.result.resized, self.steer.resized = self.show_result, self.show_steering
         self._pause = Pause(self, TOO_FAST, self.look)
         self._steer_pause = Pause(self, STEER_PAUSE, self.steer_on)
+        self.newest = ""
+        """The vector that was kept last while another view was shown."""
         self._stale: Timer | None = None
         self._stepped = 0.0
 
@@ -155,7 +157,8 @@ class ShowingView(View):
         """Catch up with what has changed while another view was shown."""
         self.shelf.model = self.state.model
         self.shelf.list_kept()
-        self.show_list()
+        here, self.newest = self.newest, ""
+        self.show_list(here)
         self.follow()
 
     def moved(self) -> None:

@@ -368,9 +368,13 @@ class VectorsView(OpeningView):
         super().take(event)
         if isinstance(event, VectorKept):
             self.comparison.forget()
+            file = Path(event.file)
+            name = file.stem if file.parent == self.shelf.folder else ""
             if self.display:
                 self.shelf.list_kept()
-                self._listed_anew(Path(event.file).stem)
+                self._listed_anew(name)
+            else:
+                self.newest = name or self.newest
         if isinstance(event, VectorFileRead):
             item = self.shelf.open_read(event)
             self._listed_anew(item.name if item else "")
