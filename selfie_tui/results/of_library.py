@@ -30,7 +30,7 @@ def export(
     *,
     overwrite: bool = False,
 ) -> Exported | ExportedLenses:
-    """Write results to a file, in the format of its ending: `.jsonl`, `.csv`, `.md`, `.parquet` or `.py`.
+    """Write results to a file, in the format of its ending: `.jsonl`, `.csv`, `.md`, `.html`, `.parquet` or `.py`.
 
     Args:
         results: of `interpret`, `interpret_vectors` or `ModelAgnosticSelfie.interpret`, one or several; or of `lens`,

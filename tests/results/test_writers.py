@@ -194,9 +194,9 @@ def test_markdown_has_a_table_whose_cells_are_the_texts_as_they_are_shown(export
 
 
 def test_every_ending_is_written_and_named_in_the_refusal_of_another(exported, tmp_path):
-    assert ENDINGS == (".jsonl", ".csv", ".md", ".parquet", ".py")
-    assert [exported(writer.ending).exists() for writer in WRITERS] == [True] * 5
-    with pytest.raises(ExportError, match=re.escape(".jsonl .csv .md .parquet .py")):
+    assert ENDINGS == (".jsonl", ".csv", ".md", ".html", ".parquet", ".py")
+    assert [exported(writer.ending).exists() for writer in WRITERS] == [True] * 6
+    with pytest.raises(ExportError, match=re.escape(".jsonl .csv .md .html .parquet .py")):
         export(RUNS[0], tmp_path / "out.xlsx")
     assert export(RUNS[0], tmp_path / "OUT.CSV").interpretations == 9
 

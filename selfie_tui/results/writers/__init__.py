@@ -18,7 +18,7 @@ from msgspec import DecodeError
 from selfie_tui.errors import SelfieError
 from selfie_tui.paths import replacing
 from selfie_tui.results.entries import Entry
-from selfie_tui.results.writers import csv_file, json_lines, markdown, parquet, script
+from selfie_tui.results.writers import csv_file, json_lines, markdown, parquet, script, web_page
 from selfie_tui.results.writers.runs import KeptRun, kept_runs
 
 
@@ -46,6 +46,7 @@ WRITERS: tuple[Writer, ...] = (
     Writer(".jsonl", "JSON lines: everything, as a session file has it", json_lines.write),
     Writer(".csv", "a table, lists as JSON", csv_file.write),
     Writer(".md", "Markdown, for people", markdown.write),
+    Writer(".html", "a page for a browser, with heat", web_page.write),
     Writer(".parquet", "a typed table", parquet.write, needs="pyarrow"),
     Writer(".py", "a Python script that makes the runs again", script.write),
 )

@@ -38,6 +38,6 @@ def of_one_kind(first: KeptRun, others: Iterator[KeptRun]) -> Iterator[KeptRun]:
         if run.kind is not first.kind:
             raise RequestError(
                 f"These are runs of several kinds: {first.kind.word}, {run.kind.word}. A table holds one of them.",
-                "Export them apart, or as .jsonl, .md or .py.",
+                "Export them apart, or as .jsonl, .md, .html or .py.",
             )
         yield run
