@@ -125,6 +125,14 @@ def test_the_mean_is_that_of_the_metric_over_the_examples_that_have_the_site(lla
     assert float(out[6]) == pytest.approx((mean - zero) / (one - zero), abs=1e-4)
 
 
+@pytest.mark.parametrize("call", [selfie_tui.act_patch, selfie_tui.attribution_patch])
+def test_what_changes_nothing_has_exactly_0_in_the_mean_of_examples_too(llama: Model, call: Any) -> None:
+    changed = [[*TARGET[:6], other, *TARGET[7:]] for other in (41, 42, 43)]
+    out = call(llama, Sites(["resid", "attn"], None, "each"), ids(*changed), ids(*[TARGET] * 3), A, B)
+    assert all(bool((table[:, :6] == 0).all()) for table in out.values())
+    assert bool((out["resid"][:, 6] != 0).any())
+
+
 def test_sites_made_by_hand_are_run_each_and_several_at_once_together(llama: Model) -> None:
     single = Site("q", layer=1, head=2, seq_pos=[-1])
     several = MultiSite([Site("resid", 1, seq_pos=[4, 5]), Site.get_site(None, "mlp", 2, seq_pos=-1)])

@@ -191,8 +191,11 @@ def tops_of(model: Model, logits: SlicedLogits, k: int) -> list[tuple[LensToken,
 
 
 def rank_correlation(one: Sequence[float], other: Sequence[float]) -> float | None:
-    """The correlation of the ranks of two lists, over what is a number in both; None where one does not vary."""
-    both = torch.tensor([pair for pair in zip(one, other, strict=True) if all(map(math.isfinite, pair))])
+    """The correlation of the ranks of two lists (Spearman), None where one does not vary.
+
+    It is over what is a number in both; what is exactly 0 in both is left out, as nothing differs there.
+    """
+    both = torch.tensor([pair for pair in zip(one, other, strict=True) if all(map(math.isfinite, pair)) and any(pair)])
     if len(both) < 2:
         return None
     ranks = torch.stack([mean_ranks(column) for column in both.double().T.contiguous()])

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from selfie_tui.engine.model import Model
-from selfie_tui.engine.patching.metrics import normalised
+from selfie_tui.engine.patching.metrics import is_near_zero, normalised
 from selfie_tui.engine.patching.sites import Intervention, PatchSite, from_start, heads_of, layers_with
 from selfie_tui.library.patching.prompts import Example
 from selfie_tui.library.patching.sites import AnySite, MultiSite, Site, Sites
@@ -50,7 +50,7 @@ def tables(
         kept = [number for number, intervention in enumerate(own) if intervention is not None]
         found = run(example, [each for each in own if each is not None])
         values[index, kept] = found.values
-        ends[index] = torch.tensor([found.zero, found.one])
+        ends[index, 0], ends[index, 1] = found.zero, found.one
     scores = example_scores(values, ends) if per_example else mean_scores(values, ends)
     for number, site in enumerate(listed):
         site.result = scores[..., number].float()
@@ -88,10 +88,10 @@ def mean_scores(values: torch.Tensor, ends: torch.Tensor) -> torch.Tensor:
     """The scores `(sites,)` of the mean over the examples that have a site; shapes as of `example_scores`."""
     has = ~values.isnan()
     count = has.sum(0)
-    means = torch.where(has, values, 0).sum(0) / count
     zero, one = ((ends[:, [side]] * has).sum(0) / count for side in (0, 1))
-    each = [normalised(value, *pair) for value, *pair in zip(means, zero.tolist(), one.tolist(), strict=True)]
-    return torch.stack(each) if each else means
+    change = torch.where(has, values - ends[:, :1], 0).sum(0) / count  # exactly 0 where no example changes
+    near = [is_near_zero(*pair) for pair in zip(zero.tolist(), one.tolist(), strict=True)]
+    return torch.where(torch.tensor(near, dtype=torch.bool), math.nan, change / (one - zero))
 
 
 def as_tensor(model: Model, sites: Sites, name: str, several: Sequence[AnySite], width: int) -> torch.Tensor:

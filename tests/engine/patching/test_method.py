@@ -25,6 +25,7 @@ from selfie_tui.records import (
     PatchEnded,
     SitesPatched,
 )
+from selfie_tui.tui.views.patch.scores import rank_correlation as shown_in_the_view
 
 TASK = PatchActivations(
     clean="Paris is the capital of", corrupt="Rome is the capital of", correct="France", wrong="Italy"
@@ -148,3 +149,13 @@ def test_ranks_of_equal_values_are_their_mean() -> None:
     assert rank_correlation([1, 1, 2], [1, 1, 2]) == pytest.approx(1)
     assert rank_correlation([1, 1], [1, 2]) is None
     assert rank_correlation([1, math.nan, 3], [3, 1, 1]) == pytest.approx(-1)
+
+
+def test_ranks_leave_out_what_is_0_in_both_where_nothing_differs() -> None:
+    one, other = [0.5, 0.25, -0.25], [0.25, 0.5, -0.25]
+    alone = rank_correlation(one, other)
+    assert alone == pytest.approx(0.5)
+    assert rank_correlation([*one, *[0.0] * 50], [*other, *[0.0] * 50]) == pytest.approx(alone)
+    assert rank_correlation([*one, 0.0], [*other, 0.125]) != pytest.approx(alone)
+    assert shown_in_the_view([*one, *[0.0] * 50], [*other, *[0.0] * 50]) == pytest.approx(alone)
+    assert rank_correlation([0.0, 0.0], [0.0, 0.0]) is None

@@ -49,9 +49,9 @@ def score_cell(score: float, shown: str = "") -> MapCell:
 def rank_correlation(one: Sequence[float], other: Sequence[float]) -> float | None:
     """The correlation of the ranks of two lists (Spearman), over what is a number in both; equal ones share a rank.
 
-    None where one of them is the same everywhere.
+    None where one of them is the same everywhere. What is exactly 0 in both is left out: there nothing differs.
     """
-    both = [pair for pair in zip(one, other, strict=True) if all(map(math.isfinite, pair))]
+    both = [pair for pair in zip(one, other, strict=True) if all(map(math.isfinite, pair)) and any(pair)]
     if len(both) < 2:
         return None
     mine, theirs = (_mean_ranks(column) for column in zip(*both, strict=True))
