@@ -7,6 +7,7 @@ user presses; between two groups of keys the engine comes to rest.
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from selfie_tui import paths
 from selfie_tui.tui.app import SelfieApp
 from selfie_tui.tui.options import AppOptions
 
@@ -29,6 +31,12 @@ class Picture(NamedTuple):
     keys: tuple[tuple[str, ...], ...]
 
 
+def kept(word: str) -> tuple[tuple[str, ...], ...]:
+    """Keys that keep the state of a word at layer 2 under its own name."""
+    return (("R", "i", "ctrl+u"), tuple(word), ("down",), tuple(":L2,1"), ("enter", "v", "ctrl+u"),
+            (*word.lower(), "enter"))  # fmt: skip
+
+
 PICTURES = {
     "first-reading": Picture((110, 30), (("enter",),)),
     "grid": Picture((110, 30), (("number_sign",), ("enter",), tuple(":L5,9"), ("enter",))),
@@ -36,13 +44,32 @@ PICTURES = {
     "inspect": Picture(
         (110, 34), (("I",), ("slash",), tuple("embed_tokens"), ("enter",), ("e",), tuple("zero at 2"), ("enter",))
     ),
+    "vectors": Picture(
+        (110, 30),
+        (
+            *kept("Paris"),
+            *kept("France"),
+            *kept("Japan"),
+            ("i", "ctrl+u"),
+            tuple("The capital of France is"),
+            ("down", "V", "e", "ctrl+u"),
+            tuple("paris - france + japan"),
+            ("enter",),
+            ("a",),
+            tuple(":L3"),
+            ("enter",),
+            tuple(":1.5"),
+            ("enter",),
+        ),
+    ),
 }
 
 
 async def drawn(picture: Picture) -> str:
     """The app after the keys, as SVG."""
     with tempfile.TemporaryDirectory() as folder:
-        app = SelfieApp(options=AppOptions(state_dir=Path(folder)))
+        os.environ["XDG_STATE_HOME"] = folder  # the engine looks for vectors there
+        app = SelfieApp(options=AppOptions(state_dir=paths.state_dir()))
         async with app.run_test(size=picture.size) as pilot:
             await until(lambda: app.main.state.ready)
             for keys in picture.keys:

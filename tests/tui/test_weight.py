@@ -27,7 +27,9 @@ def test_the_interface_imports_nothing_heavy():
     assert "selfie_tui.tui.screens.main" in modules
     assert not {module.partition(".")[0] for module in modules} & set(HEAVY)
     assert "selfie_tui.engine" not in modules
-    views = {f"selfie_tui.tui.views.{name}.view" for name in ("interpret", "grid", "lens", "inspect", "history")}
+    views = {
+        f"selfie_tui.tui.views.{name}.view" for name in ("interpret", "grid", "lens", "inspect", "vectors", "history")
+    }
     assert views & set(modules) == {"selfie_tui.tui.views.interpret.view"}, "others are imported when they are shown"
 
 

@@ -297,6 +297,9 @@ class ShowingView(View):
             lines += reading_lines(run, width, look)
         if self.readings.problem:
             lines += problem_lines(self.readings.problem, width, look)
+        compared = self.comparison.compared
+        if compared is not None and len(self.comparison.marked) > 1:
+            lines += [(), *table_lines(compared.others, width, look)]
         return lines
 
     def _compared_lines(self, width: int) -> list[Pieces]:
@@ -311,8 +314,6 @@ class ShowingView(View):
         ]
         for notice in here.notices:
             lines += problem_lines(notice, width, look)
-        if len(self.comparison.marked) > 1:
-            lines += [(), *table_lines(compared.others, width, look)]
         return lines
 
     def show_steering(self) -> None:
