@@ -2,8 +2,9 @@
 
 A decoder's direction is what a feature adds to the stream: Cunningham et al. 2023, arXiv 2309.08600; Bricken et al.
 2023, "Towards Monosemanticity". Known are the tensors `W_dec` `(features, width)` of SAELens and Gemma Scope, and
-`decoder.weight` `(width, features)` of a torch linear layer; of either also the transpose, as a decoder has more
-features than width. Nothing but what is asked for is read: such a file can be larger than the model.
+`decoder.weight` or `decoder_linear.weight` `(width, features)` of a torch linear layer; of each also the transpose.
+Which way one lies is said by the biases beside it, as long as the width or as the features; without any, a decoder has
+more features than width. Nothing but what is asked for is read: such a file can be larger than the model.
 """
 
 from __future__ import annotations
@@ -19,9 +20,14 @@ import torch
 from selfie_tui.engine.inspecting.vector_file import checked_rows, opened, size_of
 from selfie_tui.engine.vectors.vector import Vector
 from selfie_tui.errors import RequestError
+from selfie_tui.text import prose
 
-DECODERS = ("W_dec", "decoder.weight")
-"""Names of the tensors that hold directions; either may stand behind a prefix and a dot."""
+DECODERS = ("W_dec", "decoder.weight", "decoder_linear.weight")
+"""Names of the tensors that hold directions; each may stand behind a prefix and a dot."""
+
+WIDE = ("b_dec", "decoder.bias", "decoder_linear.bias", "pre_bias")
+MANY = ("b_enc", "encoder.bias", "encoder_linear.bias", "latent_bias", "threshold", "log_threshold")
+"""Names, behind the decoder's prefix, of tensors that are as long as the stream is wide, and as there are features."""
 
 ROWS = 8192
 """Directions that are read at a time."""
@@ -77,27 +83,52 @@ def find_directions(path: Path) -> Directions | None:
     """The directions of a safetensors file, None of one that has none of the tensors that are known.
 
     Raises:
-        RequestError: if it cannot be read, or its decoder is not a matrix of floating-point numbers.
+        RequestError: if it cannot be read, has several decoders, or one that is not a matrix of floating-point numbers.
     """
     with opened(path) as file:
-        key = decoder_key(list(file.keys()))
+        keys = list(file.keys())
+        key = decoder_key(path, keys)
         if not key:
             return None
         part = file.get_slice(key)
         shape, dtype = part.get_shape(), part.get_dtype()
+        prefix = next(key.removesuffix(name) for name in reversed(DECODERS) if key.endswith(name))
+        lengths = [
+            {size_of(file.get_slice(f"{prefix}{name}").get_shape()) for name in names if f"{prefix}{name}" in keys}
+            for names in (WIDE, MANY)
+        ]
     if len(shape) != 2 or not size_of(shape) or dtype not in ("F64", "F32", "F16", "BF16"):
         raise RequestError(
             f"{key} in {path} is not a matrix of floating-point numbers.", "Give the weights of a sparse autoencoder."
         )
-    by_row = shape[0] >= shape[1] if shape[0] != shape[1] else key.endswith("W_dec")
+    by_row = lies_by_row(key, shape, *lengths)
     count, width = shape if by_row else reversed(shape)
     return Directions(path, key, count, width, by_row, layer_of(path))
 
 
-def decoder_key(keys: Sequence[str]) -> str:
-    """The name of the one tensor that holds a decoder's directions, "" where none or several do."""
+def lies_by_row(key: str, shape: Sequence[int], widths: set[int], counts: set[int]) -> bool:
+    """Whether the directions of a matrix of a shape are its rows, by the lengths of the tensors beside it."""
+    rows, columns = shape
+    if rows == columns:
+        return key.endswith("W_dec")
+    if {rows, columns} & (widths | counts):
+        return columns in widths or rows in counts
+    return rows > columns
+
+
+def decoder_key(path: Path, keys: Sequence[str]) -> str:
+    """The name of the one tensor that holds a decoder's directions, "" where none does.
+
+    Raises:
+        RequestError: where several do, naming some.
+    """
     found = [key for key in keys if any(key == name or key.endswith(f".{name}") for name in DECODERS)]
-    return found[0] if len(found) == 1 else ""
+    if len(found) > 1:
+        raise RequestError(
+            f"{path} has {len(found)} decoders: {', '.join(map(prose, sorted(found)[:3]))}.",
+            "Save the one that is meant in a file of its own.",
+        )
+    return found[0] if found else ""
 
 
 def layer_of(path: Path) -> int | None:

@@ -186,6 +186,10 @@ def write_safetensors(file: Path, header: object, data: bytes = b"", length: int
         ({"W_dec": {"dtype": "I64", "shape": [2, 2], "data_offsets": [0, 32]}}, b"\0" * 32, None),
         ({"W_dec": {"dtype": "F32", "shape": [8], "data_offsets": [0, 32]}}, b"\0" * 32, None),
         ({"W_dec": {"dtype": "F32", "shape": [0, 8], "data_offsets": [0, 0]}}, b"", None),
+        ({"W_dec": {"dtype": "F32", "shape": [4, 8], "data_offsets": [0, 128]}}, b"\0" * 127, None),
+        ({"W_dec": {"dtype": "F32", "shape": [2**40, 8], "data_offsets": [0, 2**45]}}, b"", None),
+        ({"W_dec": {"dtype": "F8_E4M3", "shape": [4, 8], "data_offsets": [0, 32]}}, b"\0" * 32, None),
+        ({"decoder.weight": {"dtype": "F32", "shape": [2, 2, 2], "data_offsets": [0, 32]}}, b"\0" * 32, None),
         ({"vector": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}, struct.pack("<ff", 1, float("inf")), None),
     ],
 )
@@ -224,7 +228,15 @@ def test_metadata_that_are_not_of_a_vector_are_left_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "transposed"), [("W_dec", False), ("decoder.weight", True), ("sae.W_dec", False), ("W_dec", True)]
+    ("key", "transposed"),
+    [
+        ("W_dec", False),
+        ("decoder.weight", True),
+        ("decoder_linear.weight", True),
+        ("sae.W_dec", False),
+        ("W_dec", True),
+        ("sae.decoder.weight", False),
+    ],
 )
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_directions_are_read_by_index_whichever_way_they_lie(
@@ -241,6 +253,37 @@ def test_directions_are_read_by_index_whichever_way_they_lie(
         open_vector(str(file), index=40)
     with pytest.raises(RequestError, match="has 40 directions"):
         open_vector(str(file))
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize(
+    ("key", "beside"),
+    [
+        ("W_dec", {"b_dec": 40}),
+        ("W_dec", {"b_enc": 6}),
+        ("sae.W_dec", {"sae.threshold": 6, "b_dec": 6}),
+        ("decoder.weight", {"decoder.bias": 40}),
+        ("decoder_linear.weight", {"encoder_linear.bias": 6}),
+    ],
+)
+def test_fewer_directions_than_width_are_told_by_the_biases_beside_them(
+    tmp_path: Path, key: str, beside: dict[str, int], transposed: bool
+) -> None:
+    rows, file = torch.randn(6, 40), tmp_path / "sae.safetensors"
+    biases = {name: torch.zeros(size) for name, size in beside.items()}
+    save_file({key: rows.T.contiguous() if transposed else rows, **biases}, file)
+    found = find_directions(file)
+    assert found is not None
+    assert (found.count, found.width) == (6, 40)
+    assert found.one(5).rows.equal(rows[5:6])
+
+
+def test_several_decoders_are_refused_with_their_names(tmp_path: Path) -> None:
+    file = tmp_path / "sae.safetensors"
+    save_file({"1.W_dec": torch.randn(40, 6), "0.W_dec": torch.randn(40, 6)}, file)
+    with pytest.raises(RequestError, match=r"has 2 decoders: 0\.W_dec, 1\.W_dec") as error:
+        open_vector(str(file), index=1)
+    assert one_sentence(error.value)
 
 
 def test_the_layer_of_directions_is_told_by_what_is_beside_them(tmp_path: Path) -> None:
