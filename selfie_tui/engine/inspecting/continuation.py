@@ -1,4 +1,4 @@
-"""A greedy answer to a prompt, one token at a time, so that two can be written side by side and each step watched."""
+"""Greedy answers to a prompt, a token at a time, so that several can be written side by side and each step watched."""
 
 from __future__ import annotations
 
@@ -63,10 +63,42 @@ def opening_of(model: Model, prompt: str, max_new_tokens: int) -> Opening:
 
 
 @dataclass
-class Continuation:
-    """The answer of a model, with `edits` and no others, as far as it is.
+class Written:
+    """An answer as far as it is written.
 
     `ended` is true after the token that ends it, which is not part of it, and where logits are not finite.
+    """
+
+    tokens: list[GeneratedToken] = field(default_factory=list)
+    ended: bool = False
+    first_logits: torch.Tensor | None = None
+    """The logits `(vocabulary,)` of the first token, once it was asked for."""
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The ids of the tokens that it has."""
+        return tuple(token.id for token in self.tokens)
+
+    def take(self, model: Model, logits: torch.Tensor) -> bool:
+        """Take the most probable token of the next one's logits `(vocabulary,)`; whether the answer goes on with it."""
+        if self.first_logits is None:
+            self.first_logits = logits
+        token = int(logits.argmax())
+        probability = float(logits.softmax(-1)[token])
+        if token in model.end_tokens or math.isnan(probability):
+            self.ended = True
+            return False
+        text = token_texts(model.tokenizer, [*self.ids, token])[-1]
+        self.tokens.append(GeneratedToken(text, token, probability))
+        return True
+
+
+@dataclass
+class Continuations:
+    """Answers to one prompt in the rows of a batch, with `edits` and no others, as far as they are.
+
+    Rows are equal as long as nothing in a forward tells them apart, such as a hook. `active` are those in the batch:
+    one that has ended leaves it, if the model's cache can drop rows.
     """
 
     model: Model
@@ -74,47 +106,85 @@ class Continuation:
     max_new_tokens: int
     edits: Sequence[ReadyEdit]
     cancelled: Callable[[], bool]
-    tokens: list[GeneratedToken] = field(default_factory=list)
-    ended: bool = False
-    read: int = 0
-    """Tokens of the answer that the model has read."""
+    rows: list[Written] = field(default_factory=lambda: [Written()])
+    steps: int = 0
+    """Forwards that have given a token, or an end, to the rows."""
     stepper: Stepper | None = None
-    first_logits: torch.Tensor | None = None
-    """The logits `(vocabulary,)` of the first token, once it was asked for."""
+
+    def __post_init__(self) -> None:
+        self.active = [*range(len(self.rows))]
 
     @property
     def reads_from(self) -> int:
         """The position of the first token of the next forward: 0 where it is over the prompt."""
         if self.stepper is None or isinstance(self.stepper, RecomputeBase):
             return 0
-        return len(self.opening.prefix or self.opening.ids) + len(self.tokens) - 1
-
-    @property
-    def ids(self) -> tuple[int, ...]:
-        """The ids of the tokens that it has."""
-        return tuple(token.id for token in self.tokens)
+        return len(self.opening.prefix or self.opening.ids) + self.steps - 1
 
     def step(self) -> bool:
-        """Run the model once and take the next token; whether there is one.
+        """Run the model once and take the next token of each row; whether there is one.
 
         Raises:
             Cancelled: before any block, once `cancelled` gives true.
             OutOfMemory: if the device has no memory for it.
         """
         most = len(self.opening.masks) or self.max_new_tokens
-        if self.ended or len(self.tokens) >= most:
+        if self.steps >= most or all(row.ended for row in self.rows):
             return False
-        logits = self.next_logits()[0]  # (vocabulary,)
-        if self.first_logits is None:
-            self.first_logits = logits
-        token = int(logits.argmax())
-        probability = float(logits.softmax(-1)[token])
-        if token in self.model.end_tokens or math.isnan(probability):
-            self.ended = True
-            return False
-        text = token_texts(self.model.tokenizer, [*self.ids, token])[-1]
-        self.tokens.append(GeneratedToken(text, token, probability))
-        return True
+        self.drop_ended()
+        logits = self.next_logits()  # (active, vocabulary)
+        self.steps += 1
+        rows = [self.rows[index] for index in self.active]
+        going_on = [row.take(self.model, own) for row, own in zip(rows, logits, strict=True) if not row.ended]
+        return any(going_on)
+
+    def drop_ended(self) -> None:
+        """Take the rows that have ended out of the batch, if it can be done."""
+        alive = [slot for slot, index in enumerate(self.active) if not self.rows[index].ended]
+        if self.stepper is not None and 0 < len(alive) < len(self.active) and self.stepper.keep_rows(alive):
+            self.active = [self.active[slot] for slot in alive]
+
+    def next_logits(self) -> torch.Tensor:
+        """The logits `(active, vocabulary)` after the tokens so far.
+
+        A forward that goes on from a cache is not one over the prompt.
+        """
+        with self.model.edits.replaced(self.edits), self.model.edits.reading_prompt(self.reads_from == 0):
+            if self.stepper is None:
+                nothing = Injection(torch.empty((0, self.model.hidden), device=self.model.device), (0,), EMBED)
+                count = len(self.rows)
+                self.stepper = stepper_for(self.model, self.opening.prefill(), nothing, count, self.cancelled)
+                return self.stepper.first().whole()
+            last = [self.rows[index].ids[-1:] or (0,) for index in self.active]  # one that has ended may have none
+            return self.stepper.next([token for (token,) in last]).whole()
+
+
+@dataclass
+class Continuation(Continuations):
+    """The answer of a model, with `edits` and no others, as far as it is."""
+
+    read: int = 0
+    """Tokens of the answer that the model has read."""
+
+    @property
+    def tokens(self) -> list[GeneratedToken]:
+        """The tokens that it has."""
+        return self.rows[0].tokens
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """Their ids."""
+        return self.rows[0].ids
+
+    @property
+    def ended(self) -> bool:
+        """Whether a token has ended it."""
+        return self.rows[0].ended
+
+    @property
+    def first_logits(self) -> torch.Tensor | None:
+        """The logits `(vocabulary,)` of the first token, once it was asked for."""
+        return self.rows[0].first_logits
 
     def read_last(self) -> None:
         """Run the model once more over the last token, so that its states can be seen; a text without any has none."""
@@ -122,14 +192,6 @@ class Continuation:
             self.next_logits()
 
     def next_logits(self) -> torch.Tensor:
-        """The logits `(1, vocabulary)` after the tokens so far.
-
-        A forward that goes on from a cache is not one over the prompt.
-        """
-        over_prompt, self.read = self.reads_from == 0, len(self.tokens)
-        with self.model.edits.replaced(self.edits), self.model.edits.reading_prompt(over_prompt):
-            if self.stepper is None:
-                nothing = Injection(torch.empty((0, self.model.hidden), device=self.model.device), (0,), EMBED)
-                self.stepper = stepper_for(self.model, self.opening.prefill(), nothing, 1, self.cancelled)
-                return self.stepper.first().whole()
-            return self.stepper.next([self.tokens[-1].id]).whole()
+        """The logits `(1, vocabulary)` after the tokens so far."""
+        self.read = len(self.tokens)
+        return super().next_logits()

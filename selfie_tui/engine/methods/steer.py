@@ -16,21 +16,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 
 import torch
 
 from selfie_tui.engine.inspecting.answers import first_difference
-from selfie_tui.engine.inspecting.continuation import Continuation, opening_of
+from selfie_tui.engine.inspecting.continuation import Continuation, Written, opening_of
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts.checks import check_position
 from selfie_tui.engine.prompts.source import source_of
 from selfie_tui.engine.prompts.tracking import tracked_token
-from selfie_tui.engine.steering import SteeredContinuation, Steering, log_odds, steered
+from selfie_tui.engine.steering import Steering, log_odds, steered
 from selfie_tui.engine.vectors.lines import line_value
 from selfie_tui.engine.vectors.vector import Vector, check_fits, notices_of
 from selfie_tui.errors import RequestError
 from selfie_tui.modes import mode_named
 from selfie_tui.records import Event, Notice, Steer, Steered, SteeredSoFar
+
+ROWS = 16
+"""Strengths that are answered in one batch."""
+
+PLAIN_AT_ZERO = ("add", "add-norm", "blend")
+"""The modes that write nothing at strength 0: the answer is then the plain one, bit by bit."""
 
 
 def run(model: Model, task: Steer, cancelled: Callable[[], bool]) -> Iterator[Event]:
@@ -42,44 +49,55 @@ def run(model: Model, task: Steer, cancelled: Callable[[], bool]) -> Iterator[Ev
 
 
 def steer(model: Model, task: Steer, vector: Vector, cancelled: Callable[[], bool]) -> Iterator[SteeredSoFar]:
-    """The plain answer and one for each strength, greedily, an event a token.
+    """The plain answer and one for each strength, greedily, an event a token; the strengths are rows of batches.
 
     Raises:
         RequestError: for a vector that does not fit the model, no layer or strength, and settings out of range.
         PromptError: for a prompt that is empty or, with the answer, too long.
         Cancelled: before any block, once `cancelled` gives true; the model is then as it was.
     """
-    steerings = checked(model, task, vector)
+    steering = checked(model, task, vector)
     words, against = (tuple(tracked_token(model.tokenizer, word).id for word in each) for each in sides(task))
     opening = opening_of(model, task.prompt, task.max_new_tokens)
     plain = Continuation(model, opening, task.max_new_tokens, model.edits.now, cancelled)
-    answers = [steered(model, opening, each, task.max_new_tokens, cancelled) for each in steerings]
+    moving = [strength for strength in task.strengths if strength or steering.mode not in PLAIN_AT_ZERO]
+    batches = [
+        steered(model, opening, steering, moving[start : start + ROWS], task.max_new_tokens, cancelled)
+        for start in range(0, len(moving), ROWS)
+    ]
 
-    def odds(continuation: Continuation) -> float | None:
-        logits = continuation.first_logits
+    def odds(written: Written) -> float | None:
+        logits = written.first_logits
         return None if logits is None or not words else log_odds(logits, words, against)
 
     finished = False
     while not finished:
-        went_on = [plain.step(), *(each.step() for each in answers)]
+        went_on = [plain.step(), *(each.step() for each in batches)]
         finished = not any(went_on)
+        answers = chain.from_iterable(zip(each.answers.rows, each.steerer.added(), strict=True) for each in batches)
+        found = [
+            (*next(answers), strength)
+            if strength or steering.mode not in PLAIN_AT_ZERO
+            else (plain.rows[0], 0.0, strength)
+            for strength in task.strengths
+        ]
         yield SteeredSoFar(
             prompt=task.prompt,
             line=task.line,
-            layers=tuple(steerings[0].vectors),
+            layers=tuple(steering.vectors),
             plain=tuple(plain.tokens),
-            steered=tuple(so_far(plain, each, finished, odds(each.continuation)) for each in answers),
-            log_odds=odds(plain),
+            steered=tuple(
+                Steered(strength, tuple(own.tokens), parting(plain, own, finished), added, odds(own))
+                for own, added, strength in found
+            ),
+            log_odds=odds(plain.rows[0]),
             finished=finished,
         )
 
 
-def so_far(plain: Continuation, answer: SteeredContinuation, finished: bool, odds: float | None) -> Steered:
-    """A steered answer as it is."""
-    own = answer.continuation
-    differs_from = first_difference(plain.ids, own.ids, plain.ended or finished, own.ended or finished)
-    steerer = answer.steerer
-    return Steered(steerer.steering.strength, tuple(own.tokens), differs_from, steerer.added, odds)
+def parting(plain: Continuation, own: Written, finished: bool) -> int | None:
+    """The first token in which an answer differs from the plain one, None as long as none is known."""
+    return first_difference(plain.ids, own.ids, plain.ended or finished, own.ended or finished)
 
 
 def sides(task: Steer) -> tuple[Sequence[str], Sequence[str]]:
@@ -89,8 +107,11 @@ def sides(task: Steer) -> tuple[Sequence[str], Sequence[str]]:
     return task.words, task.against
 
 
-def checked(model: Model, task: Steer, vector: Vector) -> list[Steering]:
-    """The steering of each strength; raises RequestError, and PromptError for a prompt that cannot be read."""
+def checked(model: Model, task: Steer, vector: Vector) -> Steering:
+    """What the answers of all strengths have in common.
+
+    Raises RequestError, and PromptError for a prompt that cannot be read.
+    """
     mode = mode_named(task.mode).name
     if not task.strengths or not all(map(math.isfinite, task.strengths)):
         raise RequestError("A strength is missing or not finite.", "Give a number such as 2.")
@@ -103,7 +124,7 @@ def checked(model: Model, task: Steer, vector: Vector) -> list[Steering]:
         for position in task.positions:
             check_position(tokens, position)
     vectors = {layer: row.to(model.device) for layer, row in by_layer(model, task, vector, stack).items()}
-    return [Steering(vectors, strength, mode, task.where, task.positions, stack) for strength in task.strengths]
+    return Steering(vectors, mode, task.where, task.positions, stack)
 
 
 def by_layer(model: Model, task: Steer, vector: Vector, stack: str) -> dict[int, torch.Tensor]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from selfie_tui.engine.inspecting.continuation import Continuation, opening_of
+from selfie_tui.engine.inspecting.continuation import Continuation, Written, opening_of
 from selfie_tui.engine.inspecting.standing import let_stand, set_edits
 from selfie_tui.engine.methods.steer import steer
 from selfie_tui.engine.model import Model
@@ -30,7 +30,9 @@ def vector_of(model: Model, seed: int = 0, scale: float = 4.0) -> torch.Tensor:
     return scale * torch.randn(model.anatomy.last.width, generator=torch.Generator().manual_seed(seed))
 
 
-def answer(model: Model, steering: Steering | None, tokens: int = TOKENS) -> list[tuple[int, float]]:
+def answer(
+    model: Model, steering: Steering | None, strength: float = 1.0, tokens: int = TOKENS
+) -> list[tuple[int, float]]:
     """The ids and probabilities of an answer."""
     masks = " [MASK] [MASK]" if model.kind == "encoder" else ""
     opening = opening_of(model, prompt_of(model) + masks, tokens)
@@ -38,11 +40,15 @@ def answer(model: Model, steering: Steering | None, tokens: int = TOKENS) -> lis
         plain = Continuation(model, opening, tokens, (), never)
         while plain.step():
             pass
-        return [(token.id, token.probability) for token in plain.tokens]
-    found = steered(model, opening, steering, tokens, never)
+        return tokens_of(plain.rows[0])
+    found = steered(model, opening, steering, [strength], tokens, never)
     while found.step():
         pass
-    return [(token.id, token.probability) for token in found.continuation.tokens]
+    return tokens_of(found.answers.rows[0])
+
+
+def tokens_of(row: Written) -> list[tuple[int, float]]:
+    return [(token.id, token.probability) for token in row.tokens]
 
 
 def by_hooks(model: Model, layer: int, vector: torch.Tensor, where: Where, tokens: int) -> list[tuple[int, float]]:
@@ -87,8 +93,8 @@ def test_strength_0_is_bitwise_the_plain_answer_and_nothing_is_left(family: str,
     hooks, clean = hooks_of(model), logits(model, source(model, "decoder" if family in ("t5", "bart") else ""))
     plain = answer(model, None)
     layers = {EMBED: vector_of(model), 1: vector_of(model, 1)}
-    assert answer(model, Steering(layers, strength=0.0, mode=mode)) == plain
-    moved = answer(model, Steering(layers, strength=3.0, mode=mode))
+    assert answer(model, Steering(layers, mode=mode), 0.0) == plain
+    moved = answer(model, Steering(layers, mode=mode), 3.0)
     assert moved != plain
     assert answer(model, None) == plain
     assert hooks_of(model) == hooks
@@ -101,9 +107,9 @@ def test_a_layer_of_a_shared_block_is_its_own_call() -> None:
     model = build("albert")
     layers = len(model.anatomy.main.blocks)
     assert len({block.path for block in model.anatomy.main.blocks}) == 1
-    found = [answer(model, Steering({layer: vector_of(model)}, strength=2.0)) for layer in range(layers)]
+    found = [answer(model, Steering({layer: vector_of(model)}), 2.0) for layer in range(layers)]
     assert len({tuple(each) for each in found}) == layers
-    both = answer(model, Steering({layer: vector_of(model) for layer in range(layers)}, strength=2.0))
+    both = answer(model, Steering({layer: vector_of(model) for layer in range(layers)}), 2.0)
     assert both not in found
 
 
@@ -127,13 +133,67 @@ def test_steering_is_done_after_the_edits_that_stand() -> None:
     model = build("llama")
     set_edits(model, [Edit("layers.1", "zero")])
     opening = opening_of(model, PROMPT, 1)
-    found = steered(model, opening, Steering({1: vector_of(model)}, mode="add"), 1, never)
+    found = steered(model, opening, Steering({1: vector_of(model)}, mode="add"), [1.0], 1, never)
     found.step()
     let_stand(model, [])
-    replaced = steered(model, opening, Steering({1: vector_of(model)}, mode="replace"), 1, never)
+    replaced = steered(model, opening, Steering({1: vector_of(model)}, mode="replace"), [1.0], 1, never)
     replaced.step()
-    assert found.continuation.first_logits is not None
-    torch.testing.assert_close(found.continuation.first_logits, replaced.continuation.first_logits)
+    first, other = (each.answers.rows[0].first_logits for each in (found, replaced))
+    assert first is not None
+    torch.testing.assert_close(first, other)
+
+
+STRENGTHS = (-3.0, -1.0, 0.5, 2.0, 6.0)
+
+
+@pytest.mark.parametrize("family", [*FAMILIES, "albert", "bert", "t5", "bart", "mamba", "rwkv", "xlnet"])
+@pytest.mark.parametrize("where", ["all", "last"])
+def test_strengths_in_one_batch_are_those_alone(family: str, where: Where) -> None:
+    model, tokens = build(family), 12
+    masks = " [MASK] [MASK]" if model.kind == "encoder" else ""
+    opening = opening_of(model, prompt_of(model) + masks, tokens)
+    steering = Steering({0: vector_of(model), 1: vector_of(model, 1)}, where=where)
+    batch = steered(model, opening, steering, STRENGTHS, tokens, never)
+    while batch.step():
+        pass
+    added = batch.steerer.added()
+    for row, strength, moved in zip(batch.answers.rows, STRENGTHS, added, strict=True):
+        alone = steered(model, opening, steering, [strength], tokens, never)
+        while alone.step():
+            pass
+        (own,) = alone.answers.rows
+        assert row.ids == own.ids
+        assert [each.probability for each in row.tokens] == pytest.approx(
+            [each.probability for each in own.tokens], rel=1e-3, abs=1e-5
+        )
+        assert row.ended == own.ended
+        assert moved == pytest.approx(alone.steerer.added()[0], rel=1e-4)
+    assert len({row.ids for row in batch.answers.rows}) > 1
+
+
+def test_several_strengths_cost_one_forward_a_step_and_rows_that_end_leave_the_batch() -> None:
+    model, rows = build("llama"), []
+    config, strengths = model.module.generation_config, (-1.0, 0.0, 1.0, 3.0)
+    end, vector = config.eos_token_id, Vector(vector_of(model, 1, 2.0)[None], (1,), "v")
+    handle = model.blocks[0].register_forward_pre_hook(lambda _, args: rows.append(len(args[0])))
+    task = Steer("v", PROMPT, strengths, max_new_tokens=4)
+    try:
+        *_, found = steer(model, task, vector, never)
+        assert rows == [1, 3] * 4
+        assert [each.strength for each in found.steered] == list(strengths)
+        others = {token.id for each in found.steered[:-1] for token in each.tokens}
+        last = [token.id for token in found.steered[-1].tokens]
+        at, ending = next((at, each) for at, each in enumerate(last) if at and each not in {*others, last[0]})
+        config.eos_token_id = ending
+        rows.clear()
+        *_, shorter = steer(model, task, vector, never)
+        assert shorter.steered[-1].tokens == found.steered[-1].tokens[:at]
+        for one, other in zip(shorter.steered[:-1], found.steered[:-1], strict=True):
+            assert [token.id for token in one.tokens] == [token.id for token in other.tokens]
+        assert rows == [1, 3] * (at + 1) + [1, 2] * (3 - at)
+    finally:
+        config.eos_token_id = end
+        handle.remove()
 
 
 def last(model: Model, vector: Vector, **settings: Any) -> SteeredSoFar:
