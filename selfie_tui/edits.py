@@ -8,6 +8,7 @@
 | `+ 0.5` | itself, with a number added everywhere |
 | `= vec:paris`, `+ 2 vec:paris` | a vector from a file; itself, with so many times the vector added |
 | `+ noise 0.1 seed 3` | itself, with normal noise of that standard deviation added |
+| `= weights:rome` | what the module makes with the weights of a file, as `selfie-tui control` keeps them |
 """
 
 from __future__ import annotations
@@ -21,13 +22,19 @@ from selfie_tui.parse import parse_integer, parse_number, parse_positions
 from selfie_tui.records import Edit, ModuleTensor
 
 FORMS = ("zero", "* 0.5", "= 3", "= vec:NAME", "+ 0.5", "+ vec:NAME", "+ noise 0.1 seed 3")
-"""One example of each edit."""
+"""One example of each edit of a module's numbers."""
 
-HOW = f"Write one of: {' · '.join(FORMS)}; then, for some tokens only, at 9 or at 3,5-7."
+WEIGHTS_FORM = "= weights:NAME"
+"""The edit that has a module compute with other weights."""
+
+HOW = f"Write one of: {' · '.join((*FORMS, WEIGHTS_FORM))}; then, for some tokens only, at 9 or at 3,5-7."
 """What to do about a line that cannot be read."""
 
 VECTOR = "vec:"
 """What stands before the name of a vector."""
+
+WEIGHTS = "weights:"
+"""What stands before the name of a file of weights."""
 
 AT = re.compile(r"(?P<edit>.*?)(?:(?:^|\s+)at(?P<positions>|\s.*))?", re.DOTALL)
 NOISE = re.compile(r"noise\s*(?P<value>\S+)?(?:\s+seed\s+(?P<seed>\S+))?\s*")
@@ -48,6 +55,8 @@ def parse_edit(typed: str, place: ModuleTensor, tokens: int | None = None) -> Ed
         return edited
     if edit.startswith(("*", "×")):
         return replace(edited, action="scale", value=parse_number(rest, "factor"))
+    if rest.startswith(WEIGHTS) and edit.startswith("="):
+        return _weights(rest, edited)
     if edit.startswith("="):
         name = _vector(rest)
         return replace(edited, action="set", value=1.0 if name else parse_number(rest, "value"), vector=name)
@@ -82,6 +91,15 @@ def _vector(rest: str) -> str:
     return name
 
 
+def _weights(rest: str, edited: Edit) -> Edit:
+    name = rest.removeprefix(WEIGHTS).strip()
+    if not name:
+        raise RequestError("There is no name after “weights:”.", "`selfie-tui control --keep NAME` keeps weights.")
+    if edited.positions is not None:
+        raise RequestError("Weights are the same for all tokens.", "Leave “at” out.")
+    return replace(edited, action="weights", weights=name)
+
+
 def _added(rest: str, edited: Edit) -> Edit:
     noise = NOISE.fullmatch(rest)
     if noise is not None:
@@ -111,6 +129,8 @@ def _what(edit: Edit) -> str:
             return f"= {vector if edit.vector else repr(edit.value)}"
         case "noise":
             return f"+ noise {edit.value!r}{f' seed {edit.seed}' if edit.seed else ''}"
+        case "weights":
+            return f"= {WEIGHTS}{edit.weights}"
         case "add" if edit.vector:
             return f"+ {vector}" if edit.value == 1 else f"+ {edit.value!r} {vector}"
         case _:

@@ -57,6 +57,11 @@ def vectors_dir() -> Path:
     return state_dir() / "vectors"
 
 
+def weights_dir() -> Path:
+    """Weights of a controlled layer that were kept, one safetensors file each."""
+    return state_dir() / "weights"
+
+
 def calibrations_dir() -> Path:
     """One folder for each model that was calibrated, by its revision, with a file for each interpretation prompt."""
     return state_dir() / "calibrations"
@@ -71,6 +76,12 @@ def vector_path(name: str) -> Path:
     """The file of a vector that is kept by name, or the file itself where a path with an ending is given."""
     path = Path(name).expanduser()
     return path if path.suffix == ".safetensors" else vectors_dir() / f"{name}.safetensors"
+
+
+def weights_path(name: str) -> Path:
+    """The file of weights that are kept by name, or the file itself where a path with an ending is given."""
+    path = Path(name).expanduser()
+    return path if path.suffix == ".safetensors" else weights_dir() / f"{name}.safetensors"
 
 
 def log_file() -> Path:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfie_tui.edits import FORMS, edit_text, parse_edit, positions_text
+from selfie_tui.edits import FORMS, WEIGHTS_FORM, edit_text, parse_edit, positions_text
 from selfie_tui.errors import RequestError
 from selfie_tui.records import Edit, ModuleTensor
 
@@ -37,6 +37,8 @@ MLP = ModuleTensor("layers.5.mlp")
         ("* 0.5 at 3,5-7", Edit("layers.5.mlp", "scale", 0.5, (3, 5, 6, 7))),
         ("* 0.5 at all", Edit("layers.5.mlp", "scale", 0.5)),
         ("+ noise 0.1 seed 3 at 0", Edit("layers.5.mlp", "noise", 0.1, (0,), 3)),
+        ("= weights:rome", Edit("layers.5.mlp", "weights", weights="rome")),
+        ("=weights: ~/x y.safetensors", Edit("layers.5.mlp", "weights", weights="~/x y.safetensors")),
     ],
 )
 def test_a_line_is_read_as_it_is_meant(typed: str, edit: Edit) -> None:
@@ -60,6 +62,9 @@ def test_an_edit_is_of_the_side_and_the_tensor_that_are_looked_at() -> None:
         ("= nan", "Invalid value “nan”."),
         ("= vec:", "There is no name after “vec:”."),
         ("+ noise", "Invalid amount of noise “”."),
+        ("= weights:", "There is no name after “weights:”."),
+        ("= weights:rome at 3", "Weights are the same for all tokens."),
+        ("+ weights:rome", "Invalid number “weights:rome”."),
         ("+ noise -1", "Invalid amount of noise “-1”."),
         ("+ noise 1 seed x", "Invalid seed “x”."),
         ("+ x vec:paris", "Invalid factor “x”."),
@@ -77,8 +82,8 @@ def test_what_cannot_be_read_is_refused_with_what_to_write_instead(typed: str, c
 
 
 def test_the_examples_that_a_refusal_gives_are_edits() -> None:
-    actions = [parse_edit(form, MLP, 10).action for form in FORMS]
-    assert actions == ["zero", "scale", "set", "set", "add", "add", "noise"]
+    actions = [parse_edit(form, MLP, 10).action for form in (*FORMS, WEIGHTS_FORM)]
+    assert actions == ["zero", "scale", "set", "set", "add", "add", "noise", "weights"]
 
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
@@ -89,6 +94,7 @@ EDITS = st.one_of(
     st.builds(Edit, st.just("m"), st.sampled_from(["scale", "set", "add"]), NUMBERS, POSITIONS),
     st.builds(Edit, st.just("m"), st.just("set"), st.just(1.0), POSITIONS, vector=NAMES),
     st.builds(Edit, st.just("m"), st.just("add"), NUMBERS, POSITIONS, vector=NAMES),
+    st.builds(Edit, st.just("m"), st.just("weights"), weights=NAMES),
     st.builds(Edit, st.just("m"), st.just("noise"), NUMBERS.map(math.fabs), POSITIONS, st.integers(0, 1 << 40)),
 )
 

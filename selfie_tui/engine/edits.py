@@ -1,8 +1,9 @@
 """Edits: numbers written over a module's output or input in every forward, for as long as they stand.
 
-No weight is touched. While a forward runs, the body of an edited module is wrapped, so that whoever reads its output,
-a hook or a trace, sees what the next module gets; afterwards nothing is left on it. Editing an activation and running
-on is an intervention in the sense of causal tracing (Meng et al. 2022, arXiv 2202.05262 §2) and ablation.
+No weight is written to, also where a module computes with other weights in place of its own. While a forward runs, the
+body of an edited module is wrapped, so that whoever reads its output, a hook or a trace, sees what the next module
+gets; afterwards nothing is left on it. Editing an activation and running on is an intervention in the sense of causal
+tracing (Meng et al. 2022, arXiv 2202.05262 §2) and ablation.
 
 When it misleads: a state that no text brings about can break what reads it, so that a changed answer need not mean that
 the module held what the answer lacks (Zhang and Nanda 2024, arXiv 2309.16042). Zero is such a state where a module's
@@ -22,17 +23,22 @@ from torch import nn
 
 from selfie_tui.engine.anatomy.calls import TensorPath, tensor_at, tensors_in
 from selfie_tui.engine.anatomy.layouts import DEPTH, Layout
+from selfie_tui.engine.module_state import replacing_parameters
 from selfie_tui.engine.tracing import changing_body
 from selfie_tui.records import Edit
 
 
 @dataclass(frozen=True)
 class ReadyEdit:
-    """An edit with the layout of the tensor that it changes, and the vector of its file, `(width,)`."""
+    """An edit with the layout of the tensor that it changes, and what is in its file.
+
+    That is a vector `(width,)`, or weights `(...)` by their names in the module.
+    """
 
     edit: Edit
     layout: Layout
     vector: torch.Tensor | None = None
+    weights: Mapping[str, torch.Tensor] | None = None
 
 
 @dataclass
@@ -107,6 +113,10 @@ class StandingEdits:
 @contextmanager
 def made(ready: ReadyEdit, position: Position, module: nn.Module) -> Iterator[None]:
     """While open, an edit is made at every call of its module."""
+    if ready.weights is not None:
+        with replacing_parameters(module, ready.weights):
+            yield
+        return
     if ready.edit.which == "output":
         with changing_body(module, lambda output: changed(ready, position, output)):
             yield

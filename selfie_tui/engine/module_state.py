@@ -1,4 +1,7 @@
-"""What a module in hand may bring that a run must mind: its mode, its configurations' wishes, a user's own hooks."""
+"""What a module in hand may bring that a run must mind, and what a run changes of it for as long as it lasts.
+
+Its mode, its configurations' wishes, a user's own hooks; other weights in place of its own.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import nn
 
 NOTING = "transformers.utils.output_capturing"
@@ -60,3 +64,22 @@ def returning_mappings(configs: Sequence[Any]) -> Iterator[None]:
     finally:
         for config in changed:
             config.return_dict = False
+
+
+@contextmanager
+def replacing_parameters(module: nn.Module, tensors: Mapping[str, torch.Tensor]) -> Iterator[None]:
+    """While open, parameters of a module, by their names in it, are other tensors of their shapes `(...)`.
+
+    Nothing is copied and no number is written: afterwards the module holds the same parameters as before.
+    """
+    before: list[tuple[dict[str, Any], str, Any]] = []
+    try:
+        for name, tensor in tensors.items():
+            path, _, own = name.rpartition(".")
+            held: dict[str, Any] = module.get_submodule(path)._parameters
+            before.append((held, own, held[own]))
+            held[own] = tensor
+        yield
+    finally:
+        for held, own, parameter in reversed(before):
+            held[own] = parameter

@@ -33,7 +33,8 @@ class Edit(Record, frozen=True):
 
     `set` writes `value` over every number, `scale` multiplies by it, `zero` writes 0, `add` adds it, and `noise` adds
     normal noise of standard deviation `value`, which depends on the `seed` and the token's position alone. With
-    `vector`, the path of a file with one vector, `set` and `add` take `value` times that vector.
+    `vector`, the path of a file with one vector, `set` and `add` take `value` times that vector. `weights` lets the
+    module compute with those of the file `weights` in place of its own, at every token.
 
     `positions` are tokens of the prompt that is read: only in forwards over that prompt the edit is made, at these. Of
     None it is made at every token of every forward: prompt, interpretation prompt and generated tokens. `index` is that
@@ -41,13 +42,14 @@ class Edit(Record, frozen=True):
     """
 
     path: str
-    action: Literal["set", "scale", "zero", "add", "noise"]
+    action: Literal["set", "scale", "zero", "add", "noise", "weights"]
     value: float = 1.0
     positions: tuple[int, ...] | None = None
     seed: int = 0
     which: Side = "output"
     index: int = 0
     vector: str = ""
+    weights: str = ""
 
 
 class ModuleNode(Record, frozen=True):

@@ -82,6 +82,7 @@ class SelfieApp(ThemedApp, inherit_bindings=False):
         self.parting = ""
         path = sessions.new_path(keep / "sessions") if keep and options.session else None
         self.vectors_dir = keep / "vectors" if keep else paths.vectors_dir()
+        self.weights_dir = keep / "weights" if keep else paths.weights_dir()
         self.session = sessions.Session(path)
         self.kept = KeptRuns(keep / "sessions" if keep else None, path)
         self._calibrations = keep / "calibrations" if keep else None

@@ -29,6 +29,8 @@ class Host(WireApp[None], inherit_bindings=False):
     keymap: Mapping[str, str]
     vectors_dir: Path
     """Where vectors are kept."""
+    weights_dir: Path
+    """Where weights of a controlled layer are kept."""
 
     def toast(self, message: str, severity: Severity) -> None:
         """Show a toast."""

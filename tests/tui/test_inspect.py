@@ -274,7 +274,9 @@ def test_a_line_is_completed_by_forms_and_by_the_names_of_vectors(tmp_path):
     assert completions("+ n", names) == ("+ noise 0.1 seed 3",)
     assert completions("= vec:r", names) == ("= vec:rome",)
     assert "= vec:paris" in completions("=", names)
-    assert not [form for form in completions("", ()) if "vec:" in form]
+    assert not [form for form in completions("", ()) if "vec:" in form or "weights:" in form]
+    assert completions("= w", names, ("athens", "rome")) == ("= weights:athens",)
+    assert completions("= weights:r", names, ("athens", "rome")) == ("= weights:rome",)
     assert completed("z", completions("z", ())) == "zero"
     assert completed("+", completions("+", ())) == "+ "
     assert completed("half", completions("half", ())) == "half"

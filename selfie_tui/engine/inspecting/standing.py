@@ -1,9 +1,9 @@
-"""Edits made ready to stand: each checked against the model, with the vector of its file read."""
+"""Edits made ready to stand: each checked against the model, with the vector or the weights of its file read."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import torch
@@ -13,9 +13,11 @@ from selfie_tui.engine.edits import ReadyEdit
 from selfie_tui.engine.inspecting.capture import find_tensor
 from selfie_tui.engine.inspecting.tree import full_path
 from selfie_tui.engine.inspecting.vector_file import read_vector
+from selfie_tui.engine.inspecting.weights_file import read_weights
 from selfie_tui.engine.model import Model
 from selfie_tui.errors import RequestError
-from selfie_tui.records import Edit, ModuleTensor
+from selfie_tui.records import Edit, ModelInfo, ModuleTensor
+from selfie_tui.text import prose
 
 
 def set_edits(model: Model, edits: Sequence[Edit]) -> None:
@@ -48,6 +50,8 @@ def ready_edit(model: Model, edit: Edit) -> ReadyEdit:
             f"The {known.tensor} has no tokens that could be told apart.", "Edit it at all tokens, or its module."
         )
     full = msgspec.structs.replace(edit, path=path)
+    if edit.action == "weights":
+        return ReadyEdit(full, known.layout, weights=fitting_weights(model, full))
     return ReadyEdit(full, known.layout, fitting_vector(model, full, known.layout) if edit.vector else None)
 
 
@@ -68,3 +72,34 @@ def fitting_vector(model: Model, edit: Edit, layout: Layout) -> torch.Tensor:
             "Choose a vector of that width, or another module.",
         )
     return vector.to(model.device)
+
+
+def fitting_weights(model: Model, edit: Edit) -> dict[str, torch.Tensor]:
+    """The weights `(...)` of an edit's file by name, each in the number format and on the device of the module's own.
+
+    Raises:
+        RequestError: for an edit of some tokens or of an input, and weights of another model or module.
+    """
+    if edit.positions is not None or edit.which != "output":
+        raise RequestError("Weights are of a module, not of tokens or an input.", "Edit its output, at all tokens.")
+    own = dict(model.modules[edit.path].named_parameters())
+    found, origin = read_weights(edit.weights, own, edit.path)
+    if not is_same_model(origin.model, model.info()):
+        raise RequestError(
+            f"The weights {prose(edit.weights)} were trained on another model, {origin.model.title}.",
+            "Load that model, or train them on this one.",
+        )
+    return {name: tensor.to(own[name].device, own[name].dtype) for name, tensor in found.items()}
+
+
+def is_same_model(one: ModelInfo, other: ModelInfo) -> bool:
+    """Whether two models have the same weights, as far as their revisions, adapters or names say."""
+    if one.revision and other.revision:
+        return (one.revision, one.adapter) == (other.revision, other.adapter)
+    return (one.name, one.adapter) == (other.name, other.adapter)
+
+
+def weights_edit(model: Model, path: str, weights: Mapping[str, torch.Tensor], name: str = "") -> ReadyEdit:
+    """An edit by which the module at a path computes with weights `(...)` by name, of the file `name` if of any."""
+    layout = find_tensor(model, ModuleTensor(path)).layout
+    return ReadyEdit(Edit(path, "weights", weights=name), layout, weights=dict(weights))

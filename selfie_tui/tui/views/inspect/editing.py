@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from msgspec.structs import replace
 from textual import on
 from textual.widget import Widget
@@ -23,6 +25,7 @@ class EditingView(HeadsView):
         super().__init__(state)
         self.edit_line.accepted = self.accept_edit
         self.edit_line.names = lambda: kept_names(self.app.vectors_dir)
+        self.edit_line.weights = lambda: kept_names(self.app.weights_dir)
         self._edited = ModuleTensor("")
         """The tensor whose edit is typed."""
         self._replaced: Edit | None = None
@@ -60,15 +63,23 @@ class EditingView(HeadsView):
         return (edit.which, edit.index) == (place.which, place.index)
 
     def _typed_edit(self) -> Edit:
-        """The edit that is typed, its vector as a file; raises RequestError."""
+        """The edit that is typed, its vector or its weights as a file; raises RequestError."""
         edit = parse_edit(self.edit_line.value, self._edited, len(self.state.selection.tokens))
-        if not edit.vector:
-            return edit
-        file = file_of(edit.vector, self.app.vectors_dir)
+        if edit.vector:
+            return replace(edit, vector=self._kept_file("vector", edit.vector, self.app.vectors_dir, "v keeps one"))
+        if edit.weights:
+            how = "selfie-tui control --keep does"
+            return replace(edit, weights=self._kept_file("weights", edit.weights, self.app.weights_dir, how))
+        return edit
+
+    @staticmethod
+    def _kept_file(what: str, name: str, folder: Path, how: str) -> str:
+        """The file of a name; raises RequestError with what is kept, or how something is."""
+        file = file_of(name, folder)
         if not file.is_file():
-            known = ", ".join(kept_names(self.app.vectors_dir)[:4]) or "none is kept yet: v keeps one"
-            raise RequestError(f"Unknown vector “{edit.vector}”.", f"There are: {known}.")
-        return replace(edit, vector=str(file))
+            known = ", ".join(kept_names(folder)[:4]) or f"none is kept yet: {how}"
+            raise RequestError(f"Unknown {what} “{name}”.", f"There are: {known}.")
+        return str(file)
 
     @on(Input.Changed, "#edit-line")
     def describe_edit(self) -> None:

@@ -28,8 +28,8 @@ LIST_SHARE = 0.38
 
 
 def shown_edit(edit: Edit) -> str:
-    """An edit as it is typed, a vector by its name alone: `* 0.5`, `= vec:paris at 9`."""
-    return edit_text(replace(edit, vector=PurePath(edit.vector).stem))
+    """An edit as it is typed, a vector or weights by their name alone: `* 0.5`, `= vec:paris at 9`."""
+    return edit_text(replace(edit, vector=PurePath(edit.vector).stem, weights=PurePath(edit.weights).stem))
 
 
 def edit_label(edit: Edit) -> str:
