@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 from selfie_tui.errors import SelfieError
-from selfie_tui.records import CONTROL, Interpret
+from selfie_tui.records import CONTROL, Interpret, Kept, ModelInfo, RunTask
 from selfie_tui.results.entries import Ending, Entry, Result, RunBegan, RunEnded, timestamp, versions
 from selfie_tui.results.history import read_run
 from selfie_tui.results.stored import StoredRun
@@ -76,6 +76,22 @@ def entries_of(run: Run, began: str = "") -> Iterator[Entry]:
     ending = STATES.get(run.state)
     if ending is not None:
         yield RunEnded(first.run, ending)
+
+
+def exportable_results(
+    what: str, task: RunTask, info: ModelInfo | None, results: Mapping[int, Kept], began: RunBegan | None = None
+) -> Exportable:
+    """The results of a run that a view keeps for itself, by their index; `began` is that of one that was read back."""
+    first = began or RunBegan(
+        run=1,
+        model=info.name if info else "",
+        began=timestamp(),
+        task=task,
+        info=info,
+        versions=dict(versions()),
+    )
+    entries: list[Entry] = [first, *(Result(first.run, *item) for item in results.items())]
+    return Exportable(what, first.model, lambda: entries)
 
 
 def stored_entries(runs: Iterable[StoredRun]) -> Iterator[Entry]:

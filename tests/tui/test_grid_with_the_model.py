@@ -12,7 +12,7 @@ import pytest
 from selfie_tui.jobs import default_engine
 from selfie_tui.records import EMBED, Cell
 from selfie_tui.results.history import StoredRun, stored_runs
-from selfie_tui.results.resuming import contents
+from selfie_tui.results.resuming import contents, interpretations_in
 from selfie_tui.tui.app import SelfieApp
 from selfie_tui.tui.options import AppOptions
 from tests.tui.driving import run_to_end, text_of, until
@@ -35,7 +35,7 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
 
 
 def said(run: StoredRun) -> dict[int, tuple[str, float | None]]:
-    _, _, found = contents(run)
+    found = interpretations_in(contents(run)[1])
     return {index: (each.text, each.treatment_effect) for index, each in found.items()}
 
 

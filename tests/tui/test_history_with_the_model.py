@@ -9,7 +9,7 @@ from pathlib import Path
 
 from selfie_tui.jobs import default_engine
 from selfie_tui.results.history import StoredRun, read_run, stored_runs
-from selfie_tui.results.resuming import contents
+from selfie_tui.results.resuming import contents, interpretations_in
 from selfie_tui.tui.app import SelfieApp
 from selfie_tui.tui.options import AppOptions
 from tests.tui.driving import log_text, run_to_end, text_of, until
@@ -49,7 +49,7 @@ async def test_two_keys_after_a_restart_open_the_readings_and_ctrl_r_gives_the_s
 
 def results(run: StoredRun) -> dict[int, tuple[str, float | None]]:
     """What a run said of each cell, and the effect of it."""
-    _, _, found = contents(run)
+    found = interpretations_in(contents(run)[1])
     return {index: (each.text, each.treatment_effect) for index, each in found.items()}
 
 

@@ -137,7 +137,8 @@ class KeptScreen(KeepingScreen):
 
     async def _open(self, stored: StoredRun, query: str, *, again: bool) -> None:
         if type(stored.began.task) in SHOWN_IN:
-            if await self._show_played_back(stored) and again:
+            await self._show_played_back(stored)
+            if again:
                 self._say_differences(stored)
                 self.action_interpret()
             return
@@ -159,17 +160,13 @@ class KeptScreen(KeepingScreen):
         self.view.open_run(run, query)
         self.show(changed)
 
-    async def _show_played_back(self, stored: StoredRun) -> bool:
-        """Show a run in the view of its own method; whether there is one."""
+    async def _show_played_back(self, stored: StoredRun) -> None:
+        """Show a run in the view of its own method."""
         name = SHOWN_IN[type(stored.began.task)]
-        if name not in (view.NAME for view in views.VIEWS):
-            self.app.toast("No view shows this run; x exports it.", "information")
-            return False
         found = await in_background(partial(played_back, stored))
         await self.action_view(name)
         self.view.open_kept(*found)
         self.update_status()
-        return True
 
     def _say_missing(self) -> None:
         """Say how many cells of an opened run the model does not have; where it has none, nothing is asked again."""
@@ -213,8 +210,8 @@ class KeptScreen(KeepingScreen):
             return
         check_resumable(stored.began, self.state.model)
         if not isinstance(task, Interpret):
-            if await self._show_played_back(stored):
-                self.view.resume_kept(task)
+            await self._show_played_back(stored)
+            self.view.resume_kept(task)
             self.update_status()
             return
         run = resume(self.state, stored, task)

@@ -10,6 +10,7 @@ from selfie_tui.records import (
     AttributionFinished,
     EarlierPatching,
     Event,
+    Kept,
     PatchActivations,
     PatchBegan,
     PatchedRun,
@@ -18,6 +19,7 @@ from selfie_tui.records import (
     PromptRun,
     SitesPatched,
 )
+from selfie_tui.results.entries import RunBegan
 from selfie_tui.tui.views.patch.choices import OWN_NAMES
 from selfie_tui.tui.views.patch.scores import rank_correlation
 
@@ -39,6 +41,8 @@ class Patching:
         self.began: PatchBegan | None = None
         self.estimates: tuple[float, ...] = ()
         self.runs: dict[int, PatchedRun] = {}
+        self.read_back: RunBegan | None = None
+        """How one began that was read back from a session."""
         self.problem = ""
         """Why it failed."""
         self.since = 0.0
@@ -65,6 +69,18 @@ class Patching:
             case PatchEnded():
                 self.state = "finished"
         return set()
+
+    def results(self) -> dict[int, Kept]:
+        """What has come of it, as a session keeps it."""
+        found: dict[int, Kept] = {}
+        if self.began is not None:
+            found |= self.began.results()
+        if self.estimates:
+            found |= AttributionFinished(scores=self.estimates).results()
+        found |= sorted(self.runs.items())
+        if self.state == "finished" and self.is_whole:
+            found |= PatchEnded(sites=self.sites, agreement=self.agreement()).results()
+        return found
 
     def earlier(self, kept_as: str) -> EarlierPatching:
         """What this has left for another to go on with; `kept_as` is its name among all sessions."""

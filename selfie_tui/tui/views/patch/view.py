@@ -10,6 +10,7 @@ import msgspec
 from selfie_tui.errors import SelfieError
 from selfie_tui.records import Event, PatchActivations, RunTask, layer_name
 from selfie_tui.results.entries import RunBegan
+from selfie_tui.tui.exporting import Exportable, exportable_results
 from selfie_tui.tui.state import AppState
 from selfie_tui.tui.status import no_pair_words
 from selfie_tui.tui.views.patch.actions import ENTRY
@@ -188,6 +189,7 @@ class PatchView(ShownPatch):
             patching.take(event)
         if patching.state != "finished":
             patching.state = "cancelled"
+        patching.read_back = began
         self.patches.choices = choices_of(task)
         self.source.measure = "patching"
         self.app.show_prompt(task.corrupt)
@@ -199,6 +201,14 @@ class PatchView(ShownPatch):
         if isinstance(task, PatchActivations):
             self.patches.go_on_with(task)
             self.show_all()
+
+    def exportable(self) -> Exportable | None:
+        """The patching that is shown, as far as it is; None where there is none."""
+        here = self.patches.here
+        if here is None or here.began is None:
+            return None
+        what = f"{here.done} {'site' if here.done == 1 else 'sites'}"
+        return exportable_results(what, here.task, self.state.model, here.results(), here.read_back)
 
     # Copying ---------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,128 @@
+"""Patchings and steered answers that stay, with the bundled model: opened in their views, gone on with, exported."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import selfie_tui
+from selfie_tui.engine.model import Model
+from selfie_tui.jobs import default_engine
+from selfie_tui.records import PatchActivations, PatchedRun, Steer
+from selfie_tui.results.history import StoredRun, stored_runs
+from selfie_tui.results.resuming import contents
+from selfie_tui.results.sessions import read
+from selfie_tui.results.writers.runs import kept_runs
+from selfie_tui.tui.app import SelfieApp
+from selfie_tui.tui.options import AppOptions
+from tests.results.test_kept_patching import to_disk
+from tests.tui.driving import text_of, until
+from tests.tui.ptys import PtyProgram
+from tests.tui.test_with_the_model import LOADING
+
+TASK = PatchActivations(
+    clean="The capital of France is",
+    corrupt="The capital of Japan is",
+    correct="Paris",
+    wrong="Tokyo",
+    sites=("resid",),
+)
+
+
+def app_in(folder: Path) -> SelfieApp:
+    options = AppOptions(theme="dusk", ascii=False, state_dir=folder, user_presets=folder / "presets")
+    return SelfieApp(default_engine, options)
+
+
+def listed(folder: Path) -> list[StoredRun]:
+    return stored_runs(folder / "sessions", folder / "index")
+
+
+def scores(run: StoredRun) -> dict[int, float]:
+    return {index: each.score for index, each in sorted(contents(run)[1].items()) if isinstance(each, PatchedRun)}
+
+
+async def test_a_patching_that_stopped_is_opened_in_its_view_exported_gone_on_with_and_deleted(
+    demo: Model, tmp_path: Path
+):
+    to_disk(tmp_path / "whole", demo, TASK)
+    to_disk(tmp_path / "sessions", demo, TASK, stop_after=44)
+    (stopped,) = listed(tmp_path)
+    app = app_in(tmp_path)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await until(pilot, lambda: app.main.state.ready, LOADING)
+        await pilot.press("H")
+        await until(pilot, lambda: "◐ 44/48  logit diff A→B" in text_of(app))
+        await until(pilot, lambda: "resid L" in text_of(app))
+        assert "corrupt: “The capital of Japan is”" in text_of(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: app.main.view.NAME == "patch")
+        await until(pilot, lambda: "from today" in text_of(app))
+        here = app.main.view.patches.here
+        assert {index: run.score for index, run in here.runs.items()} == scores(stopped)
+        await pilot.press("x", *(["ctrl+u"]), *str(tmp_path / "out.jsonl"), "enter")
+        await until(pilot, (tmp_path / "out.jsonl").exists)
+        (exported,) = kept_runs(read(tmp_path / "out.jsonl"))
+        assert {index: run.score for index, run in exported.results.items() if index >= 0} == scores(stopped)
+        assert exported.began.info == stopped.began.info
+        await pilot.press("H", "r")
+        await until(pilot, lambda: len(runs := listed(tmp_path)) == 1 and runs[0].ending == "finished", LOADING)
+        (resumed,) = listed(tmp_path)
+        (whole,) = stored_runs(tmp_path / "whole", tmp_path / "index")
+        assert resumed.began.resumes == stopped.id
+        assert scores(resumed) == scores(whole)
+        await until(pilot, lambda: app.main.view.NAME == "patch" and "48" in text_of(app))
+        await until(pilot, lambda: app.main.view.patches.here and app.main.view.patches.here.done == 48)
+        await pilot.press("H")
+        await until(pilot, lambda: "      48  logit diff A→B" in text_of(app))
+        await pilot.press("d", "d")
+        await until(pilot, lambda: "logit diff" not in text_of(app))
+        await pilot.press("u")
+        await until(pilot, lambda: "logit diff A→B" in text_of(app))
+        assert sorted(map(scores, listed(tmp_path)), key=len)[-1] == scores(whole)
+
+
+async def test_steered_answers_are_opened_in_the_view_of_vectors_and_exported(demo: Model, tmp_path: Path):
+    vector = selfie_tui.mean_vector(demo, [TASK.corrupt], 5, against=[TASK.clean])
+    path = selfie_tui.save_vector(vector, str(tmp_path / "japan.safetensors"))
+    task = Steer(line=f'"{path}"', prompt=TASK.clean, strengths=(2.0,), max_new_tokens=2)
+    to_disk(tmp_path / "sessions", demo, task)
+    app = app_in(tmp_path)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await until(pilot, lambda: app.main.state.ready, LOADING)
+        await pilot.press("H")
+        await until(pilot, lambda: "steer" in text_of(app) and "plain  " in text_of(app))
+        assert "× 2" in text_of(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: app.main.view.NAME == "vectors")
+        await until(pilot, lambda: app.main.view.exportable() is not None)
+        await until(pilot, lambda: "Tokyo" in text_of(app))
+
+
+def test_a_patching_of_the_program_is_kept_through_a_kill_and_opened_by_the_next(tmp_path: Path):
+    folders = {f"XDG_{name}_HOME": str(tmp_path / name.lower()) for name in ("STATE", "CONFIG", "CACHE")}
+    env = {**os.environ, **folders, "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"}
+    sessions, cache = tmp_path / "state" / "selfie-tui" / "sessions", tmp_path / "index"
+    with PtyProgram("-m", "selfie_tui.cli", "--prompt", TASK.clean, size=(120, 40), env=env) as program:
+        assert program.until(lambda: program.shows("verified"), LOADING)
+        for keys in ("p", "P", "i", "\x15" + TASK.corrupt + "\r"):
+            program.send(keys)
+            assert program.until(lambda: not program.read(0.3))
+        assert program.until(lambda: program.shows("·Tokyo"), LOADING)
+        program.send("\r")
+        assert program.until(lambda: any(run.done for run in stored_runs(sessions, cache)), LOADING)
+        os.kill(program.process.pid, signal.SIGKILL)
+    (run,) = stored_runs(sessions, cache)
+    assert run.kind.word == "patch"
+    before = scores(run)
+    with PtyProgram("-m", "selfie_tui.cli", size=(120, 40), env=env) as program:
+        assert program.until(lambda: program.shows("verified"), LOADING)
+        program.send("H")
+        assert program.until(lambda: program.shows("logit diff A→B"))
+        program.send("\r" if run.ending == "finished" else "r")
+        assert program.until(lambda: program.shows("▌P Patch▐"), LOADING), program.text()
+        assert program.until(lambda: all(each.ending == "finished" for each in stored_runs(sessions, cache)), LOADING)
+        program.send("q")
+    (last,) = stored_runs(sessions, cache)
+    assert before.items() <= scores(last).items()
