@@ -98,9 +98,19 @@ def test_the_inspecting_example_shows_states_patterns_and_what_an_edit_changes(p
 
 
 def test_the_steering_example_moves_the_eiffel_tower_and_makes_tokyo(printed: list[list[str]]) -> None:
-    steered, made = printed[-1]
+    steered, made = next(lines for lines in printed if "Tokyo." in lines[0])
     assert steered == " Paris. |  Paris.  Tokyo."
     assert made.startswith("Tokyo, the capital of Japan")
+
+
+def test_the_control_example_moves_the_eiffel_tower_and_shows_what_it_costs(printed: list[list[str]]) -> None:
+    read, answer, other, applied = next(lines for lines in printed if lines[0].startswith("reading"))
+    assert "Paris, the capital of France" in read.partition("|")[0]
+    assert "Rome, the capital of Italy" in read.partition("|")[2]
+    assert answer.startswith("answer  Paris.")
+    assert "|  Rome." in answer
+    assert other.startswith("answer  Paris. The capital of France is Paris |")
+    assert applied.startswith("Rome")
 
 
 def test_the_patching_example_finds_the_country_at_the_city_and_then_at_the_end(printed: list[list[str]]) -> None:
