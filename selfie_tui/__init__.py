@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from selfie_tui.library.patching.calls import activation_zero_patch as activation_zero_patch
     from selfie_tui.library.patching.calls import attribution_patch as attribution_patch
     from selfie_tui.library.patching.calls import attribution_zero_patch as attribution_zero_patch
+    from selfie_tui.library.patching.patched import patch as patch
     from selfie_tui.library.patching.paths import path_patch as path_patch
     from selfie_tui.library.patching.sites import MultiSite as MultiSite
     from selfie_tui.library.patching.sites import Site as Site
@@ -81,6 +82,7 @@ _LIBRARY = {
     "Site": "selfie_tui.library.patching.sites",
     "MultiSite": "selfie_tui.library.patching.sites",
     "Sites": "selfie_tui.library.patching.sites",
+    "patch": "selfie_tui.library.patching.patched",
     "activation_patch": "selfie_tui.library.patching.calls",
     "act_patch": "selfie_tui.library.patching.calls",
     "activation_zero_patch": "selfie_tui.library.patching.calls",

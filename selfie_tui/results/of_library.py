@@ -11,17 +11,38 @@ import msgspec
 
 from selfie_tui.errors import LoadError, RequestError
 from selfie_tui.library.lens import LensResult
+from selfie_tui.library.patching.patched import Patched
 from selfie_tui.library.results import InterpretationTable
 from selfie_tui.library.results import Result as LibraryResult
-from selfie_tui.records import CONTROL, Control, Interpret, Kept, Lens
+from selfie_tui.library.steering import SteeredAnswers
+from selfie_tui.records import (
+    ATTRIBUTION,
+    BEGINNING,
+    CONTROL,
+    END,
+    AttributionFinished,
+    Control,
+    Interpret,
+    Kept,
+    Lens,
+    PatchActivations,
+    PatchedRun,
+    PatchEnded,
+    RunTask,
+    Steer,
+)
 from selfie_tui.results.entries import Entry, RunBegan, RunEnded, timestamp, versions
 from selfie_tui.results.sessions import read
 from selfie_tui.results.writers import Exported
 from selfie_tui.results.writers import export as export_entries
 from selfie_tui.results.writers.lenses import ExportedLenses, export_lenses
+from selfie_tui.results.writers.patch_table import agreement_of, attribution_of, began_of
 from selfie_tui.results.writers.runs import KeptRun, kept_runs
+from selfie_tui.results.writers.steer_table import answers_of
 
-Results = LibraryResult | InterpretationTable
+Results = LibraryResult | InterpretationTable | Patched | SteeredAnswers
+Read = LibraryResult | Patched | SteeredAnswers
+"""What `read_results` gives for a run of each kind."""
 
 
 def export(
@@ -33,27 +54,32 @@ def export(
     """Write results to a file, in the format of its ending: `.jsonl`, `.csv`, `.md`, `.html`, `.parquet` or `.py`.
 
     Args:
-        results: of `interpret`, `interpret_vectors` or `ModelAgnosticSelfie.interpret`, one or several; or of `lens`,
-            which are not written as `.py`.
+        results: of `interpret`, `interpret_vectors`, `ModelAgnosticSelfie.interpret`, `patch` or `steer`, one or
+            several; or of `lens`, which are not written as `.py`.
         path: the file; its folder is not made.
         overwrite: whether a file that is there may be replaced.
 
     Raises:
-        RequestError: for what is not a result, and for a script of vectors, which no result keeps.
+        RequestError: for what is not a result, for a script of vectors, which no result keeps, and for a table of
+            results of several kinds.
         SelfieError: for an unknown ending, a file that is there, or one that cannot be written.
     """
     listed = [results] if isinstance(results, Results | LensResult) else list(results)
     if listed and isinstance(listed[0], LensResult):
         return export_lenses((as_lens(each) for each in listed), Path(path), overwrite=overwrite)
     plain = [as_result(each) for each in listed]
-    if Path(path).suffix.lower() == ".py" and any(not result.request.prompt for result in plain):
+    vectors = (result for result in plain if isinstance(result, LibraryResult) and not result.request.prompt)
+    if Path(path).suffix.lower() == ".py" and any(vectors):
         raise RequestError("Vectors are not kept with their texts.", "Export another format than a script.")
     entries = (entry for number, result in enumerate(plain, 1) for entry in entries_of(result, number))
     return export_entries(entries, Path(path), overwrite=overwrite)
 
 
-def read_results(path: str | os.PathLike[str]) -> list[LibraryResult]:
-    """The runs of a session file, or of one exported as `.jsonl`, as results of the library.
+def read_results(path: str | os.PathLike[str]) -> list[Any]:
+    """The runs of a session file, or of one exported as `.jsonl`, as results of the library: a `Result`, a `Patched`
+    or `SteeredAnswers` each, as its kind is.
+
+    A patching that ended before both prompts had been run, and a steering without an answer, have nothing to read.
 
     Raises:
         LoadError: if the file cannot be read.
@@ -64,17 +90,18 @@ def read_results(path: str | os.PathLike[str]) -> list[LibraryResult]:
         raise LoadError(f"{path}: {error.strerror}.", "Give a session file, or an export as .jsonl.") from error
     except msgspec.DecodeError as error:
         raise LoadError(f"{path} is not a session: {error}.", "Give one, or an export as .jsonl.") from error
-    return [result_of(run) for run in kept_runs(entries)]
+    found = (result_of(run) for run in kept_runs(entries))
+    return [result for result in found if result is not None]
 
 
-def as_result(value: Any) -> LibraryResult:
+def as_result(value: Any) -> Read:
     """A result, or the one of a table.
 
     Raises:
         RequestError: for anything else.
     """
     result = value.result if isinstance(value, InterpretationTable) else value
-    if not isinstance(result, LibraryResult):
+    if not isinstance(result, Read):
         raise RequestError(f"Expected a result, got {type(value).__name__}.", "Give what interpret returned.")
     return result
 
@@ -86,23 +113,50 @@ def as_lens(value: Any) -> Lens:
     return value.records
 
 
-def entries_of(result: LibraryResult, number: int) -> Iterator[Entry]:
+def entries_of(result: Read, number: int) -> Iterator[Entry]:
     """A result as the lines of a session."""
     began = RunBegan(
         run=number,
         model=result.info.name if result.info else "",
         began=timestamp(),
-        task=Interpret(result.request),
+        task=task_of(result),
         info=result.info,
         versions=dict(versions()),
     )
-    results: dict[int, Kept] = {CONTROL: result.control, **dict(enumerate(result.interpretations))}
-    return KeptRun(began, results, RunEnded(number, "finished")).entries()
+    return KeptRun(began, results_of(result), RunEnded(number, "finished")).entries()
 
 
-def result_of(run: KeptRun) -> LibraryResult:
-    """A run as a result of the library, with those of its cells that were finished."""
+def task_of(result: Read) -> RunTask:
+    """What was asked for a result; raises RequestError where it does not know."""
+    if isinstance(result, LibraryResult):
+        return Interpret(result.request)
+    if result.task is None:
+        raise RequestError("These answers do not know what was asked.", "Give what steer returned.")
+    return result.task
+
+
+def results_of(result: Read) -> dict[int, Kept]:
+    """The records of a result, by the index under which they are kept."""
+    if isinstance(result, LibraryResult):
+        return {CONTROL: result.control, **dict(enumerate(result.interpretations))}
+    if isinstance(result, SteeredAnswers):
+        return {0: result.record}
+    found: dict[int, Kept] = {BEGINNING: result.began}
+    if result.attribution:
+        found[ATTRIBUTION] = AttributionFinished(scores=result.attribution)
+    ended = PatchEnded(sites=len(result.runs), agreement=result.agreement)
+    return {**found, **result.runs, END: ended}
+
+
+def result_of(run: KeptRun) -> Read | None:
+    """A run as a result of the library, with those of its parts that were finished; None where there are none."""
+    info, task = run.began.info, run.began.task
+    if isinstance(task, PatchActivations):
+        began, runs = began_of(run), {i: each for i, each in run.results.items() if isinstance(each, PatchedRun)}
+        return Patched(task, began, runs, attribution_of(run), agreement_of(run), info) if began else None
+    if isinstance(task, Steer):
+        answers = answers_of(run)
+        return SteeredAnswers(answers, task, info) if answers else None
     found: Iterable[Any] = (each for _, each in run.in_order())
-    info = run.began.info
     control = run.control or Control(kind="none", text="")
-    return LibraryResult(run.began.request, control, tuple(found), (), info.verdict if info else "", info)
+    return LibraryResult(task.request, control, tuple(found), (), info.verdict if info else "", info)

@@ -34,6 +34,20 @@ def test_a_result_is_read_back_as_it_was(demo, tmp_path):
     assert first.to_dicts() == result.to_dicts()
 
 
+def test_patchings_and_steered_answers_are_read_back_as_they_were(demo, tmp_path):
+    pair = "The capital of France is", "The capital of Japan is"
+    patched = selfie_tui.patch(demo, *pair, "Paris", "Tokyo", sites="resid", layers="3,7")
+    vector = selfie_tui.mean_vector(demo, pair[1], 5, against=pair[0])
+    steered = selfie_tui.steer(demo, vector, pair[0], [0, 2], max_new_tokens=2)
+    done = selfie_tui.export([patched, steered], tmp_path / "found.jsonl")
+    assert done.results == {"site": 12, "answer": 1}
+    assert selfie_tui.read_results(tmp_path / "found.jsonl") == [patched, steered]
+    selfie_tui.export(patched, tmp_path / "found.csv")
+    assert pandas.read_csv(tmp_path / "found.csv")["score"].tolist() == patched.columns()["score"]
+    with pytest.raises(RequestError, match="runs of several kinds"):
+        selfie_tui.export([patched, steered], tmp_path / "both.csv")
+
+
 def test_a_table_of_the_facade_is_exported_too(demo, tmp_path):
     table = ModelAgnosticSelfie(demo).interpret(EIFFEL, "concept", [(6, 9)])
     selfie_tui.export(table, str(tmp_path / "found.csv"))
