@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from selfie_tui.library.patching.sites import MultiSite as MultiSite
     from selfie_tui.library.patching.sites import Site as Site
     from selfie_tui.library.patching.sites import Sites as Sites
+    from selfie_tui.library.steering import browse_directions as browse_directions
     from selfie_tui.library.steering import compare_vectors as compare_vectors
     from selfie_tui.library.steering import mean_vector as mean_vector
     from selfie_tui.library.steering import save_vector as save_vector
@@ -73,6 +74,7 @@ _LIBRARY = {
     "vector": "selfie_tui.library.steering",
     "save_vector": "selfie_tui.library.steering",
     "compare_vectors": "selfie_tui.library.steering",
+    "browse_directions": "selfie_tui.library.steering",
     "steer": "selfie_tui.library.steering",
     "control_layer": "selfie_tui.library.control",
     "ModelAgnosticSelfie": "selfie_tui.library.facade",

@@ -171,6 +171,17 @@ def test_files_of_other_programs_are_imported_browsed_and_adapted(cities: Run, t
     assert cities("vectors", "import", str(sae), "feature", "--index", "123")[0] == 0
     _, (_, feature), _ = cities("vectors", "interpret", f'"{sae}"[123]')
     assert "Japan" in feature
+    steered = cities("steer", f'"{sae}"[123]', EIFFEL, "--layers", "2", "--strength=0,1", "--max-new-tokens", "2")
+    assert (steered[0], steered[1][0].split()[-1], "the same tokens" in steered[1][2]) == (0, "Paris.", True)
+    narrow_sae = tmp_path / "narrow.safetensors"
+    save_file({"decoder.weight": torch.randn(8, 300)}, narrow_sae)
+    for command in (
+        ("vectors", "directions", str(narrow_sae)),
+        ("steer", f'"{narrow_sae}"[1]', EIFFEL, "--layers", "2"),
+    ):
+        code, lines, err = cities(*command)
+        assert (code, lines) == (2, [])
+        assert "8 wide, and the states of demo are 256 wide" in err
     scale = torch.tensor(float(read_vectors("japan").rows[0].norm())).log()
     same = adapter(tmp_path / "a.safetensors", "scale_only", {"log_scale": scale})
     _, (_, adapted), _ = cities("vectors", "interpret", "3 * japan", "--adapter", str(same))

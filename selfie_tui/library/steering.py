@@ -15,8 +15,10 @@ from selfie_tui.engine.methods import steer as method
 from selfie_tui.engine.methods.vectors import keep, means
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.vectors.arithmetic import evaluate_line
+from selfie_tui.engine.vectors.browse import browse
 from selfie_tui.engine.vectors.compare import compare
-from selfie_tui.engine.vectors.files import open_vector
+from selfie_tui.engine.vectors.directions import Directions
+from selfie_tui.engine.vectors.files import open_file, open_vector
 from selfie_tui.engine.vectors.vector import Vector
 from selfie_tui.errors import RequestError
 from selfie_tui.kept_vectors import kept_names
@@ -26,7 +28,18 @@ from selfie_tui.library.requests import prompt_text
 from selfie_tui.library.tables import data_frame, rows_of
 from selfie_tui.library.vectors import as_tensor
 from selfie_tui.parse import parse_layers, parse_mode
-from selfie_tui.records import Average, Head, KeepMeans, ModelInfo, Origin, Steer, SteeredSoFar, VectorLooks
+from selfie_tui.records import (
+    Average,
+    BrowseDirections,
+    Direction,
+    Head,
+    KeepMeans,
+    ModelInfo,
+    Origin,
+    Steer,
+    SteeredSoFar,
+    VectorLooks,
+)
 from selfie_tui.vector_line import Name
 
 AnyVector = Vector | str | torch.Tensor | NDArray[Any]
@@ -120,6 +133,33 @@ def compare_vectors(
     items = [vectors] if isinstance(vectors, str | Vector) else list(vectors)
     found = [as_vector(each, f"vector {index}") for index, each in enumerate(items)]
     return compare(as_model(model), found, as_int(k, "number of tokens"), centred) if found else ()
+
+
+def browse_directions(
+    model: Model | Facade,
+    file: str | Path,
+    *,
+    first: int = 0,
+    count: int = 20,
+    like: AnyVector | None = None,
+    word: str = "",
+    k: int = 3,
+    stack: str = "",
+) -> tuple[Direction, ...]:
+    """Directions of a file, such as a sparse autoencoder's decoder, with their norms and the tokens the lens reads.
+
+    They come in their order from the `first` on, or those first that are most `like` a vector, or that the lens reads
+    as a `word`. One of them is a vector by its index: `vector('"sae.safetensors"[7]')`.
+
+    Raises:
+        RequestError: for a file without directions, one of another width than the model's, or a number out of range.
+    """
+    found = open_file(str(file))
+    if not isinstance(found, Directions):
+        raise RequestError(f"{file} is a vector, not a file of many directions.", "Compare it instead.")
+    numbers = [as_int(value, "number") for value in (first, count, k)]
+    task = BrowseDirections(str(file), numbers[0], numbers[1], word=word, k=numbers[2], stack=stack)
+    return browse(as_model(model), found, task, None if like is None else as_vector(like, "like"))
 
 
 @dataclass(frozen=True)
