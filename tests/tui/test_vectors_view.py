@@ -156,6 +156,26 @@ async def test_a_vector_that_was_just_kept_is_under_the_cursor(folder: Path):
         assert view.list.here.name == "aaa"
 
 
+@pytest.mark.parametrize("size", [(40, 14), (50, 30), (100, 16)])
+async def test_where_there_is_space_for_one_pane_they_take_turns(size, folder: Path):
+    async with running(size=size, state_dir=paths.state_dir()) as (app, pilot):
+        view = await vectors(app, pilot)
+        widths = set()
+        for key, pane, shown in (
+            ("4", view.list_pane, "italy"),
+            ("5", view.result_pane, "nearest"),
+            ("5", view.steer_pane, "strength"),
+            ("3", view.line_pane, "3 Line"),
+            ("4", view.list_pane, "italy"),
+        ):
+            await pilot.press(key)
+            await until(pilot, lambda shown=shown: shown in text_of(app))
+            assert pane.has_class("-active")
+            widths.add(pane.size.width)
+            assert [other for other in view.panes if other.size.width and other is not pane] == []
+        assert len(widths) == 1, "each has all the width"
+
+
 # Dropping and renaming ------------------------------------------------------------------------------------------------
 
 

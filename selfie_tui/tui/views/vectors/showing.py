@@ -80,6 +80,8 @@ class ShowingView(View):
     VectorsView #vectors-list, VectorsView #vectors-result, VectorsView #vectors-steer { height: 1fr; }
     VectorsView #vectors-line { height: 3; }
     VectorsView #vector-line, VectorsView #direction-search { margin: 0 1; width: 1fr; }
+    MainScreen.-tiny VectorsView #vectors-left, MainScreen.-flat VectorsView #vectors-left { width: 1fr; }
+    MainScreen.-tiny VectorsView .-away, MainScreen.-flat VectorsView .-away { display: none; }
     MainScreen.-narrow VectorsView #vectors-left { width: 38%; }
     MainScreen.-narrow VectorsView #vectors-left.-browsing { width: 52%; }
     MainScreen.-narrow VectorsView #vectors-result, MainScreen.-narrow VectorsView #vectors-steer { display: none; }
@@ -351,6 +353,13 @@ class ShowingView(View):
         for pane in (self.result_pane, self.steer_pane):
             if pane.has_class("-active"):
                 self.bring_to_front(pane)
+        self.turn_columns()
+
+    def turn_columns(self) -> None:
+        """Have the column with the keys in sight where there is space for one of them."""
+        listed = self.list_pane.has_class("-alone")
+        self.query_one("#vectors-left").set_class(not listed, "-away")
+        self.query_one("#vectors-right").set_class(listed, "-away")
 
     def bring_to_front(self, pane: Pane) -> None:
         """Have results or steering in sight where there is space for one of them."""

@@ -87,13 +87,14 @@ class VectorList(Wanting, Rows):
             return ()
         if not item.usable:
             return (Piece(f" {self.look.prose(item.why)}", "dim"),)
-        room = cells > LAYER_CELLS + NORM_CELLS
-        layers = text.pad(text.clip(layers_words(item.layers), LAYER_CELLS - 1), LAYER_CELLS)
-        norm = "" if not room else "–" if item.norm is None else f"{item.norm:.3g}"
-        made = f" {self.look.prose(item.why or item.made_of)}" if wide else ""
+        layers = text.clip(layers_words(item.layers), LAYER_CELLS - 1)
         if item.kind in ("directions", "adapter"):
             return (Piece(f" {self.look.prose(item.made_of)}", role),)
-        return (Piece(f" {layers}{norm:>{NORM_CELLS}}", role), Piece(made, "dim"))
+        if cells <= LAYER_CELLS + NORM_CELLS:
+            return (Piece(f" {layers}", role),)
+        norm = "–" if item.norm is None else f"{item.norm:.3g}"
+        made = f" {self.look.prose(item.why or item.made_of)}" if wide else ""
+        return (Piece(f" {text.pad(layers, LAYER_CELLS)}{norm:>{NORM_CELLS}}", role), Piece(made, "dim"))
 
     def go_to_name(self, name: str) -> bool:
         """Put the cursor on the vector of a name; False where there is none."""

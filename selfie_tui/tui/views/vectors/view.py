@@ -310,8 +310,10 @@ class VectorsView(OpeningView):
             return
         if self._to_drop != here.name:
             self._to_drop = here.name
-            what = "deletes the vector" if here.kind == "kept" else "takes it off the list"
-            self.update_list(f"d again {what}")
+            kept, narrow = here.kind == "kept", self.screen.has_class("-narrow")
+            what = "deletes the vector" if kept else "takes it off the list"
+            short = "delete" if kept else "drop it"
+            self.update_list(f"d again: {short}" if narrow else f"d again {what}")
             return
         self._to_drop = ""
         try:
