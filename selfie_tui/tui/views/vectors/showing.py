@@ -116,6 +116,8 @@ class ShowingView(View):
         self.newest = ""
         """The vector that was kept last while another view was shown."""
         self._stale: Timer | None = None
+        self._is_stale = False
+        """Whether the title says that the results are of another line."""
         self._stepped = 0.0
 
     def compose(self) -> ComposeResult:
@@ -272,14 +274,23 @@ class ShowingView(View):
         """Show what is known of the line; what is known of the one before stands for a moment."""
         pending = self.comparison.is_pending
         if pending and self._stale is None:
-            self._stale = self.set_timer(STALE, self.drop_stale)
+            self._stale = self.set_timer(STALE, self.name_stale)
         if not pending:
             self.result.show_lines(self._result_lines())
+            self._mark_stale(False)
 
-    def drop_stale(self) -> None:
-        """Take away what is known of another line when that of this one is not there in time."""
+    def name_stale(self) -> None:
+        """Say that the results are still those of another line when this one's are not there in time.
+
+        To take them away, and to draw the new ones on blank lines, would send twice as much.
+        """
         self._stale = None
-        self.result.show_lines(self._result_lines())
+        self._mark_stale(self.comparison.is_pending)
+
+    def _mark_stale(self, stale: bool) -> None:
+        if stale != self._is_stale:
+            self._is_stale = stale
+            self.result_pane.retitle(" …" if stale else "")
 
     def _result_lines(self) -> list[Pieces]:
         width, look = self.result.cells, self.app.look
