@@ -121,6 +121,10 @@ async def test_a_line_that_cannot_be_read_stays_open_and_what_the_engine_refuses
         await pilot.press("backspace", *"/ 0 * nan")
         await until(pilot, lambda: "“nan” is not finite." in text_of(app))
         assert len(toasts(app)) == 1, "what is shown is not said a second time"
+        await pilot.press("enter")
+        await run_to_end(app, pilot)
+        assert view.list.here.name == "paris / 0 * nan"
+        assert "“nan” is not finite." in text_of(app), "and stays when the line is in the list"
 
 
 async def test_marked_vectors_have_a_table_of_cosines_that_can_be_centred(folder: Path):
@@ -351,6 +355,11 @@ async def test_a_refusal_of_steering_stands_in_its_pane(folder: Path):
         await pilot.press("+")
         await until(pilot, lambda: "“nowhere” is of no layer. Choose the layers" in text_of(app))
         assert not toasts(app)
+        before = view.line
+        await pilot.press("k" if view.list.cursor else "j")
+        await until(pilot, lambda: view.line != before and "is of no layer" not in text_of(app))
+        assert view.list.go_to_name("nowhere")
+        await until(pilot, lambda: "“nowhere” is of no layer." in text_of(app))
         await pilot.press(*":L3", "enter")
         await until(pilot, lambda: view.steering.answers and view.steering.answers.finished)
 

@@ -17,7 +17,7 @@ MOST_OTHERS = 6
 MOST_KNOWN = 64
 """Comparisons that are remembered."""
 
-NEAREST = 6
+NEAREST = 5
 """Tokens of the lens."""
 
 
@@ -40,8 +40,7 @@ class Comparison:
         self.centred = False
         self.marked: tuple[str, ...] = ()
         """The names of the marked vectors, in the order in which they were marked."""
-        self.problem = ""
-        """Why there is nothing to show."""
+        self._failed: dict[CompareVectors, str] = {}
         self._known: dict[CompareVectors, VectorsCompared] = {}
         self._asked: tuple[int, CompareVectors | None] = (0, None)
 
@@ -54,6 +53,13 @@ class Comparison:
         except RequestError as error:
             return f"{error.cause} {error.remedy}"
         return ""
+
+    @property
+    def problem(self) -> str:
+        """Why there is nothing to show: the line cannot be read, or the engine has refused it."""
+        if not self.line:
+            return ""
+        return self.refusal() or self._failed.get(self._wanted(), "")
 
     def _names(self) -> tuple[str, ...]:
         return tuple(item.name for item in self.shelf.items if item.kind != "line")
@@ -89,7 +95,6 @@ class Comparison:
 
     def ask(self) -> bool:
         """Ask for what is to be known of the line, unless it is known or on its way; True where it is known."""
-        self.problem = self.refusal() if self.line else ""
         if not self.line or self.problem or self.state.model is None:
             return False
         wanted = self._wanted()
@@ -104,7 +109,7 @@ class Comparison:
     @property
     def compared(self) -> Compared | None:
         """What is known of the line; None where it is not."""
-        if not self.line or self.problem or self.refusal():
+        if not self.line or self.refusal():
             return None
         found = self._known.get(self._wanted())
         if found is None:
@@ -115,8 +120,7 @@ class Comparison:
     @property
     def is_pending(self) -> bool:
         """Whether nothing is known of the line yet, and it is being computed."""
-        asked = bool(self.line) and self.state.model is not None and not self.problem
-        return asked and not self.refusal() and self.compared is None
+        return bool(self.line) and self.state.model is not None and not self.problem and self.compared is None
 
     def owns(self, job: int) -> bool:
         """Whether a job is the one that was asked for last."""
@@ -125,6 +129,7 @@ class Comparison:
     def forget(self) -> None:
         """Forget all: the model is another, its edits are, or a name stands for another vector."""
         self._known.clear()
+        self._failed.clear()
         self._asked = (0, None)
 
     def take(self, event: Event) -> bool:
@@ -136,9 +141,8 @@ class Comparison:
             while len(self._known) >= MOST_KNOWN:
                 self._known.pop(next(iter(self._known)))
             self._known[task] = event
-            self.problem = ""
             return True
         if isinstance(event, JobFailed):
-            self.problem = f"{event.cause} {event.remedy}".strip()
+            self._failed = {task: f"{event.cause} {event.remedy}".strip()}
             return True
         return False

@@ -31,7 +31,8 @@ class Readings:
         self.shelf = shelf
         self.adapter = ""
         """The file of the adapter that vectors go through first, "" for none."""
-        self.problem = ""
+        self._problem = ("", "")
+        """The line that could not be interpreted last, and why."""
         self._runs: dict[str, Run] = {}
         self._here: Run | None = None
         """The run that is under way or waits."""
@@ -47,12 +48,12 @@ class Readings:
         try:
             resolved = self.shelf.resolved(line)
         except RequestError as error:
-            self.problem = f"{error.cause} {error.remedy}"
+            self._problem = line, f"{error.cause} {error.remedy}"
             return False
         self.stop()
         task = InterpretLines(request, (resolved,), self.adapter, origin=ORIGIN)
         number = self._last = self.state.submit(task)
-        self.problem = ""
+        self._problem = ("", "")
         self._here = Run(number, self.state.model.name, request, {}, info=self.state.model)
         self._runs.pop(line, None)
         while len(self._runs) >= MOST_KNOWN:
@@ -71,6 +72,11 @@ class Readings:
         """What is known of a line's words."""
         return self._runs.get(line)
 
+    def problem_of(self, line: str) -> str:
+        """Why there are no words for a line; "" where there are, or they were not asked for."""
+        failed, why = self._problem
+        return why if failed == line else ""
+
     @property
     def running(self) -> bool:
         """Whether a vector is being put into words."""
@@ -84,7 +90,7 @@ class Readings:
         """Forget all: the model is another, or its edits are."""
         self.stop()
         self._runs.clear()
-        self.problem = ""
+        self._problem = ("", "")
 
     def forget_waiting(self) -> None:
         """Forget a job that was cancelled before it began."""
@@ -112,7 +118,8 @@ class Readings:
                 run.state, self._here = "cancelled", None
             case JobFailed():
                 run.state, self._here = "failed", None
-                self.problem = f"{event.cause} {event.remedy}".strip()
+                line = next((line for line, known in self._runs.items() if known is run), "")
+                self._problem = line, f"{event.cause} {event.remedy}".strip()
             case _:
                 return False
         return True

@@ -308,8 +308,7 @@ class ShowingView(View):
         run = self.readings.of(self.title)
         if run is not None:
             lines += reading_lines(run, width, look)
-        if self.readings.problem:
-            lines += problem_lines(self.readings.problem, width, look)
+        lines += problem_lines(self.readings.problem_of(self.title), width, look)
         compared = self.comparison.compared
         if compared is not None and len(self.comparison.marked) > 1:
             lines += [(), *table_lines(compared.others, width, look)]

@@ -23,10 +23,10 @@ class SteeringState:
         self.shelf = shelf
         self.line = ""
         self.settings = SteerSettings()
-        self.problem = ""
-        """Why there is no answer."""
-        self.origin = ""
-        """When an answer was made that was read back from a session."""
+        self._failed: tuple[Steer | None, str] = (None, "")
+        """The task that failed last, and why."""
+        self._opened: tuple[Steer | None, str] = (None, "")
+        """The task whose answers were read back from a session, and when they were made."""
         self._known: dict[Steer, SteeredSoFar] = {}
         self._began: dict[Steer, RunBegan] = {}
         """How the runs began whose answers are known."""
@@ -63,7 +63,7 @@ class SteeringState:
         wanted = self.wanted()
         if wanted is None or self.state.model is None:
             return False
-        self.problem = self.origin = ""
+        self._opened = (None, "")
         known = None if anew else self._known.get(wanted)
         self._last = wanted
         if self._job[1] == wanted or (known is not None and known.finished):
@@ -85,6 +85,18 @@ class SteeringState:
         if self._job[1] is not None:
             self.state.drop(self._job[0])
             self._job = (0, None)
+
+    @property
+    def origin(self) -> str:
+        """When the answers to what is wanted were made, where they were read back from a session."""
+        task, origin = self._opened
+        return origin if task is not None and task == self.wanted() else ""
+
+    @property
+    def problem(self) -> str:
+        """Why there is no answer to what is wanted."""
+        task, why = self._failed
+        return why if task is not None and task == self.wanted() else ""
 
     # What came back --------------------------------------------------------------------------------------------------
 
@@ -133,7 +145,7 @@ class SteeringState:
         self.stop()
         self._known.clear()
         self._began.clear()
-        self._last, self.problem, self.origin = None, "", ""
+        self._last, self._failed, self._opened = None, (None, ""), (None, "")
 
     def forget_waiting(self) -> None:
         """Forget a job that was cancelled before it began."""
@@ -143,8 +155,8 @@ class SteeringState:
     def show_kept(self, began: RunBegan, answers: SteeredSoFar | None, origin: str) -> None:
         """Show answers that were read back from a session, and when they were made; they keep their own task."""
         self.stop()
-        self.origin, self.problem = origin, ""
         self._last = self.wanted()
+        self._opened = self._last, origin
         if self._last is not None and answers is not None:
             self.keep(self._last, answers)
             self._began[self._last] = began
@@ -178,7 +190,7 @@ class SteeringState:
                 self.keep(task, event)
                 return True
             case JobFailed():
-                self.problem = f"{event.cause} {event.remedy}".strip()
+                self._failed = task, f"{event.cause} {event.remedy}".strip()
                 self._job = (self._job[0], None)
                 return True
             case JobFinished() | JobCancelled():

@@ -200,7 +200,7 @@ class VectorsView(OpeningView):
         self.bring_to_front(self.result_pane)
         if self.readings.ask(self.title):
             self.show_result()
-        elif not self.readings.problem:
+        elif not self.readings.problem_of(self.title):
             self.app.toast("This is being interpreted already.", "information")
 
     def _ready(self) -> bool:
