@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import pkgutil
+import traceback
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from time import perf_counter
@@ -77,7 +79,7 @@ class EngineService:
         if isinstance(task, ReadModules) and task.model:
             return self._modules_of(task.model, cancelled, post)
         if type(task) in METHODS_OF_TWO:
-            return returning_memory(self._with_another(task, cancelled, post))
+            return returning_memory(letting_go(self._with_another(task, cancelled, post)))
         return returning_memory(METHODS[type(task)](self.model, task, cancelled), QUICK if task.quick else 0)
 
     def _modules_of(self, name: str, cancelled: Callable[[], bool], post: Callable[[Event], object]) -> Iterator[Event]:
@@ -125,6 +127,21 @@ def returning_memory(events: Iterator[Event], unless_within: float = 0) -> Itera
     finally:
         if perf_counter() - began >= unless_within:
             return_freed_memory()
+
+
+def letting_go(events: Iterator[Event]) -> Iterator[Event]:
+    """The same events; at their end what they alone held is freed.
+
+    A model and its wrappers refer to each other, which only the collector finds, and an error refers to all that was
+    there where it was raised.
+    """
+    try:
+        yield from events
+    except BaseException as error:
+        traceback.clear_frames(error.__traceback__)
+        raise
+    finally:
+        gc.collect()
 
 
 def reporting(cancelled: Callable[[], bool], post: Callable[[Event], object]) -> ProgressReport:

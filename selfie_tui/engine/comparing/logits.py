@@ -16,7 +16,7 @@ from selfie_tui.engine.head_slices import SlicedLogits, slice_size
 
 @dataclass(frozen=True)
 class PairedLogits:
-    """Logits `(2 * rows, tokens)` float32 of two models, row `2 * i` the other's and row `2 * i + 1` the one's.
+    """Logits `(rows, tokens)` float32 of two models, each even row the other's and the row after it the one's.
 
     Of each only the first `vocabulary` tokens count: a distribution is that over these. Both have as many rows.
     """
@@ -26,7 +26,7 @@ class PairedLogits:
     vocabulary: int
 
     def __iter__(self) -> Iterator[tuple[int, torch.Tensor]]:
-        """The first token of each slice, and the slice's logits `(2 * rows, tokens)` float32, where the one's are."""
+        """The first token of each slice, and the slice's logits `(rows, tokens)` float32, where the one's are."""
         size = slice_size(self.one.inputs)
         slices = zip(self.one.slices(size), self.other.slices(size), strict=False)
         for (start, own), (_, beside) in slices:

@@ -55,14 +55,19 @@ def check_memory(needed: int, placement: Placement, report: ProgressReport) -> N
     """Report how much memory weights of so many bytes take, and refuse them where the device has less free."""
     free = placement.free_memory()
     if free is None:
-        report(f"{NEEDS}{needed / GIB:.1f} GiB", None)
+        report(f"{NEEDS}{size_text(needed)}", None)
         return
-    report(f"{NEEDS}{needed / GIB:.1f} GiB, and {placement.device} has {free / GIB:.1f} GiB free", None)
+    report(f"{NEEDS}{size_text(needed)}, and {placement.device} has {size_text(free)} free", None)
     if needed > free:
         raise LoadError(
             f"The weights need {needed / GIB:.1f} GiB and {placement.device} has {free / GIB:.1f} GiB free.",
             "Close other programs, choose a smaller number format or another device, or load a smaller model.",
         )
+
+
+def size_text(size: int) -> str:
+    """A number of bytes: `26 MiB`, `1.5 GiB`."""
+    return f"{size / GIB:.1f} GiB" if size >= GIB else f"{size / 2**20:.0f} MiB"
 
 
 def check_generation_config(folder: Path, name: str) -> None:

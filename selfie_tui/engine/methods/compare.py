@@ -6,26 +6,50 @@ what the lens reads. A state of the one can also be read by the other through an
 is fitted on given text: a Patchscope across models (Ghandeharioun et al. 2024, arXiv 2401.06102 §3).
 
 When it misleads: texts are decoded greedily, so that rounding alone changes words: what two number formats of one model
-differ by is the noise to measure differences against. The lens reads early layers with a head that is not made for
-them, in each model in its own way, so that a large divergence there need not mean that the states hold other things.
-Layers are set beside each other by depth; nothing says that two models do the same at the same depth. A map explains
-what can be predicted linearly over the texts that it was fitted on: a part of that is the token itself and the mean
-state, which is what the map of shuffled pairs is there for, and what the other model then says it may know by itself.
+differ by is the noise to measure differences against. Each model reads its own states, so that words differ where the
+readers do, be the states the same: the lens, or a map, says whether these are. The lens reads early layers with a head
+that is not made for them, in each model in its own way, so that a large divergence there need not mean that the states
+hold other things. Layers are set beside each other by depth; nothing says that two models do the same at the same
+depth. A map explains what can be predicted linearly over the texts that it was fitted on: a part of that is the token
+itself and the mean state, which is what the map of shuffled pairs is there for, and what the other model then says it
+may know by itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
-from selfie_tui.engine.comparing.lenses import at, compare_lenses
-from selfie_tui.engine.comparing.pairing import pair_layers, pair_prompt, shared_vocabulary
-from selfie_tui.engine.comparing.readings import compare_readings, request_for_other, request_of
-from selfie_tui.engine.methods.interpret import interpret
+from selfie_tui.engine.comparing.lenses import at, compare_lenses, states_of
+from selfie_tui.engine.comparing.mapped import (
+    PairedTexts,
+    as_record,
+    as_vectors,
+    fit_maps,
+    map_states,
+    mapped_cells,
+    pair_texts,
+)
+from selfie_tui.engine.comparing.pairing import PairedPrompt, pair_layers, pair_prompt, shared_vocabulary
+from selfie_tui.engine.comparing.readings import compare_readings, followed, request_for_other, request_of
+from selfie_tui.engine.methods.activations import read_prompts
+from selfie_tui.engine.methods.interpret import interpret, interpret_vectors
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts.checks import check_position
-from selfie_tui.engine.prompts.prepare import prepare
+from selfie_tui.engine.prompts.prepare import prepare, prepare_target
 from selfie_tui.errors import RequestError
-from selfie_tui.records import CellsCompared, CompareModels, ComparisonBegan, Event, Request
+from selfie_tui.records import (
+    CellsCompared,
+    CellsMapped,
+    CompareModels,
+    ComparisonBegan,
+    ComparisonProgress,
+    Event,
+    Interpretation,
+    MappedReading,
+    ReadingsMapped,
+    Request,
+)
 
 
 def run(model: Model, other: Model, task: CompareModels, cancelled: Callable[[], bool]) -> Iterator[Event]:
@@ -34,7 +58,7 @@ def run(model: Model, other: Model, task: CompareModels, cancelled: Callable[[],
     Raises:
         PromptError: for a prompt that is empty or too long, and one that the models split differently at a position
             that is asked for, with both tokenisations.
-        RequestError: for layers, positions or settings that a model does not have.
+        RequestError: for layers, positions or settings that a model does not have, and too few texts for a map.
         Cancelled: before any block, once `cancelled` gives true; both models are then as they were.
     """
     if not task.positions:
@@ -48,6 +72,7 @@ def run(model: Model, other: Model, task: CompareModels, cancelled: Callable[[],
     request = None if task.request is None else request_of(task.request, task.prompt, pairs, task.stack)
     if request is not None:
         check_request(model, other, request, request_for_other(request, pairs, model, other))
+    texts = paired_texts(model, other, task) if task.texts else None
     vocabulary = shared_vocabulary(model, other)
     yield ComparisonBegan(
         prompt=task.prompt,
@@ -64,12 +89,64 @@ def run(model: Model, other: Model, task: CompareModels, cancelled: Callable[[],
         yield CellsCompared(cells=cells, next=following)
     if request is not None:
         yield from compare_readings(model, other, request, pairs, lambda each, asked: interpret(each, asked, cancelled))
+    if texts is not None:
+        asked = None if request is None else request_for_other(request, pairs, model, other)
+        yield from read_mapped(model, other, task.k, paired, positions, layers, texts, asked, cancelled)
 
 
 def check_request(model: Model, other: Model, request: Request, asked: Request) -> None:
     """Refuse an interpretation that either model cannot do; raises as `prepare`."""
     prepare(model, request)
     prepare(other, asked)
+
+
+def paired_texts(model: Model, other: Model, task: CompareModels) -> PairedTexts:
+    """The texts on which maps are fitted; raises as `pair_texts`, and RequestError for a stack that is not read."""
+    if task.stack not in ("", model.anatomy.main.name):
+        raise RequestError("A map is fitted on states of the stack that prompts run through first.", "Read that stack.")
+    return pair_texts(model, other, task.texts)
+
+
+def read_mapped(
+    model: Model,
+    other: Model,
+    k: int,
+    paired: PairedPrompt,
+    positions: Sequence[tuple[int, int]],
+    layers: Sequence[tuple[int, int]],
+    texts: PairedTexts,
+    request: Request | None,
+    cancelled: Callable[[], bool],
+) -> Iterator[Event]:
+    """The map of each pair of layers with the other model's lens of what goes through it, and then its words.
+
+    Raises:
+        RequestError: for states that are not finite.
+        Cancelled: before any block, once `cancelled` gives true.
+    """
+    own = states_of(model, paired.here, [one for one, _ in layers], [here for here, _ in positions], cancelled)
+    beside = states_of(other, paired.there, [two for _, two in layers], [there for _, there in positions], cancelled)
+    parts = []
+    yield ComparisonProgress(step="fitting maps", done=0, total=len(layers))
+    maps = fit_maps(model, other, texts, layers, partial(read_prompts, cancelled=cancelled))
+    for index, (pair, found) in enumerate(maps):
+        cells = [at(pair, position) for position in positions]
+        states = map_states(other, found, cells, own[:, index], beside[:, index])
+        parts.append(states)
+        yield CellsMapped(map=as_record(pair, found), cells=mapped_cells(other, states, k, cancelled))
+        yield ComparisonProgress(step="fitting maps", done=index + 1, total=len(layers))
+    if request is None:
+        return
+    asked, vectors, tokens = as_vectors(request, parts, {there: paired.there.tokens[there] for _, there in positions})
+    readings: dict[int, Interpretation] = {}
+    events = interpret_vectors(other, asked, vectors, tokens, prepare_target(other, asked), cancelled)
+    yield from followed(events, f"reading mapped states with {other.info().title}", readings)
+    ordered = [pair for part in parts for pair in part.pairs]
+    yield ReadingsMapped(
+        readings=tuple(
+            MappedReading(pair, readings[index], readings[index + len(ordered)]) for index, pair in enumerate(ordered)
+        )
+    )
 
 
 RUNS_WITH_ANOTHER = {CompareModels: run}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -16,6 +17,7 @@ from selfie_tui.engine.prompts.source import source_of
 from selfie_tui.engine.service import METHODS_OF_TWO, EngineService
 from selfie_tui.engine.unembed import lens_logits
 from selfie_tui.errors import Cancelled, LoadError, PromptError, RequestError
+from selfie_tui.paths import model_path
 from selfie_tui.presets import PRESETS
 from selfie_tui.records import (
     NEEDS,
@@ -170,11 +172,40 @@ def test_the_service_says_what_memory_the_other_model_takes_and_lets_it_go(demo:
     posted: list[Event] = []
     events = list(served(demo, asked(EIFFEL, (9,), layers=(7,)), posted))
     (told,) = [event.text for event in posted if isinstance(event, Notice)]
-    assert told.startswith(f"demo, beside demo: {NEEDS}0.0 GiB, and cpu has ")
+    size = (model_path() / "model.safetensors").stat().st_size
+    assert told.startswith(f"demo, beside demo: {NEEDS}{size / 2**20:.0f} MiB, and cpu has ")
     (began,) = [event for event in events if isinstance(event, ComparisonBegan)]
     assert (began.model.dtype, began.other.dtype, began.same_vocabulary) == ("fp32", "bf16", True)
     (cell,), _ = cells_of(events)
     assert 0 < (cell.bits or 0) < 0.01
+
+
+@pytest.mark.parametrize("ending", ["whole", "cancelled", "refused", "closed"])
+def test_the_other_model_is_let_go_however_the_comparison_ends(
+    demo: Model, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    loaded: list[weakref.ref[object]] = []
+
+    def remembered(name: str, **options: object) -> Model:
+        other = load(name, **options)  # type: ignore[arg-type]
+        loaded.append(weakref.ref(next(other.module.parameters())))
+        return other
+
+    monkeypatch.setattr("selfie_tui.engine.service.load", remembered)
+    positions = (90,) if ending == "refused" else (9,)
+    task = asked(EIFFEL, positions, layers=(7,))
+    events = EngineService(demo, threads=1).run(
+        task, lambda: ending == "cancelled" and bool(loaded), lambda event: None
+    )
+    if ending == "whole":
+        list(events)
+    elif ending == "closed":
+        next(events)
+        events.close()  # type: ignore[attr-defined]
+    else:
+        with pytest.raises((Cancelled, RequestError)):
+            list(events)
+    assert [each() for each in loaded] == [None]
 
 
 def test_another_model_that_there_is_no_room_for_is_refused(demo: Model, monkeypatch: pytest.MonkeyPatch) -> None:
