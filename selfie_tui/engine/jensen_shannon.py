@@ -12,6 +12,9 @@ import math
 
 import torch
 
+LEAST = 4 * torch.finfo(torch.float32).tiny
+"""A share below which a token counts for nothing: half of a smaller one could be 0, and the share infinitely more."""
+
 
 class JensenShannon:
     """The divergence of each even row from the row after it, `(pairs,)` in bits as `values`.
@@ -27,6 +30,7 @@ class JensenShannon:
     def take(self, start: int, logits: torch.Tensor) -> None:
         """Take in the slice `(rows, tokens)` float32 whose first token is `start`."""
         shares = (logits - self.normalisers).exp_().view(-1, 2, logits.shape[1])  # (pairs, 2, tokens)
+        shares.masked_fill_(shares < LEAST, 0.0)
         midway = shares.mean(1, keepdim=True)
         parts = shares.div(midway).log_().mul_(shares).masked_fill_(shares == 0, 0.0)
         self.nats += parts.sum((1, 2)) / 2

@@ -66,6 +66,17 @@ def test_it_is_that_of_whole_distributions_symmetric_zero_for_equal_ones_and_one
     assert bool((in_slices(torch.randn(400, 500) * 30) <= 1.0).all())
 
 
+def test_shares_so_small_that_half_of_one_is_no_number_do_not_make_two_sure_models_differ():
+    """One token has nearly all of both; of thousands whose shares are near 1e-45, some are 0 in the one alone."""
+    generator = torch.Generator().manual_seed(0)
+    here = torch.randn(8, 4000, generator=generator) * 25
+    here[:, 7] = 120.0
+    there = here + 0.05 * torch.randn(8, 4000, generator=generator)
+    found = in_slices(torch.stack([here, there], 1).flatten(0, 1))
+    assert found.tolist() == pytest.approx(as_a_whole(here, there).tolist(), rel=1e-3, abs=1e-9)
+    assert max(found.tolist()) < 1e-5
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_layer_of_two_prompts_is_compared_as_the_lens_reads_it(family: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(lens_distance, "rows_at_once", lambda *_: 2 * 2 * (model.layers + 1))
