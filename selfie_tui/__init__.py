@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from selfie_tui.library.api import interpret as interpret
     from selfie_tui.library.api import interpret_vectors as interpret_vectors
     from selfie_tui.library.calibrate import calibrate as calibrate
+    from selfie_tui.library.comparing import compare_models as compare_models
     from selfie_tui.library.control import control_layer as control_layer
     from selfie_tui.library.devices import get_optimal_device as get_optimal_device
     from selfie_tui.library.devices import print_device_info as print_device_info
@@ -77,6 +78,7 @@ _LIBRARY = {
     "browse_directions": "selfie_tui.library.steering",
     "steer": "selfie_tui.library.steering",
     "control_layer": "selfie_tui.library.control",
+    "compare_models": "selfie_tui.library.comparing",
     "ModelAgnosticSelfie": "selfie_tui.library.facade",
     "InterpretationPrompt": "selfie_tui.library.interpretation_prompt",
     "get_optimal_device": "selfie_tui.library.devices",

@@ -24,7 +24,7 @@ _BINDING = frozenset(BINDING.split())
 _UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 """The characters of scripts that are written without spaces, for a class of a regular expression."""
 
-_WORDS = re.compile(rf"[{_UNSPACED}]|[^\W_]+")
+WORDS = re.compile(rf"[{_UNSPACED}]|[^\W_]+")
 """A character of a script that is written without spaces, or else a run of letters and digits."""
 
 _LETTER = rf"[^\W_{_UNSPACED}]"
@@ -48,7 +48,7 @@ def whole_word(word: str) -> re.Pattern[str]:
 @lru_cache(maxsize=4096)
 def content_words(text: str) -> frozenset[str]:
     """The distinct words of a text that are more than binding ones; all of its words where it has no others."""
-    words = frozenset(_WORDS.findall(text.casefold()))
+    words = frozenset(WORDS.findall(text.casefold()))
     return words - _BINDING or words
 
 

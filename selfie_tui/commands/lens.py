@@ -39,7 +39,8 @@ from selfie_tui.parse import parse_integer, parse_layers, positions_among
 from selfie_tui.records import Lens, ModelInfo, ReadLens, Token
 from selfie_tui.results.lens_stream import LensStream
 from selfie_tui.results.part_file import check_free
-from selfie_tui.results.writers.lenses import WRITERS, Rows, check_lens_file
+from selfie_tui.results.writers.lenses import FILES
+from selfie_tui.results.writers.table_files import Rows
 
 CONFIGURED = "\0"
 """What `--tuned` is without a folder: the model's own in the settings."""
@@ -73,7 +74,10 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--json", action="store_true", help="one JSON object a cell, on a line of its own")
     command.add_argument(
-        "--out", metavar="FILE", type=Path, help=f"also write the cells to a file; its ending: {' '.join(WRITERS)}"
+        "--out",
+        metavar="FILE",
+        type=Path,
+        help=f"also write the cells to a file; its ending: {' '.join(FILES.writers)}",
     )
     command.add_argument("--overwrite", action="store_true", help="let --out take the place of a file that is there")
     command.set_defaults(run=run)
@@ -86,7 +90,7 @@ def run(arguments: argparse.Namespace, engine: Callable[[], Engine] = all_cores_
         parse_integer(arguments.top, "number of tokens", 1)
         arguments.tuned = tuned_folder(arguments)
         if arguments.out:
-            check_lens_file(arguments.out, arguments.overwrite)
+            FILES.check(arguments.out, arguments.overwrite)
             check_free(arguments.out)
     except SelfieError as error:
         narrate(str(error))

@@ -16,7 +16,8 @@ from selfie_tui.ascii_json import encode_ascii
 from selfie_tui.errors import RequestError
 from selfie_tui.lens_table import COLUMNS
 from selfie_tui.results.part_file import PartFile
-from selfie_tui.results.writers.lenses import Rows, check_lens_file, export_rows
+from selfie_tui.results.writers.lenses import FILES
+from selfie_tui.results.writers.table_files import Rows
 
 
 class LensStream:
@@ -29,7 +30,7 @@ class LensStream:
     """
 
     def __init__(self, path: Path, overwrite: bool, asked: dict[str, Any]) -> None:
-        check_lens_file(path, overwrite)
+        FILES.check(path, overwrite)
         self.path, self._part, self._overwrite = path, PartFile(path), overwrite
         header = encode_ascii(asked) + b"\n"
         self._stored = self._whole_lines()
@@ -78,7 +79,7 @@ class LensStream:
         """
         if not self._part.is_open and next(self._stored, None) is not None:
             raise RequestError(f"{self._part.path} has lenses of more prompts.", "Give all of them, or delete it.")
-        written = export_rows(self._lenses(), self.path, overwrite=self._overwrite)
+        written = FILES.export(self._lenses(), self.path, overwrite=self._overwrite)
         self.close()
         self._part.path.unlink()
         return str(written)

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from selfie_tui.errors import LoadError, RequestError
+from selfie_tui.library.comparing import ModelComparison
 from selfie_tui.library.lens import LensResult
 from selfie_tui.library.patching.patched import Patched
 from selfie_tui.library.results import InterpretationTable
@@ -35,10 +36,12 @@ from selfie_tui.results.entries import Entry, RunBegan, RunEnded, timestamp, ver
 from selfie_tui.results.sessions import read
 from selfie_tui.results.writers import Exported
 from selfie_tui.results.writers import export as export_entries
-from selfie_tui.results.writers.lenses import ExportedLenses, export_lenses
+from selfie_tui.results.writers.comparisons import export_comparisons
+from selfie_tui.results.writers.lenses import export_lenses
 from selfie_tui.results.writers.patch_table import agreement_of, attribution_of, began_of
 from selfie_tui.results.writers.runs import KeptRun, kept_runs
 from selfie_tui.results.writers.steer_table import answers_of
+from selfie_tui.results.writers.table_files import ExportedTables
 
 Results = LibraryResult | InterpretationTable | Patched | SteeredAnswers
 Read = LibraryResult | Patched | SteeredAnswers
@@ -46,16 +49,16 @@ Read = LibraryResult | Patched | SteeredAnswers
 
 
 def export(
-    results: Results | LensResult | Sequence[Results] | Sequence[LensResult],
+    results: Results | LensResult | ModelComparison | Sequence[Results] | Sequence[LensResult],
     path: str | os.PathLike[str],
     *,
     overwrite: bool = False,
-) -> Exported | ExportedLenses:
+) -> Exported | ExportedTables:
     """Write results to a file, in the format of its ending: `.jsonl`, `.csv`, `.md`, `.html`, `.parquet` or `.py`.
 
     Args:
         results: of `interpret`, `interpret_vectors`, `ModelAgnosticSelfie.interpret`, `patch` or `steer`, one or
-            several; or of `lens`, which are not written as `.py`.
+            several; or of `lens`, or one of `compare_models`, which are not written as `.html` or `.py`.
         path: the file; its folder is not made.
         overwrite: whether a file that is there may be replaced.
 
@@ -64,6 +67,8 @@ def export(
             results of several kinds.
         SelfieError: for an unknown ending, a file that is there, or one that cannot be written.
     """
+    if isinstance(results, ModelComparison):
+        return export_comparisons([results.records], Path(path), overwrite=overwrite)
     listed = [results] if isinstance(results, Results | LensResult) else list(results)
     if listed and isinstance(listed[0], LensResult):
         return export_lenses((as_lens(each) for each in listed), Path(path), overwrite=overwrite)
