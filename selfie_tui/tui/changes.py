@@ -27,6 +27,8 @@ class Changed(NamedTuple):
     """The settings of the next run are others, or what can be chosen for them."""
     calibration: bool = False
     """More of a calibration is known, or it ended."""
+    comparison: bool = False
+    """More of a comparison with another model is known, or it ended."""
     preset: bool = False
     """The tokens of an interpretation prompt are known, or why it cannot be used."""
     status: bool = False

@@ -11,6 +11,7 @@ from selfie_tui.kinds import stack_named, stacks_of
 from selfie_tui.records import (
     BlockPaths,
     Calibrate,
+    CompareModels,
     LoadModel,
     ModelInfo,
     ModelProgress,
@@ -20,6 +21,7 @@ from selfie_tui.records import (
     StackInfo,
 )
 from selfie_tui.tui.calibrations import Calibrations
+from selfie_tui.tui.compared import Compared
 from selfie_tui.tui.kept import KeptRuns
 from selfie_tui.tui.lenses import TOKENS, Lenses
 from selfie_tui.tui.pair import Alignment, Source, aligned
@@ -82,6 +84,8 @@ class Known:
         """The view whose run waits for the model, or for the tokens of the prompt; "" where none does."""
         self.sent = SentTasks()
         self.lenses = Lenses()
+        self.compared = Compared()
+        """The comparison with another model that was asked for last."""
 
     @property
     def unheard(self) -> float:
@@ -108,6 +112,11 @@ class Known:
     def calibrates_now(self) -> bool:
         """Whether what is under way is a calibration."""
         return isinstance(self.sent.of(self.running), Calibrate)
+
+    @property
+    def compares_now(self) -> bool:
+        """Whether what is under way is a comparison with another model."""
+        return isinstance(self.sent.of(self.running), CompareModels)
 
     @property
     def ready(self) -> bool:

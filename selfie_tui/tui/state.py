@@ -45,8 +45,11 @@ class AppState(Asking):
 
     def take(self, event: Event) -> Changed:
         """Take an event into the state; what it has changed. An event that concerns no one here changes nothing."""
-        reducer = REDUCERS.get(type(event))
-        return NOTHING if reducer is None else reducer(self, event)
+        reducer, compared = REDUCERS.get(type(event)), self.compared.take(event)
+        if compared and isinstance(event, ModelProgress):
+            return Changed(comparison=True, status=True)  # of the other model: the current one stays
+        changed = NOTHING if reducer is None else reducer(self, event)
+        return changed._replace(comparison=True, status=True) if compared else changed
 
     def _started(self, event: JobStarted) -> Changed:
         self.running, self.progress, self.cancelling = event.job, None, False

@@ -39,6 +39,8 @@ def under_way(state: AppState, escape: str, prose: Prose) -> Pieces:
         return _loading(state, escape, prose)
     if state.calibrates_now:
         return calibration_pieces(state, escape, prose)
+    if state.compares_now:
+        return comparison_pieces(state, escape, prose)
     if state.model is None:
         return (Piece("no model: choose one in pane 1", "warn"),)
     return (Piece("reading the prompt…", "accent"),) if state.pending_view else outcome(state)
@@ -212,6 +214,14 @@ def calibration_pieces(state: AppState, escape: str, prose: Prose) -> Pieces:
     left = _left(progress.seconds_left, state.unheard) if progress else ""
     name = prose(task.preset.name) if task else ""
     return (Piece(f"calibrating {name}{done}{left}  ", "accent"), Piece(escape, "key"), Piece(" cancels", "dim"))
+
+
+def comparison_pieces(state: AppState, escape: str, prose: Prose) -> Pieces:
+    """`comparing with noisy: reading the weights  esc cancels`."""
+    task = state.compared.task
+    name = text.clip_path(prose(under_home(task.other.name)), NAME_CELLS) if task else ""
+    step = f": {prose(state.compared.step)}" if state.compared.step else ""
+    return (Piece(f"comparing with {name}{step}  ", "accent"), Piece(escape, "key"), Piece(" cancels", "dim"))
 
 
 def _left(seconds: float | None, unheard: float) -> str:

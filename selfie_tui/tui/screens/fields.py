@@ -8,13 +8,13 @@ from textual.app import SuspendNotSupported
 from textual.widgets.input import Selection
 
 from selfie_tui.errors import SelfieError
-from selfie_tui.tui.screens.calibrating import CalibratingScreen
+from selfie_tui.tui.screens.comparing import ComparingScreen
 from selfie_tui.tui.widgets.field import Field
 from selfie_tui.tui.widgets.layers import LayerList
 from selfie_tui.tui.widgets.models import ModelList
 
 
-class FieldScreen(CalibratingScreen):
+class FieldScreen(ComparingScreen):
     """The views, with the keys that go into text, look for it and copy it."""
 
     # Editing ---------------------------------------------------------------------------------------------------------
