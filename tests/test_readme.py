@@ -128,3 +128,11 @@ def test_the_path_example_tells_the_direct_way_from_the_one_by_an_mlp(printed: l
         "by MLP 3 0.02 0.15 0.00",
         "MLP 0 to values 0.05 0.29 0.05",
     ]
+
+
+def test_the_example_of_two_models_finds_two_number_formats_nearly_alike(printed: list[list[str]]) -> None:
+    differ, apart = next(lines for lines in printed if "top tokens differ" in "".join(lines))
+    count, _, cells, *_ = differ.split()
+    assert int(count) <= 2
+    assert cells == "81"
+    assert apart.startswith("at most 0.000")
