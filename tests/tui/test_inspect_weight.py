@@ -56,6 +56,44 @@ def test_what_the_view_of_modules_sends_stays_within_the_budgets(blocks, size):
         terminal.close()
 
 
+SLOW = PROGRAM.replace(
+    "SelfieApp(lambda: Varied",
+    """
+import random, time
+from msgspec.structs import replace
+from selfie_tui.records import LensToken, Peeked, Values
+class Slow(Varied):
+    def run(self, task, cancelled, post):
+        for event in super().run(task, cancelled, post):
+            yield other(event) if isinstance(event, Peeked) else event
+def other(event):
+    time.sleep(0.4)
+    dice = random.Random(repr((event.module, event.position)))
+    values = [Values(dice.random() * 100, -dice.random(), dice.random(), dice.random() * 9) for _ in event.tokens]
+    layers = tuple((layer, layer // 4 + dice.random() / 2) for layer, _ in event.layers)
+    words = dice.choices((" the", " accred", " preserv", " such", "ffel"), k=8)
+    near = tuple(LensToken(word, dice.random()) for word in words)
+    return replace(event, tokens=tuple(values), layers=layers, nearest=near, is_stream=True)
+SelfieApp(lambda: Slow""",
+)
+"""The program with values that take their time, and that grow over the layers, as norms do."""
+
+
+@pytest.mark.parametrize("size", [(120, 40), (200, 60)])
+def test_a_step_to_values_that_take_their_time_sends_no_name_twice(size):
+    """These values are noise: on a published model of 30 layers such a step was 491 bytes at most."""
+    terminal = Terminal(SLOW, blocks=30, size=size)
+    try:
+        terminal.settle(b"reads this token", quiet=1.0)
+        terminal.press(b"I", b"nearest", quiet=1.5)
+        terminal.press(b"l", ANY, 1.0)
+        steps = [terminal.press(key, ANY, 1.0) for key in (DOWN, DOWN, b"k", DOWN)]
+        assert min(steps) > 200, steps
+        assert max(steps) <= 600, steps
+    finally:
+        terminal.close()
+
+
 @pytest.mark.parametrize("size", SIZES[:2])
 def test_the_view_is_driven_by_keys_in_a_terminal_and_answers_are_cancelled_half_way(size):
     with PtyProgram("-c", HELD, size=size, env={"COLORTERM": ""}) as program:

@@ -233,8 +233,7 @@ class LookingView(View):
         width = self.size.width if self.screen.has_class("-narrow") else self.size.width // 2
         path = text.clip_path(self.app.look.prose(place.path), max(width - 26, 12))
         call = f" of call {place.call}" if place.call or (peeked is not None and peeked.calls > 1) else ""
-        pending = " …" if inspection.is_pending else ""
-        self.values_pane.heading = f"{path or 'Values'} · {place.which} {place.index}{call}{pending}"
+        self.values_pane.heading = f"{path or 'Values'} · {place.which} {place.index}{call}"
         self.values_pane.retitle()
 
     def drop_stale(self) -> None:

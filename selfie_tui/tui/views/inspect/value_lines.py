@@ -15,6 +15,9 @@ LABEL_CELLS = 13
 NEAREST_CELLS = 56
 """Cells that the nearest tokens have at most: each step sends them anew."""
 
+NEAR = 0.005
+"""Probability below which a token is shown as .00, and not at all where another one is nearer."""
+
 COLUMN = 5
 """Cells of a token in a line of a head's attention."""
 
@@ -61,7 +64,9 @@ def nearest_line(nearest: Sequence[LensToken], cells: int, look: Look, *, stale:
     """
     line = [Piece(f"{'nearest …' if stale else 'nearest':<{LABEL_CELLS}}", "dim")]
     free = min(cells - LABEL_CELLS, NEAREST_CELLS)
-    for token in nearest:
+    for place, token in enumerate(nearest):
+        if place and token.probability < NEAR:
+            break
         shown = text.clip(look.visible(token.text), 14)
         free -= text.width(shown) + 6
         if free < 0:
@@ -80,6 +85,13 @@ def step_line(step: StepPeeked, look: Look) -> Pieces:
         Piece(f"norm {number(step.values.norm)}  "),
         *nearest,
     )
+
+
+def names_of(line: Pieces) -> Pieces:
+    """A line with blanks for its values: what is dim and has a letter stays, and the cursor on bars."""
+    named = (piece.role == "key" or (piece.role == "dim" and any(map(str.isalpha, piece.text))) for piece in line)
+    blank = (piece._replace(text=" " * text.width(piece.text)) for piece in line)
+    return tuple(piece if name else empty for name, piece, empty in zip(named, line, blank, strict=True))
 
 
 # Attention ------------------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from selfie_tui.tui.views.inspect.value_lines import (
     head_line,
     keys_line,
     layers_line,
+    names_of,
     nearest_line,
     numbers_line,
     shape_text,
@@ -54,6 +55,8 @@ class ValuesView(Inspected):
         self._lines: list[Line] = []
         self._drawn: list[Pieces] = []
         self._first_head = 0
+        self._names: list[Pieces] = []
+        """The names in the lines of the values that were shown last, below their shape."""
 
     # Lines -----------------------------------------------------------------------------------------------------------
 
@@ -98,7 +101,7 @@ class ValuesView(Inspected):
         if inspection.problem:
             return self._wrapped(inspection.problem)
         if peeked is None:
-            return [partial(_dim, "…" if inspection.can_look else "values come with the model and the prompt's tokens")]
+            return self._waiting()
         position, node = inspection.state.selection.position, inspection.node
         stale = peeked.position != position
         lines: list[Line] = [partial(_dim, shape_text(peeked)), partial(numbers_line, values_at(peeked, position))]
@@ -113,7 +116,15 @@ class ValuesView(Inspected):
             reading = self.reading()
             if reading:
                 lines.append(lambda: reading)
+        self._names = [names_of(line()) for line in lines[1:]]
         return lines
+
+    def _waiting(self) -> list[Line]:
+        """What stands while values are read: the names of those before, so that they are not sent again for these."""
+        if not self.inspection.can_look:
+            self._names = []
+            return [partial(_dim, "values come with the model and the prompt's tokens")]
+        return [partial(_dim, "…"), *(partial(tuple, names) for names in self._names)]
 
     def _kept_words(self) -> str:
         model, back = self.inspection.state.model, key_of("back", self.app.keymap)
