@@ -15,8 +15,9 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from . import model_path
+from .causes import Causes, patching, steering
 from .facts import things
-from .interpret import control_text, interpret_cells, interpret_vectors, last_token_states
+from .interpret import control_text, interpret_cells, interpret_vectors, last_token_states, random_directions
 from .relations import all_two_hops, facts, relations
 from .sets import TEMPLATES, PromptSet, names, prompt_sets, weak_sets
 from .world import bare, rows
@@ -53,7 +54,7 @@ class Report:
     sets: list[Figures]
     weak: list[Figures]
     cloze: dict[str, float]
-    arithmetic: dict[str, float]
+    causes: list[Causes]
 
     @property
     def score(self) -> float:
@@ -75,13 +76,6 @@ def load(folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
 def share(texts: Sequence[str], attributes: Sequence[str]) -> float:
     """The share of texts that name their attribute."""
     return sum(map(names, texts, attributes)) / len(texts)
-
-
-def random_directions(states: Tensor, seed: int = 0) -> Tensor:
-    """Gaussian directions with the norms of the states, `(cells, hidden)`; the same for the same seed."""
-    noise = torch.randn(states.shape, generator=torch.Generator().manual_seed(seed))
-    directions: Tensor = noise / noise.square().sum(-1, keepdim=True).sqrt()
-    return directions * states.square().sum(-1, keepdim=True).sqrt()
 
 
 @dataclass(frozen=True)
@@ -185,20 +179,29 @@ def add_up(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, sums: Seq
     return first - second + third
 
 
-def arithmetic(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> dict[str, float]:
-    """The share of sums of embeddings that read as they should, with the `summarize` prompt."""
+def arithmetic(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[Causes]:
+    """How many sums of embeddings read as they should, with the `summarize` prompt.
+
+    The controls are the first and the third word alone, and the sum of another item.
+    """
     genders = [(man, "man", "woman", woman) for man, woman, _ in rows(things.GENDERS)[1:]]
     capitals = [pair for pair in relations()["capital"].pairs if " " not in bare(pair[0]) + pair[1]]
     turned = capitals[1:] + capitals[:1]
     cities = [
         (city, bare(land), bare(other), answer) for (land, city), (other, answer) in zip(capitals, turned, strict=True)
     ]
-    shares = {}
+    found = []
     for name, cells in (("king - man + woman", genders), ("Paris - France + Italy", cities)):
-        vectors = add_up(model, tokenizer, [cell[:3] for cell in cells])[:, 0]
-        texts = interpret_vectors(model, tokenizer, vectors, TEMPLATES["summarize"])
-        shares[name] = share([text.split(",")[0] for text in texts], [cell[3] for cell in cells])
-    return shares
+        words, answers = [cell[:3] for cell in cells], [cell[3] for cell in cells]
+        sums = add_up(model, tokenizer, words)[:, 0]
+        first, third = (last_token_states(model, tokenizer, [each[at] for each in words])[:, 0] for at in (0, 2))
+        shares = []
+        for vectors in (sums, first, third, sums.roll(len(sums) // 2, 0)):
+            texts = interpret_vectors(model, tokenizer, vectors, TEMPLATES["summarize"])
+            shares.append(share([text.split(",")[0] for text in texts], answers))
+        controls = dict(zip(("first word alone", "third word alone", "another item's"), shares[1:], strict=True))
+        found.append(Causes(f"embeddings: {name}", len(cells), shares[0], controls))
+    return found
 
 
 def evaluate(folder: Path) -> Report:
@@ -211,7 +214,8 @@ def evaluate(folder: Path) -> Report:
 def report_of(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: dict[str, SetTexts]) -> Report:
     """The report that follows from the texts of every set, with what is completed and added up beside them."""
     measured, weak = ([measure(cells, texts[key_of(cells)]) for cells in sets] for sets in (prompt_sets(), weak_sets()))
-    return Report(measured, weak, cloze(model, tokenizer), arithmetic(model, tokenizer))
+    changed = [*arithmetic(model, tokenizer), *patching(model, tokenizer), steering(model, tokenizer)]
+    return Report(measured, weak, cloze(model, tokenizer), changed)
 
 
 def key_of(cells: PromptSet) -> str:
@@ -239,6 +243,12 @@ def percent(value: float) -> str:
     return f"{100 * value:.0f}"
 
 
+def changed_row(found: Causes) -> str:
+    """What a change of states does, as a line of a Markdown table."""
+    controls = ", ".join(f"{name} {percent(value)}" for name, value in found.controls.items())
+    return f"| {found.name} | {found.count} | {percent(found.named)} | {controls} |"
+
+
 def row(figures: Figures) -> str:
     """One set as a line of a Markdown table."""
     shares = [*figures.by_layer, figures.no_injection, figures.random_direction, figures.another_item]
@@ -253,7 +263,8 @@ def table(report: Report) -> str:
     heading = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
     lines = [*heading, *map(row, report.sets), "", "Read less well:", "", *heading, *map(row, report.weak)]
     lines += ["", "Completed rightly (%): " + ", ".join(f"{k} {percent(v)}" for k, v in report.cloze.items()) + "."]
-    lines += ["Sums of embeddings (%): " + ", ".join(f"{k} {percent(v)}" for k, v in report.arithmetic.items()) + "."]
+    heading = ["| what is changed | n | share | controls |", "| --- | --- | --- | --- |"]
+    lines += ["", *heading, *map(changed_row, report.causes), ""]
     return "\n".join([*lines, f"Score: {report.score:.3f}"])
 
 

@@ -99,6 +99,13 @@ def last_token_states(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
     return torch.stack(outputs, dim=1).clone()
 
 
+def random_directions(states: Tensor, seed: int = 0) -> Tensor:
+    """Gaussian directions with the norms of the states, `(cells, hidden)`; the same for the same seed."""
+    noise = torch.randn(states.shape, generator=torch.Generator().manual_seed(seed))
+    directions: Tensor = noise / noise.square().sum(-1, keepdim=True).sqrt()
+    return directions * states.square().sum(-1, keepdim=True).sqrt()
+
+
 def text_of(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> str:
     """Return the text of generated tokens before its first ending."""
     text = tokenizer.decode(list(ids), skip_special_tokens=True).strip()

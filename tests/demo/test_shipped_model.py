@@ -15,10 +15,13 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
+import selfie_tui
 from selfie_tui.demo import model_path
+from selfie_tui.demo.causes import capital_pairs, patching_map
 from selfie_tui.demo.evaluate import (
     Report,
     SetTexts,
+    changed_row,
     fingerprint,
     key_of,
     load,
@@ -225,3 +228,23 @@ def test_the_card_shows_the_figures_of_these_weights(report: Report) -> None:
 def test_the_config_names_the_end_of_text_as_its_start() -> None:
     config = json.loads((model_path() / "config.json").read_text(encoding="utf-8"))
     assert config["bos_token_id"] == config["eos_token_id"] == 0
+
+
+def test_the_card_shows_what_changed_states_do_and_their_controls(report: Report) -> None:
+    card = (model_path() / "README.md").read_text(encoding="utf-8")
+    assert len(report.causes) == 5
+    for found in report.causes:
+        assert changed_row(found) in card
+        assert found.named >= 0.9
+        assert all(share <= 0.2 for share in found.controls.values()), found
+
+
+def test_the_packages_patching_gives_the_maps_that_the_cards_figures_are_taken_from(
+    demo: Model, loaded: tuple[PreTrainedModel, PreTrainedTokenizerBase]
+) -> None:
+    model, tokenizer = loaded
+    for source, target, (right, wrong) in [*capital_pairs(tokenizer)][::16]:
+        own = patching_map(model, source, target, (right, wrong))
+        sites = selfie_tui.Sites("resid", None, "each")
+        found = selfie_tui.act_patch(demo, sites, source[None], target[None], right, wrong)["resid"]
+        assert torch.allclose(found, own, atol=1e-3)
