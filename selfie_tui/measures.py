@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
-from selfie_tui.records import Control, Interpretation
+from selfie_tui.records import Control, Interpretation, without_blank_ends
 
 BINDING = """
 a an the this that these those of in on at to for from by with as and or but not no it its he she they his her their i
@@ -102,6 +102,15 @@ def bare_agreement(interpretation: Interpretation) -> float | None:
     return shared(interpretation.text, interpretation.bare)
 
 
+def strongest_effect(interpretation: Interpretation) -> float | None:
+    """The largest relevancy of a token that is seen, in [0, 1]; None without any, or where it was not measured.
+
+    A mean has little of a reading whose first word is owed to its state, and whose others follow from that word.
+    """
+    tokens = without_blank_ends(interpretation.tokens)
+    return max((token.relevancy for token in tokens if token.relevancy is not None), default=None)
+
+
 class Measure(NamedTuple):
     """A number of an interpretation beside its run's control: its name, what it is, its largest value where it has one.
 
@@ -117,6 +126,7 @@ class Measure(NamedTuple):
 
 MEASURES = (
     Measure("effect", "mean effect of the words", lambda each, control: each.treatment_effect),
+    Measure("strongest", "effect of the word with the most", lambda each, control: strongest_effect(each)),
     Measure("first", "probability of the first token", lambda each, control: each.first_probability),
     Measure("entropy", "entropy of the first token in nats", lambda each, control: each.entropy, None, True),
     Measure("control", "share of the words that the control says too", control_agreement, 1.0, True),

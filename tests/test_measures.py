@@ -100,7 +100,7 @@ def test_every_measure_has_a_number_of_a_whole_reading_and_none_of_one_that_coul
     whole = replace(READING, samples=("Paris", "Paris", "London"))
     control = Control("none", "nothing")
     assert [measure.value(whole, control) for measure in MEASURES] == [
-        0.375, 0.75, 1.25, 0.0, 0.0, pytest.approx(2 / 3),
+        0.375, 0.5, 0.75, 1.25, 0.0, 0.0, pytest.approx(2 / 3),
     ]  # fmt: skip
     unread = Interpretation(READING.cell, READING.token, "", (), 4.5, problem="the state is not finite in fp16")
     assert [measure.value(unread, control) for measure in MEASURES] == [None] * len(MEASURES)

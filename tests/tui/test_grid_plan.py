@@ -32,7 +32,7 @@ from selfie_tui.tui.views.grid.source import (
 from selfie_tui.tui.views.grid.titles import border, settings_words, title
 from selfie_tui.tui.widgets.map.cells import UNASKED, MapCell
 
-EFFECT, FIRST, ENTROPY, SHARED, BARE, AGREEMENT = MEASURES
+EFFECT, STRONGEST, FIRST, ENTROPY, SHARED, BARE, AGREEMENT = MEASURES
 CONTROL = Control("none", "the message is empty")
 
 
@@ -208,7 +208,7 @@ def test_a_measure_that_nothing_was_measured_by_is_passed_over():
     while measure.name not in names:
         names.append(measure.name)
         measure = next_measure(readings, measure)
-    assert names == ["effect", "first", "control"], "no entropy, no baselines, no samples"
+    assert names == ["effect", "strongest", "first", "control"], "no entropy, no baselines, no samples"
     run.finish(0, interpretation(CELLS[0], entropy=1.0, bare="Paris", samples=("Paris, France", "a dog")))
     names = [EFFECT.name]
     while (measure := next_measure(readings, measure, pair=True)).name not in names:

@@ -333,10 +333,10 @@ async def test_the_map_is_coloured_by_a_tracked_word_until_escape():
         assert "track the" in text_of(app), "the list is left first"
         await pilot.press("c")
         assert "track the" not in text_of(app)
-        await pilot.press("c", "c", "c", "c", "c")
+        await pilot.press("c", "c", "c", "c", "c", "c")
         assert "track the" in text_of(app), "it is one of the measures"
         await pilot.press("escape")
-        assert "replace · first" in text_of(app)
+        assert "replace · strongest" in text_of(app)
         assert view.map_pane.tracked == ""
 
 
@@ -356,10 +356,10 @@ async def test_c_goes_through_the_measures_that_there_are_numbers_for():
         await pilot.press("escape", "number_sign", "enter")
         await drawn(app, pilot)
         names = []
-        for _ in range(5):
+        for _ in range(6):
             names.append(text_of(app).split("replace · ", 1)[1].split()[0])
             await pilot.press("c")
-        assert names == ["effect", "first", "entropy", "control", "bare"], "no samples"
+        assert names == ["effect", "strongest", "first", "entropy", "control", "bare"], "no samples"
         assert "replace · effect" in text_of(app)
 
 
@@ -372,7 +372,7 @@ async def test_with_a_pair_the_map_shows_where_its_prompts_differ_and_enter_read
         await until(pilot, lambda: app.main.state.ready and app.main.state.selection.tokens[0].text == "Madrid")
         await pilot.press("enter")
         await drawn(app, pilot)
-        await pilot.press("c", "c", "c", "c", "c")
+        await pilot.press("c", "c", "c", "c", "c", "c")
         assert "· difference" in text_of(app)
         assert states(app)["unasked"] == 27, "nothing has been read of A"
         engine.late = "Rome , the capital of Italy"
@@ -417,7 +417,7 @@ async def test_a_key_turns_the_difference_on_and_off_over_tokens_that_are_aligne
         await pilot.press("home")
         await until(pilot, lambda: "A        has no token for this one" in text_of(app))
         await pilot.press("D")
-        assert "· first" in text_of(app).splitlines()[5], "as before"
+        assert "· strongest" in text_of(app).splitlines()[5], "as before"
 
 
 async def test_what_the_source_lacks_is_read_at_the_tokens_that_are_compared_and_drawn_as_it_comes():
