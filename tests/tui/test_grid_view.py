@@ -349,6 +349,8 @@ async def test_what_is_typed_as_a_word_to_track_is_text(size):
         await pilot.pause()
         assert size[0] < 80 or "track [/red] a(b" in text_of(app)
         assert "36" not in text_of(app).splitlines()[-2]
+        await pilot.press("G")
+        await until(pilot, lambda: "Paris█ ,▄ the▃" in text_of(app))
 
 
 async def test_c_goes_through_the_measures_that_there_are_numbers_for():

@@ -29,6 +29,9 @@ LENS = 24
 MOST_BARE = 48
 """Cells of what the bare embedding reads as, at most: it is another at every token."""
 
+LEAST_WORDS = 24
+"""Cells of the words below which a tracked word's number stands beside them alone."""
+
 MOST_TRACKED = 12
 """Cells of a tracked word beside its number, at most."""
 
@@ -116,7 +119,9 @@ def several(here: Here, look: Look, width: int, height: int, query: str = "") ->
 
 def _words(here: Here, reading: Reading, look: Look, width: int, query: str, *, whole: bool) -> list[Pieces]:
     found = reading.finished
-    numbers = tracked_words(here, look) + numbers_of(reading, "effect", "first", "entropy", "agreement")
+    tracked, numbers = tracked_words(here, look), numbers_of(reading, "effect", "first", "entropy", "agreement")
+    fits = text.width(tracked) + text.width(numbers) + LEAST_WORDS <= width
+    numbers = tracked + numbers if fits or not tracked else tracked.rstrip()
     mark = f" {mark_of(found)}" if found else ""
     body = width - text.width(numbers) - len(mark) - 4
     words = words_of(reading.run, reading.index, Layout(width, Columns(0, 0, 0), look, query))
