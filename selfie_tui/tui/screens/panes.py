@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textual import events
+from textual import events, messages
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
@@ -64,6 +64,16 @@ class PaneScreen(Screen[None], inherit_bindings=False):
         with Horizontal(id="go-line", classes="-hidden"):
             yield Fixed(" :")
             yield self.go_text
+
+    async def _on_update(self, message: messages.Update) -> None:
+        """Have nothing drawn of what is hidden.
+
+        Textual would take its map of the screen to be out of date, make another one, and not see that a toast which
+        goes at that moment was there: it would stay on the terminal.
+        """
+        if message.widget not in self._compositor.widgets:
+            message.stop()
+            message.prevent_default()
 
     @property
     def panes(self) -> tuple[Pane, ...]:
