@@ -40,6 +40,7 @@ def test_a_pair_is_patched_cancelled_and_gone_on_with_by_keyboard(tmp_path, size
         assert program.until(lambda: f"{space}France" in program.text(), 30)
         program.send("pP")
         assert program.shows("This prompt is A itself"), program.text()
+        assert program.shows("enter patch"), "the keys go to the map"
         program.send("i\x15The capital of Japan is\r")
         assert program.until(lambda: f"says {space}Tokyo" in program.text(), 30), program.text()
         assert f"says {space}Paris" in program.text()
