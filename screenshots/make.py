@@ -44,6 +44,22 @@ PICTURES = {
     "inspect": Picture(
         (110, 34), (("I",), ("slash",), tuple("embed_tokens"), ("enter",), ("e",), tuple("zero at 2"), ("enter",))
     ),
+    "patch": Picture(
+        (110, 30),
+        (
+            ("i", "ctrl+u"),
+            tuple("The capital of France is"),
+            ("down", "p"),
+            ("P",),
+            ("i", "ctrl+u"),
+            tuple("The capital of Japan is"),
+            ("enter",),
+            ("enter",),
+            ("enter",),
+            tuple(":L3,5"),
+            ("enter",),
+        ),
+    ),
     "vectors": Picture(
         (110, 30),
         (

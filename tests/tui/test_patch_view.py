@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 import threading
 
@@ -99,12 +100,12 @@ async def test_what_was_cancelled_is_gone_on_with_and_equals_what_was_not():
         await pair(app, pilot)
         view = app.main.view
         engine.step.clear()
+        engine.pause = 0.3
         await pilot.press("enter")
         await until(pilot, lambda: view.patches.here and view.patches.here.began)
         assert "patch 0 of 40" in text_of(app)
         assert view.source.cell(0, 0).state == "waiting"
         assert view.other_source.cell(0, 3).state == "read", "the attribution is there at once"
-        engine.pause = 0.02
         engine.step.set()
         await until(pilot, lambda: view.patches.here.done >= 5)
         await pilot.press("escape")
@@ -157,11 +158,11 @@ async def test_heads_are_layers_by_heads_at_the_token_and_c_goes_through_q_k_v_o
         view = app.main.view
         await pilot.press("s", "s", "s")
         assert view.patches.choices.site == "heads"
-        assert "patches heads q at 4 is" in text_of(app)
+        assert view.map.note == "enter patches heads q at 4 is, of every layer."
         here = await patched(app, pilot)
         assert (here.task.sites, here.task.kind, here.task.positions) == (("q",), "custom", (4,))
         assert list(view.map.column_numbers()) == list(range(fake_patching.HEADS))
-        assert "q3" in text_of(app)
+        assert "q3" in lines_of(view.map)[0]
         await pilot.press("down", "down", "right", "right")
         assert view.patches.cursor == ("q", 1, 4, 2)
         assert app.main.state.selection.position == 4, "heads are beside each other, not tokens"
@@ -185,7 +186,7 @@ async def test_prompts_of_unequal_lengths_have_no_map_but_at_the_last_token():
         view = app.main.view
         screen = text_of(app)
         assert "5 ≠ 6 tokens" in "\n".join(lines_of(view.pair_rows))
-        assert "5 and 6 tokens, of which the first that differ are 3 ·France 4 ·is | 3 ·old" in screen
+        assert "5 and 6 tokens, of which the first that differ are 3 ·France 4 ·is | 3 ·old" in view.map.note
         assert "L0" not in screen.split("Patching")[1], "no map is faked"
         await pilot.press("enter")
         await until(pilot, lambda: any("5 and 6 tokens" in toast for toast in toasts(app)))
@@ -326,3 +327,34 @@ def test_the_rank_correlation_is_spearmans_with_shared_ranks():
     assert rank_correlation([1, 1], [1, 2]) is None
     values = [[hash((seed, at)) % 7 for at in range(40)] for seed in (1, 2)]
     assert rank_correlation(*values) == pytest.approx(engines_rank_correlation(*values))
+
+
+async def test_what_is_shown_is_exported_and_read_back(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    async with running(Capitals(), prompt=A) as (app, pilot):
+        await pair(app, pilot)
+        here = await patched(app, pilot)
+        await pilot.press("x", "ctrl+u", *"scores.csv", "enter")
+        await until(pilot, lambda: any("Exported" in toast for toast in toasts(app)))
+        rows = list(csv.DictReader((tmp_path / "scores.csv").open()))
+        assert len(rows) == here.sites
+        assert {round(float(row["score"]), 6) for row in rows} == {round(run.score, 6) for run in here.runs.values()}
+
+
+async def test_marked_sites_that_were_kept_are_marked_again():
+    async with running(Capitals(), prompt="Hello there") as (app, pilot):
+        chosen = (PatchedSite("attn", 1, (3,)), PatchedSite("attn", 2, (4,)))
+        task = PatchActivations(
+            clean=A, corrupt=B, correct="Paris", wrong="Tokyo", sites=("attn",), chosen=chosen, attribution=False
+        )
+        gate = threading.Event()
+        gate.set()
+        events = list(fake_patching.patched(task, words(A), words(B), BLOCKS, lambda: False, gate))
+        await pilot.press("escape", "P")
+        await until(pilot, lambda: app.main.view.NAME == "patch")
+        view = app.main.view
+        began = RunBegan(run=1, model="demo", began="2026-11-24T11:34:00", task=task)
+        view.open_kept(began, events, "from 24 Nov 11:34")
+        await until(pilot, lambda: view.map.marked_sites() == chosen)
+        await until(pilot, lambda: "2 marked together: " in text_of(app))
+        assert view.patches.here is None, "there is no map of it"

@@ -28,7 +28,8 @@ def test_the_interface_imports_nothing_heavy():
     assert not {module.partition(".")[0] for module in modules} & set(HEAVY)
     assert "selfie_tui.engine" not in modules
     views = {
-        f"selfie_tui.tui.views.{name}.view" for name in ("interpret", "grid", "lens", "inspect", "vectors", "history")
+        f"selfie_tui.tui.views.{name}.view"
+        for name in ("interpret", "grid", "lens", "patch", "inspect", "vectors", "history")
     }
     assert views & set(modules) == {"selfie_tui.tui.views.interpret.view"}, "others are imported when they are shown"
 

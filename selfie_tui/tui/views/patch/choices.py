@@ -91,7 +91,8 @@ def task_of(choices: Choices, prompts: Prompts, position: int, *, equal: bool) -
 
 def choices_of(task: PatchActivations) -> Choices:
     """The choices that ask for what a task asks, as far as there are such; of several sites the first."""
-    name = OWN_NAMES.get(task.sites[0], task.sites[0]) if task.sites else "resid"
+    named = [site.name for site in task.chosen] or task.sites or ("resid",)
+    name = OWN_NAMES.get(named[0], named[0])
     return Choices(
         site="heads" if name in HEADS else name if name in SITES else "resid",
         head=name if name in HEADS else "q",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import ClassVar
 
 from textual import events
@@ -92,6 +92,16 @@ class PatchMap(LayerMap):
         toggled = frozenset((cell.layer, cell.position) for cell in cells)
         marked = self.marked_heads
         self.marked_heads = marked - toggled if toggled <= marked else marked | toggled
+        self._changed()
+
+    def mark_sites(self, sites: Iterable[PatchedSite]) -> None:
+        """Mark these sites and no others; of heads with the cursor at their token."""
+        sites = list(sites)
+        if self.of_heads:
+            self.marked_heads = frozenset((site.layer, site.head) for site in sites if site.head is not None)
+            self.selection.move(position=sites[0].positions[0])
+        else:
+            self.selection.mark_cells(Cell(site.layer, position) for site in sites for position in site.positions)
         self._changed()
 
     def marked_sites(self) -> tuple[PatchedSite, ...]:

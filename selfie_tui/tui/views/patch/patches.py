@@ -161,7 +161,7 @@ class Patches:
 
     def take_in(self, patching: Patching) -> None:
         """Take a patching that was kept."""
-        self._known.append(patching)
+        (self._together if patching.task.chosen else self._known).append(patching)
 
     def forget(self) -> None:
         """Forget all: the model is another one, or another in effect."""

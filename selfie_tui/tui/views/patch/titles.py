@@ -69,15 +69,12 @@ def border(map: PatchMap, shown: Patching | None, measure: Measure, width: int, 
     extent = map.extent()
     if measure == "attribution":
         agreed = agreement(shown)
-        short = agreed.replace("attribution predicts", "").replace(" the rank", " rank").strip()
-        return first_that_fits([(agreed, extent if alone else ""), (agreed,), (short,)], width)
+        shorter = agreed.replace(" the rank", " rank")
+        shortest = shorter.replace("attribution predicts ", "")
+        versions = [(agreed, extent if alone else ""), (agreed,), (shorter,), (shortest,)]
+        return first_that_fits(versions, width)
     how, not_run = progress(shown), "· × not run"
-    versions = [
-        (f"{SCALE} {not_run}", how, extent),
-        (SCALE, how, extent),
-        (how, extent),
-        (how or extent,),
-    ]
+    versions = [(f"{SCALE} {not_run}", how, extent), (SCALE, how, extent), (how, extent), (how or extent,)]
     return first_that_fits(versions, width)
 
 

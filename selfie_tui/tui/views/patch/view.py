@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from selfie_tui.errors import SelfieError
-from selfie_tui.records import Event, PatchActivations, RunTask, layer_name
+from selfie_tui.records import Event, PatchActivations, PatchedSite, RunTask, layer_name
 from selfie_tui.results.entries import RunBegan
+from selfie_tui.tui.changes import Changed
 from selfie_tui.tui.exporting import Exportable, exportable_results
 from selfie_tui.tui.state import AppState
 from selfie_tui.tui.status import no_pair_words
@@ -38,6 +39,8 @@ class PatchView(ShownPatch):
         self._awaits_answers = False
         """Whether a job waits for what both prompts say."""
         self._measure_before: Measure = "patching"
+        self._to_mark: tuple[str, tuple[PatchedSite, ...]] | None = None
+        """The prompt of a run of marked sites that was opened, and these: they are marked when its tokens are there."""
 
     # Keys ------------------------------------------------------------------------------------------------------------
 
@@ -192,9 +195,16 @@ class PatchView(ShownPatch):
         patching.read_back = began
         self.patches.choices = choices_of(task)
         self.source.measure = "patching"
+        self._to_mark = (task.corrupt, task.chosen) if task.chosen else None
         self.app.show_prompt(task.corrupt)
         self.patches.take_in(patching)
         self.screen.show(self.state.take_source(task.clean))  # type: ignore[attr-defined]
+
+    def show(self, changed: Changed) -> None:
+        super().show(changed)
+        if self._to_mark is not None and changed.tokens and self._to_mark[0] == self.state.selection.prompt:
+            marked, self._to_mark = self._to_mark[1], None
+            self.map.mark_sites(marked)
 
     def resume_kept(self, task: RunTask) -> None:
         """Go on with the patching that was opened last."""
