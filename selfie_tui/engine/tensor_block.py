@@ -19,7 +19,7 @@ class TensorBlock:
         self._used = 0
 
     def keep(self, tensor: torch.Tensor) -> torch.Tensor:
-        """A copy of a tensor, in the block; the tensor itself where it is unlike the first one, or the room is used."""
+        """A copy of a tensor `(...)`, in the block; itself where it is unlike the first one, or the room is used."""
         if self._room is None:
             self._room = tensor.new_empty(self._count, *tensor.shape)
         like = self._room[0] if self._used < self._count else None

@@ -99,7 +99,7 @@ class Training:
         return left, moved_squared(before[0, others], after[0, others])
 
     def moved(self, run: BlockRun) -> torch.Tensor:
-        """How far each state of a run is moved, squared, as a share of its norm, `(rows * positions,)`."""
+        """How far each state of a run is moved, squared, as a share of its norm, `(states,)`."""
         after = run.again(self.model.modules[self.mlp.block.path])
         return moved_squared(wide(run.output), wide(after)).flatten()
 
