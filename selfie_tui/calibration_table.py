@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 
 from selfie_tui.records import EMBED, Calibration, CalibrationRow, layer_name
-from selfie_tui.records.calibration import Curve, ReadBack, share_of
+from selfie_tui.records.calibration import KINDS, LAST_ROUND, Curve, Kind, ReadBack, share_of
 
 SETTING_CELLS = 22
 COLUMN_CELLS = 6
 PASSABLE_CONTROL = 0.05
 """Share of words that the control may name before it is said."""
+WORDS_OF: dict[Kind, str] = {"own": "own words", "next": "next words"}
 
 
 def table(calibration: Calibration) -> list[str]:
@@ -18,12 +19,12 @@ def table(calibration: Calibration) -> list[str]:
     curve = calibration.lens
     return [
         f"{calibration.preset.name} on {calibration.model}: share of words read back, by the layer of their states",
-        f"{words_tried(curve)}; ~ on a third of them",
-        "score: of all layers but embed; →: the word that the model puts next",
+        f"{words_tried(curve)}; ~ not on all of them",
+        f"{scored(calibration)}; →: the word that the model puts next",
         "",
         head(curve),
         *(table_row(row, curve) for row in calibration.rows),
-        lens_row(curve),
+        lens_row(calibration),
     ]
 
 
@@ -32,6 +33,14 @@ def words_tried(curve: Curve) -> str:
     longer = sum(each.longer for each in curve)
     apart = f", {longer} of several tokens apart" if longer else ""
     return f"{sum(each.words for each in curve)} words of one token{apart}"
+
+
+def scored(calibration: Calibration) -> str:
+    """What the score is a mean over."""
+    kinds = calibration.best.kinds if calibration.best else KINDS
+    if kinds == KINDS:
+        return "score: a mean over the layers but embed"
+    return f"score: a mean over the layers but embed of {WORDS_OF[kinds[0]]}, as none of the others are read"
 
 
 def head(curve: Curve) -> str:
@@ -51,13 +60,15 @@ def longer_cell(text: str, columns: Curve) -> str:
 
 
 def table_row(row: CalibrationRow, columns: Curve) -> str:
-    """The row of a setting; one that was tried on a few words only is marked."""
-    return line(f"{row.setting}{'' if row.round else ' ~'}", row.score, row.curve, columns, row.control)
+    """The row of a setting; one that was not tried on all words is marked."""
+    mark = " ~" if row.round < LAST_ROUND else ""
+    return line(f"{row.setting}{mark}", row.score, row.curve, columns, row.control)
 
 
-def lens_row(curve: Curve) -> str:
+def lens_row(calibration: Calibration) -> str:
     """The logit lens beside the settings: how many words are its top token."""
-    score = share_of(tuple(each for each in curve if each.layer != EMBED))
+    curve, kinds = calibration.lens, calibration.best.kinds if calibration.best else KINDS
+    score = share_of(tuple(each for each in curve if each.layer != EMBED and each.kind in kinds))
     return line("logit lens", score, curve, curve, math.nan)
 
 

@@ -1,4 +1,4 @@
-"""States of which the word is known: a passage's own words in its lower layers, the model's next words in the upper.
+"""States of which the word is known: passages' own words in the lower layers, the model's next words in the upper.
 
 A lower layer's state still stands for its own token, an upper one's for the token that the model puts next. So a plain
 word of the passage is what a state of its last token at `embed`, 30 and 50 % of the depth should be read as, and the
@@ -18,6 +18,7 @@ from typing import TypeVar
 import torch
 
 from selfie_tui.engine.generation.prefill import never
+from selfie_tui.engine.known_passages import BUILT_IN, Passage
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts.source import Source, source_of
 from selfie_tui.engine.prompts.tokens import token_texts
@@ -27,24 +28,14 @@ from selfie_tui.records.calibration import Kind
 
 T = TypeVar("T")
 
-PASSAGE = (
-    "The opposite of hot is cold, and the opposite of young is old. A king and a queen; a brother and a sister. The "
-    "capital of France is Paris, and people in Italy speak Italian. Fish swim in the water, and birds fly."
-)
-WORDS = (
-    *("opposite", "hot", "cold", "young", "old", "king", "queen", "brother"),
-    *("sister", "capital", "France", "Paris", "people", "Italy", "Italian", "water"),
-)
-"""The plain words of the passage that are tried; names of few tokens, none of which an empty answer would name."""
-
 OWN_DEPTHS = (0.0, 0.3, 0.5)
 """Shares of the depth at which states stand for their own token; 0 is `embed`."""
 
 NEXT_DEPTHS = (0.7, 0.9)
 """Shares of the depth at which states stand for the token that comes next."""
 
-MOST_NEXT = 16
-"""Next words that are tried at most."""
+MOST_NEXT = 64
+"""Next words that are tried at most, of all passages together."""
 
 LEAST_LETTERS = 3
 FUNCTION_WORDS = frozenset(
@@ -54,17 +45,6 @@ FUNCTION_WORDS = frozenset(
     ).split()
 )
 """Words that almost any English answer has, so that to find them in one says nothing."""
-
-
-@dataclass(frozen=True)
-class Passage:
-    """A text and those of its words that are tried."""
-
-    text: str
-    words: tuple[str, ...]
-
-
-BUILT_IN = Passage(PASSAGE, WORDS)
 
 
 @dataclass(frozen=True)
@@ -93,14 +73,20 @@ class KnownWords:
             yield [index for index, each in enumerate(keys) if each == key]
 
 
-def known_words(model: Model, passage: Passage = BUILT_IN, cancelled: Callable[[], bool] = never) -> KnownWords:
-    """The words of a passage that a model's states are known to stand for, without those whose states are not finite.
+def known_words(
+    model: Model, passages: Sequence[Passage] = BUILT_IN, cancelled: Callable[[], bool] = never
+) -> KnownWords:
+    """The words of passages that a model's states are known to stand for, without those whose states are not finite.
+
+    States at `embed`, by which no setting is ranked, are of the first passage alone.
 
     Raises:
-        SelfieError: if the model does not take the passage.
+        SelfieError: if the model does not take a passage.
         Cancelled: before any block, once `cancelled` gives true.
     """
-    found = [*own_words(model, passage, cancelled), *next_words(model, passage, cancelled)]
+    found = list(next_words(model, passages, cancelled))
+    for number, passage in enumerate(passages):
+        found += own_words(model, passage, OWN_DEPTHS[1 if number else 0 :], cancelled)
     width = model.anatomy.main.width
     kept = [(word, state) for word, state in found if state.shape[-1] == width and bool(state.isfinite().all())]
     kept.sort(key=lambda each: (each[0].kind != "own", each[0].layer))  # stable: words stay in the order of the text
@@ -112,11 +98,11 @@ Found = tuple[KnownWord, torch.Tensor]
 """A word and its state `(hidden,)`."""
 
 
-def own_words(model: Model, passage: Passage, cancelled: Callable[[], bool]) -> list[Found]:
-    """The passage's words at the lower layers of the stack that reads it, each at its last token."""
+def own_words(model: Model, passage: Passage, shares: Sequence[float], cancelled: Callable[[], bool]) -> list[Found]:
+    """The passage's words at shares of the depth of the stack that reads it, each at its last token."""
     source = source_of(model, passage.text)
     spans = [(word, *span) for word in passage.words if (span := tokens_of_word(source, word))]
-    layers = depths(len(model.anatomy.main.blocks), OWN_DEPTHS)
+    layers = depths(len(model.anatomy.main.blocks), shares)
     words = [
         KnownWord(word, "own", layer, last, last - first + 1, model.anatomy.main.name if is_double(model) else "")
         for layer in layers
@@ -125,12 +111,12 @@ def own_words(model: Model, passage: Passage, cancelled: Callable[[], bool]) -> 
     return with_states(model, source, words, cancelled)
 
 
-def next_words(model: Model, passage: Passage, cancelled: Callable[[], bool]) -> list[Found]:
+def next_words(model: Model, passages: Sequence[Passage], cancelled: Callable[[], bool]) -> list[Found]:
     """The model's own next words at the upper layers of the stack that writes them."""
     stack = model.anatomy.last.name if is_double(model) else ""
     layers = depths(len(model.anatomy.last.blocks), NEXT_DEPTHS)
     said: list[tuple[Source, str, int]] = []
-    for text in answered_texts(model, passage):
+    for text in (text for passage in passages for text in answered_texts(model, passage)):
         source = source_of(model, text, stack)
         said += [(source, word, position) for word, position in plain_answers(model, source, cancelled)]
     found: list[Found] = []

@@ -11,20 +11,22 @@ import msgspec
 from selfie_tui.records.base import Record
 from selfie_tui.records.data import EMBED, Preset, layer_name
 
-PROCEDURE = 2
+PROCEDURE = 3
 """The number of the way in which words are tried and counted: what was found in another one is not gone on with."""
 
-ENOUGH = 0.3
-"""Share of words that a setting reads back at least before it is proposed.
+LAST_ROUND = 3
+"""The round that tries the last of the words; the first is 0."""
 
-Below it the words that are tried do not tell settings apart: on others another one read half as much again.
-"""
+ENOUGH = 0.1
+"""Share of words that a setting reads back at least before it is proposed: below it few words decide."""
 
 LEAST_WORDS = 8
 """Words of one token that a share is taken of; where a model has fewer, those of several tokens count as well."""
 
 Kind = Literal["own", "next"]
 """Whose word a state stands for: that of its own token, or the word that the model puts next."""
+
+KINDS: tuple[Kind, ...] = ("own", "next")
 
 
 class InjectionSetting(Record, order=True, frozen=True):
@@ -74,18 +76,24 @@ class ReadBack(Record, frozen=True):
         """The share of the longer words that were read back; NaN where there are none."""
         return self.longer_named / self.longer if self.longer else float("nan")
 
+    @property
+    def share_of_all(self) -> float:
+        """The share of all words that were read back; NaN where there are none."""
+        words = self.words + self.longer
+        return (self.named + self.longer_named) / words if words else float("nan")
+
 
 Curve = tuple[ReadBack, ...]
 """What was read back, layer by layer in the order of depth."""
 
 
 def added(curve: Curve, other: Curve) -> Curve:
-    """What two curves of different words count together; layers of the second alone come last."""
+    """What two curves of different words count together, in the order of depth: own words, then next ones."""
     found = {(each.kind, each.stack, each.layer): each for each in curve}
     for each in other:
         key = each.kind, each.stack, each.layer
         found[key] = together(found[key], each) if key in found else each
-    return tuple(found.values())
+    return tuple(sorted(found.values(), key=lambda each: (each.kind != "own", each.layer)))
 
 
 def together(one: ReadBack, other: ReadBack) -> ReadBack:
@@ -98,12 +106,14 @@ def together(one: ReadBack, other: ReadBack) -> ReadBack:
 class CalibrationRow(Record, frozen=True):
     """One setting and its curve: a `ReadBack` for each layer that states were read from, in the order of depth.
 
-    `round` counts from 0 how far the setting came: only those that read back most are tried on all words.
+    `round` counts from 0 how far the setting came: only those that read back most are tried on all words, in the last
+    one. `kinds` are those of the words that its score is of: without one of which no setting reads any.
     """
 
     setting: InjectionSetting
     curve: Curve
     round: int = 0
+    kinds: tuple[Kind, ...] = KINDS
 
     @property
     def inside(self) -> Curve:
@@ -117,8 +127,8 @@ class CalibrationRow(Record, frozen=True):
 
     @property
     def score(self) -> float:
-        """The share of words that were read back, `embed` left out (see `share_of`)."""
-        return share_of(self.inside)
+        """The share of words of its kinds that were read back, a mean over layers but `embed` (see `share_of`)."""
+        return share_of(tuple(each for each in self.inside if each.kind in self.kinds))
 
     @property
     def control(self) -> float:
@@ -128,15 +138,14 @@ class CalibrationRow(Record, frozen=True):
 
 
 def share_of(curve: Curve) -> float:
-    """The share of a curve's words that were read back: of those of one token, of all where these are few.
+    """The share of a curve's words that were read back, a mean over its layers.
 
-    NaN where there are no words.
+    It is of the words of one token, where these are few in all of those of several as well; NaN where there are no
+    words.
     """
-    words, named = sum(each.words for each in curve), sum(each.named for each in curve)
-    if words < LEAST_WORDS:
-        words += sum(each.longer for each in curve)
-        named += sum(each.longer_named for each in curve)
-    return named / words if words else math.nan
+    few = sum(each.words for each in curve) < LEAST_WORDS
+    shares = [share for each in curve if not math.isnan(share := each.share_of_all if few else each.share)]
+    return sum(shares) / len(shares) if shares else math.nan
 
 
 def ranked(rows: Sequence[CalibrationRow]) -> tuple[CalibrationRow, ...]:

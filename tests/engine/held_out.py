@@ -7,51 +7,41 @@ from collections.abc import Sequence
 import msgspec
 import torch
 
-from selfie_tui.engine.known_words import KnownWord, KnownWords, Passage, known_words, spread
+from selfie_tui.engine.known_passages import passage
+from selfie_tui.engine.known_words import KnownWord, KnownWords, known_words, spread
 from selfie_tui.engine.methods.calibrate import STOP, Trial
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts.prepare import prepare_target
 from selfie_tui.records import EMBED, Calibrate, CalibrationRow, Cell, InjectionSetting, Preset, Request
 
-
-def words_in(text: str) -> tuple[str, ...]:
-    """Words that stand apart by spaces."""
-    return tuple(text.split())
-
-
 PASSAGES = (
-    Passage(
-        "The tailor makes clothes of cotton, and the carpenter makes a chair of wood. The butcher sells meat, and the "
-        "bakery sells chocolate. An orange and a banana are on the table.",
-        words_in("tailor clothes cotton carpenter chair wood butcher meat bakery chocolate orange banana table"),
+    passage(
+        "The cook puts butter, sugar and an egg in the oven. A potato, a tomato and a mango are in the fridge. The "
+        "spoon and the fork lie by the cup.",
+        "cook butter sugar egg oven potato tomato mango fridge spoon fork cup",
     ),
-    Passage(
-        "A bicycle stood near the bridge. The plane left the airport for Sydney in Australia, and the boat sailed to "
-        "Norway. The hotel is by the lake, under a volcano in Iceland.",
-        words_in("bicycle bridge plane airport Sydney Australia boat Norway hotel lake volcano Iceland"),
+    passage(
+        "The pilot flew from Japan to Egypt, and then to Canada. The ship came to Brazil with leather, coconut and "
+        "soap. There is a road from Rome to Madrid, and another one from Moscow to Sweden.",
+        "pilot Japan Egypt Canada ship Brazil leather coconut soap Rome Madrid Moscow Sweden",
     ),
-    Passage(
-        "The uncle and the aunt visited their nephew. The husband loved his wife, and their baby slept in the bed. The "
-        "grandfather told stories of a witch and a wolf.",
-        words_in("uncle aunt nephew husband wife baby bed grandfather stories witch wolf"),
+    passage(
+        "The mother and the father live in a palace. Their girl wears a coat, a shirt and a boot. The boy sees the "
+        "temple from the window, and the grandmother hears a bell. The duke has an army and an enemy.",
+        "mother father palace girl coat shirt boot boy temple window grandmother bell duke army enemy",
     ),
-    Passage(
-        "The lion and the eagle are strong, and the dolphin is fast. The sheep gives us wool. A butterfly and a frog "
-        "live by the pond, and a monkey lives in a tree. The turtle is slow.",
-        words_in("lion eagle dolphin sheep wool butterfly frog pond monkey turtle slow"),
+    passage(
+        "The giraffe and the kangaroo eat leaves. A crocodile hides in the jungle, and a parrot sings in the cave. The "
+        "penguin likes ice, the hen and the goose are in the garden, and the duck is on the sea.",
+        "giraffe kangaroo crocodile jungle parrot cave penguin ice hen goose garden duck sea",
     ),
-    Passage(
-        "The novelist writes novels, and the poet writes poems. The philosopher thinks about wisdom. The judge sent "
-        "the sculptor to prison, and the nurse went to the library.",
-        words_in("novelist novels poet poems philosopher wisdom judge sculptor prison nurse library"),
-    ),
-    Passage(
-        "In April there was a rainbow. He plays the guitar and the drum. The ring is made of bronze, and the mirror is "
-        "made of glass. Football is played in a stadium in Mexico and in China. The hammer is a tool.",
-        words_in("April rainbow guitar drum ring bronze mirror glass Football stadium Mexico China hammer"),
+    passage(
+        "The clock on the tower is made of iron. Take a candle, a ladder and a brush to the tent, and an axe and a "
+        "broom to the building. The ball costs one dollar. In the hospital they talk about death and the night.",
+        "clock tower iron candle ladder brush tent axe broom building ball dollar hospital death night",
     ),
 )
-"""Six passages with 71 words, none of which is among those that a calibration tries. They have chosen nothing."""
+"""Five passages with 68 words, none of which is among those that a calibration tries. They have chosen nothing."""
 
 
 def held_out_words(model: Model) -> KnownWords:
@@ -59,7 +49,7 @@ def held_out_words(model: Model) -> KnownWords:
 
     States at `embed`, by which nothing is ranked, are left out.
     """
-    found = [known_words(model, passage) for passage in PASSAGES]
+    found = [known_words(model, (each,)) for each in PASSAGES]
     words = [(word, state) for each in found for word, state in zip(each.words, each.vectors, strict=True)]
     own = in_turn([each for each in words if each[0].kind == "own" and each[0].layer != EMBED])
     following = in_turn([each for each in words if each[0].kind == "next"])

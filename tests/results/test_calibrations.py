@@ -21,14 +21,14 @@ from selfie_tui.records import (
     Preset,
     ReadBack,
 )
-from selfie_tui.records.calibration import PROCEDURE, added
+from selfie_tui.records.calibration import LAST_ROUND, PROCEDURE, added
 from selfie_tui.results.calibrations import CalibrationKeeper, kept_calibration, path_of
 
 PRESET = Preset("mine", "say _ \ud800 “so”")
 OWN = ReadBack(8, "own", words=8, named=7, longer=2, longer_named=1, control=1, others=2)
 NEXT = ReadBack(20, "next", words=6, named=0)
 ROWS = (
-    CalibrationRow(InjectionSetting(0), (OWN, NEXT), round=1),
+    CalibrationRow(InjectionSetting(0), (OWN, NEXT), round=LAST_ROUND),
     CalibrationRow(InjectionSetting(EMBED, "blend", 0.5), (msgspec.structs.replace(OWN, named=3),)),
 )
 FOUND = Calibration(
@@ -105,15 +105,25 @@ def test_a_disk_that_refuses_is_said_once_and_costs_nothing_else(tmp_path: Path)
 # The records ----------------------------------------------------------------------------------------------------------
 
 
-def test_scores_are_of_words_of_one_token_and_controls_the_larger_of_two() -> None:
+def test_scores_are_a_mean_over_layers_of_words_of_one_token_and_controls_the_larger_of_two() -> None:
     row = ROWS[0]
-    assert (row.words, row.score, row.control) == (14, 0.5, 2 / 14)
+    assert (row.words, row.score, row.control) == (14, 7 / 16, 2 / 14)
     bare = ReadBack(EMBED, "own", words=50, named=50, control=50)
-    assert CalibrationRow(InjectionSetting(0), (bare, *row.curve)).score == 0.5, (
+    assert CalibrationRow(InjectionSetting(0), (bare, *row.curve)).score == 7 / 16, (
         "the vocabulary itself is no hidden state"
     )
     assert CalibrationRow(InjectionSetting(0), (bare, *row.curve)).control == 2 / 14
     assert math.isnan(CalibrationRow(InjectionSetting(0), ()).score)
+
+
+def test_a_score_is_of_the_kinds_of_words_that_are_read() -> None:
+    row = msgspec.structs.replace(ROWS[0], kinds=("own",))
+    assert row.score == 7 / 8
+    found = msgspec.structs.replace(FOUND, rows=(row,))
+    lines = calibration_table.table(found)
+    assert "of own words, as none of the others are read" in lines[2]
+    assert lines[5].split()[:3] == ["L0", "replace", ".88"]
+    assert lines[6].split()[:3] == ["logit", "lens", ".88"], "of the same words"
 
 
 def test_where_hardly_a_word_is_one_token_those_of_several_count_as_well() -> None:
@@ -131,17 +141,17 @@ def test_parts_of_the_words_add_up_layer_by_layer() -> None:
 def test_only_a_finished_calibration_that_reads_something_back_proposes() -> None:
     assert FOUND.proposal == InjectionSetting(0)
     assert msgspec.structs.replace(FOUND, finished=False).proposal is None
-    nothing = CalibrationRow(InjectionSetting(0), (ReadBack(1, "own", words=40, named=11),))
+    nothing = CalibrationRow(InjectionSetting(0), (ReadBack(1, "own", words=40, named=3),))
     assert msgspec.structs.replace(FOUND, rows=(nothing,)).proposal is None
 
 
 def test_the_table_has_a_curve_for_each_setting_and_says_what_is_proposed() -> None:
     lines = calibration_table.table(FOUND)
     assert lines[4].split() == ["written", "score", "L8", "L20→", "longer", "control"]
-    assert lines[5].split() == ["L0", "replace", ".50", ".88", ".00", ".50", ".14"]
+    assert lines[5].split() == ["L0", "replace", ".44", ".88", ".00", ".50", ".14"]
     assert lines[6].split()[:4] == ["embed", "blend", "×", "0.5"]
     assert "~" in lines[6]
-    assert lines[7].split() == ["logit", "lens", ".50", ".88", ".00", ".50", "–"]
+    assert lines[7].split() == ["logit", "lens", ".44", ".88", ".00", ".50", "–"]
     assert "--preset mine --inject 0 --mode replace" in calibration_table.summary(FOUND)
     assert "best" not in " ".join([*lines, calibration_table.summary(FOUND)])
 

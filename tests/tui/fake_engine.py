@@ -63,7 +63,7 @@ from selfie_tui.records import (
     TrackedToken,
     VectorKept,
 )
-from selfie_tui.records.calibration import PROCEDURE
+from selfie_tui.records.calibration import LAST_ROUND, PROCEDURE
 from tests.tui import fake_modules, fake_patching, fake_vectors
 
 BLOCKS = 8
@@ -180,7 +180,7 @@ class FakeEngine:
         rows = list(task.earlier.rows) if task.earlier else []
         for setting, named in curves[len(rows) :]:
             curve = (ReadBack(2, "own", words=4, named=named // 2), ReadBack(5, "next", words=4, named=named // 4))
-            rows.append(CalibrationRow(setting, curve, round=1))
+            rows.append(CalibrationRow(setting, curve, round=LAST_ROUND))
             yield Progress(cells_done=8, cells=16, steps_done=8, steps=16, seconds_left=3.0)
             yield Calibrated(calibration=self._calibration(task, rows, finished=False))
             wait(self.step, cancelled)

@@ -5,13 +5,18 @@ words are named in their readings: its read-back. Published prompts were fitted 
 words can be read from `L0` and none from `embed`. In Patchscopes (Ghandeharioun et al. 2024, arXiv 2401.06102 §4.1)
 this is the precision of next-token identity prompts, there for one prompt over all pairs of layers.
 
-Settings are ranked by the layers inside the model: a state at `embed` is the vocabulary itself, and on SmolLM2 what
-reads it best (`summarize` at `embed`) reads half as many of those at L8 as the setting that reads these best. The
-column of `embed` is shown beside the others.
+Settings are ranked by the layers inside the model, each of which counts the same: a state at `embed` is the vocabulary
+itself, and on SmolLM2 what reads it best (`summarize` at `embed`) reads half as many of those at L8 as the setting that
+reads these best. The column of `embed` is shown beside the others.
+
+All settings are tried on an eighth of the words, then the 16, 8 and 4 of them that read most so far on as many words
+again (successive halving: Jamieson & Talwalkar 2016, arXiv 1502.07943, §3). A kind of words of which no setting reads
+two in the first round, as on SmolLM2 the model's next ones, tells no settings apart: no more of these are tried, and
+they do not count.
 
 When it misleads: to read a word back is not to say what is hidden behind it. Over settings, read-back goes with how
 well other own tokens are read (rank correlation .90 on SmolLM2, .68 on Gemma 3 270M) and does not go with how often an
-attribute of a subject is named (-.28, -.21). It is counted in English, on one passage, and a word of several tokens
+attribute of a subject is named (-.28, -.21). It is counted in English, on seven passages, and a word of several tokens
 comes back far less often than one of a single token. Where a state is read at a layer that is not in the curve, the
 curve says nothing of it.
 """
@@ -19,7 +24,7 @@ curve says nothing of it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
@@ -29,7 +34,8 @@ from selfie_tui.engine.devices import short_name
 from selfie_tui.engine.generation.batches import Halved
 from selfie_tui.engine.generation.plan import Plan, plan_run
 from selfie_tui.engine.generation.prefill import never
-from selfie_tui.engine.known_words import BUILT_IN, KnownWords, Passage, known_words
+from selfie_tui.engine.known_passages import BUILT_IN, Passage
+from selfie_tui.engine.known_words import KnownWords, known_words
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts.placeholders import TargetPrompt
 from selfie_tui.engine.prompts.prepare import prepare_target
@@ -48,7 +54,7 @@ from selfie_tui.records import (
     Progress,
     Request,
 )
-from selfie_tui.records.calibration import PROCEDURE, Curve, added, ranked
+from selfie_tui.records.calibration import KINDS, LAST_ROUND, PROCEDURE, Curve, Kind, added, ranked
 
 LAYERS = (EMBED, 0, 2, 5, 8)
 """Layers that are always tried, where the model has them; then thirds of its depth."""
@@ -59,22 +65,25 @@ WAYS = (("replace", 1.0), ("replace-norm", 1.0), ("blend", 0.5), ("add-norm", 1.
 STOP = ("\n",)
 """A reading ends with its line: after it, a prompt of examples goes on with examples of its own."""
 
-PARTS = 3
-"""The first round tries every so many words of each layer, the second the others."""
+DEALT = (0, 3, 2, 3, 1, 3, 2, 3)
+"""The round in which each of eight words of a layer is tried first: an eighth of them, an eighth, a quarter, half."""
 
-SURVIVORS = 12
-"""Settings that the second round tries."""
+SURVIVORS = (16, 8, 4)
+"""Settings that the second round tries, the third, and the last."""
+
+LEAST_READ = 2
+"""Words of a kind that some setting has to read in the first round for others of this kind to be tried: one is luck."""
 
 
 def calibrate(
-    model: Model, task: Calibrate, cancelled: Callable[[], bool] = never, passage: Passage = BUILT_IN
+    model: Model, task: Calibrate, cancelled: Callable[[], bool] = never, passages: Sequence[Passage] = BUILT_IN
 ) -> Iterator[Event]:
     """Try the settings of an interpretation prompt: after each a `Calibrated` with all rows so far, and `Progress`.
 
     What an `earlier` calibration of the same prompt has tried is not tried again.
 
     Raises:
-        SelfieError: before any forward, if the model does not take the interpretation prompt or the passage, or if
+        SelfieError: before any forward, if the model does not take the interpretation prompt or a passage, or if
             edits stand, as what is kept is of the model as it is.
         Cancelled: within one decoding step after `cancelled` gives true; rows already yielded stay valid.
     """
@@ -86,8 +95,8 @@ def calibrate(
         raise RequestError(
             "The model is edited, and calibrations are kept of it as it is.", "Take the edits off first."
         )
-    known = known_words(model, passage, cancelled)
-    check_enough(known, passage)
+    known = known_words(model, passages, cancelled)
+    check_enough(known, passages)
     request = msgspec.structs.replace(request, cells=tuple(Cell(word.layer, word.position) for word in known.words))
     with closing(Trial(model, task, request, target, known, cancelled)) as trial:
         yield from trial.rounds()
@@ -101,13 +110,14 @@ def run(model: Model, task: Calibrate, cancelled: Callable[[], bool]) -> Iterato
 RUNS = {Calibrate: run}
 
 
-def check_enough(known: KnownWords, passage: Passage) -> None:
-    """Raise PromptError where a model's tokens show less than half of a passage's words: too few to choose by."""
+def check_enough(known: KnownWords, passages: Sequence[Passage]) -> None:
+    """Raise PromptError where a model's tokens show less than half of the passages' words: too few to choose by."""
     found = len({word.word for word in known.words if word.kind == "own"})
-    if 2 * found < len(passage.words):
+    tried = sum(len(passage.words) for passage in passages)
+    if 2 * found < tried:
         raise PromptError(
-            f"This model's tokens show {found} of the {len(passage.words)} English words that are tried, which is too "
-            "few to choose settings by.",
+            f"This model's tokens show {found} of the {tried} English words that are tried, which is too few to choose "
+            "settings by.",
             "Choose settings by hand.",
         )
 
@@ -121,10 +131,18 @@ def settings_for(model: Model, target: TargetPrompt) -> tuple[InjectionSetting, 
     return tuple(InjectionSetting(layer, *way) for layer in layers for way in WAYS)
 
 
-def parts_of(known: KnownWords) -> tuple[list[int], list[int]]:
-    """The indices of the words of the first round, an even share of every layer's, and those of the second."""
-    first = [index for layer in known.layers() for index in layer[min(PARTS // 2, len(layer) - 1) :: PARTS]]
-    return first, [index for index in range(len(known.words)) if index not in set(first)]
+def parts_of(known: KnownWords) -> tuple[list[int], ...]:
+    """The indices of the words that each round adds, of every layer an even share; those of `embed` come last.
+
+    At another layer it is other words that are tried first.
+    """
+    parts: tuple[list[int], ...] = tuple([] for _ in range(LAST_ROUND + 1))
+    for number, layer in enumerate(known.layers()):
+        turn = number if len(layer) >= len(DEALT) else 0
+        for place, index in enumerate(layer):
+            at_embed = known.words[index].layer == EMBED
+            parts[-1 if at_embed else DEALT[(place + turn) % len(DEALT)]].append(index)
+    return parts
 
 
 @dataclass
@@ -148,7 +166,6 @@ class Trial:
     def __post_init__(self) -> None:
         self.settings = settings_for(self.model, self.target)
         self.parts = parts_of(self.known)
-        self.survivors = min(SURVIVORS, len(self.settings))
         self.lens = curve_of(self.known, lens_texts(self.model, self.known))
         if self.task.earlier is not None and self.task.earlier.procedure == PROCEDURE:
             self.rows = {row.setting: row for row in self.task.earlier.rows if row.setting in self.settings}
@@ -160,35 +177,53 @@ class Trial:
 
     @property
     def readings(self) -> int:
-        """The readings of both rounds."""
-        return len(self.settings) * len(self.parts[0]) + self.survivors * len(self.parts[1])
+        """The readings of all rounds, as far as is known which kinds of words are left out."""
+        return sum(len(self.part(number)) * self.places(number) for number in range(len(self.parts)))
 
     def rounds(self) -> Iterator[Event]:
-        """Every setting on a few words, then the ones that read most of them on the others."""
+        """Every setting on a few words, then in each round the ones that read most of them on more."""
         yield self.found()
-        for setting in self.settings:
-            if setting not in self.rows:
-                yield from self.trial(setting, self.parts[0])
-            else:
-                self.skipped += len(self.parts[0])
-            self.done += len(self.parts[0])
-        for row in self.best_of_first_round():
-            if not row.round:
-                yield from self.trial(row.setting, self.parts[1])
-            else:
-                self.skipped += len(self.parts[1])
-            self.done += len(self.parts[1])
+        for number in range(len(self.parts)):
+            self.leave_out_kinds()
+            part = self.part(number)
+            for setting in self.settings_of(number):
+                if setting not in self.rows or self.rows[setting].round < number:
+                    yield from self.trial(setting, part)
+                else:
+                    self.skipped += len(part)
+                self.done += len(part)
         yield self.found(finished=True)
+
+    def leave_out_kinds(self) -> None:
+        """Once all settings have been tried, have their scores be of the kinds of words that any of them reads."""
+        if len(self.rows) == len(self.settings):
+            kinds = kinds_read(self.rows.values())
+            self.rows = {setting: msgspec.structs.replace(row, kinds=kinds) for setting, row in self.rows.items()}
+
+    def part(self, number: int) -> list[int]:
+        """The indices of the words that a round adds."""
+        kinds = kinds_read(self.rows.values()) if number and len(self.rows) == len(self.settings) else KINDS
+        return [index for index in self.parts[number] if self.known.words[index].kind in kinds]
+
+    def places(self, number: int) -> int:
+        """How many settings a round tries."""
+        return min(len(self.settings), SURVIVORS[number - 1]) if number else len(self.settings)
 
     def in_order(self) -> list[CalibrationRow]:
         """The rows there are, in the order in which their settings are tried."""
         return [self.rows[setting] for setting in self.settings if setting in self.rows]
 
-    def best_of_first_round(self) -> list[CalibrationRow]:
-        """The rows that the second round is for, the best first; those that have been through it already were these."""
-        further = [row for row in self.rows.values() if row.round]
-        others = [row for row in self.in_order() if not row.round]
-        return [*further, *sorted(others, key=lambda row: -row.score)[: self.survivors - len(further)]]
+    def settings_of(self, number: int) -> list[InjectionSetting]:
+        """The settings that a round tries: those that read most before it, and first those that have been through it.
+
+        Of equals the one that is tried first.
+        """
+        if not number:
+            return list(self.settings)
+        through = [row for row in self.in_order() if row.round >= number]
+        others = [row for row in self.in_order() if row.round == number - 1]
+        rows = [*through, *sorted(others, key=lambda row: -row.score)]
+        return [row.setting for row in rows[: self.places(number)]]
 
     def trial(self, setting: InjectionSetting, indices: Sequence[int]) -> Iterator[Event]:
         """Read some of the words with a setting, and add what is found to its row."""
@@ -245,6 +280,20 @@ class Trial:
         )
 
 
+def kinds_read(rows: Iterable[CalibrationRow]) -> tuple[Kind, ...]:
+    """The kinds of words of which some setting has read two inside the model; own words where there is none.
+
+    After the first round others do not change this: words are added to these kinds alone.
+    """
+    read = {kind for row in rows for kind in KINDS if read_of(row, kind) >= LEAST_READ}
+    return tuple(kind for kind in KINDS if kind in read) or ("own",)
+
+
+def read_of(row: CalibrationRow, kind: Kind) -> int:
+    """How many words of a kind a setting has read back, `embed` left out."""
+    return sum(each.named + each.longer_named for each in row.inside if each.kind == kind)
+
+
 def further(row: CalibrationRow, curve: Curve) -> CalibrationRow:
     """A row with what a further round has counted."""
-    return CalibrationRow(row.setting, added(row.curve, curve), row.round + 1)
+    return CalibrationRow(row.setting, added(row.curve, curve), row.round + 1, row.kinds)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
-from selfie_tui.calibration_table import head, lens_row, table_row, words_tried
+from selfie_tui.calibration_table import head, lens_row, scored, table_row, words_tried
 from selfie_tui.records import Calibration, InjectionSetting
 from selfie_tui.tui.action import Scope
 from selfie_tui.tui.actions import bindings
@@ -17,8 +17,7 @@ from selfie_tui.tui.state import AppState
 
 NOTE = (
     "Read-back says how many words of known states their readings name; not how well hidden attributes are named, "
-    "which does not go with it. The score is of all layers but embed. ● is in use, ~ was tried on a third of the "
-    "words; → is the word that the model puts next."
+    "which does not go with it. ● is in use, ~ was not tried on all words; → is the word that the model puts next."
 )
 
 
@@ -123,7 +122,7 @@ def page_lines(state: AppState, here: InjectionSetting | None, width: int, look:
         return flow([Piece(waits, "dim")], width)
     lines = flow([Piece(look.prose(said_of(known)), "strong" if known.proposal else "dim")], width)
     lines += [(), *table_lines(known, setting_of(state.settings), here), ()]
-    return [*lines, *flow([Piece(f"{words_tried(known.lens)}. {NOTE}", "dim")], width)]
+    return [*lines, *flow([Piece(f"{words_tried(known.lens)}; {scored(known)}. {NOTE}", "dim")], width)]
 
 
 def said_of(known: Calibration) -> str:
@@ -147,4 +146,4 @@ def table_lines(known: Calibration, present: InjectionSetting, here: InjectionSe
                 Piece(table_row(row, known.lens), "cursor" if cursor else plain),
             )
         )
-    return [*lines, (Piece(f"   {lens_row(known.lens)}", "dim"),)]
+    return [*lines, (Piece(f"   {lens_row(known)}", "dim"),)]
