@@ -20,7 +20,7 @@ def test_the_identity_prompts_proposal_reads_unseen_words_as_the_best_of_others_
     found = [event.calibration for event in events if isinstance(event, Calibrated)][-1]
     best = found.rows[0]
     assert found.proposal is not None
-    assert found.proposal.layer in (0, 2, 5, 8)
+    assert found.proposal.layer != EMBED
     assert [each.layer for each in best.curve] == [EMBED, 8, 14, 20, 26]
     assert best.score > next(row.score for row in found.rows if row.setting.layer == EMBED)
     settings = [row.setting for row in found.rows[:6]]
