@@ -11,8 +11,8 @@ reads these best. The column of `embed` is shown beside the others.
 
 All settings are tried on an eighth of the words, then the 16, 8 and 4 of them that read most so far on as many words
 again (successive halving: Jamieson & Talwalkar 2016, arXiv 1502.07943, §3). A kind of words of which no setting reads
-two in the first round, as on SmolLM2 the model's next ones, tells no settings apart: no more of these are tried, and
-they do not count.
+two in the first round, as of `concept` on SmolLM2 the model's next ones, tells no settings apart: no more of these are
+tried, and they do not count.
 
 When it misleads: to read a word back is not to say what is hidden behind it. Over settings, read-back goes with how
 well other own tokens are read (rank correlation .90 on SmolLM2, .68 on Gemma 3 270M) and does not go with how often an
