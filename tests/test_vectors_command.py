@@ -127,6 +127,13 @@ def test_a_difference_over_prompts_steers_the_answer(run: Run, tmp_path: Path) -
     assert found["steered"][1]["log_odds"] > 0 > found["log_odds"]
     last = run("steer", "japan@5", EIFFEL, "--tokens=-1", "--max-new-tokens", "1")[1]
     assert " Tokyo" in last[1]
+    rows = [json.loads(line) for line in run("sessions", "list", "--json")[1]]
+    assert {(row["kind"], row["done"], row["task"]["line"]) for row in rows} == {("steer", 1, "japan@5")}
+    assert run("sessions", "show", "1")[1][-3:] == last
+    code, _, said = run(*steer, "--out", str(tmp_path / "answers.md"), "--no-session")
+    assert (code, f"1 answer: {tmp_path / 'answers.md'}" in said) == (0, True)
+    assert "| plain |" in (tmp_path / "answers.md").read_text()
+    assert len(run("sessions")[1]) == len(rows)
     assert run(*mean, "--layers", "4")[0] == 2
 
 
