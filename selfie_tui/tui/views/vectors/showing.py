@@ -380,3 +380,4 @@ class ShowingView(View):
         """Lay out all lines anew."""
         self.call_after_refresh(self.follow)
         self.call_after_refresh(self.update_list)
+        self.call_after_refresh(self.show_steering)

@@ -284,6 +284,8 @@ class CellWindow(Lines):
             return ""
         numbers, row = self.column_numbers(), self.cursor[0]
         cells = min(SPARK_CELLS, len(numbers))
+        if not cells:
+            return ""
         edges = [len(numbers) * step // cells for step in range(cells + 1)]
         return bars([self._peak(row, numbers[a:b]) for a, b in pairwise(edges)], self.look)
 
