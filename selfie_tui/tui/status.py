@@ -177,7 +177,8 @@ def model_pieces(model: ModelInfo | None, prose: Prose, key: str) -> tuple[Piece
         (Piece(" · ", "dim"), found) if found.role == "good" else (Piece(" · ", "dim"), Piece(f"{key} ", "key"), found)
     )
     middles = [f"{kind[0]}{device}", f"{kind[1]}{device}"] if kind else []
-    return (*((name, Piece(middle, "dim"), *end) for middle in (*middles, device, "")), end[1:])
+    barest = ((name,), end[1:]) if found.role == "good" else (end[1:],)
+    return (*((name, Piece(middle, "dim"), *end) for middle in (*middles, device, "")), *barest)
 
 
 def verdict(model: ModelInfo, prose: Prose) -> Piece:
