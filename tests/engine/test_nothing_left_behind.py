@@ -30,6 +30,7 @@ from selfie_tui.records import (
     CompareLenses,
     CompareModels,
     CompareVectors,
+    ControlLayer,
     Edit,
     Interpret,
     InterpretLines,
@@ -59,6 +60,7 @@ CLEAN, CORRUPT = "Paris is the capital of", "Rome is the capital of"
 MLP = ModuleTensor("model.layers.3.mlp")
 PRESET = preset_called("summarize")
 REQUEST = Request(PROMPT, (Cell(2, 2), Cell(6, 9)), PRESET, max_new_tokens=3)
+ONE_CELL = Request(PROMPT, (Cell(5, 9),), PRESET, max_new_tokens=3)
 
 Run = Callable[[Model, Callable[[], bool]], object]
 
@@ -91,7 +93,14 @@ def tasks(folder: Path) -> dict[str, Task]:
         ReadVectorFile(str(many)),
         InterpretLines(REQUEST, (line,)),
         Steer(line, PROMPT, (1.0,), layers=(3,), max_new_tokens=3),
-        CompareModels(LoadModel("demo"), PROMPT, (2, 9), (2, 6), request=REQUEST, texts=(PROMPT, CLEAN)),
+        CompareModels(LoadModel("demo"), PROMPT, (2, 9), (2, 6), request=REQUEST, texts=(PROMPT, CLEAN) * 3),
+        ControlLayer(
+            Request(PROMPT, (Cell(5, 9),), PRESET, max_new_tokens=3),
+            like=CLEAN,
+            retain=(CLEAN,),
+            steps=2,
+            answer_tokens=3,
+        ),
     )
     return {type(task).__name__: task for task in found}
 
