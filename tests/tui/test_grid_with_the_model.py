@@ -85,10 +85,13 @@ def test_a_word_is_tracked_over_the_readings_of_a_real_model_until_escape(tmp_pa
         program.send("G")
         assert program.until(lambda: re.search(r"Paris (\.\d\d|1\.0) {2}effect", program.text()) is not None)
         saying, all = map(int, re.search(r"(\d+) of (\d+) say Paris", program.text()).groups())
-        cells = [line for line in program.text().splitlines() if line[2:].startswith(("embed", "L"))]
-        barred = sum(len(re.findall("[▁▂▃▄▅▆▇█]", line)) for line in cells)
+
+        def barred() -> int:
+            cells = [line for line in program.text().splitlines() if line[2:].startswith(("embed", "L"))]
+            return sum(len(re.findall("[▁▂▃▄▅▆▇█]", line)) for line in cells)
+
         assert (all, 0 < saying < all) == (81, True)
-        assert barred == saying, "a bar wherever it is said, and nowhere else"
+        assert program.until(lambda: barred() == saying), "a bar wherever it is said, and nowhere else"
         program.send("\x1b")
         assert program.shows("· effect")
         program.send("q")
