@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,16 @@ Run = Callable[..., tuple[int, list[str], str]]
 
 
 @pytest.fixture
-def run(demo: Model, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
-    """A command line in this process, with a folder of its own for what is kept; the bundled model is shared."""
+def run(
+    demo: Model, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Run]:
+    """A command line in this process, with a folder of its own; the bundled model is shared, without edits."""
 
     def shared(name: str, *, device: str, dtype: str, **options: Any) -> Model:
         return demo if name == "demo" else load(name, device=device, dtype=dtype, **options)
 
     def run(*arguments: str) -> tuple[int, list[str], str]:
+        demo.edits.now = ()
         capsys.readouterr()
         code = cli.main(arguments)
         out, err = capsys.readouterr()
@@ -35,7 +38,8 @@ def run(demo: Model, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mon
     monkeypatch.setattr("selfie_tui.engine.service.load", shared)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     monkeypatch.setenv("COLUMNS", "240")
-    return run
+    yield run
+    demo.edits.now = ()
 
 
 def test_a_landmark_is_moved_shown_before_and_after_kept_and_used(run: Run, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from selfie_tui.kept_vectors import entry_of
 from selfie_tui.tui.app import SelfieApp
 from selfie_tui.tui.options import AppOptions
 from selfie_tui.tui.views.vectors.view import VectorsView
-from tests.tui.driving import run_to_end, text_of, until
+from tests.tui.driving import run_to_end, text_of, toasts, until
 from tests.tui.test_with_the_model import LOADING
 
 PROMPT = "The capital of France is"
@@ -134,7 +134,7 @@ async def test_what_the_engine_refuses_is_said_in_the_panes_and_the_view_goes_on
         await pilot.press("escape", "V")
         view = view_of(app)
         await pilot.press("o", *str(tmp_path / "matrix.safetensors"), "enter")
-        await until(pilot, lambda: "does not hold one vector" in text_of(app), LOADING)
+        await until(pilot, lambda: "does not hold one vector" in " ".join(toasts(app)), LOADING)
         await pilot.press("o", *str(tmp_path / "ones.safetensors"), "enter")
         await until(pilot, lambda: view.list.here is not None, LOADING)
         await looked_at(app, pilot)

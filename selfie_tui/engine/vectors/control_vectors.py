@@ -17,6 +17,7 @@ from selfie_tui.engine.gguf_header import FLOATS, Header, TensorEntry, read_head
 from selfie_tui.engine.inspecting.vector_file import MOST_NUMBERS
 from selfie_tui.engine.vectors.vector import Vector
 from selfie_tui.errors import RequestError, summary
+from selfie_tui.text import visible
 
 ARCHITECTURE = "controlvector"
 DIRECTION = re.compile(r"direction\.(\d{1,6})")
@@ -47,7 +48,7 @@ def directions_of(path: Path, header: Header) -> dict[int, TensorEntry]:
     """The tensors of a control vector by layer, all of one width; raises RequestError."""
     if header.architecture != ARCHITECTURE:
         raise RequestError(
-            f"{path} is not a control vector: its architecture is {header.architecture[:40]}.",
+            f"{path} is not a control vector: its architecture is {visible(header.architecture[:40])}.",
             "Give a file that repeng or llama.cpp's cvector-generator wrote.",
         )
     found = {int(name[1]): each for each in header.tensors if (name := DIRECTION.fullmatch(each.name))}

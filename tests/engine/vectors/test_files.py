@@ -80,6 +80,7 @@ def test_half_precision_control_vectors_are_read(tmp_path: Path) -> None:
     ("rows", "architecture", "says"),
     [
         ({1: np.zeros(4, np.float32)}, "llama", "is not a control vector: its architecture is llama"),
+        ({1: np.zeros(4, np.float32)}, "one\nother", "its architecture is one"),
         ({}, "controlvector", "has no directions"),
         ({1: np.zeros(4, np.float32), 2: np.zeros(5, np.float32)}, "controlvector", "not of one width"),
         ({1: np.array([1, np.nan], np.float32)}, "controlvector", "direction.1 .* is not finite"),
