@@ -29,16 +29,21 @@ class Asking(Known):
 
     def toggle_pair(self) -> Changed:
         """Put the prompt aside as the source of a pair; on that prompt itself, let it go."""
-        if not self.selection.prompt:
+        if not self.prompt:
             return NOTHING
-        source = Source(self.selection.prompt, self.stack, self.selection.tokens)
-        self.pair = None if self.at_source else source
+        if self.at_source:
+            self.pair = None
+        elif self.selection.prompt == self.prompt:
+            self.pair = Source(self.prompt, self.stack, self.selection.tokens)
+        else:
+            return self.take_source(self.prompt)
         return Changed(pair=True)
 
     def take_source(self, prompt: str) -> Changed:
-        """Have another prompt as the source of the pair; its tokens come."""
+        """Have another prompt as the source of the pair; its tokens come, without a model with the next one."""
         self.pair = Source(prompt, self.stack, ())
-        self.submit(Tokenize(prompt, self.stack, origin=ORIGIN))
+        if self.model is not None:
+            self.submit(Tokenize(prompt, self.stack, origin=ORIGIN))
         return Changed(pair=True)
 
     def choose(self, settings: InterpretSettings) -> Changed:

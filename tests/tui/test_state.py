@@ -35,6 +35,7 @@ from selfie_tui.records import (
 )
 from selfie_tui.tui.changes import NOTHING, Changed
 from selfie_tui.tui.lenses import TOKENS
+from selfie_tui.tui.pair import Source
 from selfie_tui.tui.render.styles import Look
 from selfie_tui.tui.runs import CONTROL
 from selfie_tui.tui.screens.source import selected
@@ -72,6 +73,22 @@ def ready(blocks: int = 4, stacks: tuple[StackInfo, ...] = ()) -> AppState:
 
 def shown(pieces) -> str:
     return "".join(piece.text for piece in pieces)
+
+
+# The pair -------------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_written_is_kept_as_the_source_before_its_tokens_have_come():
+    state = ready()
+    state.prompt = "Paris is in"
+    assert state.toggle_pair().pair
+    assert state.pair == Source("Paris is in", state.stack, ()), "not what was read last"
+    assert state.jobs.tasks[-1] == Tokenize("Paris is in", state.stack, origin="pair")
+    tokens = words("Paris is in")
+    state.take(PromptTokens(prompt="Paris is in", tokens=tokens, stack=state.stack))
+    assert state.pair.tokens == state.selection.tokens == tokens
+    assert state.toggle_pair().pair
+    assert state.pair is None, "on the source itself it is let go"
 
 
 # Cursor and marks -----------------------------------------------------------------------------------------------------

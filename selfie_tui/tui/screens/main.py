@@ -147,7 +147,7 @@ class MainScreen(RunningScreen):
         """Keep the prompt as the source of a pair, or let it go."""
         changed = self.state.toggle_pair()
         if not changed.pair:
-            self.app.toast("The tokens of the prompt are still to come.", "information")
+            self.app.toast("There is no prompt yet that could be kept: write one.", "information")
             return
         self.show(changed)
         kept = self.state.pair is not None
