@@ -5,8 +5,9 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -95,3 +96,31 @@ def demo() -> Iterator[Model]:
     after = model.module.state_dict()
     assert after.keys() == before.keys()
     assert [name for name, weight in before.items() if not weight.equal(after[name])] == []
+
+
+@pytest.fixture
+def run(
+    demo: Model, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Callable[..., tuple[int, list[str], str]]]:
+    """Runs a command line in this process: its exit code, the lines on stdout, and stderr.
+
+    What it keeps is in a folder of its own; the bundled model is shared, and as it was loaded.
+    """
+    from selfie_tui import cli
+    from selfie_tui.engine.loading.load import load
+
+    def shared(name: str, *, device: str, dtype: str, **options: Any) -> Model:
+        return demo if name == "demo" else load(name, device=device, dtype=dtype, **options)
+
+    def run(*arguments: str) -> tuple[int, list[str], str]:
+        demo.edits.now = ()
+        capsys.readouterr()
+        code = cli.main(arguments)
+        out, err = capsys.readouterr()
+        return code, out.splitlines(), err
+
+    monkeypatch.setattr("selfie_tui.engine.service.load", shared)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "240")
+    yield run
+    demo.edits.now = ()

@@ -3,43 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from selfie_tui import cli, paths
-from selfie_tui.engine.loading.load import load
-from selfie_tui.engine.model import Model
+from selfie_tui import paths
 
 EIFFEL = "The Eiffel Tower is located in the city of"
 COLOSSEUM = "The Colosseum is located in the city of"
 CONTROL = ("control", EIFFEL, "--layer", "5", "--like", COLOSSEUM, "--max-new-tokens", "8", "--answer", "2")
 Run = Callable[..., tuple[int, list[str], str]]
-
-
-@pytest.fixture
-def run(
-    demo: Model, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[Run]:
-    """A command line in this process, with a folder of its own; the bundled model is shared, without edits."""
-
-    def shared(name: str, *, device: str, dtype: str, **options: Any) -> Model:
-        return demo if name == "demo" else load(name, device=device, dtype=dtype, **options)
-
-    def run(*arguments: str) -> tuple[int, list[str], str]:
-        demo.edits.now = ()
-        capsys.readouterr()
-        code = cli.main(arguments)
-        out, err = capsys.readouterr()
-        return code, out.splitlines(), err
-
-    monkeypatch.setattr("selfie_tui.engine.service.load", shared)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    monkeypatch.setenv("COLUMNS", "240")
-    yield run
-    demo.edits.now = ()
 
 
 def test_a_landmark_is_moved_shown_before_and_after_kept_and_used(run: Run, tmp_path: Path) -> None:

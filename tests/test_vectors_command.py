@@ -13,33 +13,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from selfie_tui import cli, paths
+from selfie_tui import paths
 from selfie_tui.engine.inspecting.vector_file import read_vectors
-from selfie_tui.engine.loading.load import load
 from selfie_tui.engine.model import Model
 from tests.engine.vectors.test_files import adapter, write_control_vector
 
 EIFFEL = "The Eiffel Tower is located in the city of"
 Run = Callable[..., tuple[int, list[str], str]]
-
-
-@pytest.fixture
-def run(demo: Model, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
-    """A command line in this process, with a folder of its own for vectors; the bundled model is shared."""
-
-    def shared(name: str, *, device: str, dtype: str, **options: Any) -> Model:
-        return demo if name == "demo" else load(name, device=device, dtype=dtype, **options)
-
-    def run(*arguments: str) -> tuple[int, list[str], str]:
-        capsys.readouterr()
-        code = cli.main(arguments)
-        out, err = capsys.readouterr()
-        return code, out.splitlines(), err
-
-    monkeypatch.setattr("selfie_tui.engine.service.load", shared)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    monkeypatch.setenv("COLUMNS", "240")
-    return run
 
 
 @pytest.fixture

@@ -5,13 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterable
 
-from selfie_tui import paths
 from selfie_tui.commands.client import (
     WRONG_USAGE,
     Client,
     Failed,
     all_cores_engine,
-    done,
     narrate,
     print_line,
     show_line,
@@ -21,7 +19,7 @@ from selfie_tui.commands.grid_map import LEGEND, grid_lines
 from selfie_tui.commands.map_lines import line_width
 from selfie_tui.commands.model_options import EXIT_CODES, add_model
 from selfie_tui.commands.options import add_output
-from selfie_tui.commands.prompt_stream import PromptStream, narrate_part
+from selfie_tui.commands.prompt_stream import PromptStream, run_kept
 from selfie_tui.commands.prompts import add_prompts, chosen_prompts
 from selfie_tui.commands.requests import add_request, chosen_settings, make_request
 from selfie_tui.errors import RequestError, SelfieError
@@ -38,7 +36,6 @@ from selfie_tui.records import (
     Progress,
     Token,
 )
-from selfie_tui.results.sessions import Session, new_path
 from selfie_tui.results.stream_file import RunStream
 from selfie_tui.text import prose
 
@@ -67,16 +64,7 @@ def run(arguments: argparse.Namespace, engine: Callable[[], Engine] = all_cores_
     except SelfieError as error:
         narrate(str(error))
         return WRONG_USAGE
-    session = Session(None if arguments.no_session else new_path(paths.sessions_dir()))
-    client = Client(engine, session.append, runs.take)
-    try:
-        code = done(client, lambda client, arguments: read_all(client, arguments, prompts, runs), arguments)
-    finally:
-        client.jobs.close()
-        session.close()
-        runs.close()
-    narrate_part(arguments, code)
-    return code
+    return run_kept(arguments, engine, runs, lambda client, arguments: read_all(client, arguments, prompts, runs))
 
 
 def read_all(client: Client, arguments: argparse.Namespace, prompts: Iterable[str], runs: RunStream) -> int:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterable
-from contextlib import closing
 
 import msgspec
 
-from selfie_tui import paths
 from selfie_tui.commands.client import (
     WRONG_USAGE,
     Client,
     Failed,
     all_cores_engine,
-    done,
     narrate,
     print_line,
     show_line,
@@ -26,7 +23,7 @@ from selfie_tui.commands.options import add_output
 from selfie_tui.commands.patch_lines import LEGEND, patch_lines, site_line
 from selfie_tui.commands.patch_means import Means
 from selfie_tui.commands.patch_options import ANSWERS, Pair, add_patch_options, as_task, chosen_pairs
-from selfie_tui.commands.prompt_stream import PromptStream, narrate_part
+from selfie_tui.commands.prompt_stream import PromptStream, run_kept
 from selfie_tui.errors import RequestError, SelfieError
 from selfie_tui.jobs import Engine
 from selfie_tui.patch_maps import strongest
@@ -43,7 +40,6 @@ from selfie_tui.records import (
     ReadLens,
 )
 from selfie_tui.results.entries import Result, RunEnded, decode
-from selfie_tui.results.sessions import Session, new_path
 from selfie_tui.results.stream_file import RunStream, WholeRun
 from selfie_tui.text import clip, prose, visible
 
@@ -73,12 +69,7 @@ def run(arguments: argparse.Namespace, engine: Callable[[], Engine] = all_cores_
     except SelfieError as error:
         narrate(str(error))
         return WRONG_USAGE
-    session = Session(None if arguments.no_session else new_path(paths.sessions_dir()))
-    client = Client(engine, session.append, runs.take)
-    with closing(client.jobs), closing(session), closing(runs):
-        code = done(client, lambda client, arguments: patch_all(client, arguments, pairs, runs), arguments)
-    narrate_part(arguments, code)
-    return code
+    return run_kept(arguments, engine, runs, lambda client, arguments: patch_all(client, arguments, pairs, runs))
 
 
 def patch_all(client: Client, arguments: argparse.Namespace, pairs: Iterable[Pair], runs: RunStream) -> int:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from typing import ClassVar, Generic, TypeVar
 
-from selfie_tui.commands.client import DONE, RUN_FAILED, WRONG_USAGE, Client, Failed, narrate, show_line
+from selfie_tui import paths
+from selfie_tui.commands.client import DONE, RUN_FAILED, WRONG_USAGE, Client, Failed, done, narrate, show_line
 from selfie_tui.commands.stacks import chosen_stack
 from selfie_tui.errors import RequestError
+from selfie_tui.jobs import Engine
 from selfie_tui.records import ModelInfo
 from selfie_tui.results.part_file import part_of
+from selfie_tui.results.sessions import Session, new_path
+from selfie_tui.results.stream_file import RunStream
 from selfie_tui.text import prose
 
 Read = TypeVar("Read")
@@ -68,6 +73,21 @@ class PromptStream(Generic[Read]):
         if lost := self.refused + self.failed:
             narrate(f"{lost} of {self.number} {self.NOUN}s could not be read")
         return RUN_FAILED if lost else DONE
+
+
+def run_kept(
+    arguments: argparse.Namespace,
+    engine: Callable[[], Engine],
+    runs: RunStream,
+    command: Callable[[Client, argparse.Namespace], int],
+) -> int:
+    """Run a command whose runs are kept in a session and handed to `runs`; returns its exit code."""
+    session = Session(None if arguments.no_session else new_path(paths.sessions_dir()))
+    client = Client(engine, session.append, runs.take)
+    with closing(runs), closing(session), closing(client.jobs):
+        code = done(client, command, arguments)
+    narrate_part(arguments, code)
+    return code
 
 
 def narrate_part(arguments: argparse.Namespace, code: int) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from selfie_tui.comparison_table import columns_of, gathered, rows_of
+from selfie_tui.comparison_table import columns_of, gathered
 from selfie_tui.engine.generation.prefill import never
 from selfie_tui.engine.methods import compare as method
 from selfie_tui.engine.model import Model
@@ -20,7 +20,7 @@ from selfie_tui.library.cells import Layer, layer_numbers, positions_in
 from selfie_tui.library.interpretation_prompt import Prompt
 from selfie_tui.library.notices import warn_of_notices
 from selfie_tui.library.requests import make_request, prompt_text
-from selfie_tui.library.tables import data_frame
+from selfie_tui.library.tables import Table
 from selfie_tui.parse import parse_layers, positions_among
 from selfie_tui.records import (
     ComparedCell,
@@ -35,7 +35,7 @@ from selfie_tui.records import (
 
 
 @dataclass(frozen=True)
-class ModelComparison:
+class ModelComparison(Table):
     """Two models over the same cells: its `records`, and the same as a table with a row for each pair of cells."""
 
     records: Comparison
@@ -73,14 +73,6 @@ class ModelComparison:
     def columns(self) -> dict[str, list[Any]]:
         """The table as equally long lists (see `comparison_table.COLUMNS`)."""
         return columns_of(self.records)
-
-    def to_dicts(self) -> list[dict[str, Any]]:
-        """The table as one dictionary a pair of cells."""
-        return rows_of(self.records)
-
-    def to_pandas(self) -> Any:
-        """The table as a pandas `DataFrame`; raises SelfieError if pandas is not installed."""
-        return data_frame(self.columns())
 
 
 def compare_models(

@@ -21,12 +21,12 @@ from selfie_tui.library.cells import Layer, layer_number, positions_in
 from selfie_tui.library.interpretation_prompt import Prompt
 from selfie_tui.library.requests import make_request, prompt_text, settings_in
 from selfie_tui.library.steering import AnyVector, as_vector
-from selfie_tui.library.tables import data_frame, rows_of
+from selfie_tui.library.tables import Table
 from selfie_tui.records import Cell, ControlLayer, LayerControlBegan, LayerControlled, LayerControlStep
 
 
 @dataclass(frozen=True)
-class ControlledLayer:
+class ControlledLayer(Table):
     """A layer that was trained: where it stood, each step, what came of it, and the edit by which it is applied.
 
     The table has a row for each answer and each retained prompt, before and after.
@@ -79,14 +79,6 @@ class ControlledLayer:
             "loss_before": [*nothing, *(each.loss_before for each in kept)],
             "loss_after": [*nothing, *(each.loss_after for each in kept)],
         }
-
-    def to_dicts(self) -> list[dict[str, Any]]:
-        """One dictionary a row."""
-        return rows_of(self.columns())
-
-    def to_pandas(self) -> Any:
-        """A pandas `DataFrame`; raises SelfieError if pandas is not installed."""
-        return data_frame(self.columns())
 
 
 def control_layer(

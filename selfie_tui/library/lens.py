@@ -14,18 +14,18 @@ from selfie_tui.engine.methods import lens as method
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts.source import check_length, source_of
 from selfie_tui.errors import PromptError, RequestError
-from selfie_tui.lens_table import columns_of, gathered, rows_of
+from selfie_tui.lens_table import columns_of, gathered
 from selfie_tui.library.arguments import Facade, as_int, as_list, as_model
 from selfie_tui.library.cells import Layer, layer_numbers, positions_in
 from selfie_tui.library.notices import warn_of_notices
 from selfie_tui.library.requests import prompt_text
-from selfie_tui.library.tables import data_frame
+from selfie_tui.library.tables import Table
 from selfie_tui.parse import from_end, parse_layers, positions_among
 from selfie_tui.records import Lens, LensRow, LensToken, ReadLens
 
 
 @dataclass(frozen=True)
-class LensResult:
+class LensResult(Table):
     """The lens of a prompt's cells: its `records`, and the same as a table with a row for each cell."""
 
     records: Lens
@@ -43,14 +43,6 @@ class LensResult:
     def columns(self) -> dict[str, list[Any]]:
         """The table as equally long lists (see `lens_table.COLUMNS`)."""
         return columns_of(self.records)
-
-    def to_dicts(self) -> list[dict[str, Any]]:
-        """The table as one dictionary a cell."""
-        return rows_of(self.records)
-
-    def to_pandas(self) -> Any:
-        """The table as a pandas `DataFrame`; raises SelfieError if pandas is not installed."""
-        return data_frame(self.columns())
 
 
 def lens(

@@ -17,7 +17,7 @@ from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts.placeholders import TargetPrompt
 from selfie_tui.engine.prompts.prepare import prepare
 from selfie_tui.engine.prompts.source import Source
-from selfie_tui.library.tables import columns_of, data_frame, rows_of
+from selfie_tui.library.tables import Table, columns_of, data_frame, rows_of
 from selfie_tui.records import (
     CellFinished,
     Control,
@@ -32,7 +32,7 @@ from selfie_tui.records import (
 
 
 @dataclass(frozen=True)
-class Result:
+class Result(Table):
     """The records of a run: the interpretations in the order of the request's cells, and the control without injection.
 
     `info` describes the model, None where that is not known. `verdict` is the model's: whether reading and writing its
@@ -50,14 +50,6 @@ class Result:
     def columns(self) -> dict[str, list[Any]]:
         """The interpretations as equally long lists (see `tables.columns_of`)."""
         return columns_of(self.request.prompt, self.interpretations)
-
-    def to_dicts(self) -> list[dict[str, Any]]:
-        """The interpretations as one dictionary each."""
-        return rows_of(self.columns())
-
-    def to_pandas(self) -> Any:
-        """The interpretations as a pandas `DataFrame`; raises SelfieError if pandas is not installed."""
-        return data_frame(self.columns())
 
 
 class InterpretationTable(dict[str, list[Any]]):

@@ -25,7 +25,7 @@ from selfie_tui.kept_vectors import kept_names
 from selfie_tui.library.arguments import Facade, as_float, as_int, as_list, as_model, describe
 from selfie_tui.library.cells import Layer, layer_numbers
 from selfie_tui.library.requests import prompt_text
-from selfie_tui.library.tables import data_frame, rows_of
+from selfie_tui.library.tables import Table
 from selfie_tui.library.vectors import as_tensor
 from selfie_tui.parse import parse_layers, parse_mode
 from selfie_tui.records import (
@@ -163,7 +163,7 @@ def browse_directions(
 
 
 @dataclass(frozen=True)
-class SteeredAnswers:
+class SteeredAnswers(Table):
     """The plain answer and those of each strength: the record with every token, and a table of a row an answer.
 
     `task` is what was asked, and `info` describes the model.
@@ -193,14 +193,6 @@ class SteeredAnswers:
             "added": [0.0, *(each.added for each in steered)],
             "log_odds": [self.record.log_odds, *(each.log_odds for each in steered)],
         }
-
-    def to_dicts(self) -> list[dict[str, Any]]:
-        """One dictionary an answer."""
-        return rows_of(self.columns())
-
-    def to_pandas(self) -> Any:
-        """A pandas `DataFrame`; raises SelfieError if pandas is not installed."""
-        return data_frame(self.columns())
 
 
 def steer(

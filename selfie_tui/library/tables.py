@@ -1,8 +1,9 @@
-"""Interpretations as tables: one row each, in the six columns that SelfIE and NNsight Selfie give."""
+"""Results as tables; interpretations in the six columns that SelfIE and NNsight Selfie give."""
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
@@ -11,6 +12,22 @@ from selfie_tui.errors import SelfieError
 from selfie_tui.records import EMBED, Interpretation
 
 COLUMNS = ("prompt", "interpretation", "layer", "token", "token_decoded", "relevancy_score")
+
+
+class Table(ABC):
+    """What has rows, and is given as whichever table a notebook takes."""
+
+    @abstractmethod
+    def columns(self) -> dict[str, list[Any]]:
+        """The table as equally long lists under the names of its columns."""
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """The table as one dictionary a row."""
+        return rows_of(self.columns())
+
+    def to_pandas(self) -> Any:
+        """The table as a pandas `DataFrame`; raises SelfieError if pandas is not installed."""
+        return data_frame(self.columns())
 
 
 def columns_of(prompt: str, interpretations: Sequence[Interpretation]) -> dict[str, list[Any]]:

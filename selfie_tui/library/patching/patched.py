@@ -15,7 +15,7 @@ from selfie_tui.engine.patching.sites import PositionKind
 from selfie_tui.library.arguments import Facade, as_int, as_list, as_model
 from selfie_tui.library.cells import Layer, layer_numbers
 from selfie_tui.library.requests import prompt_text
-from selfie_tui.library.tables import data_frame, rows_of
+from selfie_tui.library.tables import Table
 from selfie_tui.parse import parse_layers
 from selfie_tui.patch_maps import sites_words, strongest, target_tokens
 from selfie_tui.records import (
@@ -30,7 +30,7 @@ from selfie_tui.records import (
 
 
 @dataclass(frozen=True)
-class Patched:
+class Patched(Table):
     """A patching with its records: what was asked, both prompts' own runs, and the patched runs by their index.
 
     `attribution` has the scores to first order in the order of `began.sites`, and is empty where none were asked for;
@@ -64,14 +64,6 @@ class Patched:
             "answer": ["" if top is None else top.text for top in tops],
             "probability": [math.nan if top is None else top.probability for top in tops],
         }
-
-    def to_dicts(self) -> list[dict[str, Any]]:
-        """One dictionary a site."""
-        return rows_of(self.columns())
-
-    def to_pandas(self) -> Any:
-        """A pandas `DataFrame`; raises SelfieError if pandas is not installed."""
-        return data_frame(self.columns())
 
 
 def patch(
