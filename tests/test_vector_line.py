@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from selfie_tui.vector_line import (
     Call,
     Expression,
-    LineError,
     Name,
     Negative,
     Number,
@@ -24,6 +23,7 @@ from selfie_tui.vector_line import (
     terms_in,
     written,
 )
+from selfie_tui.vector_line_tokens import LineError
 
 
 def shown(expression: Expression) -> str:

@@ -16,7 +16,8 @@ from selfie_tui.engine.vectors.vector import Vector
 from selfie_tui.errors import RequestError
 from selfie_tui.records import ModelInfo
 from selfie_tui.text import prose
-from selfie_tui.vector_line import Call, Expression, LineError, Name, Negative, Number, Operation, parse_line
+from selfie_tui.vector_line import Call, Expression, Name, Negative, Number, Operation, parse_line
+from selfie_tui.vector_line_tokens import LineError
 
 Lookup = Callable[[Name], Vector]
 """The vector of a name; raises RequestError."""

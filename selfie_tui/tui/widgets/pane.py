@@ -7,6 +7,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widget import Widget
 
+from selfie_tui import text
 from selfie_tui.tui.widgets.lines import Lines, look_of
 from selfie_tui.tui.widgets.prompt_field import PromptField
 
@@ -43,10 +44,20 @@ class Pane(Vertical):
             field.fill(filled)
 
     def update_subtitle(self, subtitle: str) -> None:
-        """Write on the lower border, if it is something else; `subtitle` is safe text."""
+        """Write on the lower border as much as fits of what is something else; `subtitle` is safe text."""
         if subtitle != self._subtitle:
             self._subtitle = subtitle
-            self.border_subtitle = Content(look_of(self).glyphs(subtitle)) if subtitle else None
+            self._write_subtitle()
+
+    def _write_subtitle(self) -> None:
+        said = self._subtitle
+        if self.size.width:
+            said = text.clip(said, max(self.size.width - 2, 1))
+        self.border_subtitle = Content(look_of(self).glyphs(said)) if said else None
+
+    def on_resize(self) -> None:
+        """Write as much of the lower border's text as fits now."""
+        self._write_subtitle()
 
     @on(Lines.Scrolled)
     def show_extent(self, event: Lines.Scrolled) -> None:

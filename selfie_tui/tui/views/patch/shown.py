@@ -9,20 +9,20 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.timer import Timer
 
-from selfie_tui.records import EMBED, Cell, Event, PatchBegan, layer_name
+from selfie_tui.records import Cell, Event, PatchBegan
 from selfie_tui.tui.changes import Changed
 from selfie_tui.tui.render.styles import Look, Piece, Pieces
 from selfie_tui.tui.state import AppState
-from selfie_tui.tui.status import clock, key_of, no_pair_words
+from selfie_tui.tui.status import clock, no_pair_words
 from selfie_tui.tui.views.patch.detail import Here, PatchDetail
 from selfie_tui.tui.views.patch.map import FollowingMap, PatchMap
+from selfie_tui.tui.views.patch.notes import map_note, site_label, site_note, together_words
 from selfie_tui.tui.views.patch.pair_rows import PairRows
 from selfie_tui.tui.views.patch.patches import Patches
 from selfie_tui.tui.views.patch.patching import Patching
-from selfie_tui.tui.views.patch.scores import number
 from selfie_tui.tui.views.patch.settings_row import PatchSettings
 from selfie_tui.tui.views.patch.source import PatchSource
-from selfie_tui.tui.views.patch.titles import border, site_name, title, token_name, unequal_words
+from selfie_tui.tui.views.patch.titles import border, title
 from selfie_tui.tui.views.view import View
 from selfie_tui.tui.widgets.lines import TALL
 from selfie_tui.tui.widgets.map.window import CellWindow
@@ -210,7 +210,7 @@ class ShownPatch(View):
             self.patches.ask_what_is_said()
         self.source.patching = self.other_source.patching = self.patches.here
         self.show_pair()
-        note = self.note()
+        note = map_note(self.state, self.patches, self.app.keymap, self.look)
         self.map.show_note(note)
         self.other_map.show_note(note and " ")
         self.settings.refresh()
@@ -225,36 +225,6 @@ class ShownPatch(View):
         rows.fit(3)
         rows.show_pair()
         self.pair_pane.retitle(f" · {rows.told()}" if not no_pair and self.app.size.height < TALL else "")
-
-    def note(self) -> str:
-        """Why there is no map, and what to do; "" where there is one, or can be."""
-        state, keymap = self.state, self.app.keymap
-        if state.model is not None and state.model.kind != "decoder":
-            return f"{self.look.prose(state.model.name)} is an {state.model.kind}: patching takes a decoder."
-        if not state.selection.tokens:
-            return "Tokens come with the model."
-        if words := no_pair_words(state, keymap):
-            return words
-        if not (state.pair and state.pair.tokens):
-            return "The tokens of A are still to come."
-        if not self.patches.aligned:
-            edit, settings = key_of("edit.prompt", keymap), key_of("pane.settings", keymap)
-            return unequal_words(self.patches, self.look, edit, settings)
-        return self._note_of(self.patches.here)
-
-    def _note_of(self, here: Patching | None) -> str:
-        prose, run = self.look.prose, key_of("patch.run", self.app.keymap)
-        if here is not None and here.began is not None and here.began.problem:
-            settings = key_of("pane.settings", self.app.keymap)
-            return (
-                f"{prose(here.began.problem)}\nWrite answers that tell them apart, or take KL as metric ({settings})."
-            )
-        if here is not None and here.state == "failed" and not here.runs:
-            return prose(here.problem)
-        if self.patches.choices.site == "heads" and (here is None or here.began is None):
-            at = site_name(self.patches, self.look)
-            return f"{run} patches {at}, of every layer." if here is None or not here.goes_on else "…"
-        return ""
 
     @on(CellWindow.Windowed)
     def windowed(self) -> None:
@@ -305,41 +275,9 @@ class ShownPatch(View):
         here = self.patches.run_here()
         patching = here[0] if here else self.patches.here
         index = here[1] if here else None
-        self.detail.show_here(Here(self._label(), patching, index, self._note_here(patching, index), self._together()))
-
-    def _label(self) -> str:
-        selection, patches = self.state.selection, self.patches
-        if selection.token is None:
-            return ""
-        head = f" {patches.choices.head}{patches.head}" if patches.choices.site == "heads" else ""
-        at = patches.position if head else selection.position
-        return f"{layer_name(selection.layer)}{head} · {token_name(selection.tokens[at], self.look)}"
-
-    def _note_here(self, patching: Patching | None, index: int | None) -> str:
-        """Why the site under the cursor has no score."""
-        run = key_of("patch.run", self.app.keymap)
-        if self.state.selection.layer == EMBED:
-            return "over the embeddings nothing is written: choose a layer"
-        if patching is None:
-            return "" if self.note() else f"not patched yet: {run} runs the map"
-        if patching.began is None:
-            return "waits for what runs"
-        if index is None:
-            return "nothing is written here: the layer has no such activation, or the token is not asked for"
-        if patching.goes_on:
-            return "still to be run"
-        left = patching.sites - patching.done
-        return f"not run: {run} goes on with the {left:,} that are left"
-
-    def _together(self) -> str:
-        """`4 marked together: .97`, how they fare, or that they were not run."""
-        sites = self.map.marked_sites()
-        together = self.patches.together(sites)
-        if together is None:
-            return ""
-        run = together.runs.get(0)
-        what = "…" if together.goes_on else "not run"
-        return f"{len(sites):,} marked together: {what if run is None else number(run.score)}"
+        said = site_note(self.state, self.patches, self.app.keymap, self.look, patching, index)
+        together = together_words(self.patches, self.map.marked_sites())
+        self.detail.show_here(Here(site_label(self.state, self.patches, self.look), patching, index, said, together))
 
     def under_way(self) -> Pieces:
         shown = self.patches.under_way

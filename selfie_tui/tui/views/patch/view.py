@@ -16,6 +16,7 @@ from selfie_tui.tui.state import AppState
 from selfie_tui.tui.status import no_pair_words
 from selfie_tui.tui.views.patch.actions import ENTRY
 from selfie_tui.tui.views.patch.choices import HEADS, KINDS, METRICS, ORIGIN, SITES, choices_of
+from selfie_tui.tui.views.patch.notes import map_note
 from selfie_tui.tui.views.patch.pair_rows import A
 from selfie_tui.tui.views.patch.patching import Patching
 from selfie_tui.tui.views.patch.scores import number
@@ -134,7 +135,8 @@ class PatchView(ShownPatch):
         state, patches = self.state, self.patches
         if state.selection.prompt != state.prompt:
             return ""
-        if (note := self.note()) and (no_pair_words(state, self.app.keymap) or not patches.aligned):
+        note = map_note(state, patches, self.app.keymap, self.look)
+        if note and (no_pair_words(state, self.app.keymap) or not patches.aligned):
             return note.replace("\n", " ")
         if state.model is not None and state.model.kind != "decoder":
             return note

@@ -124,3 +124,16 @@ def is_other(one: ModelInfo, other: ModelInfo) -> bool:
     if one.revision or other.revision:
         return (one.revision, one.adapter) != (other.revision, other.adapter)
     return one.name != other.name
+
+
+def about_item(item: Item) -> str:
+    """What a row holds that is not a vector to compute with, or why it is of no use."""
+    if not item.usable:
+        return f"{item.name} is {item.why}." if item.width else f"{item.name}: {item.why}."
+    if item.kind == "directions":
+        where = f", of {layers_words(item.layers)}" if item.layers else ""
+        return f"{item.name} holds {item.count:,} directions, {item.width} wide{where}: enter looks through them."
+    if item.kind == "adapter":
+        wide = f", for vectors {item.width} wide" if item.width else ""
+        return f"{item.name} holds an {item.made_of}{wide}: with enter vectors go through it before they are read."
+    return ""

@@ -31,6 +31,25 @@ def cosine_pieces(value: float) -> Pieces:
     return (Piece(f"{cosine_text(value):>4} "), mark)
 
 
+def compared_lines(compared: Compared, width: int, look: Look) -> list[Pieces]:
+    """What a vector is like: its cosines with others, the tokens nearest to it and farthest, and what to know of it."""
+    here = compared.here
+    lines = [
+        *cosine_lines(compared, width, look),
+        tokens_line("nearest", here.nearest, width, look),
+        tokens_line("farthest", here.farthest, width, look),
+    ]
+    for notice in here.notices:
+        lines += problem_lines(notice, width, look)
+    return lines
+
+
+def read_lines(run: Run | None, problem: str, width: int, look: Look) -> list[Pieces]:
+    """What the model says of a vector, as far as it was asked, and why it cannot."""
+    said = reading_lines(run, width, look) if run is not None else []
+    return [*said, *problem_lines(problem, width, look)]
+
+
 def cosine_lines(compared: Compared, width: int, look: Look) -> list[Pieces]:
     """`cosine   paris .61 ▅  rome −.44 ▽`, as many lines as are needed."""
     pairs = [

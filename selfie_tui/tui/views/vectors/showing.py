@@ -1,40 +1,20 @@
-"""The panes of the view, and how they follow the list, the engine and the state."""
+"""How the panes of the view follow the list, the engine and the state."""
 
 from __future__ import annotations
 
 import time
 
-from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
 from textual.timer import Timer
 
-from selfie_tui import text
 from selfie_tui.errors import RequestError
 from selfie_tui.records import Event
 from selfie_tui.tui.changes import Changed
 from selfie_tui.tui.render.styles import Piece, Pieces
 from selfie_tui.tui.state import AppState
-from selfie_tui.tui.views.vectors.browsing import Browsing
-from selfie_tui.tui.views.vectors.comparing import Comparison
-from selfie_tui.tui.views.vectors.direction_list import DirectionList
-from selfie_tui.tui.views.vectors.items import Item, layers_words
-from selfie_tui.tui.views.vectors.line_view import LineField, LineView
-from selfie_tui.tui.views.vectors.readings import Readings
-from selfie_tui.tui.views.vectors.result_lines import (
-    cosine_lines,
-    problem_lines,
-    reading_lines,
-    table_lines,
-    tokens_line,
-)
-from selfie_tui.tui.views.vectors.result_view import ResultView
-from selfie_tui.tui.views.vectors.shelf import Shelf
-from selfie_tui.tui.views.vectors.steer_view import SteerView, answer_lines, steering_note
-from selfie_tui.tui.views.vectors.steering import SteeringState
-from selfie_tui.tui.views.vectors.vector_list import VectorList
-from selfie_tui.tui.views.view import View
-from selfie_tui.tui.widgets.field import Field
-from selfie_tui.tui.widgets.pane import Pane
+from selfie_tui.tui.views.vectors.items import about_item, layers_words
+from selfie_tui.tui.views.vectors.panes import PanesView
+from selfie_tui.tui.views.vectors.result_lines import compared_lines, problem_lines, read_lines, table_lines
+from selfie_tui.tui.views.vectors.steer_view import answer_lines, steering_note
 from selfie_tui.tui.widgets.pause import Pause
 
 STEER_PAUSE = 0.3
@@ -47,68 +27,11 @@ TOO_FAST = 1 / 15
 """Seconds between two steps of the cursor below which the results do not follow each of them."""
 
 
-def about_item(item: Item) -> str:
-    """What a row holds that is not a vector to compute with, or why it is of no use."""
-    if not item.usable:
-        return f"{item.name} is {item.why}." if item.width else f"{item.name}: {item.why}."
-    if item.kind == "directions":
-        where = f", of {layers_words(item.layers)}" if item.layers else ""
-        return f"{item.name} holds {item.count:,} directions, {item.width} wide{where}: enter looks through them."
-    if item.kind == "adapter":
-        wide = f", for vectors {item.width} wide" if item.width else ""
-        return f"{item.name} holds an {item.made_of}{wide}: with enter vectors go through it before they are read."
-    return ""
-
-
-def note(pane: Pane, said: str) -> None:
-    """Write on a pane's lower border, as much as there is space for."""
-    pane.update_subtitle(text.clip(said, max(pane.size.width - 4, 1)))
-
-
-class ShowingView(View):
-    """The list at the left; line, results and steering at the right, of which the last two take turns where it is
-    narrow."""
-
-    FRAME_PANES = frozenset()
-    PROMPT_OVER = True
-    JOB = "steer"
-    SCOPED_CSS = False
-    DEFAULT_CSS = """
-    VectorsView #vectors-body { height: 1fr; }
-    VectorsView #vectors-left { width: 40%; }
-    VectorsView #vectors-right { width: 1fr; }
-    VectorsView #vectors-list, VectorsView #vectors-result, VectorsView #vectors-steer { height: 1fr; }
-    VectorsView #vectors-line { height: 3; }
-    VectorsView #vector-line, VectorsView #direction-search { margin: 0 1; width: 1fr; }
-    MainScreen.-tiny VectorsView #vectors-left, MainScreen.-flat VectorsView #vectors-left { width: 1fr; }
-    MainScreen.-tiny VectorsView .-away, MainScreen.-flat VectorsView .-away { display: none; }
-    MainScreen.-narrow VectorsView #vectors-left { width: 38%; }
-    MainScreen.-narrow VectorsView #vectors-left.-browsing { width: 52%; }
-    MainScreen.-narrow VectorsView #vectors-result, MainScreen.-narrow VectorsView #vectors-steer { display: none; }
-    MainScreen.-narrow VectorsView Pane.-front { display: block; }
-    """
+class ShowingView(PanesView):
+    """The panes, following the line that is looked at."""
 
     def __init__(self, state: AppState) -> None:
         super().__init__(state)
-        self.shelf = Shelf(self.app.vectors_dir)
-        self.comparison = Comparison(state, self.shelf)
-        self.readings = Readings(state, self.shelf)
-        self.steering = SteeringState(state, self.shelf)
-        self.list = VectorList(id="vectors-rows")
-        self.line_view = LineView(id="vectors-line-view")
-        self.line_field = LineField()
-        self.result = ResultView(id="vectors-results")
-        self.steer = SteerView(id="vectors-steering")
-        self.browsing = Browsing(state)
-        self.directions = DirectionList(self.browsing, id="directions")
-        self.search_text = Field(placeholder="a word · ~ a line over vectors", id="direction-search", classes="-hidden")
-        self.list_pane = Pane(
-            4, "Vectors", self.list, self.directions, self.search_text, id="vectors-list", classes="-described"
-        )
-        self.line_pane = Pane(3, "Line", self.line_view, self.line_field, id="vectors-line", classes="-described")
-        self.result_pane = Pane(5, "Result", self.result, id="vectors-result", classes="-front")
-        self.steer_pane = Pane(5, "Steer", self.steer, id="vectors-steer", classes="-described")
-        self.panes = (self.list_pane, self.line_pane, self.result_pane, self.steer_pane)
         self.list.moved = self.directions.moved = self.moved
         self.result.resized, self.steer.resized = self.show_result, self.show_steering
         self._pause = Pause(self, TOO_FAST, self.look)
@@ -119,15 +42,6 @@ class ShowingView(View):
         self._is_stale = False
         """Whether the title says that the results are of another line."""
         self._stepped = 0.0
-
-    def compose(self) -> ComposeResult:
-        with Horizontal(id="vectors-body"):
-            yield Vertical(self.list_pane, id="vectors-left")
-            yield Vertical(self.line_pane, self.result_pane, self.steer_pane, id="vectors-right")
-
-    @property
-    def beside(self) -> Pane:
-        return self.steer_pane if self.steer_pane.has_class("-front") else self.result_pane
 
     # The line that is looked at --------------------------------------------------------------------------------------
 
@@ -247,13 +161,13 @@ class ShowingView(View):
     def update_list(self, asked: str = "") -> None:
         """Write below the list what is asked, or how many vectors there are and how many are marked."""
         if self.browsing.item is not None:
-            note(self.list_pane, asked or self.directions.extent())
+            self.list_pane.update_subtitle(asked or self.directions.extent())
             return
         kept = sum(item.kind == "kept" for item in self.shelf.items)
         marked = f"{len(self.comparison.marked)} marked · " if self.comparison.marked else ""
         extent = self.list.extent()
         count = asked or f"{marked}{extent or f'{kept} kept'}"
-        note(self.list_pane, count)
+        self.list_pane.update_subtitle(count)
 
     # What is drawn ---------------------------------------------------------------------------------------------------
 
@@ -268,7 +182,7 @@ class ShowingView(View):
             said = f"{layers_words(here.layers)} · norm {here.norm:.4g} · {here.width}{edited}"
         else:
             said = problem if self.writing else ""
-        note(self.line_pane, self.app.look.prose(said))
+        self.line_pane.update_subtitle(self.app.look.prose(said))
 
     def show_result(self) -> None:
         """Show what is known of the line; what is known of the one before stands for a moment."""
@@ -293,39 +207,21 @@ class ShowingView(View):
             self.result_pane.retitle(" …" if stale else "")
 
     def _result_lines(self) -> list[Pieces]:
-        width, look = self.result.cells, self.app.look
-        here = self.list.here
+        width, look, here = self.result.cells, self.app.look, self.list.here
         if not self.line:
             about = about_item(here) if here is not None and not self.writing else ""
             return problem_lines(about, width, look, "text" if here is not None and here.usable else "warn")
         if self.comparison.problem:
-            return (
-                []
-                if self.writing and self.comparison.refusal()
-                else problem_lines(self.comparison.problem, width, look)
-            )
-        lines = self._compared_lines(width)
-        run = self.readings.of(self.title)
-        if run is not None:
-            lines += reading_lines(run, width, look)
-        lines += problem_lines(self.readings.problem_of(self.title), width, look)
+            is_unfinished = self.writing and self.comparison.refusal()
+            return [] if is_unfinished else problem_lines(self.comparison.problem, width, look)
         compared = self.comparison.compared
+        if compared is None:
+            lines: list[Pieces] = [(Piece("…" if self.state.model else "the rest comes with the model", "dim"),)]
+        else:
+            lines = compared_lines(compared, width, look)
+        lines += read_lines(self.readings.of(self.title), self.readings.problem_of(self.title), width, look)
         if compared is not None and len(self.comparison.marked) > 1:
             lines += [(), *table_lines(compared.others, width, look)]
-        return lines
-
-    def _compared_lines(self, width: int) -> list[Pieces]:
-        compared, look = self.comparison.compared, self.app.look
-        if compared is None:
-            return [(Piece("…" if self.state.model else "the rest comes with the model", "dim"),)]
-        here = compared.here
-        lines = [
-            *cosine_lines(compared, width, look),
-            tokens_line("nearest", here.nearest, width, look),
-            tokens_line("farthest", here.farthest, width, look),
-        ]
-        for notice in here.notices:
-            lines += problem_lines(notice, width, look)
         return lines
 
     def show_steering(self) -> None:
@@ -344,7 +240,7 @@ class ShowingView(View):
         self.steer.show_steering(self.steering.settings, body)
         differs = steering_note(answers, self.steer.cells) if answers is not None and exact is not None else ""
         parts = [part for part in (self.steering.origin, differs) if part]
-        note(self.steer_pane, " · ".join(parts))
+        self.steer_pane.update_subtitle(" · ".join(parts))
 
     def under_way(self) -> Pieces:
         if self.steering.running:
@@ -365,19 +261,7 @@ class ShowingView(View):
                 self.bring_to_front(pane)
         self.turn_columns()
 
-    def turn_columns(self) -> None:
-        """Have the column with the keys in sight where there is space for one of them."""
-        listed = self.list_pane.has_class("-alone")
-        self.query_one("#vectors-left").set_class(not listed, "-away")
-        self.query_one("#vectors-right").set_class(listed, "-away")
-
-    def bring_to_front(self, pane: Pane) -> None:
-        """Have results or steering in sight where there is space for one of them."""
-        for other in (self.result_pane, self.steer_pane):
-            other.set_class(other is pane, "-front")
-
     def on_resize(self) -> None:
         """Lay out all lines anew."""
         self.call_after_refresh(self.follow)
         self.call_after_refresh(self.update_list)
-        self.call_after_refresh(self.show_steering)
