@@ -29,8 +29,11 @@ ENDED: dict[State, Role] = {"finished": "dim", "cancelled": "warn", "failed": "b
 """How the outcome of a run is drawn."""
 
 
-def under_way(state: AppState, escape: str, prose: Prose) -> Pieces:
-    """What runs, loads or waits, how far it is, and how to stop it with `escape`."""
+def under_way(state: AppState, escape: str, prose: Prose, ended: Pieces = ()) -> Pieces:
+    """What runs, loads or waits, how far it is, and how to stop it with `escape`; else how a job or the last run ended.
+
+    `ended` is how the job of the view that is shown did.
+    """
     if state.cancelling or state.runs_now:
         running = state.runs.get(state.running or 0)
         cells = len(running.request.cells) if running else 0
@@ -43,15 +46,18 @@ def under_way(state: AppState, escape: str, prose: Prose) -> Pieces:
         return comparison_pieces(state, escape, prose)
     if state.model is None:
         return (Piece("no model: choose one in pane 1", "warn"),)
-    return (Piece("reading the prompt…", "accent"),) if state.pending_view else outcome(state)
+    return (Piece("reading the prompt…", "accent"),) if state.pending_view else ended or outcome(state)
 
 
 def outcome(state: AppState) -> Pieces:
     """How the last run ended: `90 readings · 2.1 s`, `cancelled · 12 of 90`."""
     run = state.last_run
-    if run is None or run.state not in ENDED:
-        return ()
-    return (Piece(run.description(), ENDED[run.state]),)
+    return ended_pieces(run.state, run.description()) if run is not None else ()
+
+
+def ended_pieces(state: State, description: str) -> Pieces:
+    """How something ended, in the role of its state; nothing of what goes on."""
+    return (Piece(description, ENDED[state]),) if state in ENDED else ()
 
 
 def _loading(state: AppState, escape: str, prose: Prose) -> Pieces:

@@ -9,8 +9,8 @@ import torch
 
 import selfie_tui
 from selfie_tui import Site, Sites
-from selfie_tui.engine.methods.patch import rank_correlation
 from selfie_tui.engine.model import Model
+from selfie_tui.ranks import rank_correlation
 
 pytestmark = pytest.mark.real
 

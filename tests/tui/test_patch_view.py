@@ -9,11 +9,10 @@ import threading
 import pytest
 from msgspec.structs import replace
 
-from selfie_tui.engine.methods.patch import rank_correlation as engines_rank_correlation
 from selfie_tui.records import LensToken, PatchActivations, PatchedSite, PatchEnded, PatchProgress
 from selfie_tui.results.entries import RunBegan
 from selfie_tui.tui.views.patch.patching import Patching
-from selfie_tui.tui.views.patch.scores import change, number, rank_correlation, score_cell
+from selfie_tui.tui.views.patch.scores import change, number, score_cell
 from selfie_tui.tui.widgets.map.cells import MapCell
 from tests.tui import fake_patching
 from tests.tui.driving import run_to_end, running, text_of, toasts, until
@@ -78,6 +77,7 @@ async def test_a_pair_is_made_shown_and_patched_with_a_few_keys(size):
         screen = text_of(app)
         assert "L0" in screen
         assert "▇.75" in screen
+        assert "40 sites" in screen.splitlines()[0], "what the view did last, not how readings ended"
         assert view.source.cell(7, 3) == MapCell("negative", 0.125, "-.12")
         assert view.source.cell(-1, 3).state == "absent", "over the embeddings nothing is written"
 
@@ -116,6 +116,7 @@ async def test_what_was_cancelled_is_gone_on_with_and_equals_what_was_not():
         site = stopped.site(left)
         assert math.isnan(view.source.cell(site.layer, site.positions[0]).heat), "what was not run is no 0"
         await until(pilot, lambda: f"cancelled · {stopped.done} of 40" in text_of(app))
+        assert f"cancelled · {stopped.done} of 40 sites" in text_of(app).splitlines()[0]
         engine.pause = 0.0
         here = await patched(app, pilot)
         again = asked(engine)[-1]
@@ -318,15 +319,6 @@ def test_scores_are_written_in_four_cells_with_their_sign():
     assert change(-0.4) == "-.40"
     assert score_cell(-2.0) == MapCell("negative", 1.0, "-2.0")
     assert score_cell(math.nan).heat != score_cell(0.0).heat
-
-
-def test_the_rank_correlation_is_spearmans_with_shared_ranks():
-    assert rank_correlation([1, 2, 3], [10, 20, 15]) == pytest.approx(0.5)
-    assert rank_correlation([1, 1, 2], [3, 3, 9]) == pytest.approx(1.0)
-    assert rank_correlation([1, math.nan, 2, 3], [3, 1, 2, 1]) == pytest.approx(-1.0)
-    assert rank_correlation([1, 1], [1, 2]) is None
-    values = [[hash((seed, at)) % 7 for at in range(40)] for seed in (1, 2)]
-    assert rank_correlation(*values) == pytest.approx(engines_rank_correlation(*values))
 
 
 async def test_what_is_shown_is_exported_and_read_back(tmp_path, monkeypatch):

@@ -15,11 +15,8 @@ effect is large (Kramar et al. 2024, AtP*, arXiv 2403.00745), which is why the s
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
-
-import torch
 
 from selfie_tui.engine.head_slices import SlicedLogits
 from selfie_tui.engine.logit_reductions import LogSumExp, Top, sweep
@@ -32,6 +29,7 @@ from selfie_tui.engine.patching.scores import PatchScores, patch_scores
 from selfie_tui.engine.patching.sites import Intervention, PatchSite, expand, position_groups
 from selfie_tui.engine.prompts.tokens import token_texts
 from selfie_tui.errors import RequestError
+from selfie_tui.ranks import rank_correlation
 from selfie_tui.records import (
     AttributionFinished,
     EarlierPatching,
@@ -188,27 +186,6 @@ def tops_of(model: Model, logits: SlicedLogits, k: int) -> list[tuple[LensToken,
         texts = token_texts(model.tokenizer, ids)
         rows.append(tuple(LensToken(*each) for each in zip(texts, row, ids, strict=True)))
     return rows
-
-
-def rank_correlation(one: Sequence[float], other: Sequence[float]) -> float | None:
-    """The correlation of the ranks of two lists (Spearman), None where one does not vary.
-
-    It is over what is a number in both; what is exactly 0 in both is left out, as nothing differs there.
-    """
-    both = torch.tensor([pair for pair in zip(one, other, strict=True) if all(map(math.isfinite, pair)) and any(pair)])
-    if len(both) < 2:
-        return None
-    ranks = torch.stack([mean_ranks(column) for column in both.double().T.contiguous()])
-    ranks = ranks - ranks.mean(1, keepdim=True)
-    lengths = ranks.norm(dim=1)
-    return None if not bool((lengths > 0).all()) else float(ranks[0] @ ranks[1] / lengths.prod())
-
-
-def mean_ranks(values: torch.Tensor) -> torch.Tensor:
-    """The rank of each value `(count,)`, that of equal ones their mean."""
-    ordered = values.sort().values
-    below = torch.searchsorted(ordered, values)
-    return (below + 1 + torch.searchsorted(ordered, values, right=True)) / 2
 
 
 RUNS = {PatchActivations: run}

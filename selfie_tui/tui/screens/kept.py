@@ -238,10 +238,6 @@ class KeptScreen(KeepingScreen):
         await in_background(partial(put_back, stored.path, lines))
         await self._find_in(stored.path)
 
-    def update_status(self) -> None:
-        """Write how things stand."""
-        raise NotImplementedError
-
     def action_interpret(self) -> None:
         """Run the job of the view."""
         raise NotImplementedError

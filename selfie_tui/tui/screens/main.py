@@ -61,7 +61,7 @@ class MainScreen(RunningScreen):
         leaving = isinstance(self.focused, Field)  # the first escape leaves the field
         escape = " ".join([key_of("back", self.app.keymap)] * (2 if leaving else 1))
         about = key_of("model.about", self.app.keymap)
-        right = self._doing(escape) or under_way(state, escape, prose)
+        right = self._doing(escape) or under_way(state, escape, prose, self.view.outcome())
         self.status.show_status(model_pieces(state.model, prose, about), right, edited(state))
         self.models.show_state(*model_state(state))
         if state.running is not None and self._ticking is None:

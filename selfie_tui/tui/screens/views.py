@@ -99,6 +99,7 @@ class ViewScreen(AskScreen, inherit_bindings=False):
             other.set_class(other is pane, "-active")  # now, not with the focus's event: borders are drawn once
         self.set_focus(home)
         self.update_selected()
+        self.update_status()
         self.update_hints()
 
     async def action_previous_view(self) -> None:
@@ -206,4 +207,8 @@ class ViewScreen(AskScreen, inherit_bindings=False):
 
     def update_hints(self) -> None:
         """Write the hint line."""
+        raise NotImplementedError
+
+    def update_status(self) -> None:
+        """Write how things stand."""
         raise NotImplementedError

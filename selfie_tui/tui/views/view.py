@@ -104,6 +104,10 @@ class View(Widget):
         """What a job of the view's own is doing, which is no run; nothing where it has none."""
         return ()
 
+    def outcome(self) -> Pieces:
+        """How the view's own job ended last; nothing where what is told is how the last run ended."""
+        return ()
+
     def job_dropped(self) -> None:
         """Take note that the job which was to be confirmed, or which waited, will not run."""
 

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from selfie_tui.engine.generation.prefill import never
-from selfie_tui.engine.methods.patch import rank_correlation
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.patching import joined, plain
 from selfie_tui.engine.service import METHODS
 from selfie_tui.errors import Cancelled, PromptError, RequestError
+from selfie_tui.ranks import rank_correlation
 from selfie_tui.records import (
     AttributionFinished,
     EarlierPatching,
@@ -25,7 +25,6 @@ from selfie_tui.records import (
     PatchEnded,
     SitesPatched,
 )
-from selfie_tui.tui.views.patch.scores import rank_correlation as shown_in_the_view
 
 TASK = PatchActivations(
     clean="Paris is the capital of", corrupt="Rome is the capital of", correct="France", wrong="Italy"
@@ -157,5 +156,4 @@ def test_ranks_leave_out_what_is_0_in_both_where_nothing_differs() -> None:
     assert alone == pytest.approx(0.5)
     assert rank_correlation([*one, *[0.0] * 50], [*other, *[0.0] * 50]) == pytest.approx(alone)
     assert rank_correlation([*one, 0.0], [*other, 0.125]) != pytest.approx(alone)
-    assert shown_in_the_view([*one, *[0.0] * 50], [*other, *[0.0] * 50]) == pytest.approx(alone)
     assert rank_correlation([0.0, 0.0], [0.0, 0.0]) is None

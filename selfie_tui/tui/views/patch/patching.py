@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Literal
 
+from selfie_tui.ranks import rank_correlation
 from selfie_tui.records import (
     AttributionFinished,
     EarlierPatching,
@@ -21,7 +22,6 @@ from selfie_tui.records import (
 )
 from selfie_tui.results.entries import RunBegan
 from selfie_tui.tui.views.patch.choices import OWN_NAMES
-from selfie_tui.tui.views.patch.scores import rank_correlation
 
 State = Literal["waiting", "running", "finished", "cancelled", "failed"]
 
@@ -120,6 +120,12 @@ class Patching:
     def done(self) -> int:
         """How many of them have a score."""
         return len(self.runs)
+
+    def description(self) -> str:
+        """How it stands, in a few words: `48 sites`, `cancelled · 12 of 48`; of a stored one, from when it is."""
+        sites = f"{self.sites:,} {'site' if self.sites == 1 else 'sites'}"
+        said = sites if self.state == "finished" else f"{self.state} · {self.done:,} of {sites}"
+        return f"{said} · {self.origin}" if self.origin else said
 
     @property
     def goes_on(self) -> bool:

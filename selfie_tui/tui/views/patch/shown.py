@@ -13,7 +13,7 @@ from selfie_tui.records import Cell, Event, PatchBegan
 from selfie_tui.tui.changes import Changed
 from selfie_tui.tui.render.styles import Look, Piece, Pieces
 from selfie_tui.tui.state import AppState
-from selfie_tui.tui.status import clock, no_pair_words
+from selfie_tui.tui.status import clock, ended_pieces, no_pair_words
 from selfie_tui.tui.views.patch.detail import Here, PatchDetail
 from selfie_tui.tui.views.patch.map import FollowingMap, PatchMap
 from selfie_tui.tui.views.patch.notes import map_note, site_label, site_note, together_words
@@ -278,6 +278,10 @@ class ShownPatch(View):
         said = site_note(self.state, self.patches, self.app.keymap, self.look, patching, index)
         together = together_words(self.patches, self.map.marked_sites())
         self.detail.show_here(Here(site_label(self.state, self.patches, self.look), patching, index, said, together))
+
+    def outcome(self) -> Pieces:
+        here = self.patches.here
+        return ended_pieces(here.state, here.description()) if here is not None else ()
 
     def under_way(self) -> Pieces:
         shown = self.patches.under_way
