@@ -78,14 +78,14 @@ class Run:
         if interpretation.token.position not in self.sources:
             self.sources = {**self.sources, interpretation.token.position: interpretation.token}
 
-    def description(self) -> str:
-        """How the run stands, in a few words; of one that was read back, from when it is."""
+    def description(self, *, timed: bool = True) -> str:
+        """How the run stands, in a few words, with its time if it is `timed`; of one that was read back, from when."""
         done, all = len(self.interpretations), len(self.request.cells)
         if self.origin:
             ending = [self.state] if self.state != "finished" else []
             return " · ".join([*ending, f"{done} of {all}" if ending else f"{all} {_readings(all)}", self.origin])
         if self.state == "finished":
-            return f"{all} {_readings(all)} · {self.seconds:.1f} s"
+            return f"{all} {_readings(all)}" + (f" · {self.seconds:.1f} s" if timed else "")
         if self.state == "running":
             return f"{done} of {all}"
         return {"waiting": "waiting", "cancelled": f"cancelled · {done} of {all}", "failed": "failed"}[self.state]

@@ -49,10 +49,10 @@ def under_way(state: AppState, escape: str, prose: Prose, ended: Pieces = ()) ->
     return (Piece("reading the prompt…", "accent"),) if state.pending_view else ended or outcome(state)
 
 
-def outcome(state: AppState) -> Pieces:
-    """How the last run ended: `90 readings · 2.1 s`, `cancelled · 12 of 90`."""
+def outcome(state: AppState, *, timed: bool = True) -> Pieces:
+    """How the last run ended: `90 readings · 2.1 s`, `cancelled · 12 of 90`; without its time if it is not `timed`."""
     run = state.last_run
-    return ended_pieces(run.state, run.description()) if run is not None else ()
+    return ended_pieces(run.state, run.description(timed=timed)) if run is not None else ()
 
 
 def ended_pieces(state: State, description: str) -> Pieces:
@@ -183,8 +183,7 @@ def model_pieces(model: ModelInfo | None, prose: Prose, key: str) -> tuple[Piece
         (Piece(" · ", "dim"), found) if found.role == "good" else (Piece(" · ", "dim"), Piece(f"{key} ", "key"), found)
     )
     middles = [f"{kind[0]}{device}", f"{kind[1]}{device}"] if kind else []
-    barest = ((name,), end[1:]) if found.role == "good" else (end[1:],)
-    return (*((name, Piece(middle, "dim"), *end) for middle in (*middles, device, "")), *barest)
+    return (*((name, Piece(middle, "dim"), *end) for middle in (*middles, device, "")), end[1:])
 
 
 def verdict(model: ModelInfo, prose: Prose) -> Piece:

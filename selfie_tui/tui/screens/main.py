@@ -10,7 +10,7 @@ from selfie_tui.tui.changes import Changed
 from selfie_tui.tui.render.styles import Piece, Pieces
 from selfie_tui.tui.screens.running import RunningScreen
 from selfie_tui.tui.state import AppState
-from selfie_tui.tui.status import edited, hint_line, key_of, model_pieces, model_state, under_way
+from selfie_tui.tui.status import edited, hint_line, key_of, model_pieces, model_state, outcome, under_way
 from selfie_tui.tui.views.view import View
 from selfie_tui.tui.widgets.field import Field
 from selfie_tui.tui.widgets.models import ModelList
@@ -62,7 +62,8 @@ class MainScreen(RunningScreen):
         escape = " ".join([key_of("back", self.app.keymap)] * (2 if leaving else 1))
         about = key_of("model.about", self.app.keymap)
         right = self._doing(escape) or under_way(state, escape, prose, self.view.outcome())
-        self.status.show_status(model_pieces(state.model, prose, about), right, edited(state))
+        shorter = outcome(state, timed=False) if right == outcome(state) else right
+        self.status.show_status(model_pieces(state.model, prose, about), (right, shorter), edited(state))
         self.models.show_state(*model_state(state))
         if state.running is not None and self._ticking is None:
             self._ticking = self.set_timer(TICK, self._tick)

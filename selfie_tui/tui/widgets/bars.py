@@ -15,8 +15,9 @@ LEAST = 20
 class StatusLine(Lines):
     """The header: the model on the left; on the right, what is running and how to stop it, or how the last run ended.
 
-    The left is given in several versions, the fullest first; the first one that fits is shown. What is `kept` stands
-    after it at any width. On a low screen the view bar is folded into the line.
+    Both are given in several versions, the fullest first. Of the right the first one is shown beside which the left has
+    space for more than its last version, the model's name among it; of the left the first one that fits. What is `kept`
+    stands after it at any width. On a low screen the view bar is folded into the line.
     """
 
     DEFAULT_CSS = "StatusLine { height: 1; }"
@@ -25,10 +26,10 @@ class StatusLine(Lines):
         super().__init__(id=id)
         self.left: tuple[Pieces, ...] = ()
         self.kept: Pieces = ()
-        self.right: Pieces = ()
+        self.right: tuple[Pieces, ...] = ((),)
         self.tabs: Pieces = ()
 
-    def show_status(self, left: tuple[Pieces, ...], right: Pieces, kept: Pieces = ()) -> None:
+    def show_status(self, left: tuple[Pieces, ...], right: tuple[Pieces, ...], kept: Pieces = ()) -> None:
         """Show this, if it is something else."""
         if (left, kept, right) != (self.left, self.kept, self.right):
             self.left, self.kept, self.right = left, kept, right
@@ -44,11 +45,16 @@ class StatusLine(Lines):
 
     def pieces(self, index: int) -> Pieces:
         width = self.size.width
-        right = clipped(self.right, width - 1)
         tabs = (Piece("  "), *self.tabs) if self.app.size.height < TALL else ()
         folded = (*((Piece("  "), *self.kept) if self.kept else ()), *tabs)
-        free = width - cells(right) - cells(folded) - (GAP + 1 if right else 1)
-        left = (*fitting([(Piece(" "), *version) for version in self.left], free), *folded)
+        versions = [(Piece(" "), *version) for version in self.left]
+        named = cells(versions[-2]) if len(versions) > 1 else 0
+
+        def free(right: Pieces) -> int:
+            return width - cells(right) - cells(folded) - (GAP + 1 if right else 1)
+
+        right = clipped(next((each for each in self.right if named <= free(each)), self.right[0]), width - 1)
+        left = (*fitting(versions, free(right)), *folded)
         gap = " " * (width - cells(left) - cells(right) - (1 if right else 0))
         return (*left, Piece(gap), *right)
 

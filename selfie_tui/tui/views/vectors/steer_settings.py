@@ -109,6 +109,8 @@ def dial(strength: float, cells: int) -> str:
     if width < 7:
         return ""
     scale = ["─"] * width
-    scale[width // 2] = "│"
-    scale[round((strength / most + 1) / 2 * (width - 1))] = "●"
+    middle = width // 2
+    scale[middle] = "│"
+    steps = max(1, round(abs(strength) / most * middle)) if strength else 0  # only 0 stands on its own mark
+    scale[middle + (steps if strength > 0 else -steps)] = "●"
     return f"-{label} {''.join(scale)} {label}"
