@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from pathlib import Path
@@ -31,7 +30,7 @@ DONE = re.compile(r"(\d+)/(\d+) cells")
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
     folders = {f"XDG_{name}_HOME": str(folder / name.lower()) for name in ("STATE", "CONFIG", "CACHE")}
-    return {**os.environ, **folders, "HOME": str(folder), "LC_ALL": "C.UTF-8", **more}
+    return {**folders, "HOME": str(folder), "LC_ALL": "C.UTF-8", **more}
 
 
 def said(run: StoredRun) -> dict[int, tuple[str, float | None]]:

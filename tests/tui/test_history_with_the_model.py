@@ -62,7 +62,7 @@ def leave_torn(session: Path, most: int) -> None:
 
 def test_a_run_that_was_killed_is_gone_on_with_and_ends_as_one_that_was_not(tmp_path: Path):
     folders = {f"XDG_{name}_HOME": str(tmp_path / name.lower()) for name in ("STATE", "CONFIG", "CACHE")}
-    env = {**os.environ, **folders, "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"}
+    env = {**folders, "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"}
     sessions, cache = tmp_path / "state" / "selfie-tui" / "sessions", tmp_path / "index"
     prompt = " ".join(["The Eiffel Tower is located in the city of Paris."] * 4)
     with PtyProgram("-m", "selfie_tui.cli", "--prompt", prompt, size=(120, 40), env=env) as program:

@@ -102,7 +102,7 @@ async def test_steered_answers_are_opened_in_the_view_of_vectors_and_exported(de
 
 def test_a_patching_of_the_program_is_kept_through_a_kill_and_opened_by_the_next(tmp_path: Path):
     folders = {f"XDG_{name}_HOME": str(tmp_path / name.lower()) for name in ("STATE", "CONFIG", "CACHE")}
-    env = {**os.environ, **folders, "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"}
+    env = {**folders, "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"}
     sessions, cache = tmp_path / "state" / "selfie-tui" / "sessions", tmp_path / "index"
     with PtyProgram("-m", "selfie_tui.cli", "--prompt", TASK.clean, size=(120, 40), env=env) as program:
         assert program.until(lambda: program.shows("verified"), LOADING)

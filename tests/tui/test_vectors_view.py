@@ -216,7 +216,7 @@ async def test_vectors_of_another_width_say_why_they_are_of_no_use(folder: Path)
         view = await vectors(app, pilot)
         await pilot.press("G")
         assert view.list.here.name == "wide"
-        assert "wide is 576 wide; demo is 256." in text_of(app)
+        await until(pilot, lambda: "wide is 576 wide; demo is 256." in text_of(app))  # once the steps pause
         await pilot.press("enter")
         assert "wide is 576 wide; demo is 256." in toasts(app)[-1]
         assert not done(engine, InterpretLines)

@@ -5,11 +5,16 @@ from __future__ import annotations
 from textual import events, on
 from textual.containers import Vertical
 from textual.content import Content
+from textual.geometry import Region
+from textual.strip import Strip
 from textual.widget import Widget
 
 from selfie_tui import text
 from selfie_tui.tui.widgets.lines import Lines, look_of
 from selfie_tui.tui.widgets.prompt_field import PromptField
+
+BESIDE_LABEL = 4
+"""Cells of the content's width that a border's label leaves free."""
 
 
 class Pane(Vertical):
@@ -30,6 +35,8 @@ class Pane(Vertical):
         self.heading = title
         self.home = home
         self._subtitle = ""
+        self._fitting = ""
+        """As much of it as fits."""
         self.retitle()
 
     def retitle(self, detail: str = "") -> None:
@@ -47,17 +54,20 @@ class Pane(Vertical):
         """Write on the lower border as much as fits of what is something else; `subtitle` is safe text."""
         if subtitle != self._subtitle:
             self._subtitle = subtitle
-            self._write_subtitle()
+            self._fit_subtitle()
 
-    def _write_subtitle(self) -> None:
+    def _fit_subtitle(self) -> None:
         said = self._subtitle
         if self.size.width:
-            said = text.clip(said, max(self.size.width - 2, 1))
-        self.border_subtitle = Content(look_of(self).glyphs(said)) if said else None
+            said = text.clip(said, max(self.size.width - BESIDE_LABEL, 1))
+        if said != self._fitting:
+            self._fitting = said
+            self.border_subtitle = Content(look_of(self).glyphs(said)) if said else None
 
-    def on_resize(self) -> None:
-        """Write as much of the lower border's text as fits now."""
-        self._write_subtitle()
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines of the pane, in whatever size it has now: Textual would cut a label with a sign of its own."""
+        self._fit_subtitle()
+        return super().render_lines(crop)
 
     @on(Lines.Scrolled)
     def show_extent(self, event: Lines.Scrolled) -> None:
