@@ -116,3 +116,36 @@ def test_a_terminal_that_vanishes_counts_as_sighup(tmp_path: Path):
         selfie.hang_up()
         assert selfie.process.wait(10) == 128 + signal.SIGHUP
         assert draft(selfie)
+
+
+SIGNALLED_AT_THE_END = """
+import signal, sys
+from selfie_tui import cli
+sys.argv = ["selfie-tui"]
+code = cli.main([])
+for number in (signal.SIGWINCH, signal.SIGCONT, signal.SIGTSTP):
+    signal.raise_signal(number)
+print("nobody is told")
+sys.exit(code)
+"""
+
+
+def test_what_the_terminal_says_while_the_program_ends_is_nobodys_concern(tmp_path: Path):
+    with Selfie(tmp_path, program=("-c", SIGNALLED_AT_THE_END)) as selfie:
+        assert selfie.shows("verified")
+        selfie.send("q")
+        assert selfie.until(lambda: state_of(selfie) in ("T", "Z", ""), 10)
+        assert state_of(selfie) == "T", selfie.text()  # the key by which a shell stops what it runs
+        os.kill(selfie.process.pid, signal.SIGCONT)
+        assert selfie.ends() == 0, selfie.text()
+        assert "nobody is told" in selfie.sent
+        assert "Traceback" not in selfie.sent
+
+
+def state_of(selfie: Selfie) -> str:
+    """The state of the process: `T` stopped, `Z` ended; "" once it is gone."""
+    try:
+        with open(f"/proc/{selfie.process.pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return ""

@@ -51,23 +51,29 @@ class TerminalDriver(LinuxDriver):
     def start_application_mode(self) -> None:
         self._holds_terminal = True
         super().start_application_mode()  # type: ignore[no-untyped-call]
+        told = signal.getsignal(signal.SIGWINCH)
+        signal.signal(signal.SIGWINCH, lambda *given: None if self._has_ended() or not callable(told) else told(*given))
 
     def stop_application_mode(self) -> None:
         super().stop_application_mode()
         self._holds_terminal = False
 
+    def _has_ended(self) -> bool:
+        """Whether the program is leaving: what the terminal says is nobody's concern any more."""
+        return self._loop.is_closed()
+
     # Suspending ------------------------------------------------------------------------------------------------------
 
     def _sigtstp_application(self, *_: object) -> None:
         """Suspend, once the event loop gets to it: inside of what the signal has interrupted, locks may be held."""
-        if self._auto_restart:
+        if self._auto_restart and not self._has_ended():
             self._ask(self._suspend)
-        else:  # the terminal is an editor's, which the same key suspends
+        else:  # the terminal is an editor's, which the same key suspends, or the shell's again
             os.kill(os.getpid(), signal.SIGSTOP)
 
     def _sigcont_application(self, *_: object) -> None:
         """Draw again after a stop that was not asked for here, such as by `kill -STOP`: the shell had the terminal."""
-        if self._auto_restart:
+        if self._auto_restart and not self._has_ended():
             self._ask(self._restart)
 
     def _ask(self, what: Callable[[], None]) -> None:
@@ -89,9 +95,10 @@ class TerminalDriver(LinuxDriver):
         self._asked = False
 
     def _restart(self) -> None:
-        with _left_alone(signal.SIGTSTP, signal.SIGCONT):
-            self.suspend_application_mode()
-            self._resume()
+        if self._holds_terminal:  # not where the end of the program has given it back meanwhile
+            with _left_alone(signal.SIGTSTP, signal.SIGCONT):
+                self.suspend_application_mode()
+                self._resume()
         self._asked = False
 
     def _resume(self) -> None:
@@ -156,6 +163,8 @@ class TerminalDriver(LinuxDriver):
 
     def _process(self, messages: Iterable[Message]) -> None:
         for message in messages:
+            if self._has_ended():
+                return
             try:
                 self.process_message(message)
             except Exception:
