@@ -106,6 +106,10 @@ async def test_only_what_is_in_sight_is_asked_for_and_the_window_moves_by_its_si
         tokens, layers = app.map.columns.shown, app.map.rows.shown
         assert app.map.extent() == f"{tokens[0]:,}–1,999 of 2,000 tokens · L{layers[0]}–79 of 81"
         assert len(app.map.spark()) == 20
+        tokens = app.selection.tokens
+        app.selection.tokens = ()
+        assert app.map.spark() == "", "what is drawn next has no columns"
+        app.selection.tokens = tokens
         await pilot.press("g", "home")
         assert (app.selection.layer, app.selection.position) == (-1, 0)
 
