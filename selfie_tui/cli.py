@@ -92,6 +92,16 @@ class Parser(argparse.ArgumentParser):
         super().error(prose(message))
 
 
+class TopParser(Parser):
+    """The grammar before a command, which knows that a model's name is what is typed most where a command belongs."""
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.dest == "command" and action.choices is not None and value not in action.choices:
+            names = ", ".join(action.choices)
+            self.error(f"there is no command {value}: the commands are {names}; a model is opened with --model {value}")
+        super()._check_value(action, value)
+
+
 class CommandParser(Parser):
     """The grammar of a command, which its module fills in when it is needed: `--help` and `--version` import none."""
 
@@ -120,7 +130,7 @@ def add_commands(top: argparse.ArgumentParser) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """The whole grammar of the command line."""
-    top = Parser(
+    top = TopParser(
         prog="selfie-tui",
         description="Read a language model's hidden states aloud, in a terminal.",
         epilog=f"Without a command the app opens. {EXIT_CODES}",

@@ -155,6 +155,16 @@ def test_bad_input_has_its_own_message_and_exit_code(
     assert_refused(run("interpret", *arguments), code, message)
 
 
+def test_a_model_where_a_command_belongs_is_told_how_it_is_opened(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as refused:
+        cli.main(["openai-community/gpt2"])
+    shown = " ".join(capsys.readouterr().err.split())
+    assert refused.value.code == 2
+    assert "there is no command openai-community/gpt2" in shown
+    assert "a model is opened with --model openai-community/gpt2" in shown
+    assert "calibrate, compare, control" in shown
+
+
 def test_a_process_ends_with_the_exit_code_of_its_refusal() -> None:
     assert_refused(run_process("interpret", "Hi", "--model", "./nowhere"), 3, "Folder not found: ./nowhere.")
 
