@@ -4,6 +4,7 @@
 |---|---|
 | `paris`, `"of city"`, `"./x.safetensors"` | that vector or file; names of other characters stand in quotes |
 | `formal@L12` | of a name that has a vector for each of several layers, that of a layer |
+| `'The king'@4`, `'The king is'@4[1]` | the state of a text's last token, or of one by its index, at a layer |
 | `features[10412]` | of a file with many directions, such as a sparse autoencoder's, one by its index |
 | `+ - * /`, parentheses, numbers | sums of vectors, and vectors times or by a number |
 | `mean(a b)`, `sum(a b)` | of any number of vectors; commas may stand between them |
@@ -17,7 +18,7 @@ one is taken, so that `of@L5 - of-city` are two names where both are kept, and `
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from selfie_tui.vector_line_tokens import FUNCTIONS, HOW, WORD, LineError, Token, next_token, tokens_of
@@ -49,6 +50,24 @@ class Name:
     index: int | None
     at: int
 
+    def __str__(self) -> str:
+        """As it is written: `formal@12`, `"of city"`."""
+        return f"{written(self.name)}{selection(self.layer, self.index)}"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The state of a text at a layer (-1 for `embed`): of the token at a position, by default of the last one."""
+
+    text: str
+    layer: int
+    position: int | None
+    at: int
+
+    def __str__(self) -> str:
+        """As it is written: `'The king'@4`."""
+        return f"'{self.text}'{selection(self.layer, self.position)}"
+
 
 @dataclass(frozen=True, slots=True)
 class Negative:
@@ -77,7 +96,7 @@ class Call:
     at: int
 
 
-Expression = Number | Name | Negative | Operation | Call
+Expression = Number | Name | State | Negative | Operation | Call
 
 
 def parse_line(line: str, names: Iterable[str] = ()) -> Expression:
@@ -97,18 +116,29 @@ def parse_line(line: str, names: Iterable[str] = ()) -> Expression:
     return expression
 
 
+def leaves(expression: Expression) -> Iterator[Name | State]:
+    """The names and texts of an expression in their order."""
+    match expression:
+        case Name() | State():
+            yield expression
+        case Negative(operand=operand):
+            yield from leaves(operand)
+        case Operation(left=left, right=right):
+            yield from leaves(left)
+            yield from leaves(right)
+        case Call(arguments=arguments):
+            for each in arguments:
+                yield from leaves(each)
+
+
 def names_in(expression: Expression) -> tuple[str, ...]:
     """The names of an expression in their order, each once."""
-    match expression:
-        case Name(name=name):
-            return (name,)
-        case Negative(operand=operand):
-            return names_in(operand)
-        case Operation(left=left, right=right):
-            return tuple(dict.fromkeys((*names_in(left), *names_in(right))))
-        case Call(arguments=arguments):
-            return tuple(dict.fromkeys(name for each in arguments for name in names_in(each)))
-    return ()
+    return tuple(dict.fromkeys(leaf.name for leaf in leaves(expression) if isinstance(leaf, Name)))
+
+
+def terms_in(expression: Expression) -> tuple[str, ...]:
+    """The names and texts of an expression as they are written, with layers and indices, in their order, each once."""
+    return tuple(dict.fromkeys(str(leaf) for leaf in leaves(expression)))
 
 
 class Reader:
@@ -187,6 +217,9 @@ class Reader:
             return Number(float(token.text), token.at)
         if token.kind == "name":
             return Name(token.text, token.layer, token.index, token.at)
+        if token.kind == "text":
+            assert token.layer is not None  # what makes it a piece
+            return State(token.text, token.layer, token.index, token.at)
         return Call(token.text, self.arguments(token), token.at)
 
     def arguments(self, function: Token) -> tuple[Expression, ...]:
@@ -220,6 +253,12 @@ def written(name: str) -> str:
     return name if is_word or '"' in name else f'"{name}"'
 
 
+def selection(layer: int | None, index: int | None) -> str:
+    """A layer and an index as they are written behind a name: `@4[1]`."""
+    at = "" if layer is None else "@embed" if layer < 0 else f"@{layer}"
+    return at if index is None else f"{at}[{index}]"
+
+
 def renamed(line: str, others: Mapping[str, str], names: Iterable[str] = ()) -> str:
     """A line with some of its names written as others, in quotes, where `names` are known besides.
 
@@ -242,21 +281,6 @@ def renamed(line: str, others: Mapping[str, str], names: Iterable[str] = ()) -> 
             parts.append(line[at:end])
         at = end
     return "".join(parts)
-
-
-def terms_in(expression: Expression) -> tuple[str, ...]:
-    """The names of an expression as they are written, with their layers and indices, in their order, each once."""
-    match expression:
-        case Name(name=name, layer=layer, index=index):
-            at = "" if layer is None else "@embed" if layer < 0 else f"@{layer}"
-            return (f"{written(name)}{at}{'' if index is None else f'[{index}]'}",)
-        case Negative(operand=operand):
-            return terms_in(operand)
-        case Operation(left=left, right=right):
-            return tuple(dict.fromkeys((*terms_in(left), *terms_in(right))))
-        case Call(arguments=arguments):
-            return tuple(dict.fromkeys(term for each in arguments for term in terms_in(each)))
-    return ()
 
 
 def completions(line: str, names: Iterable[str]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The pieces of a line over vectors: numbers, names with the layer or index behind them, functions and signs."""
+"""The pieces of a line over vectors: numbers, names and texts with the layer or index behind them, functions, signs."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ SIGNS = {"−": "-", "–": "-", "×": "*", "·": "*", "÷": "/"}
 NUMBER = re.compile(r"\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?")
 WORD = re.compile(r"[^\W\d]\w*(?:\.\w+)*")
 QUOTED = re.compile(r'"([^"]*)"')
+TEXT = re.compile(r"'([^']*)'")
 LAYER = re.compile(r"@(?:L?(\d+)|embed\b)")
 INDEX = re.compile(r"\[\s*(\d+)\s*\]")
 ENDS = re.compile(r"[\w]")
@@ -42,9 +43,9 @@ class LineError(RequestError):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A piece of a line: a number, a name, a word that is a function's, a sign, or the end."""
+    """A piece of a line: a number, a name, a text, a word that is a function's, a sign, or the end."""
 
-    kind: Literal["number", "name", "function", "sign", "end"]
+    kind: Literal["number", "name", "text", "function", "sign", "end"]
     text: str
     at: int
     layer: int | None = None
@@ -70,6 +71,8 @@ def next_token(line: str, at: int, known: Sequence[str]) -> tuple[Token, int]:
     name, end = known_name(line, at, known)
     if name is None and (quoted := QUOTED.match(line, at)):
         name, end = quoted[1], quoted.end()
+    if name is None and (text := TEXT.match(line, at)):
+        return text_token(line, text[1], at, text.end())
     if name is None and (number := NUMBER.match(line, at)):
         return Token("number", number[0], at), number.end()
     if name is None and (word := WORD.match(line, at)):
@@ -82,9 +85,21 @@ def next_token(line: str, at: int, known: Sequence[str]) -> tuple[Token, int]:
     sign = SIGNS.get(line[at], line[at])
     if sign in "+-*/(),":
         return Token("sign", sign, at), at + 1
+    if sign == "'":
+        raise LineError("An apostrophe is not closed.", "Write the text in a pair of them: 'The king'@4.", at)
     if sign == '"':
         raise LineError("A quotation mark is not closed.", 'Write the name in a pair of them: "of city".', at)
     raise LineError(f"“{sign}” at character {at + 1} is not part of a line.", HOW, at)
+
+
+def text_token(line: str, text: str, at: int, end: int) -> tuple[Token, int]:
+    """A text with its layer and, where it is written, its token, and the index behind them; raises LineError."""
+    layer, index, end = selected(line, end)
+    if not text.strip():
+        raise LineError("There is no text between the apostrophes.", "Write one: 'The king'@4.", at)
+    if layer is None:
+        raise LineError(f"No layer stands behind '{text}'.", f"Write the one to read it at: '{text}'@4.", at)
+    return Token("text", text, at, layer, index), end
 
 
 def known_name(line: str, at: int, known: Sequence[str]) -> tuple[str | None, int]:

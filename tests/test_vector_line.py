@@ -16,6 +16,7 @@ from selfie_tui.vector_line import (
     Negative,
     Number,
     Operation,
+    State,
     completions,
     names_in,
     parse_line,
@@ -34,6 +35,8 @@ def shown(expression: Expression) -> str:
         case Name(name=name, layer=layer, index=index):
             at = "" if layer is None else f"@{layer}"
             return f"{name}{at}{'' if index is None else f'[{index}]'}"
+        case State():
+            return str(expression)
         case Negative(operand=operand):
             return f"-{shown(operand)}"
         case Operation(sign=sign, left=left, right=right):
@@ -60,6 +63,9 @@ def shown(expression: Expression) -> str:
         ('"of city" - "a-b"', "(of city - a-b)"),
         ("without(a, project(b c))", "without(a, project(b, c))"),
         ("mean", "mean"),
+        ("'The king'@4 - 'a man'@L4", "('The king'@4 - 'a man'@4)"),
+        ("2*'x - \"y\"'@embed[1]", "(2 * 'x - \"y\"'@embed[1])"),
+        ("mean('a'@1 'b'@2)", "mean('a'@1, 'b'@2)"),
         ("/tmp/some-file v.safetensors", "/tmp/some-file v.safetensors"),
         ('"/tmp/a.gguf"@L7 × 2', "(/tmp/a.gguf@7 * 2)"),
         ("größe + x.y", "(größe + x.y)"),
@@ -94,6 +100,10 @@ def test_the_longest_name_that_is_known_is_taken(line: str, means: str) -> None:
         ("", "missing at the end", 0),
         ("a +", "missing at the end", 3),
         ("a + * b", "missing at character 5", 4),
+        ("a - 'The king'", "No layer stands behind 'The king'", 4),
+        ("'The king'[2]", "No layer stands behind 'The king'", 0),
+        ("'The king", "An apostrophe is not closed", 0),
+        ("' '@3", "no text between the apostrophes", 0),
         ("(a + b", "“(” at character 1 is not closed", 0),
         ("a + b)", "“)” at character 6 closes nothing", 5),
         ("a b", "no sign before “b” at character 3", 2),
@@ -170,4 +180,5 @@ def test_a_line_with_a_sign_that_is_not_part_of_one_is_not_rewritten() -> None:
 def test_the_terms_of_a_line_are_its_names_as_they_are_written() -> None:
     line = 'formal@L3 - 2 * "of city" + mean(f[3] formal@3) - g@embed'
     assert terms_in(parse_line(line)) == ("formal@3", '"of city"', "f[3]", "g@embed")
+    assert terms_in(parse_line("'The king'@4 - 'a man'@embed[1] + a")) == ("'The king'@4", "'a man'@embed[1]", "a")
     assert terms_in(parse_line("2 * 3")) == ()

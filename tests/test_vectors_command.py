@@ -61,6 +61,23 @@ def test_a_line_is_kept_compared_and_put_into_words(cities: Run) -> None:
     assert compared["vectors"][0]["cosines"][0] == pytest.approx(1.0, abs=1e-5)
 
 
+def test_texts_in_a_line_are_read_with_the_model(run: Run) -> None:
+    line = "'Paris'@2 - 'France'@2 + 'Japan'@2"
+    _, (_, made), _ = run("vectors", "interpret", line)
+    assert "Tokyo, the capital of Japan" in made
+    code, lines, _ = run("vectors", "line", line, "--keep", "tokyo")
+    assert code == 0
+    assert lines[0].startswith("kept tokyo · L2 · 256 wide · norm ")
+    (listed,) = [json.loads(each) for each in run("vectors", "list", "--json")[1]]
+    assert listed["origin"]["line"] == line
+    assert listed["origin"]["model"]["name"] == "demo"
+    assert run("vectors", "line", "tokyo - tokyo")[0] == 0
+    for arguments, says in (((line[:-2],), "No layer stands behind 'Japan'"), (("'Paris'@99",), "out of range")):
+        code, lines, err = run("vectors", "line", *arguments)
+        assert (code, lines) == (2, [])
+        assert says in err
+
+
 def test_what_is_kept_says_the_same_words_in_another_process(cities: Run) -> None:
     here = cities("vectors", "interpret", "paris - france + japan", "--json", "--dtype", "fp32")[1]
     command = [sys.executable, "-m", "selfie_tui.cli", "vectors", "interpret", "paris - france + japan", "--json"]

@@ -7,7 +7,10 @@ import argparse
 from selfie_tui.commands.model_options import STACKS, add_model
 from selfie_tui.commands.options import add_settings
 
-LINE = "a line over vectors: king - man + woman, 2 * unit(formal@12), '\"sae.safetensors\"[7]'"
+LINE = (
+    "a line over vectors: king - man + woman, 2 * unit(formal@12), '\"sae.safetensors\"[7]'; \"'The king'@4\" is the "
+    "state of that text's last token at layer 4"
+)
 
 
 def add_json(to: argparse.ArgumentParser) -> argparse.ArgumentParser:
@@ -42,6 +45,13 @@ def add_mean(to: argparse.ArgumentParser) -> None:
     to.add_argument("--layers", help="such as 12, 8-14 or all: a vector for each")
     to.add_argument("--average", choices=("last", "mean"), default="last", help="which tokens (default: last)")
     to.add_argument("--heads", help="in place of layers: what these heads add, as LAYER.HEAD: 8.3,11.0")
+    add_model(add_json(add_overwrite(to)))
+
+
+def add_line(to: argparse.ArgumentParser) -> None:
+    """The arguments of `line`; the model is for texts."""
+    to.add_argument("line", metavar="LINE", help=LINE)
+    to.add_argument("--keep", metavar="NAME", help="keep it under this name")
     add_model(add_json(add_overwrite(to)))
 
 

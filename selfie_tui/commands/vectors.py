@@ -23,12 +23,12 @@ from selfie_tui.commands.printing import follow
 from selfie_tui.commands.requests import chosen_settings
 from selfie_tui.commands.vector_lines import comparison_lines, direction_lines, entry_line, kept_line
 from selfie_tui.commands.vector_options import (
-    LINE,
     add_compare,
     add_directions,
     add_interpret,
     add_json,
     add_keep,
+    add_line,
     add_mean,
     add_overwrite,
 )
@@ -46,6 +46,7 @@ from selfie_tui.records import (
     DirectionsFound,
     Event,
     InterpretLines,
+    KeepLine,
     KeepMeans,
     KeepVector,
     ModelInfo,
@@ -55,11 +56,12 @@ from selfie_tui.records import (
     VectorsCompared,
 )
 from selfie_tui.streams import prompt_lines
-from selfie_tui.vector_line import names_in, parse_line, written
+from selfie_tui.vector_line import State, leaves, parse_line, written
 
 ENDS: dict[type[Task], type[Event]] = {
     CompareVectors: VectorsCompared,
     BrowseDirections: DirectionsFound,
+    KeepLine: VectorKept,
     KeepVector: VectorKept,
 }
 """The only event of each quick task, after which no other says that it is done."""
@@ -85,10 +87,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     add_json(add("list", of_list, "list what is kept, the newest first (without an action, too)"))
     add_keep(add("keep", of_keep, "keep the mean of a layer's states at tokens of a prompt"))
     add_mean(add("mean", of_mean, "keep the mean of a state over prompts, less that over others, at each layer"))
-    line = add("line", of_line, "compute a line over vectors and, with --keep, keep what it is; no model is loaded")
-    line.add_argument("line", metavar="LINE", help=LINE)
-    line.add_argument("--keep", metavar="NAME", help="keep it under this name")
-    add_json(add_overwrite(line))
+    add_line(add("line", of_line, "compute a line over vectors and, with --keep, keep what it is"))
     take = add("import", of_import, "keep a vector of a file under a name; no model is loaded")
     take.add_argument("file", metavar="FILE", help="a safetensors file, or a control vector (.gguf)")
     take.add_argument("name", metavar="NAME", help="the name that it is kept under")
@@ -142,10 +141,13 @@ def of_remove(arguments: argparse.Namespace) -> int:
 
 @refusing
 def of_line(arguments: argparse.Namespace) -> int:
-    """Compute a line, and keep what it is where a name is given."""
+    """Compute a line, and keep what it is where a name is given; a model is loaded where there are texts in it."""
+    line, name = arguments.line, arguments.keep or ""
+    if any(isinstance(leaf, State) for leaf in leaves(parse_line(line, kept_names()))):
+        return with_model(arguments, lambda *_: KeepLine(line, name, arguments.overwrite), all_cores_engine)
     from selfie_tui.engine.methods.vectors import kept_line as compute  # brings in torch
 
-    kept = compute(arguments.line, arguments.keep or "", arguments.overwrite)
+    kept = compute(line, name, arguments.overwrite)
     print(encode_ascii(kept).decode() if arguments.json else kept_line(kept))
     return DONE
 
@@ -252,7 +254,7 @@ def with_model(
 
     def command(client: Client, arguments: argparse.Namespace) -> int:
         for line in lines:
-            names_in(parse_line(line, kept_names()))
+            parse_line(line, kept_names())
         asked = task(client, client.load(arguments))
         if isinstance(asked, InterpretLines) and not arguments.json:
             follow(client, asked, as_json=False)

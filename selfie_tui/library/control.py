@@ -131,7 +131,7 @@ def control_layer(
     opened, text = as_model(model), prompt_text(prompt)
     source = source_tokens(opened, text, stack)
     cells = [Cell(layer_number(layer), position) for position in positions_in(source, positions)]
-    vector = None if toward is None else as_vector(toward, "the target")
+    vector = None if toward is None else as_vector(toward, "the target", model)
     if vector is not None and like:
         raise RequestError("There are two targets.", "Give toward or like, not both.")
     task = ControlLayer(

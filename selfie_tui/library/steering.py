@@ -18,7 +18,8 @@ from selfie_tui.engine.vectors.arithmetic import evaluate_line
 from selfie_tui.engine.vectors.browse import browse
 from selfie_tui.engine.vectors.compare import compare
 from selfie_tui.engine.vectors.directions import Directions
-from selfie_tui.engine.vectors.files import open_file, open_vector
+from selfie_tui.engine.vectors.files import open_file
+from selfie_tui.engine.vectors.lines import Lines
 from selfie_tui.engine.vectors.vector import Vector
 from selfie_tui.errors import RequestError
 from selfie_tui.kept_vectors import kept_names
@@ -40,40 +41,42 @@ from selfie_tui.records import (
     SteeredSoFar,
     VectorLooks,
 )
-from selfie_tui.vector_line import Name
+from selfie_tui.vector_line import Name, State
 
 AnyVector = Vector | str | torch.Tensor | NDArray[Any]
 """A vector; a line over those that were kept, such as `"paris - rome"`; or numbers `(width,)`, of no layer."""
 
 
-def vector(line: str, known: Mapping[str, AnyVector] | None = None) -> Vector:
-    """What a line is, over vectors that are `known` by a name, were kept, or are in files.
+def vector(line: str, known: Mapping[str, AnyVector] | None = None, *, model: Model | Facade | None = None) -> Vector:
+    """What a line is, over vectors that are `known` by a name, were kept, or are in files, and states of a model.
 
     Its `rows` are `(layers, width)` float32; a single vector has one row. The line is that of `selfie_tui.vector_line`:
-    `king - man + woman`, `2 * unit(formal@12)`, `"sae.safetensors"[7]`, or the path of a file.
+    `king - man + woman`, `2 * unit(formal@12)`, `"sae.safetensors"[7]`, or the path of a file; with a `model`,
+    `'The king'@4` is the state of that text's last token at layer 4.
 
     Raises:
         RequestError: for a line that cannot be read or computed, or a vector that is not there.
     """
     if not isinstance(line, str):
         raise RequestError(f"Expected a line over vectors, got {describe(line)}.", 'Such as "paris - rome".')
+    lines = Lines(None if model is None else as_model(model))
     given = {name: as_vector(value, name) for name, value in (known or {}).items()}
 
-    def lookup(name: Name) -> Vector:
-        if name.name not in given:
-            return open_vector(name.name, name.layer, name.index)
+    def lookup(name: Name | State) -> Vector:
+        if isinstance(name, State) or name.name not in given:
+            return lines.vector(name)
         found = given[name.name]
         return found if name.layer is None else found.at(name.layer)
 
     return evaluate_line(line, (*given, *kept_names()), lookup)
 
 
-def as_vector(value: AnyVector, name: str) -> Vector:
+def as_vector(value: AnyVector, name: str, model: Model | Facade | None = None) -> Vector:
     """A vector as it is, of a line, or of numbers `(width,)`; raises RequestError for anything else."""
     if isinstance(value, Vector):
         return value
     if isinstance(value, str):
-        return vector(value)
+        return vector(value, model=model)
     tensor = as_tensor(value, name).float().cpu()
     if not tensor.dim() or tensor.numel() != tensor.shape[-1]:
         raise RequestError(f"{name} has the shape {tuple(tensor.shape)}: expected one vector.", "Give a row of it.")
@@ -131,7 +134,7 @@ def compare_vectors(
     fit the model or each other.
     """
     items = [vectors] if isinstance(vectors, str | Vector) else list(vectors)
-    found = [as_vector(each, f"vector {index}") for index, each in enumerate(items)]
+    found = [as_vector(each, f"vector {index}", model) for index, each in enumerate(items)]
     return compare(as_model(model), found, as_int(k, "number of tokens"), centred) if found else ()
 
 
@@ -159,7 +162,7 @@ def browse_directions(
         raise RequestError(f"{file} is a vector, not a file of many directions.", "Compare it instead.")
     numbers = [as_int(value, "number") for value in (first, count, k)]
     task = BrowseDirections(str(file), numbers[0], numbers[1], word=word, k=numbers[2], stack=stack)
-    return browse(as_model(model), found, task, None if like is None else as_vector(like, "like"))
+    return browse(as_model(model), found, task, None if like is None else as_vector(like, "like", model))
 
 
 @dataclass(frozen=True)
@@ -228,7 +231,7 @@ def steer(
     if where not in ("all", "prompt", "generated", "last"):
         raise RequestError(f"Unknown tokens {describe(where)}.", "Use all, prompt, generated or last.")
     count = len(opened.anatomy.stack(stack or opened.anatomy.last.name).blocks)
-    found = as_vector(vector, "the vector")
+    found = as_vector(vector, "the vector", model)
     task = Steer(
         line=found.name,
         prompt=prompt_text(prompt),

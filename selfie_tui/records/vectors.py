@@ -87,10 +87,9 @@ class KeepMeans(Task, frozen=True):
 
 
 class KeepLine(Task, frozen=True):
-    """Keep what a line over vectors is, under a name."""
+    """Keep what a line over vectors, and over states of texts, is under a name."""
 
     quick: ClassVar[bool] = True
-    light: ClassVar[bool] = True
     line: str
     name: str
     overwrite: bool = False

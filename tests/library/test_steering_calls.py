@@ -122,12 +122,44 @@ def test_vectors_are_compared_and_several_layers_are_interpreted_each() -> None:
     assert len(result.interpretations) == 2
 
 
+def test_texts_in_a_line_are_their_states(demo: Model) -> None:
+    made = selfie_tui.vector("'Paris'@2 - 'France'@2 + 'Japan'@2", model=demo)
+    states = last_states(demo, ["Paris", "France", "Japan"], 2)
+    assert torch.allclose(made.rows, states["Paris"].rows - states["France"].rows + states["Japan"].rows, atol=1e-4)
+    settings = {"preset": "summarize", "max_new_tokens": 8, "relevancy": False, "baselines": False}
+    assert selfie_tui.interpret_vectors(demo, made, **settings).interpretations[0].text.startswith("Tokyo")
+
+
+def test_a_text_of_a_line_has_the_state_of_its_token_and_says_where_it_is_from() -> None:
+    model = build("gpt2")
+    source = source_of(model, PROMPT)
+    for layer, position in ((-1, 0), (1, 2), (model.layers - 1, len(source.tokens) - 1)):
+        written = f"'{PROMPT}'@{'embed' if layer < 0 else layer}[{position}]"
+        found = selfie_tui.vector(written, model=model)
+        assert torch.equal(found.rows, model.read(source.ids, [layer], [position])[layer].float())
+        assert found.layers == (layer,)
+        assert found.origin is not None
+        assert (found.origin.prompt, found.origin.tokens) == (PROMPT, (source.tokens[position],))
+    line = f"'{PROMPT}'@1"
+    assert torch.equal(selfie_tui.vector(line, model=model).rows, model.read(source.ids, [1], [-1])[1].float())
+    looks = selfie_tui.compare_vectors(model, [line, f"2 * {line}"], k=1)
+    assert looks[0].cosines[1] == pytest.approx(1.0)
+    answer, other = (
+        selfie_tui.steer(model, each, PROMPT, [3.0], max_new_tokens=3)
+        for each in (line, selfie_tui.vector(line, model=model))
+    )
+    assert answer.texts == other.texts
+
+
 @pytest.mark.parametrize(
     ("call", "says"),
     [
         (lambda model: selfie_tui.vector(3), "Expected a line over vectors"),
         (lambda model: selfie_tui.vector("a + b", {"a": torch.ones(64)}), "No vector “b”"),
         (lambda model: selfie_tui.vector("a", {"a": torch.ones(2, 64)}), "expected one vector"),
+        (lambda model: selfie_tui.vector("'Paris'@1"), "is read with a model"),
+        (lambda model: selfie_tui.vector("'Paris'@40", model=model), "out of range"),
+        (lambda model: selfie_tui.vector("'Paris'@1[9]", model=model), "Token 9 is out of range"),
         (lambda model: selfie_tui.mean_vector(model, PROMPT), "No layer is chosen"),
         (lambda model: selfie_tui.mean_vector(model, [], 1), "There are no prompts"),
         (lambda model: selfie_tui.mean_vector(model, PROMPT, 1, average="max"), "Unknown average"),

@@ -63,7 +63,7 @@ LayerEvent = LayerControlBegan | LayerControlStep | LayerControlled
 
 def run(model: Model, task: ControlLayer, cancelled: Poll) -> Iterator[Event]:
     """Do a `ControlLayer` task; raises as `control` and `line_value`."""
-    vector = line_value(task.line) if task.line else None
+    vector = line_value(task.line, model, cancelled) if task.line else None
     for notice in notices_of(model, vector) if vector else ():
         yield Notice(text=notice, severity="warning")
     yield from control(model, task, vector, cancelled)

@@ -42,7 +42,7 @@ PLAIN_AT_ZERO = ("add", "add-norm", "blend")
 
 def run(model: Model, task: Steer, cancelled: Callable[[], bool]) -> Iterator[Event]:
     """Do a `Steer` task; raises as `steer`."""
-    vector = line_value(task.line)
+    vector = line_value(task.line, model, cancelled)
     for notice in notices_of(model, vector):
         yield Notice(text=notice, severity="warning")
     yield from steer(model, task, vector, cancelled)

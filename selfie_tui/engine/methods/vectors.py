@@ -28,7 +28,7 @@ from selfie_tui.engine.vectors.browse import browse
 from selfie_tui.engine.vectors.compare import compare
 from selfie_tui.engine.vectors.directions import Directions
 from selfie_tui.engine.vectors.files import open_file
-from selfie_tui.engine.vectors.lines import line_value
+from selfie_tui.engine.vectors.lines import Lines, line_value
 from selfie_tui.engine.vectors.means import averaged_positions, check_heads, heads_write, mean_of
 from selfie_tui.engine.vectors.vector import Vector, check_fits, notices_of
 from selfie_tui.errors import RequestError
@@ -107,9 +107,13 @@ def keep_means(model: Model, task: KeepMeans, cancelled: Cancelled) -> Iterator[
     yield keep(vector, task.name, vector.origin, task.overwrite)
 
 
-def kept_line(line: str, name: str, overwrite: bool = False) -> VectorKept:
-    """What a line is, kept under a name where there is one; no model is needed. Raises as `line_value` and `keep`."""
-    vector = line_value(line)
+def kept_line(line: str, name: str, overwrite: bool = False, lines: Lines | None = None) -> VectorKept:
+    """What a line is, kept under a name where there is one; a model is needed only for texts in it.
+
+    Raises:
+        SelfieError: as `Lines.value` and `keep`.
+    """
+    vector = (lines or Lines()).value(line)
     if name:
         return keep(vector, name, vector.origin or Origin(vector.model, line=vector.name), overwrite)
     return VectorKept(file="", name=vector.name, width=vector.width, norm=vector.norm, layers=vector.layers)
@@ -117,12 +121,13 @@ def kept_line(line: str, name: str, overwrite: bool = False) -> VectorKept:
 
 def keep_line(model: Model, task: KeepLine, cancelled: Cancelled) -> Iterator[Event]:
     """Do a `KeepLine` task; raises as `kept_line`."""
-    yield kept_line(task.line, task.name, task.overwrite)
+    yield kept_line(task.line, task.name, task.overwrite, Lines(model, cancelled))
 
 
 def compare_vectors(model: Model, task: CompareVectors, cancelled: Cancelled) -> Iterator[Event]:
     """Do a `CompareVectors` task; raises as `line_value` and `compare`."""
-    vectors = [line_value(line) for line in task.lines]
+    lines = Lines(model, cancelled)
+    vectors = [lines.value(line) for line in task.lines]
     yield VectorsCompared(
         vectors=compare(model, vectors, task.k, task.centred, task.stack) if vectors else (), centred=task.centred
     )
@@ -133,7 +138,7 @@ def browse_directions(model: Model, task: BrowseDirections, cancelled: Cancelled
     file = open_file(task.file)
     if not isinstance(file, Directions):
         raise RequestError(f"{prose(task.file)} is a vector, not a file of many directions.", "Compare it instead.")
-    like = line_value(task.like) if task.like else None
+    like = line_value(task.like, model, cancelled) if task.like else None
     found = browse(model, file, task, like, cancelled)
     yield DirectionsFound(file=str(vector_path(task.file)), count=file.count, width=file.width, directions=found)
 
@@ -163,7 +168,8 @@ def interpret_lines(model: Model, task: InterpretLines, cancelled: Cancelled) ->
         RequestError: for lines that cannot be computed, and vectors or an adapter that do not fit the model.
         SelfieError: as `engine.methods.interpret.interpret`.
     """
-    vectors = [part for line in task.lines for part in parts_of(line_value(line))]
+    lines = Lines(model, cancelled)
+    vectors = [part for line in task.lines for part in parts_of(lines.value(line))]
     if not vectors:
         raise RequestError("No vector is given.", "Give at least one.")
     for vector in vectors:

@@ -16,11 +16,11 @@ from selfie_tui.engine.vectors.vector import Vector
 from selfie_tui.errors import RequestError
 from selfie_tui.records import ModelInfo
 from selfie_tui.text import prose
-from selfie_tui.vector_line import Call, Expression, Name, Negative, Number, Operation, parse_line
+from selfie_tui.vector_line import Call, Expression, Name, Negative, Number, Operation, State, parse_line
 from selfie_tui.vector_line_tokens import LineError
 
-Lookup = Callable[[Name], Vector]
-"""The vector of a name; raises RequestError."""
+Lookup = Callable[[Name | State], Vector]
+"""The vector of a name, or the state of a text; raises RequestError."""
 
 Value = Vector | float
 
@@ -45,7 +45,7 @@ def evaluate(expression: Expression, lookup: Lookup) -> Value:
     match expression:
         case Number(value=value):
             return value
-        case Name():
+        case Name() | State():
             return lookup(expression)
         case Negative(operand=operand):
             return scaled(evaluate(operand, lookup), -1.0)

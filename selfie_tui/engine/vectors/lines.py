@@ -1,22 +1,73 @@
-"""Lines over vectors that were kept or are in files, computed."""
+"""Lines over vectors that were kept or are in files, and over states of texts, computed."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from selfie_tui.engine.generation.prefill import never
+from selfie_tui.engine.model import Model
+from selfie_tui.engine.prompts.checks import check_position
+from selfie_tui.engine.prompts.source import source_of
 from selfie_tui.engine.vectors.arithmetic import evaluate_line
 from selfie_tui.engine.vectors.files import open_vector
 from selfie_tui.engine.vectors.vector import Vector
+from selfie_tui.errors import RequestError
 from selfie_tui.kept_vectors import kept_names
-from selfie_tui.vector_line import Name
+from selfie_tui.records import Cell, Origin
+from selfie_tui.vector_line import Name, State
+from selfie_tui.vector_line_tokens import LineError
 
 
-def line_value(line: str) -> Vector:
-    """What a line is, its names those that were kept, or files.
+class Lines:
+    """Computes the lines of a task: names are those that were kept, or files, and texts are read with the model.
 
-    Raises:
-        RequestError: for a line that cannot be read or computed, and a vector that is not there.
+    Without a model texts are refused. A state that several lines name is read once.
     """
 
-    def lookup(name: Name) -> Vector:
-        return open_vector(name.name, name.layer, name.index)
+    def __init__(self, model: Model | None = None, cancelled: Callable[[], bool] = never) -> None:
+        self.model = model
+        self.cancelled = cancelled
+        self._read: dict[str, Vector] = {}
 
-    return evaluate_line(line, kept_names(), lookup)
+    def value(self, line: str) -> Vector:
+        """What a line is.
+
+        Raises:
+            RequestError: for a line that cannot be read or computed, and a vector or a token that is not there.
+            PromptError: for a text that the model does not take.
+            Cancelled: before any block, once `cancelled` gives true.
+        """
+        return evaluate_line(line, kept_names(), self.vector)
+
+    def vector(self, name: Name | State) -> Vector:
+        """The vector of a name, or the state of a text; raises as `value`."""
+        if isinstance(name, Name):
+            return open_vector(name.name, name.layer, name.index)
+        if self.model is None:
+            raise LineError(
+                f"{name} is read with a model, and none is given.",
+                "Keep the state first: selfie-tui vectors keep NAME PROMPT.",
+                name.at,
+            )
+        if str(name) not in self._read:
+            self._read[str(name)] = state_of(self.model, name, self.cancelled)
+        return self._read[str(name)]
+
+
+def state_of(model: Model, state: State, cancelled: Callable[[], bool] = never) -> Vector:
+    """The state of a text's token at a layer of the stack that prompts run through first; raises as `Lines.value`."""
+    source = source_of(model, state.text)
+    position = len(source.tokens) - 1 if state.position is None else state.position
+    check_position(source.tokens, position)
+    model.check_layer(state.layer)
+    row = model.read(source.ids, [state.layer], [position], cancelled, source.prefix)[state.layer]  # (1, width)
+    if not bool(row.isfinite().all()):
+        raise RequestError(f"The state of {state} is not finite.", "Load the model in bf16 or fp32.")
+    cells, info = (Cell(state.layer, position),), model.info()
+    origin = Origin(info, state.text, cells, (source.tokens[position],))
+    return Vector(row.float().cpu().clone(), (state.layer,), str(state), info, origin=origin)
+
+
+def line_value(line: str, model: Model | None = None, cancelled: Callable[[], bool] = never) -> Vector:
+    """What one line is; raises as `Lines.value`."""
+    return Lines(model, cancelled).value(line)

@@ -49,7 +49,7 @@ class LineField(CompletingField):
     SCOPES: ClassVar[tuple[Scope, ...]] = ("vector-line", "text")
 
     def __init__(self) -> None:
-        super().__init__(placeholder="paris - rome + 0.5 * italy · mean(a b) · unit(a) · tab", id="vector-line")
+        super().__init__(placeholder="paris - rome · mean(a b) · 'The king'@4 · tab", id="vector-line")
         self.names: Callable[[], tuple[str, ...]] = tuple
 
     def offered(self, typed: str) -> tuple[str, ...]:
