@@ -21,7 +21,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from selfie_tui.vector_line_tokens import FUNCTIONS, HOW, WORD, LineError, Token, next_token, tokens_of
+from selfie_tui.vector_line_tokens import FUNCTIONS, HOW, QUOTED, WORD, LineError, Token, next_token, tokens_of
 
 DEEPEST = 60
 """Parentheses within each other, at most."""
@@ -288,6 +288,8 @@ def completions(line: str, names: Iterable[str]) -> tuple[str, ...]:
 
     Names come before functions. A name begins after a space or a sign, or where a longer name that is known does.
     """
+    if QUOTED.sub("", line).count("'") % 2:
+        return ()  # within a text
     known = tuple(names)
     begins = [at for at in range(len(line) + 1) if at == 0 or line[at - 1] in ' +-*/(,−–×·÷"']
     for at in begins:

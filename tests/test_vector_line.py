@@ -156,6 +156,9 @@ def test_the_name_at_the_end_is_completed() -> None:
     assert completions("un", names) == ("unit(",)
     assert completions("paris", names) == ()
     assert completions("paris ", names) == ()
+    assert completions("rome - 'The pa", names) == (), "a text has no names"
+    assert completions("'The pa'@4 - pa", names) == ("'The pa'@4 - paris", "'The pa'@4 - parma")
+    assert completions('"it\'s" - pa', names) == ('"it\'s" - paris', '"it\'s" - parma')
 
 
 @pytest.mark.parametrize(

@@ -151,6 +151,20 @@ def test_a_text_of_a_line_has_the_state_of_its_token_and_says_where_it_is_from()
     assert answer.texts == other.texts
 
 
+def test_the_state_of_a_first_token_that_is_a_sink_says_so() -> None:
+    model = build.__wrapped__("llama")  # not the one that other tests share
+    with torch.no_grad():  # whatever stands first is swamped by what the first block adds
+        model.module.model.layers[0].mlp.down_proj.weight.mul_(0)
+        model.module.model.layers[0].self_attn.o_proj.weight.mul_(0)
+        model.module.model.embed_tokens.weight.add_(3.0)
+    found = selfie_tui.vector(f"2 * '{PROMPT}'@0[0]", model=model)
+    assert "nearly the state of another text's first token" in found.notices[0]
+    assert selfie_tui.compare_vectors(model, [found])[0].notices == found.notices
+    assert selfie_tui.vector(f"'{PROMPT}'@0", model=model).notices == ()
+    assert selfie_tui.vector(f"'{PROMPT}'@embed[0]", model=model).notices == ()
+    assert selfie_tui.vector(f"'{PROMPT}'@0[0]", model=build("gpt2")).notices == ()
+
+
 @pytest.mark.parametrize(
     ("call", "says"),
     [

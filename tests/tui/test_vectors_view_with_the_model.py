@@ -98,6 +98,27 @@ async def test_vectors_are_kept_computed_read_and_steered_with(app: SelfieApp, d
         assert "no difference" in text_of(app)
 
 
+async def test_a_line_of_texts_is_looked_at_read_and_steered_with_and_nothing_need_be_kept(app: SelfieApp, demo):
+    line = "'Paris'@2 - 'France'@2 + 'Japan'@2"
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await until(pilot, lambda: app.main.tokens.tokens, LOADING)
+        await pilot.press("escape", "V")
+        assert "states of texts: 'The king'@4" in text_of(app)
+        await pilot.press("e", "ctrl+u", *line)
+        view = await looked_at(app, pilot)
+        looks, *_ = compare(demo, [line_value(each, demo) for each in (line, "'Paris'@2", "'France'@2", "'Japan'@2")])
+        assert view.comparison.compared.here.cosines == pytest.approx(looks.cosines, abs=1e-6)
+        assert [name for name, _ in view.comparison.compared.others] == ["'Paris'@2", "'France'@2", "'Japan'@2"]
+
+        await pilot.press("enter")
+        await until(pilot, lambda: view.readings.of(line) and view.readings.of(line).state == "finished", LOADING)
+        assert "Tokyo" in view.readings.of(line).text(0)
+        await pilot.press("+")
+        plain, turned = await steered(app, pilot)
+        assert turned != plain
+        assert "Tokyo" in turned
+
+
 async def test_a_mean_of_prompts_turns_an_answer_and_a_file_of_directions_is_looked_through(
     app: SelfieApp, demo, tmp_path: Path
 ):

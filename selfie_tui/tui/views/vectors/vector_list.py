@@ -15,7 +15,12 @@ from selfie_tui.tui.widgets.lines import Rows, on_cursor
 
 LAYER_CELLS, NORM_CELLS = 7, 5
 LEAST_NAME, MOST_NAME = 8, 18
-NONE = ("no vectors yet: in Read, Grid, Lens or", "Inspect v keeps a state under a name;", "o opens a file")
+NONE = (
+    "no vectors yet: in Read, Grid, Lens or",
+    "Inspect v keeps a state under a name;",
+    "o opens a file; e writes a line, also of",
+    "states of texts: 'The king'@4",
+)
 
 
 class VectorList(Wanting, Rows):
