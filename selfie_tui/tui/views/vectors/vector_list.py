@@ -16,10 +16,8 @@ from selfie_tui.tui.widgets.lines import Rows, on_cursor
 LAYER_CELLS, NORM_CELLS = 7, 5
 LEAST_NAME, MOST_NAME = 8, 18
 NONE = (
-    "no vectors yet: in Read, Grid, Lens or",
-    "Inspect v keeps a state under a name;",
-    "o opens a file; e writes a line, also of",
-    "states of texts: 'The king'@4",
+    "no vectors yet: in Read, Grid, Lens or Inspect v keeps a state under a name; o opens a file; e writes a line, "
+    "also of states of texts: 'The king'@4"
 )
 
 
@@ -63,11 +61,15 @@ class VectorList(Wanting, Rows):
                 self.redraw(index)
 
     def count(self) -> int:
-        return len(self.items) or len(NONE)
+        return len(self.items) or len(self._none())
+
+    def _none(self) -> list[str]:
+        """What stands where there are no vectors, in lines of the pane's width."""
+        return text.wrap(NONE, max(self.size.width - 2, 1))
 
     def pieces(self, index: int) -> Pieces:
         if not self.items:
-            return (Piece(f" {text.clip(NONE[index], max(self.size.width - 1, 1))}", "dim"),)
+            return (Piece(" " + "".join(self._none()[index : index + 1]), "dim"),)
         item, here = self.items[index], index == self.cursor
         width = max(self.size.width - 3, LEAST_NAME)
         columns = width - LAYER_CELLS - NORM_CELLS - 2
