@@ -240,7 +240,7 @@ def test_both_answers_stand_token_under_token_with_the_first_difference_marked()
         "edited  ·Paris ·or ·Rome",
     ]
     assert [piece.role for piece in lines[1] if piece.text.strip()] == ["dim", "text", "match", "accent"]
-    assert difference(answers) == "differs from token 2"
+    assert difference(answers) == "differs from token 1"
     assert difference(both((" a",), (" a",), None)) == "no difference"
     assert difference(both((" a",), (" a",), None, finished=False)) == difference(both((" a",), (), None)) == ""
 

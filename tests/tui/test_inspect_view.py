@@ -322,7 +322,7 @@ async def test_answers_stand_side_by_side_with_the_first_difference():
         await pilot.press("e", *"zero", "enter")
         await until(pilot, lambda: "edited  ·London , ·the    ·capital" in text_of(app))
         assert "plain   ·Paris  , ·France ." in text_of(app)
-        assert "differs from token 1" in text_of(app)
+        assert "differs from token 0" in text_of(app)
 
 
 async def test_a_line_that_cannot_be_read_is_refused_and_stays_open(tmp_path: Path):

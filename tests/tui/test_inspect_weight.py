@@ -112,7 +112,7 @@ def test_the_view_is_driven_by_keys_in_a_terminal_and_answers_are_cancelled_half
         assert "·France" not in program.text()
         program.send("\x12")
         assert program.shows("·London"), program.text()
-        assert program.shows("differs from token 1"), program.text()
+        assert program.shows("differs from token 0"), program.text()
         assert program.until(lambda: "cancels" not in program.text()), program.text()
         program.send("dd")
         assert program.until(lambda: "EDITED" not in program.text()), program.text()

@@ -90,7 +90,7 @@ async def test_modules_are_looked_at_edited_kept_and_read_and_the_model_is_as_be
         again, edited = await answered(app, pilot)
         assert again == plain, "the plain answer is that of the model without the edit"
         assert PARIS not in edited
-        assert "differs from token 1" in text_of(app)
+        assert "differs from token 0" in text_of(app)
         await looked_at(app, pilot)
         assert view.inspection.peeked is not None
         assert view.inspection.peeked.tokens[position].norm == 0

@@ -208,8 +208,8 @@ def test_answers_stand_one_above_the_other_and_are_marked_where_they_part():
     lines = answer_lines(found, 40, Look(), stale=False)
     assert said(lines) == ["plain    Rome is old", "steered  Rome was old"]
     assert [piece.role for piece in lines[1]] == ["dim", "text", "accent"]
-    assert steering_note(found, 80) == "differs from token 2 · states moved by .34 of their norm"
-    assert steering_note(found, 40) == "differs from token 2 · moved .34"
+    assert steering_note(found, 80) == "differs from token 1 · states moved by .34 of their norm"
+    assert steering_note(found, 40) == "differs from token 1 · moved .34"
     growing = answers(Steered(4.0, tokens(" Rome"), None, 1.5), finished=False)
     assert said(answer_lines(growing, 40, Look(), stale=False))[1] == "steered  Rome▏"
     assert steering_note(growing, 99).endswith("1.5 of their norm: the vector is longer than the stream")

@@ -254,7 +254,7 @@ async def test_strength_is_changed_by_halves_and_answers_follow_when_the_keys_pa
         assert "Rome. It is old." in text_of(app)
         assert "Rome. Paris is new." in text_of(app)
         assert ("states moved by .25 of their norm" if size[0] > 80 else "moved .25") in text_of(app)
-        assert "differs from token 3" in text_of(app)
+        assert "differs from token 2" in text_of(app)
         await pilot.press("colon", *"4.2", "enter")
         await until(pilot, lambda: done(engine, Steer)[-1].strengths == (4.2,))
         await pilot.press("colon", *"0", "enter")

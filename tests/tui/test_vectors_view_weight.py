@@ -85,7 +85,7 @@ def test_the_view_is_driven_by_keys_in_a_terminal_and_steering_is_cancelled_half
         assert "Paris is new" not in program.text()
         program.send("\x12")
         assert program.shows("Rome. Paris is new."), program.text()
-        assert program.shows("differs from token 3"), program.text()
+        assert program.shows("differs from token 2"), program.text()
         program.send(":0\r")
         assert program.shows("no difference"), program.text()
         program.send("4dd")

@@ -135,7 +135,7 @@ async def test_a_mean_of_prompts_turns_an_answer_and_a_file_of_directions_is_loo
         assert "Paris" in plain
         assert "Tokyo" in turned
         await pilot.press("5", "5")
-        assert "differs from token 1" in text_of(app)
+        assert "differs from token 0" in text_of(app)
 
         await pilot.press("o", *str(tmp_path / "sae.safetensors"), "enter")
         await until(pilot, lambda: view.list.here.kind == "directions", LOADING)

@@ -78,7 +78,7 @@ def answer_line(answers: AnswersSoFar, width: int, look: Look) -> Pieces:
 
 
 def difference(answers: AnswersSoFar) -> str:
-    """From which token on two answers differ, counted from 1; "" before there are both."""
+    """From which token on two answers differ, counted from 0; "" before there are both."""
     if answers.differs_from is not None:
-        return f"differs from token {answers.differs_from + 1}"
+        return f"differs from token {answers.differs_from}"
     return "no difference" if answers.edited and answers.finished else ""

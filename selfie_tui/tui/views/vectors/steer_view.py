@@ -156,7 +156,7 @@ def steering_note(answers: SteeredSoFar, width: int) -> str:
     steered = answers.steered[0]
     moved = share(steered.added) if steered.added < 0.995 else f"{steered.added:.1f}"
     if steered.differs_from is not None:
-        differs = f"differs from token {steered.differs_from + 1} · "
+        differs = f"differs from token {steered.differs_from} · "
     else:
         differs = "no difference · " if answers.finished else ""
     whole = f"{differs}states moved by {moved} of their norm"
