@@ -36,6 +36,10 @@ class Selection:
         self.position = 0
         self.layers: tuple[int, ...] = ()
         self.layer = EMBED
+        self.layer_chosen = False
+        """Whether the cursor is in its layer because the user has moved it."""
+        self.position_chosen = False
+        """Whether the cursor is on its token because the user has moved it."""
         self.marked_positions: frozenset[int] = frozenset()
         self.marked_layers: frozenset[int] = frozenset()
         self.marked_cells: frozenset[Cell] = frozenset()
@@ -81,6 +85,14 @@ class Selection:
 
     def move(self, *, position: int | None = None, layer: int | None = None) -> bool:
         """Put the cursor on a position, a layer or both, as near as there is one; True when it moved."""
+        at, row = self.position, self.layer
+        moved = self.place(position=position, layer=layer)
+        self.position_chosen |= self.position != at
+        self.layer_chosen |= self.layer != row
+        return moved
+
+    def place(self, *, position: int | None = None, layer: int | None = None) -> bool:
+        """Put the cursor somewhere as `move` does, without taking that for the user's choice."""
         before = (self.position, self.layer)
         if position is not None and self.tokens:
             self.position = max(0, min(position, len(self.tokens) - 1))
@@ -168,7 +180,9 @@ class Selection:
         before, self.tokens, self.prompt = self.tokens, tokens, prompt
         common = _common(before, tokens)
         at_end = self.position >= len(before) - 1
-        self.position = max(len(tokens) - 1, 0) if at_end or self.position >= common else self.position
+        at = max(len(tokens) - 1, 0) if at_end or self.position >= common else self.position
+        self.position_chosen &= at == self.position
+        self.position = at
         kept = range(common)
         self.marked_positions &= frozenset(kept)
         self.marked_cells = frozenset(cell for cell in self.marked_cells if cell.position in kept)
@@ -178,6 +192,7 @@ class Selection:
         layers = (EMBED, *range(blocks))
         if layers != self.layers:
             self.layers, self.marked_layers, self.layer = layers, frozenset(layers), EMBED
+            self.layer_chosen = False
             self.marked_cells = frozenset()
         self.stack, self.prompt = stack, ""
         self._left = {}

@@ -164,7 +164,7 @@ async def test_heads_are_layers_by_heads_at_the_token_and_c_goes_through_q_k_v_o
         assert (here.task.sites, here.task.kind, here.task.positions) == (("q",), "custom", (4,))
         assert list(view.map.column_numbers()) == list(range(fake_patching.HEADS))
         assert "q3" in lines_of(view.map)[0]
-        await pilot.press("down", "down", "right", "right")
+        await pilot.press("g", "home", "down", "down", "right", "right")
         assert view.patches.cursor == ("q", 1, 4, 2)
         assert app.main.state.selection.position == 4, "heads are beside each other, not tokens"
         score = here.runs[here.index("q", 1, 4, 2)].score
@@ -350,3 +350,61 @@ async def test_marked_sites_that_were_kept_are_marked_again():
         await until(pilot, lambda: view.map.marked_sites() == chosen)
         await until(pilot, lambda: "2 marked together: " in text_of(app))
         assert view.patches.here is None, "there is no map of it"
+
+
+async def test_the_cursor_stands_on_what_is_patched_and_then_on_the_strongest_site_unless_it_was_moved():
+    engine = Capitals()
+    async with running(engine, prompt=A) as (app, pilot):
+        await pair(app, pilot)
+        view, selection = app.main.view, app.main.state.selection
+        assert (selection.layer, selection.position) == (-1, 4)
+        here = await patched(app, pilot)
+        index = max(range(here.sites), key=lambda index: abs(here.estimates[index]))
+        assert index > 0, "or the first layer would do"
+        assert here.site(index) == PatchedSite("resid", selection.layer, (selection.position,))
+        assert f"recovered {number(here.runs[index].score)}" in text_of(app)
+        await pilot.press("s")
+        here = await patched(app, pilot)
+        assert here.site(view.patches.run_here()[1]).name == "attn"
+        await pilot.press("up", "left")
+        chosen = selection.layer, selection.position
+        await patched(app, pilot, "s")
+        assert (selection.layer, selection.position) == chosen, "where the user went it stays"
+
+
+async def test_of_a_token_that_was_chosen_the_cursor_goes_to_a_layer_and_of_heads_to_the_strongest_there():
+    engine = Capitals()
+    async with running(engine, prompt=A) as (app, pilot):
+        await pair(app, pilot)
+        view, selection = app.main.view, app.main.state.selection
+        await pilot.press("2", "left", "left", "4")
+        here = await patched(app, pilot)
+        at_token = [index for index in range(here.sites) if here.site(index).positions == (2,)]
+        best = max(at_token, key=lambda index: abs(here.estimates[index]))
+        assert (selection.position, selection.layer) == (2, here.site(best).layer)
+        await pilot.press("2", "right", "4", "s", "s", "s")
+        here = await patched(app, pilot)
+        best = max(range(here.sites), key=lambda index: abs(here.estimates[index]))
+        assert (selection.position, selection.layer, view.patches.head) == (
+            3,
+            here.site(best).layer,
+            here.site(best).head,
+        )
+
+
+async def test_before_anything_is_estimated_the_cursor_is_at_the_first_layer_that_is_patched():
+    engine = Capitals()
+    async with running(engine, prompt=A) as (app, pilot):
+        await pair(app, pilot)
+        view, selection = app.main.view, app.main.state.selection
+        shown = Patching(view.patches.wanted)
+        began = fake_patching.patched(
+            shown.task, selection.tokens, selection.tokens, BLOCKS, lambda: False, threading.Event()
+        )
+        shown.take(next(began))
+        view.patches.take_in(shown)
+        view.show_all()
+        assert (selection.layer, selection.position) == (0, 4), "the token stays, over embed nothing is written"
+        shown.take(next(began))
+        view.show_all()
+        assert shown.cursor_placed

@@ -69,6 +69,7 @@ class PatchMap(LayerMap):
         if not self.of_heads:
             return super().put_cursor(row, column)
         before, self.patches.head = self.patches.head, column
+        self.patches.head_chosen |= before != column
         return self.selection.move(layer=row) or before != column
 
     def lay_out(self) -> None:

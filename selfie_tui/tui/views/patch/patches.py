@@ -38,6 +38,8 @@ class Patches:
         self.choices = Choices()
         self.head = 0
         """The head under the cursor."""
+        self.head_chosen = False
+        """Whether the cursor is on its head because the user has moved it."""
         self._known: list[Patching] = []
         """All but those of marks, the newest last."""
         self._together: list[Patching] = []
@@ -246,8 +248,17 @@ class Patches:
     @property
     def cursor(self) -> Place:
         """The place under the cursor."""
-        selection = self.state.selection
-        return self.place(selection.layer, self.head if self.choices.site == "heads" else selection.position)
+        return self.place(self.state.selection.layer, self.column)
+
+    @property
+    def column(self) -> int:
+        """The column under the cursor: a head where heads are shown, else a position."""
+        return self.head if self.choices.site == "heads" else self.state.selection.position
+
+    @property
+    def column_chosen(self) -> bool:
+        """Whether the cursor is in its column because the user has moved it."""
+        return self.head_chosen if self.choices.site == "heads" else self.state.selection.position_chosen
 
     def run_here(self) -> tuple[Patching, int] | None:
         """The patching and the index of the site under the cursor; None where none is written there."""

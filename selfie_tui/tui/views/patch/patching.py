@@ -49,6 +49,8 @@ class Patching:
         """When, by the clock of the state, it began to run."""
         self.done_before = 0
         """How many sites had their score then."""
+        self.cursor_placed = False
+        """Whether the cursor has been put on its strongest site."""
         self._places: dict[Place, int] = {}
         self._heads: dict[str, int] = {}
         self._agreement: tuple[int, float | None] = (0, None)
@@ -91,7 +93,7 @@ class Patching:
         if stopped.began is not None:
             self.take(stopped.began)
         self.estimates, self.runs = stopped.estimates, dict(stopped.runs)
-        self.done_before = self.done
+        self.done_before, self.cursor_placed = self.done, stopped.cursor_placed
 
     def _find_places(self, began: PatchBegan) -> None:
         shift = len(began.corrupt.tokens) - len(self.target.tokens) if self.target else 0

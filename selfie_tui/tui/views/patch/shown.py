@@ -20,12 +20,14 @@ from selfie_tui.tui.views.patch.notes import map_note, site_label, site_note, to
 from selfie_tui.tui.views.patch.pair_rows import PairRows
 from selfie_tui.tui.views.patch.patches import Patches
 from selfie_tui.tui.views.patch.patching import Patching
+from selfie_tui.tui.views.patch.placing import place_cursor
 from selfie_tui.tui.views.patch.settings_row import PatchSettings
 from selfie_tui.tui.views.patch.source import PatchSource
 from selfie_tui.tui.views.patch.titles import border, title
 from selfie_tui.tui.views.view import View
 from selfie_tui.tui.widgets.lines import TALL
 from selfie_tui.tui.widgets.map.window import CellWindow
+from selfie_tui.tui.widgets.messages import SelectionChanged
 from selfie_tui.tui.widgets.pane import Pane
 from selfie_tui.tui.widgets.pause import Pause
 
@@ -209,6 +211,8 @@ class ShownPatch(View):
         if self.display:
             self.patches.ask_what_is_said()
         self.source.patching = self.other_source.patching = self.patches.here
+        if self.display and place_cursor(self.patches):
+            self.map.post_message(SelectionChanged())
         self.show_pair()
         note = map_note(self.state, self.patches, self.app.keymap, self.look)
         self.map.show_note(note)
