@@ -162,6 +162,12 @@ class SelfieApp(ThemedApp, inherit_bindings=False):
         """Let the main screen handle it, whatever is open above it."""
         handle(self.main, message.event)
 
+    def confirm(self, done: str) -> None:
+        """Say in the hint line what the user has just done; in a toast where that is covered, or too narrow."""
+        shown = self.look.prose(self.look.glyphs(done))
+        if self.screen is not self.main or not self.main.hints.confirm(shown):
+            self.toast(done, "information")
+
     def export(self, exportable: Exportable) -> None:
         """Ask for a file, and write to it."""
         self.main.export(exportable)

@@ -25,6 +25,7 @@ from selfie_tui.records import (
 )
 from selfie_tui.tui.changes import Changed
 from selfie_tui.tui.screens.main import MainScreen
+from selfie_tui.tui.status import key_of
 
 MOST_PAGES = 2
 """Pages that are open above the main screen at most."""
@@ -58,13 +59,14 @@ def _is_shown(screen: MainScreen, event: Event) -> bool:
 
 
 def _vector_kept(screen: MainScreen, event: VectorKept, changed: Changed) -> None:
-    screen.app.toast(f"Kept: {event.file}", "information")
+    shows = key_of("view.vectors", screen.app.keymap)
+    screen.app.confirm(f"Kept {screen.app.look.prose(event.name)}: {shows} shows it")
 
 
 def _cancelled(screen: MainScreen, event: JobCancelled, changed: Changed) -> None:
     if isinstance(changed.ended, LoadModel):
         screen.app.offer_models()
-        screen.app.toast(f"Loading {changed.ended.name} was cancelled.", "information")
+        screen.app.confirm(f"Loading {changed.ended.name} was cancelled.")
     _ended(screen, event, changed)
 
 

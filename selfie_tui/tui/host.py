@@ -36,6 +36,10 @@ class Host(WireApp[None], inherit_bindings=False):
         """Show a toast."""
         raise NotImplementedError
 
+    def confirm(self, done: str) -> None:
+        """Say what the user has just done, where it covers nothing."""
+        raise NotImplementedError
+
     async def carry_out(self, action: Action) -> None:
         """Do an action where it belongs, whatever has the focus."""
         raise NotImplementedError

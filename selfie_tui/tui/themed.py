@@ -53,7 +53,7 @@ class ThemedApp(RememberingApp, inherit_bindings=False):
         """The next of our own themes."""
         own = sorted(name for name, theme in self.available_themes.items() if "heat-1" in theme.variables)
         self.theme = own[(own.index(self.theme) + 1) % len(own)] if self.theme in own else own[0]
-        self.toast(f"Theme: {self.theme}", "information")
+        self.confirm(f"Theme: {self.theme}")
 
     def toast(self, message: str, severity: Severity, *, seconds: float | None = None) -> None:
         """A toast, at the top, where no reading appears; any text is safe here."""
@@ -69,7 +69,10 @@ class ThemedApp(RememberingApp, inherit_bindings=False):
         done = clipboard.copy(copied, what, (self._keep or paths.state_dir()) / "clipboard.txt")
         if done.sequence and self._driver is not None:
             self._driver.write(done.sequence)
-        self.toast(done.message, "information" if done.ok else "warning")
+        if done.ok:
+            self.confirm(done.message)
+        else:
+            self.toast(done.message, "warning")
 
     def copy_to_clipboard(self, text: str) -> None:
         self.copy_text(text, "the selection")

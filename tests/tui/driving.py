@@ -93,6 +93,13 @@ def toasts(app: SelfieApp) -> list[str]:
     return kept.messages if isinstance(kept, AllNotifications) else [notification.message for notification in kept]
 
 
+def confirmed(app: SelfieApp) -> str:
+    """What the hint line says was just done; the screen shows it."""
+    done = app.main.hints.confirmed
+    assert not done or done in text_of(app).splitlines()[-1]
+    return done
+
+
 def log_text(app: SelfieApp) -> list[str]:
     """The lines of the log, whether in sight or not."""
     log = app.main.view.log_view

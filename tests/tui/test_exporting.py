@@ -52,7 +52,7 @@ async def test_two_keys_export_the_last_run_from_wherever_the_keys_go(tmp_path: 
         await pilot.press("x")
         assert "export 9 readings to: selfie-demo-" in text_of(app)
         await pilot.press("enter")
-        await until(pilot, lambda: any("Exported 9 interpretations" in toast for toast in toasts(app)))
+        await until(pilot, lambda: any("Exported 9" in said for said in (app.main.hints.confirmed, *toasts(app))))
         (path,) = tmp_path.glob("*.jsonl")
         first, *results, last = sessions.read(path)
         assert isinstance(first, RunBegan)

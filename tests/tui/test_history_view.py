@@ -327,7 +327,7 @@ async def test_the_model_of_a_run_is_loaded_before_it_goes_on(tmp_path: Path):
         await pilot.press("f8")
         await until(pilot, lambda: list_of(app).here is not None)
         await pilot.press("r")
-        await until(pilot, lambda: any("Loading gpt2, to go on" in toast for toast in toasts(app)))
+        await until(pilot, lambda: "Loading gpt2, to go on" in app.main.hints.confirmed)
         await until(pilot, lambda: any(isinstance(task, Interpret) for task in engine.done))
         await run_to_end(app, pilot)
         assert app.main.state.model.name == "gpt2"

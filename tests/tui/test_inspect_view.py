@@ -274,7 +274,7 @@ async def test_a_vector_is_kept_under_the_name_that_is_proposed(tmp_path: Path):
         await pilot.press("v")
         assert app.main.ask_line.field.value == "of@L0.0"
         await pilot.press("enter")
-        await until(pilot, lambda: toasts(app))
+        await until(pilot, lambda: app.main.hints.confirmed)
         assert (tmp_path / "vectors" / "of@L0.0.safetensors").is_file()
         await pilot.press("v", "enter")
         assert "There is such a vector. Once more: enter replaces it" in text_of(app)
@@ -348,7 +348,7 @@ async def test_the_line_is_completed_by_tab_and_knows_kept_vectors(tmp_path: Pat
     async with running(engine, state_dir=tmp_path) as (app, pilot):
         view = await inspect(app, pilot)
         await pilot.press("v", "ctrl+u", *"paris", "enter")
-        await until(pilot, lambda: toasts(app))
+        await until(pilot, lambda: app.main.hints.confirmed)
         await pilot.press("e", "+", "space", "n", "tab")
         assert view.edit_line.value == "+ noise 0.1 seed 3"
         await pilot.press("ctrl+u", "tab")

@@ -9,7 +9,7 @@ import pytest
 from selfie_tui.errors import SelfieError
 from selfie_tui.records import EMBED, Cell, KeepVector, Token
 from selfie_tui.tui.keepable import Keepable, proposed, word_of
-from tests.tui.driving import running, text_of, toasts, until
+from tests.tui.driving import confirmed, running, text_of, toasts, until
 from tests.tui.fake_engine import FakeEngine
 
 SIZES = [(120, 40), (80, 24), (60, 20), (200, 60)]
@@ -34,11 +34,13 @@ async def test_the_state_of_the_cell_is_kept_from_every_view_under_the_name_that
         assert app.main.ask_line.field.value == "is@L5"
         focus = app.main._focus_before_ask
         await pilot.press("enter")
-        await until(pilot, lambda: toasts(app))
+        await until(pilot, lambda: app.main.hints.confirmed)
         assert app.main.focused is focus
         (task,) = kept(engine)
         assert (task.cells, task.name, task.module) == ((Cell(5, 3),), "is@L5", None)
-        assert toasts(app) == [f"Kept: {tmp_path / 'vectors' / 'is@L5.safetensors'}"]
+        assert confirmed(app) == "Kept is@L5: V shows it"
+        assert not toasts(app)
+        assert Path(task.file) == tmp_path / "vectors" / "is@L5.safetensors"
         assert Path(task.file).is_file()
 
 

@@ -325,7 +325,7 @@ async def test_the_lens_that_was_read_is_exported(tmp_path, monkeypatch):
         await pilot.press("x")
         assert app.main.ask_line.question == "export the lens of 9 tokens to"
         await pilot.press("ctrl+u", *"lens.jsonl", "enter")
-        await until(pilot, lambda: any("Exported 81 cells" in toast for toast in toasts(app)))
+        await until(pilot, lambda: "Exported 81 cells" in app.main.hints.confirmed)
         lines = [json.loads(line) for line in (tmp_path / "lens.jsonl").read_text().splitlines()]
         assert [(line["layer"], line["position"]) for line in lines[:2]] == [(-1, 0), (0, 0)]
         assert lines[-1]["top"] == [" of7"]

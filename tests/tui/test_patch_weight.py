@@ -54,8 +54,9 @@ def with_a_pair(source: str, size: tuple[int, int], *, repeats: bool = True) -> 
     terminal = Terminal(source, blocks=30, size=size, repeats=repeats)
     terminal.settle(b"31 layers" if size[0] >= 100 else b"word", quiet=1.5)
     terminal.press(DOWN)
-    terminal.press(b"p", quiet=0.5)
-    terminal.press(b"P", quiet=6.0)  # the toast goes
+    assert 0 < terminal.press(b"p", quiet=0.5) <= STEP, "kept as A, and said"
+    terminal.press(b"P", quiet=1.0)
+    assert 0 < terminal.press(b"", quiet=4.0) <= STEP, "what was said goes"
     terminal.press(b"i", quiet=0.3)
     terminal.press(b"x\r", b"Tokyo", quiet=1.0)
     return terminal
@@ -75,6 +76,7 @@ def test_a_step_a_jump_and_a_change_of_view_stay_within_their_budgets(size, colo
     terminal = with_a_pair(program(colours), size, repeats=repeats)
     try:
         terminal.press(b"\r", quiet=2.0)
+        terminal.press(b"g", quiet=0.5)  # at the top, whichever site is the strongest
         steps = [terminal.press(key) for key in (LEFT, DOWN, LEFT, DOWN, DOWN, RIGHT, UP)]
         left = terminal.press(b"R", quiet=1.0)
         shown = terminal.press(b"P", quiet=1.0)
@@ -84,7 +86,7 @@ def test_a_step_a_jump_and_a_change_of_view_stay_within_their_budgets(size, colo
         assert min(steps) > 0
         assert max(steps) <= STEP, "a step inside the window, with the lines on the site"
         assert KIB < shown <= view, "the view is shown"
-        assert 0 < left <= view, "and left"
+        assert 0 < left <= view, f"and left: {left}"
         assert KIB < jump <= view, "a jump of the window, of both maps where there are two"
         assert 0 < turned <= view, "another measure"
         assert sum(walk) / len(walk) <= KIB, "with the window's leaps"

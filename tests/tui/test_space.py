@@ -8,7 +8,7 @@ from textual.widgets._toast import Toast
 from selfie_tui.records import Preset
 from selfie_tui.tui.app import TWICE
 from selfie_tui.tui.catalog import Offer
-from tests.tui.driving import run_to_end, running, text_of, until
+from tests.tui.driving import confirmed, run_to_end, running, text_of, toasts, until
 from tests.tui.fake_engine import FakeEngine
 
 
@@ -106,3 +106,25 @@ async def test_from_160_columns_on_models_and_layers_have_more_of_the_width(colu
     async with running(size=(columns, 60)) as (app, _):
         assert app.main.layers_pane.region.width == left
         assert app.main.view.log_pane.region.right == columns
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_what_was_just_done_is_said_in_the_hint_line_and_covers_no_pane(size):
+    async with running(size=size, theme="dusk") as (app, pilot):
+        await pilot.press("escape", "p")
+        assert confirmed(app) == "This prompt is A: i edits it into B, to compare."
+        assert text_of(app).splitlines()[-1].endswith("? help  q quit")
+        await pilot.press("p")
+        assert confirmed(app) == "The pair is gone."
+        assert not app.screen.query(Toast)
+        app.main.hints.show_keys()
+        await pilot.pause()
+        assert "interpret" in text_of(app).splitlines()[-1]
+
+
+async def test_what_the_hint_line_is_too_narrow_for_is_said_in_a_toast():
+    async with running(size=(80, 24)) as (app, pilot):
+        app.confirm(f"Exported 9 readings to {'folder/' * 12}found.csv")
+        await pilot.pause()
+        assert not confirmed(app)
+        assert toasts(app)[-1].endswith("found.csv")

@@ -11,7 +11,7 @@ from selfie_tui.records import BrowseDirections, CompareVectors, Head, Interpret
 from selfie_tui.tui.app import SelfieApp
 from selfie_tui.tui.views.vectors.view import VectorsView
 from tests.tui import fake_vectors
-from tests.tui.driving import run_to_end, running, text_of, toasts, until
+from tests.tui.driving import confirmed, run_to_end, running, text_of, toasts, until
 from tests.tui.fake_engine import FakeEngine
 
 SIZES = [(120, 40), (80, 24), (60, 20), (200, 60)]
@@ -466,7 +466,7 @@ async def test_files_folders_and_adapters_are_opened_and_what_is_wrong_is_said(f
         await answer(app, pilot, str(tmp_path / "adapter.safetensors"))
         await until(pilot, lambda: view.list.here.kind == "adapter")
         await pilot.press("enter")
-        assert "vectors go through it" in toasts(app)[-1]
+        assert "vectors go through it" in confirmed(app)
         assert view.list.go_to_name("rome")
         await pilot.press("enter")
         await run_to_end(app, pilot)

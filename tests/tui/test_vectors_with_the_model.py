@@ -12,7 +12,7 @@ from selfie_tui.engine.prompts.source import source_of
 from selfie_tui.jobs import default_engine
 from selfie_tui.tui.app import SelfieApp
 from selfie_tui.tui.options import AppOptions
-from tests.tui.driving import toasts, until
+from tests.tui.driving import until
 from tests.tui.test_with_the_model import LOADING
 
 PROMPT = "The Eiffel Tower is located in the city of"
@@ -26,7 +26,7 @@ async def test_a_state_and_the_mean_of_two_are_kept_as_they_are(tmp_path: Path):
         app.main.state.selection.move(position=len(app.main.state.selection.tokens) - 1, layer=5)
         await pilot.press("v", "enter")
         file = tmp_path / "vectors" / "of@L5.safetensors"
-        await until(pilot, lambda: file.is_file() and toasts(app), 30.0)
+        await until(pilot, lambda: file.is_file() and app.main.hints.confirmed, 30.0)
         await pilot.press("space", "k", "space", "v", "ctrl+u", *"both", "enter")
         mean = tmp_path / "vectors" / "both.safetensors"
         await until(pilot, lambda: mean.is_file(), 30.0)

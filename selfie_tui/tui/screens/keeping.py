@@ -10,6 +10,7 @@ from textual import on
 from textual.timer import Timer
 
 from selfie_tui.errors import SelfieError
+from selfie_tui.paths import under_home
 from selfie_tui.presets import RESERVED
 from selfie_tui.tui.background import in_background
 from selfie_tui.tui.changes import Changed
@@ -80,7 +81,7 @@ class KeepingScreen(ViewScreen):
             path = self.app.save_preset(named)
             offer_saved(self.state, named)
             self.show(Changed(settings=True))
-            self.app.toast(f"Saved: {path}", "information")
+            self.app.confirm(f"Saved: {under_home(str(path))}")
 
         self.ask_for("save this interpretation prompt as", "" if preset.name in RESERVED else preset.name, save)
 
@@ -122,6 +123,6 @@ class KeepingScreen(ViewScreen):
                     done = await in_background(lambda: writers.export(exportable.entries(), path, overwrite=again))
             except writers.FileThere as there:
                 raise SelfieError("There is such a file.", "Once more: enter overwrites it") from there
-            self.app.toast(f"Exported {done}", "information")
+            self.app.confirm(f"Exported {done}")
 
         self.ask_for(f"export {exportable.what} to", proposed_name(exportable, Path.cwd()), write)

@@ -197,7 +197,7 @@ class KeptScreen(KeepingScreen):
             self._start(self._resume(stored))
         else:
             began = stored.began
-            self.app.toast(f"Loading {began.model}, to go on with its run.", "information")
+            self.app.confirm(f"Loading {began.model}, to go on with its run.")
             self._to_resume = stored
             if began.info is not None and began.info.layer_paths:
                 self.state.layer_paths[began.model] = began.info.layer_paths
@@ -224,7 +224,7 @@ class KeptScreen(KeepingScreen):
         lines = await in_background(partial(kept.delete, stored))
         kept.deleted.append((stored, lines))
         await self._find_in(stored.path)
-        self.app.toast("Deleted the run. u takes that back.", "information")
+        self.app.confirm("Deleted the run. u takes that back.")
 
     @on(DeletionRegretted)
     def take_back(self) -> None:

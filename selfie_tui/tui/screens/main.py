@@ -152,10 +152,8 @@ class MainScreen(RunningScreen):
             return
         self.show(changed)
         kept = self.state.pair is not None
-        self.app.toast(
-            "This prompt is A: edit it, and what you have then is compared with it." if kept else "The pair is gone.",
-            "information",
-        )
+        edit = key_of("edit.prompt", self.app.keymap)
+        self.app.confirm(f"This prompt is A: {edit} edits it into B, to compare." if kept else "The pair is gone.")
 
     # Forth and back --------------------------------------------------------------------------------------------------
 

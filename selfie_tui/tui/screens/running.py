@@ -55,6 +55,7 @@ class RunningScreen(FieldScreen):
     def ask(self, question: str | None) -> None:
         """Have the hints ask whether so much is to be run; `None` asks no more."""
         if question != self._question:
+            self.hints.show_keys()
             self._question = question
             self.update_hints()
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from textual.timer import Timer
+
+from selfie_tui import text
 from selfie_tui.tui.render.styles import Piece, Pieces, cells, clipped
 from selfie_tui.tui.widgets.lines import TALL, Lines
 
@@ -116,8 +119,15 @@ class Fixed(Lines):
         return (Piece(self._shown, "key"),)
 
 
+CONFIRMED = 4.0
+"""Seconds for which the hint line says what was done."""
+
+
 class HintLine(Lines):
-    """Keys of the focused widget and of everywhere, as many as fit; at the right edge those that are kept longest."""
+    """Keys of the focused widget and of everywhere, as many as fit; at the right edge those that are kept longest.
+
+    For a moment it says in place of those at the left what the user has just done: there it covers nothing else.
+    """
 
     DEFAULT_CSS = "HintLine { height: 1; }"
 
@@ -125,6 +135,29 @@ class HintLine(Lines):
         super().__init__(id=id)
         self.left: list[tuple[str, str]] = []
         self.right: list[tuple[str, str]] = []
+        self.confirmed = ""
+        """What was done a moment ago; safe text."""
+        self._confirming: Timer | None = None
+
+    def confirm(self, done: str) -> bool:
+        """Say for a moment what was done, which is safe text; False where the line is too narrow for it."""
+        if not self._leaves_room(done):
+            return False
+        if self._confirming is not None:
+            self._confirming.stop()
+        self.confirmed, self._confirming = done, self.set_timer(CONFIRMED, self.show_keys)
+        self.refresh()
+        return True
+
+    def show_keys(self) -> None:
+        """Say no more what was done."""
+        if self._confirming is not None:
+            self._confirming.stop()
+            self.confirmed, self._confirming = "", None
+            self.refresh()
+
+    def _leaves_room(self, done: str) -> bool:
+        return "\n" not in done and text.width(done) + 2 <= self.app.size.width  # the line may be hidden still
 
     def show_hints(self, left: list[tuple[str, str]], right: list[tuple[str, str]]) -> None:
         """Show these keys, if they are others."""
@@ -138,6 +171,9 @@ class HintLine(Lines):
     def pieces(self, index: int) -> Pieces:
         right = _fitting_hints(self.right, self.size.width)
         left = _fitting_hints(self.left, self.size.width - cells(right) - GAP)
+        if self.confirmed and self._leaves_room(self.confirmed):
+            left = [Piece(f" {self.confirmed}", "good")]
+            right = right if cells(left) + cells(right) + GAP < self.size.width else []
         gap = " " * (self.size.width - cells(left) - cells(right) - 1)
         return (*left, Piece(gap), *right)
 

@@ -67,7 +67,7 @@ class VectorsView(WritingView):
             self.readings.adapter = "" if self.readings.adapter == here.file else here.file
             self.readings.forget()
             through = "go through it" if self.readings.adapter else "do not go through it any more"
-            self.app.toast(f"{here.name}: vectors {through} before they are put into words.", "information")
+            self.app.confirm(f"{here.name}: vectors {through} before they are put into words.")
         else:
             self.interpret()
 
