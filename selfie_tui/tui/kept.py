@@ -23,11 +23,12 @@ STATES: dict[str, State] = {"finished": "finished", "cancelled": "cancelled", "f
 
 
 class PlayedBack(NamedTuple):
-    """A run that was kept: its beginning, the events of its results, and when it was made: `from 24 Nov 11:34`."""
+    """A run that was kept: its beginning, the events of its results, when it was made, its id."""
 
     began: RunBegan
     events: tuple[Event, ...]
     origin: str
+    kept_as: str
 
 
 class KeptRuns:
@@ -115,7 +116,7 @@ def played_back(stored: StoredRun, today: datetime | None = None) -> PlayedBack:
     began, *rest = whole(stored)
     assert isinstance(began, RunBegan)
     results = {entry.index: entry.value for entry in rest if isinstance(entry, Result)}
-    return PlayedBack(began, tuple(events_of(results)), f"from {moment(local(began.began), today)}")
+    return PlayedBack(began, tuple(events_of(results)), f"from {moment(local(began.began), today)}", stored.id)
 
 
 def whole(stored: StoredRun) -> list[Entry]:

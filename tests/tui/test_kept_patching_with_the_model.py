@@ -66,6 +66,9 @@ async def test_a_patching_that_stopped_is_opened_in_its_view_exported_gone_on_wi
         (exported,) = kept_runs(read(tmp_path / "out.jsonl"))
         assert {index: run.score for index, run in exported.results.items() if index >= 0} == scores(stopped)
         assert exported.began.info == stopped.began.info
+        await pilot.press("enter")
+        await until(pilot, lambda: any("its model was another one" in toast.message for toast in app._notifications))
+        assert len(listed(tmp_path)) == 1, "in another number format it is not gone on with"
         await pilot.press("H", "r")
         await until(pilot, lambda: len(runs := listed(tmp_path)) == 1 and runs[0].ending == "finished", LOADING)
         (resumed,) = listed(tmp_path)

@@ -285,7 +285,7 @@ async def test_a_kept_run_is_shown_as_if_just_run_and_gone_on_with():
         await pilot.press("escape", "P")
         await until(pilot, lambda: app.main.view.NAME == "patch")
         view = app.main.view
-        view.open_kept(began, kept, "from 24 Nov 11:34")
+        view.open_kept(began, kept, "from 24 Nov 11:34", "a session#1")
         await until(pilot, lambda: view.patches.here is not None and view.map.columns.blocks == 5)
         assert app.main.prompt_text.value == B
         assert app.main.state.pair.prompt == A
@@ -297,6 +297,7 @@ async def test_a_kept_run_is_shown_as_if_just_run_and_gone_on_with():
         again = asked(engine)[-1]
         assert again.sites == ("resid", "attn")
         assert len(again.earlier.runs) == 20
+        assert again.earlier.run == "a session#1", "the run that goes on names the one that was opened"
         assert here.is_whole
 
 

@@ -114,10 +114,11 @@ class View(Widget):
     def open_run(self, run: Run, query: str = "") -> None:
         """Show a run that was kept as if it were just run, searched for the text by which it was found."""
 
-    def open_kept(self, began: RunBegan, events: Sequence[Event], origin: str) -> None:
+    def open_kept(self, began: RunBegan, events: Sequence[Event], origin: str, kept_as: str = "") -> None:
         """Show a run of the view's own method that was kept as if it were just run.
 
-        `events` are those that the engine yielded, as far as they were kept; `origin` says when: `from 24 Nov 11:34`.
+        `events` are those that the engine yielded, as far as they were kept; `origin` says when: `from 24 Nov 11:34`;
+        `kept_as` is its name among all sessions.
         """
 
     def resume_kept(self, task: RunTask) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from selfie_tui.errors import SelfieError
+from selfie_tui.errors import RequestError, SelfieError
 from selfie_tui.records import Event, PatchActivations, PatchedSite, RunTask, layer_name
 from selfie_tui.results.entries import RunBegan
+from selfie_tui.results.resuming import check_resumable
 from selfie_tui.tui.changes import Changed
 from selfie_tui.tui.exporting import Exportable, exportable_results
 from selfie_tui.tui.state import AppState
@@ -157,7 +158,7 @@ class PatchView(ShownPatch):
     def run_job(self) -> None:
         again, self._again = self._again, False
         prompts, needs = self.patches.prompts, self.patches.choices.metric
-        if problem := self.problem():
+        if problem := self.problem() or ("" if again else self._other_model()):
             self.app.toast(problem, "warning")
         elif prompts is None or (needs != "kl" and not (prompts.correct and prompts.wrong)):
             self._awaits_answers = True
@@ -168,6 +169,17 @@ class PatchView(ShownPatch):
         elif self.patches.start(again) is None:
             self.app.toast(self._nothing_left(), "information")
         self.show_all()
+
+    def _other_model(self) -> str:
+        """Why the run that is shown, one that was kept, cannot be gone on with by the loaded model; "" where it can."""
+        here, model = self.patches.here, self.state.model
+        if here is None or here.read_back is None or here.is_whole or model is None:
+            return ""
+        try:
+            check_resumable(here.read_back, model)
+        except RequestError as error:
+            return f"{error.cause} {error.remedy}"
+        return ""
 
     def answers_known(self) -> None:
         """Run what has waited for the answers."""
@@ -184,12 +196,12 @@ class PatchView(ShownPatch):
 
     # Kept runs -------------------------------------------------------------------------------------------------------
 
-    def open_kept(self, began: RunBegan, events: Sequence[Event], origin: str) -> None:
+    def open_kept(self, began: RunBegan, events: Sequence[Event], origin: str, kept_as: str = "") -> None:
         """Show a patching that was kept as if it were just run: the pair, the choices, the scores."""
         task = began.task
         if not isinstance(task, PatchActivations):
             return
-        patching = Patching(msgspec.structs.replace(task, earlier=None, origin=ORIGIN), origin=origin)
+        patching = Patching(msgspec.structs.replace(task, earlier=None, origin=ORIGIN), origin=origin, kept_as=kept_as)
         for event in events:
             patching.take(event)
         if patching.state != "finished":

@@ -130,7 +130,7 @@ class VectorsView(WritingView):
         self.steering.ask(anew=True)
         self.show_steering()
 
-    def open_kept(self, began: RunBegan, events: Sequence[Event], origin: str) -> None:
+    def open_kept(self, began: RunBegan, events: Sequence[Event], origin: str, kept_as: str = "") -> None:
         """Show answers that were kept; a line that is not in the list is put there."""
         task = began.task
         if not isinstance(task, Steer):
