@@ -328,7 +328,7 @@ async def test_what_is_shown_is_exported_and_read_back(tmp_path, monkeypatch):
         await pair(app, pilot)
         here = await patched(app, pilot)
         await pilot.press("x", "ctrl+u", *"scores.csv", "enter")
-        await until(pilot, lambda: any("Exported" in toast for toast in toasts(app)))
+        await until(pilot, lambda: "Exported" in app.main.hints.confirmed)
         rows = list(csv.DictReader((tmp_path / "scores.csv").open()))
         assert len(rows) == here.sites
         assert {round(float(row["score"]), 6) for row in rows} == {round(run.score, 6) for run in here.runs.values()}
