@@ -14,7 +14,7 @@ from selfie_tui.paths import model_path
 from selfie_tui.tui.app import SelfieApp
 from selfie_tui.tui.options import AppOptions
 from selfie_tui.tui.views.inspect.view import InspectView
-from tests.tui.driving import run_to_end, text_of, toasts, until
+from tests.tui.driving import confirmed, run_to_end, text_of, toasts, until
 from tests.tui.test_with_the_model import LOADING
 
 PARIS = "Paris"
@@ -66,7 +66,7 @@ async def test_modules_are_looked_at_edited_kept_and_read_and_the_model_is_as_be
 
         await pilot.press("v", "ctrl+u", *"paris", "enter")
         file = tmp_path / "vectors" / "paris.safetensors"
-        await until(pilot, lambda: file.is_file() and toasts(app), 20.0)
+        await until(pilot, lambda: file.is_file() and confirmed(app), 20.0)
         (vector,) = load_file(file).values()
         assert float(vector.float().norm()) == pytest.approx(norm, rel=1e-2)
 
