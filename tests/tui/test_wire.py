@@ -19,7 +19,7 @@ from textual._compositor import CompositorUpdate
 from textual.geometry import Size
 from textual.pilot import Pilot
 from textual.strip import Strip
-from textual.widgets import DataTable, OptionList, Static
+from textual.widgets import DataTable, Input, OptionList, Static
 
 from selfie_tui.tui.terminal.repeats import QUESTION
 from selfie_tui.tui.terminal.wire import WORTH_SYNCHRONISING, erases_to_background
@@ -59,12 +59,12 @@ Step = str | tuple[int, int]
 
 @dataclass
 class Shown:
-    """What a terminal showed after a step, and what it took."""
+    """What a terminal showed after a step, and what it took; where the cursor was, if text was typed there."""
 
     step: Step | None
     sent: int
     looks: list[list[Look]]
-    cursor: tuple[int, int]
+    cursor: tuple[int, int] | None
 
 
 async def settle(pilot: Pilot[None]) -> None:
@@ -104,6 +104,8 @@ class Session:
         for line, column in re.findall("\x1b\\[(\\d+);(\\d+)R", self.terminal.taken_answers()):
             self.app.post_message(events.CursorPosition(int(column) - 1, int(line) - 1))
         cursor = self.terminal.cursor.x, self.terminal.cursor.y
+        if not isinstance(self.app.focused, Input):
+            cursor = None
         return Shown(step, sum(len(data.encode()) for data in new), self.terminal.looks(), cursor)
 
     def truth(self) -> list[list[Look]]:
@@ -163,6 +165,23 @@ async def test_random_sessions_look_the_same_and_send_less(terminal: str, monkey
         assert differences(mine.looks, theirs.looks) == [], mine.step
         assert mine.cursor == theirs.cursor
     assert 3 * sum(shown.sent for shown in ours) < sum(shown.sent for shown in stock)
+
+
+async def test_the_cursor_is_where_text_is_typed_and_elsewhere_nothing_is_sent_for_it() -> None:
+    async def use(session: Session) -> None:
+        field = session.app.query_one(Input)
+        field.focus()
+        assert (await session.take("x")).cursor == tuple(session.app.cursor_position)
+        assert (await session.take("left")).cursor == tuple(field.cursor_screen_offset)
+        session.app.query_one(OptionList).focus()
+        await session.take()
+        start = len(session.driver.written)
+        await session.take("down")
+        assert not re.search(r"\x1b\[[\d;]*H$", "".join(session.driver.written[start:]))
+        field.focus()
+        assert (await session.take()).cursor == tuple(field.cursor_screen_offset)
+
+    await with_app(use)
 
 
 async def test_the_screen_comes_back_after_other_programs_wrote_on_it() -> None:

@@ -40,14 +40,14 @@ class Painter:
         """The pen whose rendition holds after what was collected so far."""
         return self._held
 
-    def finish(self, x: int, y: int) -> str:
-        """The complete sequence, which leaves the cursor at column `x` of line `y`; "" if nothing differed."""
+    def finish(self, cursor: tuple[int, int] | None) -> str:
+        """The complete sequence, which leaves the cursor at a column and a line if given; "" if nothing differed."""
         if not self._out:
             return ""
         if self._held.link:
             self._take(DEFAULT)
-        if self._at != (x, y):
-            self._out.append(absolute(x, y))
+        if cursor is not None and self._at != cursor:
+            self._out.append(absolute(*cursor))
         sequence = "".join(self._out)
         return shortened(sequence) if self._repeats else sequence
 
@@ -72,7 +72,7 @@ class Painter:
                 rows[y] = new, bytearray([a != b or (p is not q and p != q) for a, b, p, q in cells])
         differing = sum(differs.count(1) for _, differs in rows.values())
         found = [stroke for y, (row, differs) in rows.items() for stroke in strokes(y, row, differs, self._pens)]
-        for stroke in ordered(found):
+        for stroke in ordered(found, self._pens):
             self._stroke(stroke, *rows[stroke.y])
         return differing
 
@@ -85,6 +85,8 @@ class Painter:
                 # A doubtful glyph may have spilled onto this cell, of which nothing is known: it will be drawn in full.
                 x = differs.find(1, x + 1, stroke.end)
                 continue
+            if pen.is_for_spaces:
+                pen = self._also_for_what_follows(pen, stroke.pen)
             self._reach(x, stroke.y, row, pen, differs)
             self._take(pen)
             end = self._draw(x, stroke.y, row, differs)
@@ -167,6 +169,14 @@ class Painter:
         sequence, self._held = self._pens.turn(self._held, pen)
         if sequence:
             self._out.append(sequence)
+
+    def _also_for_what_follows(self, pen: Pen, following: Pen) -> Pen:
+        """The pen to draw spaces with: `following`, which is needed next, where it does for them and costs less."""
+        if following.is_for_spaces or following.link or not self._pens.does_for(following, pen):
+            return pen
+        sequence, held = self._pens.turn(self._held, pen)
+        later = sequence + self._pens.turn(held, following)[0]
+        return following if len(self._pens.turn(self._held, following)[0]) < len(later) else pen
 
     def _reach(self, x: int, y: int, row: Row, pen: Pen, differs: bytearray) -> None:
         """Bring the cursor to a cell about to be drawn in `pen`."""

@@ -86,6 +86,10 @@ class Pens:
             )
         return known
 
+    def does_for(self, held: Pen, target: Pen) -> bool:
+        """Whether all that `target` draws looks right with the pen held."""
+        return not self.turn(held, target)[0]
+
     def _interned(self, pen: Pen) -> Pen:
         if len(self._same) >= _MOST_REMEMBERED:
             self._same.clear()

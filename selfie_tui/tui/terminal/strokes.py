@@ -50,13 +50,34 @@ def _end_of_stroke(x: int, row: Row, differs: bytearray, pens: Pens) -> tuple[in
     return x, pen
 
 
-def ordered(found: Sequence[Stroke]) -> list[Stroke]:
+def ordered(found: Sequence[Stroke], pens: Pens) -> list[Stroke]:
     """The strokes pen by pen, in the order in which the pens are first needed.
 
     To come back to a place takes 4 to 8 bytes, to change the pen and back again 9 (bold) to 40 (24-bit colours).
     """
-    turns = {pen: turn for turn, pen in enumerate(dict.fromkeys(stroke.pen for stroke in found))}
-    return sorted(found, key=lambda stroke: turns[stroke.pen])
+    together = _with_spaces_beside_ink(found, pens)
+    turns = {pen: turn for turn, pen in enumerate(dict.fromkeys(stroke.pen for stroke in together))}
+    return sorted(together, key=lambda stroke: turns[stroke.pen])
+
+
+def _with_spaces_beside_ink(found: Sequence[Stroke], pens: Pens) -> list[Stroke]:
+    """The strokes, of which those of spaces have a pen that draws something else too and does for them, if any does.
+
+    It is one that draws on the same line, where one does. So a line's spaces are drawn on the way through its ink.
+    """
+    inked = list(dict.fromkeys(stroke.pen for stroke in found if not stroke.pen.is_for_spaces))
+    on_line: dict[int, list[Pen]] = {}
+    for stroke in found:
+        if not stroke.pen.is_for_spaces:
+            on_line.setdefault(stroke.y, []).append(stroke.pen)
+
+    def pen_for(stroke: Stroke) -> Pen:
+        if not stroke.pen.is_for_spaces:
+            return stroke.pen
+        candidates = (*on_line.get(stroke.y, ()), *inked)
+        return next((pen for pen in candidates if pens.does_for(pen, stroke.pen)), stroke.pen)
+
+    return [stroke._replace(pen=pen_for(stroke)) for stroke in found]
 
 
 def end_of_glyph(x: int, row: Row) -> int:

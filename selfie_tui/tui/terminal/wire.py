@@ -16,7 +16,7 @@ from textual._compositor import CompositorUpdate
 from textual._path import CSSPathType
 from textual.app import App, ReturnType
 from textual.driver import Driver
-from textual.geometry import Size
+from textual.geometry import Offset, Size
 from textual.screen import Screen
 from textual.timer import Timer
 
@@ -97,8 +97,11 @@ class Wire:
         self._held = DEFAULT
         return RESET
 
-    def sequence(self, update: CompositorUpdate, cursor: tuple[int, int]) -> str:
+    def sequence(self, update: CompositorUpdate, cursor: tuple[int, int] | None) -> str:
         """What to send for an update and a cursor at this column and line; "" if the terminal shows it already.
+
+        The cursor is never seen: it is where an input method opens its window. None leaves it where the last cell was
+        drawn.
 
         Where nothing is known of the screen it begins with the default rendition: after a resize some terminals keep
         the one in use, others do not.
@@ -119,12 +122,12 @@ class Wire:
         if not known:
             before = self._cleared(painter, rows) or before
         differing = painter.paint(before, after)
-        sequence = begin + (painter.finish(*cursor) or ("" if cursor == self._cursor else absolute(*cursor)))
+        sequence = begin + (painter.finish(cursor) or ("" if cursor in (None, self._cursor) else absolute(*cursor)))
         if known and differing > _MUCH * size.width * size.height:
             other = self._painter(size.width, held)
             if cleared := self._cleared(other, rows):
                 other.paint(cleared, dict(enumerate(rows)))
-                sequence, painter = _shorter((sequence, painter), (other.finish(*cursor), other))
+                sequence, painter = _shorter((sequence, painter), (other.finish(cursor), other))
         self.size, self._cursor, self._held, self._rows = size, cursor, painter.held, rows
         return sequence
 
@@ -255,11 +258,11 @@ class WireApp(App[ReturnType]):
         """What to send for an update, or None where Textual is to draw it."""
         if self.is_inline or sys.platform == "win32":
             return None
-        cursor = self.screen.outer_size.clamp_offset(self.cursor_position)
+        cursor = self._text_cursor()
         try:
             if not isinstance(renderable, CompositorUpdate):
                 raise UnknownUpdateError(repr(renderable))
-            sequence = self._wire.sequence(renderable, (cursor.x, cursor.y))
+            sequence = self._wire.sequence(renderable, cursor)
         except ControlCharacters as found:
             log.debug("Drawn by Textual, for its control characters: %s", found)
             return None
@@ -268,8 +271,13 @@ class WireApp(App[ReturnType]):
             self.stock_display = True
             self.call_later(self.refresh)
             return None
-        self._previous_cursor_position = cursor
         return sequence
+
+    def _text_cursor(self) -> Offset | None:
+        """Where text is typed; None where none is, and the terminal's cursor may be anywhere."""
+        if not hasattr(self.focused, "cursor_screen_offset"):  # which Textual's fields and editors have
+            return None
+        return self.screen.outer_size.clamp_offset(self.cursor_position)
 
 
 def erases_to_background(environ: Mapping[str, str]) -> bool:
