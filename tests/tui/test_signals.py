@@ -71,6 +71,7 @@ def draft(selfie: Selfie) -> str:
 def test_the_terminal_comes_back_in_mid_load(number: int, tmp_path: Path):
     with Selfie(tmp_path, "--prompt", "a draft") as selfie:
         assert selfie.shows("Model")
+        assert not termios.tcgetattr(selfie._master)[1] & termios.OPOST, "line feeds are sent as they are"
         terminate(selfie, number)
         assert selfie.ends() == 128 + number
         assert selfie.has_given_back_the_terminal()

@@ -66,16 +66,17 @@ def updates(chance: random.Random, width: int, height: int, count: int) -> list[
     system=st.sampled_from([ColorSystem.STANDARD, ColorSystem.EIGHT_BIT, ColorSystem.TRUECOLOR]),
     bce=st.booleans(),
     repeats=st.booleans(),
+    feeds=st.booleans(),
 )
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_sequence_of_updates_looks_as_textual_draws_it(
-    seed: int, width: int, height: int, system: ColorSystem, bce: bool, repeats: bool
+    seed: int, width: int, height: int, system: ColorSystem, bce: bool, repeats: bool, feeds: bool
 ) -> None:
     console = Console(color_system=None, force_terminal=True)
     console._color_system = system
     # Rich keeps the pieces it cut, and in their styles the codes of the colours they were last drawn in.
     Segment._split_cells.cache_clear()
-    wire = Wire(system, erases=bce, repeats=repeats)
+    wire = Wire(system, erases=bce, repeats=repeats, feeds=feeds)
     ours = Terminal(width, height, bce=bce, repeats="any" if repeats else "none")
     stock = Terminal(width, height, bce=bce)
     for terminal in (ours, stock):
@@ -104,6 +105,14 @@ def test_a_change_of_one_cell_sends_a_move_a_glyph_and_a_move() -> None:
     wire = Wire(ColorSystem.TRUECOLOR, erases=True)
     wire.sequence(full([[Segment("abcdef")]], 6), (0, 0))
     assert wire.sequence(full([[Segment("abXdef")]], 6), (0, 0)) == "\x1b[1;3HX\x1b[H"
+
+
+def test_a_line_feed_goes_down_where_it_leaves_the_column() -> None:
+    for feeds, down in ((True, "\n"), (False, "\x1bD")):
+        wire = Wire(ColorSystem.TRUECOLOR, erases=True, feeds=feeds)
+        wire.sequence(full([[Segment("abcdef")], [Segment("abcdef")]], 6), (0, 0))
+        update = full([[Segment("abXdef")], [Segment("abcXef")]], 6)
+        assert wire.sequence(update, None) == f"\x1b[1;3HX{down}X"
 
 
 def test_the_colour_of_letters_is_not_sent_for_spaces() -> None:

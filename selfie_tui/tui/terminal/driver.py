@@ -47,16 +47,35 @@ class TerminalDriver(LinuxDriver):
         self._holds_terminal = False
         self._asked = False
         """Whether the event loop has been asked to suspend or to restart."""
+        self.feeds = False
+        """Whether a line feed reaches the terminal as it is, and leaves the column."""
 
     def start_application_mode(self) -> None:
         self._holds_terminal = True
         super().start_application_mode()  # type: ignore[no-untyped-call]
+        self.feeds = self._feed_lines_only()
         told = signal.getsignal(signal.SIGWINCH)
         signal.signal(signal.SIGWINCH, lambda *given: None if self._has_ended() or not callable(told) else told(*given))
 
     def stop_application_mode(self) -> None:
         super().stop_application_mode()
         self._holds_terminal = False
+
+    def _feed_lines_only(self) -> bool:
+        """Have the system add no return to line feeds, as curses does; whether it will.
+
+        The modes that held before are set again with those of the input, so both have to be of one terminal.
+        """
+        try:
+            drawing = self._drawing.fileno()
+            if self.attrs_before is None or os.ttyname(drawing) != os.ttyname(self.fileno):
+                return False
+            modes = termios.tcgetattr(drawing)
+            modes[1] &= ~termios.OPOST
+            termios.tcsetattr(drawing, termios.TCSANOW, modes)
+            return not termios.tcgetattr(drawing)[1] & termios.OPOST
+        except (OSError, ValueError, termios.error):
+            return False
 
     def _has_ended(self) -> bool:
         """Whether the program is leaving: what the terminal says is nobody's concern any more."""

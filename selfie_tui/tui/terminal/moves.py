@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 INDEX = "\x1bD"
-"""One line down in the same column; a line feed does that only after the terminal's driver has sent a return."""
+"""One line down in the same column; a line feed does that only where the system adds no return to it."""
 
 
 def absolute(x: int, y: int) -> str:
@@ -13,8 +13,10 @@ def absolute(x: int, y: int) -> str:
     return f"\x1b[{y + 1}H" if y else "\x1b[H"
 
 
-def shortest(start: tuple[int, int] | None, end: tuple[int, int], width: int) -> str:
+def shortest(start: tuple[int, int] | None, end: tuple[int, int], width: int, *, feeds: bool = False) -> str:
     """The shortest sequence between two places, each a column and a line; `start` is None where it is not known.
+
+    `feeds`: whether a line feed reaches the terminal as it is, without a return before it.
 
     A start at column `width` is the place after the last cell of a line. With the wrap off, the cursor stays on that
     cell; where terminals count it, they differ.
@@ -28,13 +30,13 @@ def shortest(start: tuple[int, int] | None, end: tuple[int, int], width: int) ->
             if from_x < width:
                 ways.append(_along(from_x, x))
         elif from_y < y:
-            ways += _down(from_x, x, y - from_y, width)
+            ways += _down(from_x, x, y - from_y, width, feeds=feeds)
     return min(ways, key=len)
 
 
-def _down(from_x: int, x: int, lines: int, width: int) -> list[str]:
+def _down(from_x: int, x: int, lines: int, width: int, *, feeds: bool) -> list[str]:
     """Ways from column `from_x` to column `x` some lines below."""
-    down = f"\x1b[{lines}B" if lines > 1 else INDEX
+    down = min("\n" * lines if feeds else INDEX * lines, f"\x1b[{lines}B", key=len)
     ways = ["\r" + "\n" * lines + _along(0, x)]
     if from_x < width:
         ways.append(down + _along(from_x, x))

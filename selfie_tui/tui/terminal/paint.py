@@ -24,13 +24,15 @@ class Painter:
 
     `erases`: whether the terminal erases to the background in use (terminfo's bce), so that runs of spaces can be
     erased instead of drawn; to the default background every terminal does. `repeats`: whether it repeats characters.
+    `feeds`: whether a line feed leaves the column as it is.
     """
 
-    def __init__(self, width: int, pens: Pens, held: Pen, *, erases: bool, repeats: bool) -> None:
+    def __init__(self, width: int, pens: Pens, held: Pen, *, erases: bool, repeats: bool, feeds: bool = False) -> None:
         self._width = width
         self._pens = pens
         self._erases = erases
         self._repeats = repeats
+        self._feeds = feeds
         self._out: list[str] = []
         self._held = held
         self._at: tuple[int, int] | None = None
@@ -182,7 +184,7 @@ class Painter:
         """Bring the cursor to a cell about to be drawn in `pen`."""
         if self._at == (x, y):
             return
-        step = shortest(self._at, (x, y), self._width)
+        step = shortest(self._at, (x, y), self._width, feeds=self._feeds)
         if self._at is not None and self._at[1] == y and 0 < x - self._at[0] <= _LONGEST_BRIDGE:
             bridge, held = self._bridge(self._at[0], x, row, differs)
             dearer = len(self._pens.turn(held, pen)[0]) - len(self._pens.turn(self._held, pen)[0])

@@ -64,13 +64,14 @@ class Wire:
     """What the terminal shows, as far as is known, and the sequences that make it show what an update draws.
 
     `erases`: whether it erases to the background in use; `repeats`: whether it repeats characters, which may be found
-    out at any time.
+    out at any time. `feeds`: whether a line feed reaches it without a return that the system adds.
     """
 
-    def __init__(self, color_system: ColorSystem, *, erases: bool, repeats: bool = False) -> None:
+    def __init__(self, color_system: ColorSystem, *, erases: bool, repeats: bool = False, feeds: bool = False) -> None:
         self._pens = Pens(color_system)
         self._erases = erases
         self.repeats = repeats
+        self.feeds = feeds
         self.size = Size(0, 0)
         self._rows: list[Row] = []
         self._cursor: tuple[int, int] | None = None
@@ -132,7 +133,7 @@ class Wire:
         return sequence
 
     def _painter(self, width: int, held: Pen) -> Painter:
-        return Painter(width, self._pens, held, erases=self._erases, repeats=self.repeats)
+        return Painter(width, self._pens, held, erases=self._erases, repeats=self.repeats, feeds=self.feeds)
 
     def _cleared(self, painter: Painter, rows: list[Row]) -> list[Row] | None:
         """Clear the screen for these rows; what it then shows, or None where not all of them are known."""
@@ -218,6 +219,7 @@ class WireApp(App[ReturnType]):
         """The driver has entered application mode, at the start or after a suspension: the screen is empty."""
         if self._driver is not None:
             self._driver.write(self._wire.reset())
+            self._wire.feeds = getattr(self._driver, "feeds", False)
         if not self._wire_asked:
             # Once: an answer that comes after a suspension is read by the shell.
             self._wire_asked = True
