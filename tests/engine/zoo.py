@@ -12,6 +12,7 @@ from transformers import (
     BloomConfig,
     FalconConfig,
     Gemma2Config,
+    Gemma3TextConfig,
     GPT2Config,
     GPTJConfig,
     GPTNeoXConfig,
@@ -56,6 +57,9 @@ CONFIGS = {
         **SPECIAL,
     ),
     "gemma2": lambda layers: Gemma2Config(
+        num_hidden_layers=layers, head_dim=16, sliding_window=64, query_pre_attn_scalar=16, **LLAMA_LIKE
+    ),
+    "gemma3": lambda layers: Gemma3TextConfig(
         num_hidden_layers=layers, head_dim=16, sliding_window=64, query_pre_attn_scalar=16, **LLAMA_LIKE
     ),
     "qwen3": lambda layers: Qwen3Config(num_hidden_layers=layers, head_dim=16, **LLAMA_LIKE),

@@ -52,7 +52,16 @@ FAMILIES = {
         LLAMA_LIKE.qkv,
         "llama",
     ),
+    "gemma3": Family(
+        LLAMA_LIKE.block,
+        "post_attention_layernorm",
+        "post_feedforward_layernorm",
+        LLAMA_LIKE.o,
+        LLAMA_LIKE.qkv,
+        "llama",
+    ),
     "qwen3": LLAMA_LIKE,
+    "phi3": Family(LLAMA_LIKE.block, "self_attn", "mlp", LLAMA_LIKE.o, ("self_attn.qkv_proj",), "phi3"),
     "opt": Family(
         "model.decoder.layers.{}",
         "self_attn",

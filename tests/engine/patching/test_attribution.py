@@ -18,7 +18,7 @@ from selfie_tui.errors import RequestError
 from tests.engine.patching.reference import FAMILIES, at, hooked, last_logits
 from tests.engine.zoo import CONFIGS, byte_tokenizer, prompt_ids, randomise
 
-SHOWN = ("gpt2", "llama", "neox", "gemma2", "qwen3")
+SHOWN = ("gpt2", "llama", "neox", "gemma2", "gemma3", "qwen3", "phi3", "falcon")
 NAMES = ("resid", "attn", "mlp", "q", "k", "v", "o")
 PAIR = PromptPair(tuple(prompt_ids(3)), tuple(prompt_ids(5)))
 LD = Metric("logit_difference", 20, 30)
@@ -96,10 +96,11 @@ def test_21_integrated_over_the_line_between_the_embeddings_it_adds_up_to_the_di
 ) -> None:
     model = build(family)
     sites = [(PatchSite(name, 0, (position,)),) for position in range(9)]
-    found = Attribution(model, PAIR, sites, LD, steps=64).scores().sum()
+    # the mean over points is off by the square of their distance, times a curvature that the Gemmas have more of
+    steps = {"gemma2": 256, "gemma3": 1024}.get(family, 64)
+    found = Attribution(model, PAIR, sites, LD, steps=steps).scores().sum()
     change = ld(last_logits(model, PAIR.source)) - ld(last_logits(model, PAIR.target))
-    # the mean over points is off by the square of their distance, times a curvature that Gemma 2 has more of
-    assert float(found) == pytest.approx(change, rel=1e-2 if family == "gemma2" else 5e-4)
+    assert float(found) == pytest.approx(change, rel=5e-4)
 
 
 @pytest.mark.parametrize("family", SHOWN)
@@ -150,7 +151,8 @@ def test_integrated_attribution_is_the_mean_of_gradients_along_the_line(family: 
         (gradient,) = torch.autograd.grad(logits[20] - logits[30], [states[0] if line == "embed" else point])
         total += gradient[0, [6, 8]] / steps
     change = value_of(model, family, site, PAIR.source) - value_of(model, family, site, PAIR.target)
-    assert found == pytest.approx(float((change * total).sum()), rel=1e-6)
+    # Gemma 3's norms compute in float32
+    assert found == pytest.approx(float((change * total).sum()), rel=1e-5 if family == "gemma3" else 1e-6)
 
 
 def test_no_gradient_is_left_on_a_weight_and_none_is_needed_of_any() -> None:

@@ -171,7 +171,7 @@ def test_direct_effects_on_the_logits_add_up_to_the_difference_where_no_norm_com
     effects = found.all()[0] - found.target
     assert float(effects.sum()) == pytest.approx(one - zero, abs=CLOSE * max(1, abs(one - zero)))
     assert float(effects.abs().max()) > 0.1
-    if family == "gemma2":  # a norm comes after its heads
+    if family in ("gemma2", "gemma3"):  # a norm comes after their heads
         return
     by_head = path_scores(model, PAIR, [Path((head(1, each, *EVERY),), to_logits=True) for each in range(4)], A, B)
     one_layer = float((by_head.all()[0] - by_head.target).sum())
