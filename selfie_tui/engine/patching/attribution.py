@@ -19,6 +19,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -28,7 +29,7 @@ from selfie_tui.engine.anatomy.locations import Activation, TensorLocation
 from selfie_tui.engine.edits import with_tensor
 from selfie_tui.engine.generation.prefill import last_logits, never
 from selfie_tui.engine.model import Model
-from selfie_tui.engine.patching.both_runs import watch
+from selfie_tui.engine.patching.both_runs import passing, watch
 from selfie_tui.engine.patching.metrics import Metric
 from selfie_tui.engine.patching.pair import PromptPair
 from selfie_tui.engine.patching.plain import activations_of
@@ -186,7 +187,7 @@ class Attribution:
         inputs = model.inputs([list(self.pair.target)] * rows, use_cache=False) | last_logits(model)
         with model.edits.reading_prompt(), model.inference(self.cancelled), torch.enable_grad(), ExitStack() as hooks:
             for location in in_order({*measured, *moved}):
-                hooks.callback(passing(model, location, pass_on).remove)
+                hooks.callback(passing(model, location, partial(pass_on, location)).remove)
             logits = model.anatomy.logits_in(model.module(**inputs))[:, -1]
             total = self.metric.of(logits.double()).sum()
             return values, torch.autograd.grad(total, added, materialize_grads=True, allow_unused=True)
@@ -195,16 +196,6 @@ class Attribution:
 def places(activations: Any) -> list[TensorLocation]:
     """The locations of activations in the order of a forward."""
     return in_order(location for each in activations for location in each.locations)
-
-
-def passing(model: Model, location: TensorLocation, change: Callable[[TensorLocation, Any], Any]) -> Any:
-    """A hook by which the module at a location goes on with other arguments or another result; returns its handle."""
-    module = model.modules[location.path]
-    if location.is_input:
-        return module.register_forward_pre_hook(
-            lambda _, args, kwargs: change(location, (args, kwargs)), with_kwargs=True
-        )
-    return module.register_forward_hook(lambda _, args, output: change(location, output))
 
 
 def own_columns(activation: Activation, change: torch.Tensor) -> torch.Tensor:

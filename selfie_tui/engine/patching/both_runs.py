@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import torch
@@ -76,8 +77,20 @@ def agreement(activation: Activation, same: Mapping[TensorLocation, torch.Tensor
 
 
 def watch(model: Model, location: TensorLocation, use: Callable[[Any], None]) -> Any:
-    """A hook that passes the arguments or the result of the module at a location to `use`; returns its handle."""
-    module = model.modules[location.path]
+    """A hook that passes the arguments or the result of the module at a location to `use`; returns its handle.
+
+    It is for one forward, in which it does so at the call that is meant: layers may share a module.
+    """
+    return passing(model, location, use)
+
+
+def passing(model: Model, location: TensorLocation, change: Callable[[Any], Any]) -> Any:
+    """Like `watch`, a hook by which the module goes on with the arguments or the result that `change` gives."""
+    module, calls = model.modules[location.path], count()
+
+    def at_its_call(value: Any) -> Any:
+        return change(value) if next(calls) == location.call else None
+
     if location.is_input:
-        return module.register_forward_pre_hook(lambda _, args, kwargs: use((args, kwargs)), with_kwargs=True)
-    return module.register_forward_hook(lambda _, args, output: use(output))
+        return module.register_forward_pre_hook(lambda _, args, kwargs: at_its_call((args, kwargs)), with_kwargs=True)
+    return module.register_forward_hook(lambda _, args, output: at_its_call(output))

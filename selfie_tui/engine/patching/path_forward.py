@@ -123,23 +123,19 @@ class PathForward:
         inputs = model.inputs([list(target)] * self.rows, use_cache=False) | last_logits(model)
         with model.edits.reading_prompt(), model.inference(cancelled), ExitStack() as hooks:
             for location in in_order(self.changes):
-                hooks.callback(watch(model, location, self.at_its_call(location)).remove)
+                hooks.callback(watch(model, location, self.changing(location)).remove)
             output = model.module(**inputs)
         return SlicedLogits(model.anatomy.logits_in(output)[self.answers, -1])
 
-    def at_its_call(self, location: TensorLocation) -> Callable[[Any], None]:
-        """Make the changes of a location at the call of its module that is meant: layers may share one."""
-        calls = 0
+    def changing(self, location: TensorLocation) -> Callable[[Any], None]:
+        """What makes the changes of a location."""
 
-        def use(value: Any) -> None:
-            nonlocal calls
-            calls += 1
-            if calls == location.call + 1:
-                state = location.of(value, self.rows)
-                for change in self.changes[location]:
-                    change(location, state)
+        def change_all(value: Any) -> None:
+            state = location.of(value, self.rows)
+            for change in self.changes[location]:
+                change(location, state)
 
-        return use
+        return change_all
 
 
 def copying(source: int, row: int) -> Change:

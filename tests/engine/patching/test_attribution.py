@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
+from itertools import count
+from typing import Any
 
 import pytest
 import torch
@@ -16,6 +19,7 @@ from selfie_tui.engine.patching.scores import patch_scores
 from selfie_tui.engine.patching.sites import PatchSite, expand, position_groups
 from selfie_tui.errors import RequestError
 from tests.engine.patching.reference import FAMILIES, at, hooked, last_logits
+from tests.engine.sublayer_models import build as build_kind
 from tests.engine.zoo import CONFIGS, byte_tokenizer, prompt_ids, randomise
 
 SHOWN = ("gpt2", "llama", "neox", "gemma2", "gemma3", "qwen3", "phi3", "falcon")
@@ -153,6 +157,81 @@ def test_integrated_attribution_is_the_mean_of_gradients_along_the_line(family: 
     change = value_of(model, family, site, PAIR.source) - value_of(model, family, site, PAIR.target)
     # Gemma 3's norms compute in float32
     assert found == pytest.approx(float((change * total).sum()), rel=1e-5 if family == "gemma3" else 1e-6)
+
+
+@pytest.mark.parametrize("shared", ["mlp", "self_attn"])
+def test_layers_that_share_a_module_have_attributions_each_of_its_own_call(shared: str) -> None:
+    name = {"mlp": "mlp", "self_attn": "attn"}[shared]
+    model = adopt(sharing(shared), byte_tokenizer(), name="sharing")
+    sites = [PatchSite(name, layer, (4, 6)) for layer in (1, 3)]
+    found = Attribution(model, PAIR, [(site,) for site in sites], LD).scores().tolist()
+    expected = [slope_at_call(model, f"model.layers.1.{shared}", call, (4, 6)) for call in (0, 1)]
+    assert abs(expected[0] - expected[1]) > 1e-2
+    assert found == pytest.approx(expected, abs=1e-3 * max(map(abs, expected)))
+    scores, _ = patch_scores(model, PAIR, [(site,) for site in sites], 20, 30).all()
+    assert float(scores[0]) != pytest.approx(float(scores[1]), abs=1e-3)
+    for call, score in enumerate(scores.tolist()):
+        values = values_at_call(model, f"model.layers.1.{shared}", call, (4, 6), PAIR.source)
+        assert score == pytest.approx(
+            written_at_call(model, f"model.layers.1.{shared}", call, (4, 6), values), rel=1e-6
+        )
+
+
+def sharing(part: str) -> torch.nn.Module:
+    """A Llama in float64 whose layers 1 and 3 have one MLP or attention between them."""
+    module = build.__wrapped__("llama").module
+    setattr(module.model.layers[3], part, getattr(module.model.layers[1], part))
+    return module
+
+
+def at_call(model: Model, path: str, call: int, use: Callable[[torch.Tensor], None]) -> Any:
+    """A hook that passes the result `(rows, positions, width)` of a module's call in the next forward to `use`."""
+    calls = count()
+
+    def after(_: Any, args: Any, output: Any) -> None:
+        if next(calls) == call:
+            use(output[0] if isinstance(output, tuple) else output)
+
+    return model.module.get_submodule(path).register_forward_hook(after)
+
+
+def values_at_call(
+    model: Model, path: str, call: int, positions: tuple[int, ...], ids: tuple[int, ...]
+) -> torch.Tensor:
+    found: list[torch.Tensor] = []
+    handle = at_call(model, path, call, lambda state: found.append(state[0, list(positions)].clone()))
+    last_logits(model, ids)
+    handle.remove()
+    return found[0]
+
+
+def written_at_call(model: Model, path: str, call: int, positions: tuple[int, ...], values: torch.Tensor) -> float:
+    handle = at_call(model, path, call, lambda state: state[0].__setitem__(list(positions), values))
+    logits = last_logits(model, PAIR.target)
+    handle.remove()
+    return ld(logits)
+
+
+def slope_at_call(model: Model, path: str, call: int, positions: tuple[int, ...]) -> float:
+    own, other = (values_at_call(model, path, call, positions, ids) for ids in (PAIR.target, PAIR.source))
+    near, far = (
+        written_at_call(model, path, call, positions, own + step * (other - own))
+        - written_at_call(model, path, call, positions, own - step * (other - own))
+        for step in (STEP, 2 * STEP)
+    )
+    return (8 * near - far) / (12 * STEP)
+
+
+def test_a_module_that_is_called_twice_in_a_layer_is_taken_at_the_call_that_adds_to_the_stream() -> None:
+    """XLNet's attention and MLP end in a dropout that they have used before."""
+    model, every = build_kind("xlnet"), tuple(range(9))
+    for name, layer in ((name, layer) for name in ("attn", "mlp") for layer in (0, 2)):
+        sites = [(PatchSite(name, layer, (position,)),) for position in every]
+        found = Attribution(model, PAIR, sites, LD, steps=128, line="site").scores()
+        whole = patch_scores(model, PAIR, [(PatchSite(name, layer, every),)], 20, 30)
+        change = float(whole.all()[0][0]) - whole.target
+        assert abs(change) > 1e-2
+        assert float(found.sum()) == pytest.approx(change, rel=1e-2, abs=1e-3)
 
 
 def test_no_gradient_is_left_on_a_weight_and_none_is_needed_of_any() -> None:
