@@ -15,6 +15,7 @@ from selfie_tui.engine.patching.pair import PromptPair
 from selfie_tui.engine.patching.sites import PatchSite
 from selfie_tui.errors import PromptError, RequestError
 from tests.engine.patching.reference import FAMILIES, last_logits, patched_logits
+from tests.engine.sublayer_models import build as build_kind
 from tests.engine.zoo import build, prompt_ids
 
 A, B = 20, 30
@@ -268,3 +269,18 @@ def test_sites_are_taken_and_written_in_a_users_own_trace(family: str) -> None:
         torch.testing.assert_close(found.double(), expected, atol=1e-4, rtol=0)
         expected = patched_logits(model, FAMILIES[family], pair, place, torch.zeros_like)
         torch.testing.assert_close(zeroed.double(), expected, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["t5", "bart", "bert"])
+@pytest.mark.parametrize("call", ["act_patch", "attribution_patch", "activation_zero_patch", "patch"])
+def test_only_a_model_that_goes_on_writing_a_text_is_patched(name: str, call: str) -> None:
+    model, sites = build_kind(name), Sites(["resid"], seq_pos_type="each")
+    prompts = "the man with hat is in Paris", "the city with hat is in Paris"
+    calls = {
+        "act_patch": lambda: selfie_tui.act_patch(model, sites, *prompts, "Paris", "hat"),
+        "attribution_patch": lambda: selfie_tui.attribution_patch(model, sites, *prompts, "Paris", "hat"),
+        "activation_zero_patch": lambda: selfie_tui.activation_zero_patch(model, sites, prompts[0], "Paris"),
+        "patch": lambda: selfie_tui.patch(model, *prompts, "Paris", "hat"),
+    }
+    with pytest.raises(RequestError, match="goes on writing a text"):
+        calls[call]()
