@@ -188,7 +188,7 @@ def test_a_process_that_may_write_no_more_goes_on_and_says_so_once(tmp_path):
         "problems = [session.append(RunEnded(run, 'finished')) for run in range(100)]\n"
         "session.close(); print('\\n'.join(filter(None, problems)))"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-B", "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == f"The session is no longer saved: {path}: File too large\n"
     assert done.stderr == ""
     assert path.read_bytes().endswith(b"}\n")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from tests.tui.test_signals import Selfie, draft, terminate
 
-FULL = 'ulimit -f 1; exec "$0" "$@"'
-"""A shell in which no file can be longer than a block or two."""
+FULL = 'ulimit -f 1; PYTHONDONTWRITEBYTECODE=1 exec "$0" "$@"'
+"""A shell in which no file can be longer than a block or two; Python would cut off what it compiles, for all tests."""
 
 LONG = "a word and another " * 80
 
