@@ -240,7 +240,7 @@ def test_what_covers_or_fills_the_screen_stays_within_its_budget(size, whole):
         terminal.press(b"\r", quiet=2.0)
         for digit in b"2345":
             terminal.press(bytes([digit]))
-            assert 1024 < terminal.press(b"z", quiet=0.8) <= whole, "a pane fills the screen"
+            assert 512 < terminal.press(b"z", quiet=0.8) <= whole, "a pane fills the screen"
             assert 1024 < terminal.press(b"z", quiet=0.8) <= whole, "all panes are there again"
         for key in b"?", b"\x10", b"\r":  # help, palette, details
             assert 1024 < terminal.press(key, quiet=0.8) <= 5 * 1024, key
