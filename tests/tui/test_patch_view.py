@@ -9,7 +9,16 @@ import threading
 import pytest
 from msgspec.structs import replace
 
-from selfie_tui.records import LensToken, PatchActivations, PatchedSite, PatchEnded, PatchProgress
+from selfie_tui.records import (
+    AttributionFinished,
+    LensToken,
+    PatchActivations,
+    PatchedRun,
+    PatchedSite,
+    PatchEnded,
+    PatchProgress,
+    SitesPatched,
+)
 from selfie_tui.results.entries import RunBegan
 from selfie_tui.tui.views.patch.patching import Patching
 from selfie_tui.tui.views.patch.scores import change, number, score_cell
@@ -408,4 +417,32 @@ async def test_before_anything_is_estimated_the_cursor_is_at_the_first_layer_tha
         assert (selection.layer, selection.position) == (0, 4), "the token stays, over embed nothing is written"
         shown.take(next(began))
         view.show_all()
-        assert shown.cursor_placed
+        assert shown.cursor_placed == "estimated"
+
+
+@pytest.mark.parametrize("moved", [False, True])
+async def test_where_the_run_disagrees_with_the_estimate_the_cursor_goes_to_the_strongest_unless_moved(moved: bool):
+    engine = Capitals()
+    async with running(engine, prompt=A) as (app, pilot):
+        await pair(app, pilot)
+        view, selection = app.main.view, app.main.state.selection
+        shown = Patching(view.patches.wanted)
+        view.patches.take_in(shown)
+        steps = fake_patching.patched(
+            shown.task, selection.tokens, selection.tokens, BLOCKS, lambda: False, threading.Event()
+        )
+        shown.take(next(steps))
+        estimated, strongest = shown.index("resid", 1, 2), shown.index("resid", 3, 1)
+        shown.take(AttributionFinished(scores=tuple(float(each == estimated) for each in range(shown.sites))))
+        view.show_all()
+        assert (selection.layer, selection.position) == (1, 2)
+        if moved:
+            await pilot.press("k")
+        for index in range(shown.sites):
+            shown.take(SitesPatched(runs=(PatchedRun(index, 0.9 * (index == strongest), 1.0, ()),)))
+            if index == strongest:
+                view.show_all()
+                assert (selection.layer, selection.position) != (3, 1), "not before all are run"
+        before = selection.layer, selection.position
+        view.show_all()
+        assert (selection.layer, selection.position) == (before if moved else (3, 1))

@@ -49,8 +49,8 @@ class Patching:
         """When, by the clock of the state, it began to run."""
         self.done_before = 0
         """How many sites had their score then."""
-        self.cursor_placed = False
-        """Whether the cursor has been put on its strongest site."""
+        self.cursor_placed: Literal["", "estimated", "run"] = ""
+        """By what the cursor has been put on its strongest site."""
         self._places: dict[Place, int] = {}
         self._heads: dict[str, int] = {}
         self._agreement: tuple[int, float | None] = (0, None)

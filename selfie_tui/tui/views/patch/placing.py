@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Literal
 
 from selfie_tui.tui.views.patch.patches import Patches
 from selfie_tui.tui.views.patch.patching import Patching, Place
@@ -15,15 +16,18 @@ from selfie_tui.tui.views.patch.patching import Patching, Place
 def place_cursor(patches: Patches) -> bool:
     """Put the cursor where the map that is shown has something to see; whether it has moved.
 
-    While nothing is known of the scores that is the first layer that is patched. Once all of them are estimated, or
-    run, it is the strongest site, and the cursor of this patching is not moved again.
+    While nothing is known of the scores that is the first layer that is patched; once all are estimated, the site that
+    is estimated to be the strongest; once all are run, the one that is.
     """
     shown, selection = patches.here, patches.state.selection
-    if shown is None or shown.began is None or shown.cursor_placed or selection.layer_chosen:
+    if shown is None or shown.began is None or selection.layer_chosen:
+        return False
+    known: Literal["", "estimated", "run"] = "run" if shown.is_whole else "estimated" if shown.estimates else ""
+    if known and shown.cursor_placed in ("run", known):
         return False
     places = list(_places(patches, shown))
-    if shown.estimates or shown.is_whole:
-        shown.cursor_placed = True
+    if known:
+        shown.cursor_placed = known
         scored = [place for place in places if not math.isnan(_score(shown, place))]
         here = patches.column
         best = min(
