@@ -60,7 +60,7 @@ class Row(NamedTuple):
 
 
 class Column(NamedTuple):
-    """A column: its name, the kind of its values (see `results.writers.table`), and the value of a row."""
+    """A column: its name, the kind of its values (see `results.writers.columns`), and the value of a row."""
 
     name: str
     kind: str

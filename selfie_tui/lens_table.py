@@ -22,7 +22,7 @@ class Cell(NamedTuple):
 
 
 class Column(NamedTuple):
-    """A column: its name, the kind of its values (see `results.writers.table`), and the value of a cell."""
+    """A column: its name, the kind of its values (see `results.writers.columns`), and the value of a cell."""
 
     name: str
     kind: str

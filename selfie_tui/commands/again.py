@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 from collections.abc import Callable
 
 from selfie_tui.commands.client import DONE, Client, all_cores_engine, narrate, run_command
@@ -11,21 +10,11 @@ from selfie_tui.commands.following import follow_run
 from selfie_tui.commands.kept import named
 from selfie_tui.errors import RequestError
 from selfie_tui.jobs import Engine
-from selfie_tui.patch_maps import sites_words, target_tokens
-from selfie_tui.records import (
-    BEGINNING,
-    Earlier,
-    Interpretation,
-    Kept,
-    ModelInfo,
-    PatchBegan,
-    PatchedRun,
-    earlier_of,
-    layer_name,
-)
+from selfie_tui.records import Kept, ModelInfo, earlier_of
 from selfie_tui.results.history import read_began
 from selfie_tui.results.resuming import check_resumable, contents, differences, resume_task
 from selfie_tui.results.run_kinds import said
+from selfie_tui.results.run_kinds.kind import RunKind
 from selfie_tui.results.stored import StoredRun
 
 MOST_NARRATED = 20
@@ -58,7 +47,7 @@ def replay(client: Client, arguments: argparse.Namespace) -> int:
 def again(client: Client, arguments: argparse.Namespace, *, resuming: bool) -> int:
     """Resume or replay the run that the arguments name; the exit code."""
     run = one(named([arguments.name]))
-    task = resume_task(run) if resuming else read_began(run).task
+    task = resume_task(run) if resuming else run.kind.again(read_began(run).task)
     model = load_for(client, run, arguments)
     began = run.began
     if resuming:
@@ -66,8 +55,7 @@ def again(client: Client, arguments: argparse.Namespace, *, resuming: bool) -> i
     for difference in differences(began, model):
         narrate(str(difference))
     if resuming and (earlier := earlier_of(task)):
-        there = earlier.interpretations if isinstance(earlier, Earlier) else earlier.runs
-        narrate(f"{len(there)} of {run.cells} are there")
+        narrate(f"{earlier.done} of {run.cells} are there")
     found = follow_run(client, task, as_json=arguments.json)
     if not resuming:
         compare(run, found)
@@ -93,32 +81,25 @@ def load_for(client: Client, run: StoredRun, arguments: argparse.Namespace) -> M
 
 def compare(run: StoredRun, found: dict[int, Kept]) -> None:
     """Narrate how many results are those of the run, and which are not."""
-    _, before = contents(run)
+    kind, (_, before) = run.kind, contents(run)
     both = sorted(index for index in before.keys() & found.keys() if index >= 0)
-    differing = [index for index in both if not is_same(before[index], found[index])]
+    differing = [index for index in both if not is_same(kind, before[index], found[index])]
     for index in differing[:MOST_NARRATED]:
-        narrate(f"{label(index, before)} was: {was(before[index])}")
+        narrate(f"{kind.label(index, before)} was: {was(kind, before[index])}")
     if len(differing) > MOST_NARRATED:
         narrate(f"and {len(differing) - MOST_NARRATED} more")
-    what = {"site": "scores", "answer": "sets of answers"}.get(run.kind.noun, "texts")
-    narrate(f"{len(both) - len(differing)} of {len(both)} {what} are those of {run.id}")
+    narrate(f"{len(both) - len(differing)} of {len(both)} {kind.compared} are those of {run.id}")
 
 
-def is_same(before: Kept, now: Kept) -> bool:
-    """Whether a result is as it was: the words, or a score to a thousandth."""
-    if isinstance(before, PatchedRun) and isinstance(now, PatchedRun):
-        return abs(before.score - now.score) < SAME_SCORE or (math.isnan(before.score) and math.isnan(now.score))
-    return said(before) == said(now)
+def is_same(kind: RunKind, before: Kept, now: Kept) -> bool:
+    """Whether a result is as it was: the words, or a number to a thousandth."""
+    one, other = kind.number(before), kind.number(now)
+    if one is None or other is None:
+        return said(before) == said(now)
+    return abs(one - other) < SAME_SCORE or (one != one and other != other)
 
 
-def label(index: int, results: dict[int, Kept]) -> str:
-    """Of what a result is."""
-    value, began = results[index], results.get(BEGINNING)
-    if isinstance(value, Interpretation):
-        return f"{layer_name(value.cell.layer)} · {value.cell.position}"
-    return sites_words(began.sites[index], target_tokens(began)) if isinstance(began, PatchBegan) else "the answers"
-
-
-def was(value: Kept) -> str:
+def was(kind: RunKind, value: Kept) -> str:
     """A result as it was."""
-    return f"{value.score:.4f}" if isinstance(value, PatchedRun) else said(value)
+    number = kind.number(value)
+    return said(value) if number is None else f"{number:.4f}"

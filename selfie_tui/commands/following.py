@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from selfie_tui.commands.client import Client, narrate, show_line
 from selfie_tui.commands.map_lines import line_width
@@ -14,16 +14,21 @@ from selfie_tui.records import (
     BEGINNING,
     END,
     AttributionFinished,
+    Event,
     Interpret,
     Kept,
     Notice,
+    PatchActivations,
     PatchBegan,
     PatchedRun,
     PatchEnded,
     PatchProgress,
     RunTask,
+    Steer,
     SteeredSoFar,
 )
+
+Results = Mapping[int, Kept]
 
 
 def follow_run(client: Client, task: RunTask, *, as_json: bool) -> dict[int, Kept]:
@@ -39,33 +44,43 @@ def follow_run(client: Client, task: RunTask, *, as_json: bool) -> dict[int, Kep
     try:
         for event in client.run(task):
             found.update(event.results())
-            match event:
-                case Notice(text=text):
-                    narrate(text)
-                case PatchProgress(done=done, sites=sites):
-                    show_line(f"{done}/{sites} sites")
-                case SteeredSoFar(plain=plain):
-                    show_line(f"{len(plain)} tokens")
+            if isinstance(event, Notice):
+                narrate(event.text)
+            elif type(event) in STEPS:
+                show_line(STEPS[type(event)](event))
     finally:
         show_line("")
         if not as_json:
-            print_results(found)
+            print_results(task, found)
     return found
 
 
-def print_results(found: dict[int, Kept]) -> None:
-    """Print the results of a patching or a steering, as far as there are any."""
-    began, answers = found.get(BEGINNING), found.get(0)
-    if isinstance(began, PatchBegan):
-        print_lines(patching_lines(began, found))
+STEPS: dict[type[Event], Callable[..., str]] = {
+    PatchProgress: lambda event: f"{event.done}/{event.sites} sites",
+    SteeredSoFar: lambda event: f"{len(event.plain)} tokens",
+}
+"""How far a run is, by the events that say so."""
+
+
+def print_results(task: RunTask, found: Results) -> None:
+    """Print the results of a run of another kind than readings, as far as there are any."""
+    lines = list(PRINTED[type(task)](found))
+    print_lines(lines)
+    if lines and isinstance(task, PatchActivations):
         narrate(LEGEND)
-    elif isinstance(answers, SteeredSoFar):
-        print_lines(steered_lines(answers))
 
 
-def patching_lines(began: PatchBegan, found: dict[int, Kept]) -> Iterable[str]:
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines."""
+    for line in lines:
+        print(line, flush=True)
+
+
+def patching_lines(found: Results) -> Iterator[str]:
     """The lines of a patching and, where it is known, how far its attribution agrees with its scores."""
-    attribution, ended = found.get(ATTRIBUTION), found.get(END)
+    began, attribution, ended = found.get(BEGINNING), found.get(ATTRIBUTION), found.get(END)
+    if not isinstance(began, PatchBegan):
+        return
     scores = attribution.scores if isinstance(attribution, AttributionFinished) else ()
     runs = {index: each for index, each in found.items() if isinstance(each, PatchedRun)}
     yield from patch_lines(began, runs, scores, line_width())
@@ -73,7 +88,14 @@ def patching_lines(began: PatchBegan, found: dict[int, Kept]) -> Iterable[str]:
         yield f"attribution: rank correlation {ended.agreement:.2f} with the scores of {ended.sites} sites"
 
 
-def print_lines(lines: Iterable[str]) -> None:
-    """Print lines."""
-    for line in lines:
-        print(line, flush=True)
+def answers_lines(found: Results) -> Iterable[str]:
+    """The lines of a steering."""
+    answers = found.get(0)
+    return steered_lines(answers) if isinstance(answers, SteeredSoFar) else ()
+
+
+PRINTED: dict[type[RunTask], Callable[[Results], Iterable[str]]] = {
+    PatchActivations: patching_lines,
+    Steer: answers_lines,
+}
+"""The lines of results, by the type of the task; readings are printed as they come."""

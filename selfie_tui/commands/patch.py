@@ -181,7 +181,7 @@ class Patchings(PromptStream[Pair]):
             return
         if self.several:
             print(f"{chr(10) if self.number > 1 else ''}{self.which()}".rstrip(": "))
-        print_lines(patching_lines(began, found))
+        print_lines(patching_lines(found))
         if self.number == 1:
             narrate(LEGEND)
 

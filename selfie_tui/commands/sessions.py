@@ -144,7 +144,7 @@ def show(run: StoredRun) -> None:
         for result in results:
             print_result(printer, result.value)
     else:
-        print_results({result.index: result.value for result in results})
+        print_results(run.began.task, {result.index: result.value for result in results})
 
 
 def header(run: StoredRun) -> list[str]:

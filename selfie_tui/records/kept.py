@@ -27,4 +27,4 @@ Kept = Interpretation | Control | PatchBegan | AttributionFinished | PatchedRun 
 
 def earlier_of(task: RunTask) -> Earlier | EarlierPatching | None:
     """What a task goes on from; None where it begins at the beginning."""
-    return None if isinstance(task, Steer) else task.earlier
+    return getattr(task, "earlier", None)

@@ -52,6 +52,11 @@ class EarlierPatching(Record, frozen=True):
     attribution: tuple[float, ...] = ()
     runs: tuple[PatchedRun, ...] = ()
 
+    @property
+    def done(self) -> int:
+        """How many results are there."""
+        return len(self.runs)
+
 
 class PatchActivations(Task, frozen=True):
     """Write a prompt's activations into the run of another, site by site, and score what becomes of the answer.

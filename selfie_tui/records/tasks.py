@@ -97,6 +97,11 @@ class Earlier(Record, frozen=True):
     control: Control
     interpretations: tuple[tuple[int, Interpretation], ...]
 
+    @property
+    def done(self) -> int:
+        """How many results are there."""
+        return len(self.interpretations)
+
 
 class Interpret(Task, frozen=True):
     """Run a self-interpretation, from where an `earlier` run of the same request stopped if there is one."""

@@ -6,18 +6,17 @@ when they are needed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
 from selfie_tui import paths
-from selfie_tui.records import Control, GeneratedToken, Interpretation, Kept, LensToken, PatchedRun
 from selfie_tui.results.entries import Entry, Result, RunBegan, decode
 from selfie_tui.results.index import Index, forget_others, indexed
 from selfie_tui.results.locks import is_held
-from selfie_tui.results.run_kinds import said
+from selfie_tui.results.run_kinds import said, tokens_of
 from selfie_tui.results.stored import StoredRun, fold
 
 TEXTS = 3
@@ -122,13 +121,6 @@ def entries_at(path: Path, offsets: Iterable[int]) -> Iterator[Entry]:
                 for token in tokens_of(entry.value):
                     msgspec.structs.force_setattr(token, "text", texts.setdefault(token.text, token.text))
             yield entry
-
-
-def tokens_of(value: Kept) -> Sequence[GeneratedToken | LensToken]:
-    """The tokens of a result that come by the thousand."""
-    if isinstance(value, PatchedRun):
-        return value.top
-    return value.tokens if isinstance(value, Interpretation | Control) else ()
 
 
 def search(runs: Iterable[StoredRun], text: str) -> Iterator[Found]:

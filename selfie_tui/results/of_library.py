@@ -37,10 +37,10 @@ from selfie_tui.results.sessions import read
 from selfie_tui.results.writers import Exported
 from selfie_tui.results.writers import export as export_entries
 from selfie_tui.results.writers.comparisons import export_comparisons
+from selfie_tui.results.writers.kinds.patch_table import agreement_of, attribution_of, began_of
+from selfie_tui.results.writers.kinds.steer_table import answers_of
 from selfie_tui.results.writers.lenses import export_lenses
-from selfie_tui.results.writers.patch_table import agreement_of, attribution_of, began_of
 from selfie_tui.results.writers.runs import KeptRun, kept_runs
-from selfie_tui.results.writers.steer_table import answers_of
 from selfie_tui.results.writers.table_files import ExportedTables
 
 Results = LibraryResult | InterpretationTable | Patched | SteeredAnswers

@@ -2,30 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
-
-import msgspec
 
 from selfie_tui.edits import edit_line
 from selfie_tui.errors import RequestError
-from selfie_tui.records import (
-    ATTRIBUTION,
-    CONTROL,
-    AttributionFinished,
-    Control,
-    Earlier,
-    EarlierPatching,
-    Interpret,
-    Interpretation,
-    Kept,
-    ModelInfo,
-    PatchActivations,
-    PatchedRun,
-    Request,
-    RunTask,
-    Steer,
-)
+from selfie_tui.records import Kept, ModelInfo, RunTask
 from selfie_tui.results.entries import Result, RunBegan, versions
 from selfie_tui.results.history import read_run
 from selfie_tui.results.stored import StoredRun
@@ -72,11 +53,7 @@ def facts(name: str, info: ModelInfo | None) -> dict[str, str]:
 
 
 def resume_task(stored: StoredRun) -> RunTask:
-    """The task that goes on with a run that stopped.
-
-    Interpretations without something that the request asks for are made again: those that a cancellation cut short,
-    without relevancy, random direction or baselines, and those of an older version, which had no baselines. So are all
-    where the control is missing, with which they are compared.
+    """The task that goes on with a run that stopped, with what its kind can take over of it.
 
     Raises:
         RequestError: for a run that is whole or still running, or that has been deleted.
@@ -85,22 +62,7 @@ def resume_task(stored: StoredRun) -> RunTask:
         state = "still running" if stored.ending == "running" else "whole"
         raise RequestError(f"This run is {state}.", "There is nothing to resume.")
     task, results = contents(stored)
-    if isinstance(task, PatchActivations):
-        return msgspec.structs.replace(task, earlier=earlier_patching(stored.id, results))
-    if isinstance(task, Steer):
-        return task
-    control = results.get(CONTROL)
-    found = interpretations_in(results).items()
-    whole = tuple((index, each) for index, each in sorted(found) if is_whole(each, task.request))
-    return Interpret(task.request, Earlier(stored.id, control, whole) if isinstance(control, Control) else None)
-
-
-def earlier_patching(id: str, results: Mapping[int, Kept]) -> EarlierPatching | None:
-    """What patching has left, by the results that were kept of it; None where no site was done."""
-    runs = tuple(each for each in results.values() if isinstance(each, PatchedRun))
-    attribution = results.get(ATTRIBUTION)
-    scores = attribution.scores if isinstance(attribution, AttributionFinished) else ()
-    return EarlierPatching(id, scores, runs) if runs or scores else None
+    return stored.kind.resumed(stored.id, task, results)
 
 
 def check_resumable(began: RunBegan, model: ModelInfo) -> None:
@@ -136,20 +98,3 @@ def contents(stored: StoredRun) -> tuple[RunTask, dict[int, Kept]]:
     if task is None:
         raise RequestError("The run cannot be read.", "List the sessions again.")
     return task, found
-
-
-def interpretations_in(results: Mapping[int, Kept]) -> dict[int, Interpretation]:
-    """The interpretations among results, by their index."""
-    return {index: each for index, each in results.items() if isinstance(each, Interpretation)}
-
-
-def is_whole(interpretation: Interpretation, request: Request) -> bool:
-    """Whether an interpretation has all that its request asked for; an unreadable one has no more."""
-    if interpretation.problem and not interpretation.tokens:
-        return True
-    measured = any(token.effect is not None for token in interpretation.tokens) or not interpretation.tokens
-    compared = interpretation.random is not None or not request.random_control
-    beside = interpretation.lens is not None and interpretation.bare is not None
-    sampled = len(interpretation.samples) == request.samples or request.samples == 1
-    no_baselines = not request.baselines or request.module is not None  # of the stream's states alone
-    return compared and sampled and (measured or not request.relevancy) and (beside or no_baselines)

@@ -17,7 +17,7 @@ import msgspec
 from selfie_tui.ascii_json import decode_json
 from selfie_tui.records import CONTROL, END, Interpret
 from selfie_tui.results.entries import RunBegan, decode
-from selfie_tui.results.run_kinds import kind_of, shortened
+from selfie_tui.results.run_kinds import kind_of
 from selfie_tui.results.stored import StoredRun, fold
 
 PIECE = 1 << 20
@@ -167,10 +167,11 @@ def begun(path: Path, offset: int, line: bytes) -> StoredRun:
     if not isinstance(began, RunBegan):
         raise msgspec.DecodeError("not the beginning of a run")
     cells = began.request.cells if isinstance(began.task, Interpret) else ()
+    kind = kind_of(began.task)
     return StoredRun(
         path=path,
-        began=msgspec.structs.replace(began, task=shortened(began.task)),
-        cells=kind_of(began.task).results(began.task),
+        began=msgspec.structs.replace(began, task=kind.shortened(began.task)),
+        cells=kind.results(began.task),
         layers=len({cell.layer for cell in cells}),
         positions=len({cell.position for cell in cells}),
         start=offset,

@@ -12,7 +12,8 @@ from typing import Literal
 import msgspec
 
 from selfie_tui.results.entries import RunBegan
-from selfie_tui.results.run_kinds import RunKind, kind_of
+from selfie_tui.results.run_kinds import kind_of
+from selfie_tui.results.run_kinds.kind import RunKind
 
 StoredEnding = Literal["", "finished", "cancelled", "failed", "killed", "running"]
 """How a run ended: `killed` where nothing says so, `running` where the program that writes it still does."""

@@ -13,7 +13,7 @@ from selfie_tui.results.deleting import delete_run
 from selfie_tui.results.entries import Entry, Result, RunBegan
 from selfie_tui.results.history import History, ended, history, read_run, without_resumed
 from selfie_tui.results.index import indexed
-from selfie_tui.results.played_back import events_of
+from selfie_tui.results.run_kinds import kind_of
 from selfie_tui.results.stored import StoredRun
 from selfie_tui.results.undeleting import lines_of
 from selfie_tui.tui.runs import Run, State, sources_of
@@ -116,7 +116,8 @@ def played_back(stored: StoredRun, today: datetime | None = None) -> PlayedBack:
     began, *rest = whole(stored)
     assert isinstance(began, RunBegan)
     results = {entry.index: entry.value for entry in rest if isinstance(entry, Result)}
-    return PlayedBack(began, tuple(events_of(results)), f"from {moment(local(began.began), today)}", stored.id)
+    events = tuple(kind_of(began.task).events(results))
+    return PlayedBack(began, events, f"from {moment(local(began.began), today)}", stored.id)
 
 
 def whole(stored: StoredRun) -> list[Entry]:

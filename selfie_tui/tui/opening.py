@@ -5,7 +5,7 @@ from __future__ import annotations
 from selfie_tui.interpret_settings import settings_of
 from selfie_tui.kinds import stacks_of
 from selfie_tui.records import Earlier, Interpret, RunTask
-from selfie_tui.results.resuming import is_whole
+from selfie_tui.results.run_kinds.readings import is_whole
 from selfie_tui.results.stored import StoredRun
 from selfie_tui.tui.changes import Changed
 from selfie_tui.tui.runs import Run, sources_of

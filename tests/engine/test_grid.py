@@ -35,7 +35,7 @@ from selfie_tui.records import (
     Progress,
     Request,
 )
-from selfie_tui.results.resuming import is_whole
+from selfie_tui.results.run_kinds.readings import is_whole
 from tests.engine.records_compared import assert_same
 from tests.engine.reference import decoded, state_at
 from tests.engine.test_interpreting import NO_MEMORY, Flag, Forwards, some_ends

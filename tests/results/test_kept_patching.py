@@ -33,9 +33,9 @@ from selfie_tui.records import (
 from selfie_tui.results.deleting import delete_run
 from selfie_tui.results.entries import Entry, Result, RunBegan, RunEnded
 from selfie_tui.results.history import read_run, search, stored_runs
-from selfie_tui.results.played_back import events_of
 from selfie_tui.results.recorder import Recorder
 from selfie_tui.results.resuming import check_resumable, contents, resume_task
+from selfie_tui.results.run_kinds import patchings, steerings
 from selfie_tui.results.sessions import Session
 from selfie_tui.results.stored import StoredRun
 from selfie_tui.results.undeleting import lines_of, put_back
@@ -89,7 +89,7 @@ def test_a_patching_is_kept_site_by_site_and_read_back_as_the_events_it_was(demo
     assert (run.layers, run.positions) == (8, len(began.corrupt.tokens))
     assert (run.kind.word, run.kind.asked(run.began.task), run.prompt) == ("patch", "logit diff A→B", TASK.clean)
     assert run.began.task == TASK
-    again = list(events_of(results(run)))
+    again = list(patchings.events(results(run)))
     wanted = [
         msgspec.structs.replace(event, job=0)
         for event in passed
@@ -167,7 +167,7 @@ def test_runs_of_all_kinds_are_searched_by_what_was_asked_and_what_they_say(demo
 def test_scores_that_are_no_numbers_come_back(demo: Model, tmp_path: Path) -> None:
     to_disk(tmp_path, demo, msgspec.structs.replace(TASK, corrupt=TASK.clean, sites=("resid",)))
     (run,) = listed(tmp_path)
-    began, *rest = events_of(results(run))
+    began, *rest = patchings.events(results(run))
     assert "answered alike" in began.problem
     assert all(math.isnan(site.score) for event in rest if isinstance(event, SitesPatched) for site in event.runs)
 
@@ -194,7 +194,7 @@ def test_steering_is_kept_once_it_is_finished_and_leaves_nothing_when_it_is_canc
     last = passed[-2]
     assert isinstance(last, SteeredSoFar)
     assert (run.done, run.cells, run.kind.word, run.prompt) == (1, 1, "steer", task.prompt)
-    assert list(events_of(results(run))) == [msgspec.structs.replace(last, job=0)]
+    assert list(steerings.KIND.events(results(run))) == [msgspec.structs.replace(last, job=0)]
     (found,) = search([run], "".join(token.text for token in last.steered[1].tokens).strip())
     assert found.matches == 1
     entries: list[Entry] = []

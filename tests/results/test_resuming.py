@@ -31,7 +31,8 @@ from selfie_tui.records import (
 from selfie_tui.results.entries import Result, RunBegan, RunEnded, versions
 from selfie_tui.results.history import read_run, stored_runs
 from selfie_tui.results.recorder import Recorder
-from selfie_tui.results.resuming import check_resumable, differences, is_whole, resume_task
+from selfie_tui.results.resuming import check_resumable, differences, resume_task
+from selfie_tui.results.run_kinds.readings import is_whole
 from selfie_tui.results.sessions import Session
 from tests.engine.records_compared import assert_same
 from tests.results.runs import began, reading, run_of, with_fields, write

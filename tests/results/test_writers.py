@@ -36,9 +36,9 @@ from selfie_tui.results.entries import Result, RunBegan
 from selfie_tui.results.history import read_run, stored_runs
 from selfie_tui.results.sessions import read
 from selfie_tui.results.writers import ENDINGS, WRITERS, ExportError, FileThere, export
+from selfie_tui.results.writers.kinds.reading_table import COLUMNS, rows
 from selfie_tui.results.writers.markdown_text import escaped
 from selfie_tui.results.writers.runs import kept_runs
-from selfie_tui.results.writers.table import COLUMNS, rows
 from selfie_tui.settings import SETTINGS
 from selfie_tui.text import prose
 from tests.results.runs import run_of, with_fields, write

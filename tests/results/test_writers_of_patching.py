@@ -46,8 +46,8 @@ from selfie_tui.records import (
 from selfie_tui.results.entries import Entry, Result, RunBegan, RunEnded
 from selfie_tui.results.sessions import read
 from selfie_tui.results.writers import ENDINGS, export
+from selfie_tui.results.writers.kinds import WRITTEN
 from selfie_tui.results.writers.runs import KeptRun, kept_runs
-from selfie_tui.results.writers.tables import TABLES
 from tests.results.runs import run_of
 
 TASK = PatchActivations(
@@ -94,7 +94,7 @@ def kept(found: list[Entry]) -> KeptRun:
 
 def expected(found: list[Entry]) -> dict[str, list[object]]:
     """The columns, straight from the records."""
-    table = TABLES[type(found[0].task)]
+    table = WRITTEN[type(found[0].task)].table
     return dict(zip(table.names, zip(*table.values(kept(found)), strict=True), strict=True))
 
 
@@ -136,7 +136,7 @@ def test_a_row_an_answer_has_its_strength_and_the_plain_one_has_none(steered):
 @pytest.mark.parametrize("which", ["patched", "steered"])
 def test_tables_are_read_back_with_equal_content(request, tmp_path, which):
     found = request.getfixturevalue(which)
-    columns, table = expected(found), TABLES[type(found[0].task)]
+    columns, table = expected(found), WRITTEN[type(found[0].task)].table
     for ending in (".csv", ".parquet"):
         export(found, tmp_path / f"out{ending}")
     arrow = pyarrow.parquet.read_table(tmp_path / "out.parquet")

@@ -18,7 +18,8 @@ from selfie_tui.tui.pages.error import ErrorScreen
 from selfie_tui.tui.render.styles import Look
 from selfie_tui.tui.state import AppState
 from selfie_tui.tui.views.history.compare import compare
-from selfie_tui.tui.views.history.glimpse import SAMPLE, glimpse
+from selfie_tui.tui.views.history.glimpse import glimpse
+from selfie_tui.tui.views.history.kinds.kind import SAMPLE
 from selfie_tui.tui.views.history.rows import by_day, done, run_pieces
 from tests.results.runs import run_of, write
 from tests.tui.driving import log_text, run_to_end, running, text_of, toasts, until
@@ -139,7 +140,7 @@ def test_a_glimpse_of_a_large_run_reads_a_sample_of_it(tmp_path: Path):
     (run,) = kept(tmp_path, run_of([f"text {number}" for number in range(SAMPLE * 2 + 10)]))
     seen = glimpse(run)
     assert SAMPLE / 2 < seen.looked_at <= SAMPLE
-    assert seen.control == "the message is empty."
+    assert seen.seen[0] == "the message is empty."
     run.path.unlink()
     assert "cannot be read" in glimpse(run).problem
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from selfie_tui.jobs import default_engine
 from selfie_tui.results.history import StoredRun, read_run, stored_runs
-from selfie_tui.results.resuming import contents, interpretations_in
+from selfie_tui.results.resuming import contents
+from selfie_tui.results.run_kinds.readings import interpretations_in
 from selfie_tui.tui.app import SelfieApp
 from selfie_tui.tui.options import AppOptions
 from tests.tui.driving import log_text, run_to_end, text_of, until

@@ -9,7 +9,8 @@ import msgspec
 
 from selfie_tui.records import CONTROL, Control, Interpretation, Kept
 from selfie_tui.results.entries import Entry, Result, RunBegan, RunEnded
-from selfie_tui.results.run_kinds import RunKind, kind_of
+from selfie_tui.results.run_kinds import kind_of
+from selfie_tui.results.run_kinds.kind import RunKind
 
 
 @dataclass

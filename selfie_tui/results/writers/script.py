@@ -12,9 +12,9 @@ from typing import Any
 
 import msgspec
 
-from selfie_tui.records import Cell, Interpret, Interpretation, PatchedRun, Preset, Request
+from selfie_tui.records import Cell, Interpret, Preset, Request
+from selfie_tui.results.writers.kinds import written
 from selfie_tui.results.writers.runs import KeptRun
-from selfie_tui.results.writers.steer_table import answers_of
 
 HEAD = '''\
 """Runs exported by selfie-tui: makes them again, prints each result, and says which differ."""
@@ -111,22 +111,9 @@ def call(run: KeptRun) -> Iterator[str]:
     yield f"    {info.edits if info else ()!a},"
     yield from (f"    {line}" for line in (request(task.request) if isinstance(task, Interpret) else [f"{task!a},"]))
     yield "    {"
-    yield from (f"        {index}: {number_or_text(each)}," for index, each in compared(run))
+    yield from (f"        {index}: {number_or_text(each)}," for index, each in written(run).remade(run))
     yield "    },"
     yield "),"
-
-
-def compared(run: KeptRun) -> Iterator[tuple[int, str | float]]:
-    """What results are compared by: texts of readings, scores of sites, texts of answers, the plain one first."""
-    answers = answers_of(run)
-    if answers is not None:
-        texts = [answers.plain, *(each.tokens for each in answers.steered)]
-        yield from enumerate("".join(token.text for token in tokens) for tokens in texts)
-    for index, each in sorted(run.results.items()):
-        if isinstance(each, Interpretation):
-            yield index, each.text
-        elif isinstance(each, PatchedRun):
-            yield index, each.score
 
 
 def number_or_text(value: str | float) -> str:

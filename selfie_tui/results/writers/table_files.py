@@ -24,7 +24,7 @@ Rows = list[dict[str, Any]]
 
 
 class TypedColumn(Protocol):
-    """A column with its name and the kind of its values (see `table.Kind`)."""
+    """A column with its name and the kind of its values (see `columns.Kind`)."""
 
     @property
     def name(self) -> str: ...

@@ -6,17 +6,9 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from selfie_tui.errors import RequestError
-from selfie_tui.records import Interpret, PatchActivations, RunTask, Steer
-from selfie_tui.results.writers import patch_table, steer_table, table
 from selfie_tui.results.writers.columns import Table
+from selfie_tui.results.writers.kinds import readings, written
 from selfie_tui.results.writers.runs import KeptRun
-
-TABLES: dict[type[RunTask], Table] = {
-    Interpret: table.TABLE,
-    PatchActivations: patch_table.TABLE,
-    Steer: steer_table.TABLE,
-}
-"""The tables, by the type of the task."""
 
 
 def table_of(runs: Iterable[KeptRun]) -> tuple[Table, Iterator[KeptRun]]:
@@ -28,8 +20,8 @@ def table_of(runs: Iterable[KeptRun]) -> tuple[Table, Iterator[KeptRun]]:
     ahead = iter(runs)
     first = next(ahead, None)
     if first is None:
-        return table.TABLE, iter(())
-    return TABLES[type(first.began.task)], of_one_kind(first, ahead)
+        return readings.WRITTEN.table, iter(())
+    return written(first).table, of_one_kind(first, ahead)
 
 
 def of_one_kind(first: KeptRun, others: Iterator[KeptRun]) -> Iterator[KeptRun]:

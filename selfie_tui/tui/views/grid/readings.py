@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from selfie_tui.records import Cell, Control, Interpretation, ModelInfo, Request, Token
-from selfie_tui.results.resuming import is_whole
+from selfie_tui.results.run_kinds.readings import is_whole
 from selfie_tui.tui.runs import Run
 from selfie_tui.tui.state import AppState
 

@@ -20,7 +20,7 @@ from selfie_tui.records import (
     PromptRun,
     layer_name,
 )
-from selfie_tui.results.run_kinds import direction
+from selfie_tui.results.run_kinds.patchings import direction
 from selfie_tui.results.writers.columns import SHARED, Column, Kind, Table, of_run
 from selfie_tui.results.writers.runs import KeptRun
 
