@@ -186,6 +186,11 @@ async def test_marked_cells_are_read_again_with_another_preset_which_is_a_map_of
         assert set(second.request.cells) == {Cell(0, 8), Cell(1, 8)}
         assert f"map 2 of 2 · {second.request.preset.name} at embed" in text_of(app)
         assert states(app) == {"unasked": CELLS - 2, "read": 2}
+        await pilot.press("g")
+        lines = text_of(app).splitlines()
+        unread = next(number for number, line in enumerate(lines) if "not read yet" in line)
+        assert "control" in lines[unread + 1], "what it would be compared with stands below it"
+        await pilot.press("j", "j")
         await pilot.press("[")
         assert f"map 1 of 2 · {first.request.preset.name} at embed" in text_of(app)
         assert states(app)["read"] == CELLS - TOKENS

@@ -178,6 +178,9 @@ def test_nearest_tokens_are_as_many_as_fit_and_shown_safely():
     assert plain(line) == "nearest      ·of .21  [/INST]␛ .09  ·Paris  ×   "
     assert "INST" not in plain(nearest_line(tokens, 24, PLAIN))
     assert plain(nearest_line(tokens, 60, PLAIN, stale=True)).startswith("nearest …    ·of .21")
+    many = tuple(LensToken(" Paris", 0.1) for _ in range(8))
+    assert plain(nearest_line(many, 120, PLAIN)).count("·Paris") == 8
+    assert plain(nearest_line(many, 120, PLAIN, brief=True)).count("·Paris") == 2, "while the keys go elsewhere"
 
 
 # Attention ------------------------------------------------------------------------------------------------------------

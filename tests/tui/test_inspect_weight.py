@@ -81,10 +81,7 @@ SelfieApp(lambda: Slow""",
 
 @pytest.mark.parametrize("size", [(120, 40), (200, 60)])
 def test_a_step_to_values_that_take_their_time_sends_no_name_twice(size):
-    """These values are noise, whose steps are above the budget of 512 bytes.
-
-    On a published model of 30 layers they were 464 to 515, once 628.
-    """
+    """These values are noise, of which next to nothing stays, and they are so late that those before are taken away."""
     terminal = Terminal(SLOW, blocks=30, size=size)
     try:
         terminal.settle(b"reads this token", quiet=1.0)
@@ -92,7 +89,7 @@ def test_a_step_to_values_that_take_their_time_sends_no_name_twice(size):
         terminal.press(b"l", ANY, 1.0)
         steps = [terminal.press(key, ANY, 1.0) for key in (DOWN, DOWN, b"k", DOWN)]
         assert min(steps) > 200, steps
-        assert max(steps) <= 600, steps
+        assert max(steps) <= 560, steps
     finally:
         terminal.close()
 

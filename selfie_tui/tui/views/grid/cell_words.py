@@ -9,7 +9,7 @@ from textual import events
 from selfie_tui import text
 from selfie_tui.marks import mark_of, norm_words
 from selfie_tui.measures import MEASURES, Measure, apart, said_with
-from selfie_tui.records import Cell, Interpretation, Token, layer_name
+from selfie_tui.records import Cell, Control, Interpretation, Token, layer_name
 from selfie_tui.tui.render.flow import flow
 from selfie_tui.tui.render.styles import Look, Piece, Pieces, cells, clipped, padded, share
 from selfie_tui.tui.render.words import cut
@@ -52,6 +52,8 @@ class Here(NamedTuple):
     """Whether a pair's source has no token for this one."""
     tracked: str = ""
     """The word that is tracked; unsafe to print as is."""
+    control: Control | None = None
+    """What a reading of a cell that has none yet would be compared with, where that is known."""
 
     def label(self, look: Look) -> str:
         """`L18 · 9 of`."""
@@ -103,14 +105,14 @@ def several(here: Here, look: Look, width: int, height: int, query: str = "") ->
     """
     reading = here.reading
     if reading is None or not (reading.finished or reading.is_awaited):
-        return [NOT_READ]
+        return [NOT_READ, *(_control(here.control, "", look, width, whole=height > FEW) if here.control else ())]
     whole, found = height > FEW, reading.finished
     lines = _words(here, reading, look, width, query, whole=whole)
     if here.at_source is not None and here.at_source.finished is not None:
         lines += _source(here.at_source.finished, found, look, width, whole=whole)
     elif here.is_alone:
         lines += _beside("A", "has no token for this one", "", width)
-    lines += _control(reading, look, width, whole=whole)
+    lines += _control(reading.run.control, numbers_of(reading, "control"), look, width, whole=whole)
     if found is not None:
         lines += _baselines(reading, found, look, width)
         lines += [*_samples(found, look, width), *_state(found, width)] if whole else []
@@ -138,11 +140,10 @@ def _source(
     return _beside("A", look.prose(there.text).strip(), numbers, width, whole=whole)
 
 
-def _control(reading: Reading, look: Look, width: int, *, whole: bool) -> list[Pieces]:
-    """The control's text, and how much of the reading's words it says too."""
-    control = reading.run.control
+def _control(control: Control | None, numbers: str, look: Look, width: int, *, whole: bool) -> list[Pieces]:
+    """The control's text, and how much of a reading's words it says too."""
     said = look.prose(control.text).strip() if control else ""
-    return _beside("control", said, numbers_of(reading, "control"), width, whole=whole)
+    return _beside("control", said, numbers, width, whole=whole)
 
 
 def _baselines(reading: Reading, found: Interpretation, look: Look, width: int) -> list[Pieces]:

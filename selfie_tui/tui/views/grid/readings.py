@@ -96,6 +96,11 @@ class Readings:
         return reading.run.control if reading else None
 
     @property
+    def control(self) -> Control | None:
+        """The control of the newest run that has one: what all cells are compared with that are read later."""
+        return next((run.control for run in reversed(self.runs) if run.control is not None), None)
+
+    @property
     def finished(self) -> Iterator[tuple[Cell, Interpretation]]:
         """The cells that are finished, in no order."""
         return ((cell, found) for cell, reading in self._at.items() if (found := reading.finished))

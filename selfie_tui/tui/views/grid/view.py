@@ -131,8 +131,10 @@ class GridView(View):
         at_source = self.source.beside(cell.layer, cell.position) if compared else None
         alone = compared and self.source.is_alone(cell.position)
         reading, tracked = self.map_pane.reading(cell), self.map_pane.tracked
-        here = Here(cell, tokens[cell.position], reading, at_source, alone, tracked)
-        self.words_pane.show_cell(here, self.maps.shown, self.map_pane.search_text.value.strip())
+        shown = self.maps.shown
+        control = shown.control if shown else None
+        here = Here(cell, tokens[cell.position], reading, at_source, alone, tracked, control)
+        self.words_pane.show_cell(here, shown, self.map_pane.search_text.value.strip())
 
     def _follow_cursor(self) -> None:
         """Follow the cursor and the marks; the words, while steps come faster than they are read, once they pause."""

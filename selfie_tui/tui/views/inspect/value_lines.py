@@ -12,8 +12,8 @@ from selfie_tui.tui.render.styles import Look, Piece, Pieces, padded, share
 from selfie_tui.tui.views.inspect.sparks import number, shortest, spark
 
 LABEL_CELLS = 13
-NEAREST_CELLS = 56
-"""Cells that the nearest tokens have at most: each step sends them anew."""
+NEAREST_CELLS = 34
+"""Cells that the nearest tokens have while the keys go elsewhere: each step sends them anew."""
 
 NEAR = 0.005
 """Probability below which a token is shown as .00, and not at all where another one is nearer."""
@@ -56,14 +56,17 @@ def layers_line(layers: Sequence[tuple[int, float]], layer: int | None, cells: i
     return (Piece(f"{'over layers':<{LABEL_CELLS}}", "dim"), *bars)
 
 
-def nearest_line(nearest: Sequence[LensToken], cells: int, look: Look, *, stale: bool = False) -> Pieces:
+def nearest_line(
+    nearest: Sequence[LensToken], cells: int, look: Look, *, brief: bool = False, stale: bool = False
+) -> Pieces:
     """The tokens that the lens reads, with their probabilities, as many as fit; `stale` are those of another token.
 
     These stand until the right ones are there: to take them away, and to draw others on a blank line, would send twice
     as much.
     """
     line = [Piece(f"{'nearest …' if stale else 'nearest':<{LABEL_CELLS}}", "dim")]
-    free = min(cells - LABEL_CELLS, NEAREST_CELLS)
+    free = cells - LABEL_CELLS
+    free = min(free, NEAREST_CELLS) if brief else free
     for place, token in enumerate(nearest):
         if place and token.probability < NEAR:
             break

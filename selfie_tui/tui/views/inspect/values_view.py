@@ -112,7 +112,8 @@ class ValuesView(Inspected):
             layer = node.layer if node else None
             lines.append(partial(layers_line, peeked.layers, layer, self.cells))
         if peeked.is_stream:
-            lines.append(partial(nearest_line, peeked.nearest, self.cells, self.look, stale=stale))
+            brief = not self.has_focus
+            lines.append(partial(nearest_line, peeked.nearest, self.cells, self.look, brief=brief, stale=stale))
             reading = self.reading()
             if reading:
                 lines.append(lambda: reading)
@@ -143,6 +144,14 @@ class ValuesView(Inspected):
         if here and self.has_focus:
             return (Piece("▌", "key"), *on_cursor(padded(line, self.cells), self.cursor_role))
         return (Piece("▌" if here else " ", "key"), *line)
+
+    def on_focus(self) -> None:
+        """Show all tokens of the lens that fit."""
+        self.show_values()
+
+    def on_blur(self) -> None:
+        """Show as many as a step through the modules can afford."""
+        self.show_values()
 
     def _on_resize(self, event: object) -> None:
         self._drawn = []
