@@ -60,6 +60,17 @@ PICTURES = {
             ("enter",),
         ),
     ),
+    "control": Picture(
+        (110, 34),
+        (
+            ("V", "e", "ctrl+u"),
+            tuple("'The Colosseum is located in the city of'@5"),
+            ("enter",),
+            ("4", "t", "ctrl+u"),
+            tuple('60 steps at L5 also "The Eiffel Tower is in the city of"'),
+            ("enter",),
+        ),
+    ),
     "vectors": Picture(
         (110, 30),
         (

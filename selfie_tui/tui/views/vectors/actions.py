@@ -35,6 +35,9 @@ ACTIONS = (
            palette="load file folder sae repeng"),
     Action("vector.mean", "Mean of prompts", "keep the mean state of prompts, less that of others, or what heads add: "
            "FILE - FILE at 4-6 as NAME", "m", "vector", "want('mean')", palette="difference function contrast"),
+    Action("vector.control", "Train a layer", "train a copy of a layer's MLP so that this token's state becomes the "
+           "vector, and show what is read and answered before and after", "t", "vector", "want('control')",
+           palette="control layer train supervised weights edit"),
     Action("vector-line.accept", "Interpret", "interpret what the line is", "enter", "vector-line", "accept",
            hint="in words"),
     Action("vector-line.complete", "Complete", "complete the name that is typed; again, the next one", "tab",
@@ -72,6 +75,11 @@ STEERING = (
     "A random direction of the same norm moves answers too. Where the states are moved by as much as they are long, "
     "what comes is gibberish that may hold the words that were looked for.",
 )
+CONTROL = (
+    't trains a copy of a layer\'s MLP: 60 steps at L5 retain FILE held-out FILE also "PROMPT" as NAME. The states of '
+    "the prompts in the first file are held where they are; those of the second are not trained on, and say what "
+    "becomes of others, as do the answers to prompts behind also. Without files a few sentences are built in.",
+)
 BROWSING = (
     "Directions of a sparse autoencoder, with the tokens that the lens reads in each; / looks for those that it reads "
     "as a word. v keeps one, + and - steer with it, esc goes back to the list.",
@@ -79,7 +87,7 @@ BROWSING = (
 
 SECTIONS = {
     "vectors": Section("Vectors: the list", LINES),
-    "vector": Section("Vectors: the vector under the cursor", LINES[1:]),
+    "vector": Section("Vectors: the vector under the cursor", (*LINES[1:], *CONTROL)),
     "compared": Section("Vectors: results", LINES[1:]),
     "vector-line": Section("Vectors: a line over vectors", LINES),
     "steer": Section("Vectors: steering", STEERING),

@@ -12,13 +12,13 @@ from selfie_tui.tui.exporting import Exportable
 from selfie_tui.tui.keepable import Keepable, KeepableLine
 from selfie_tui.tui.state import AppState
 from selfie_tui.tui.views.vectors.actions import ENTRY
+from selfie_tui.tui.views.vectors.controlling import ControllingView
 from selfie_tui.tui.views.vectors.result_lines import plain_result
 from selfie_tui.tui.views.vectors.steer_settings import SteerSettings
 from selfie_tui.tui.views.vectors.wanted import Wanted
-from selfie_tui.tui.views.vectors.writing import WritingView
 
 
-class VectorsView(WritingView):
+class VectorsView(ControllingView):
     """What is done with the vector under the cursor."""
 
     NAME, TITLE, LETTER, FUNCTION_KEY, ACTIONS, SECTIONS, _ = ENTRY
@@ -54,6 +54,7 @@ class VectorsView(WritingView):
             "write": self.write,
             "open_file": self.open_file,
             "mean": self.mean,
+            "control": self.control,
         }
 
     # Files -----------------------------------------------------------------------------------------------------------
@@ -75,7 +76,7 @@ class VectorsView(WritingView):
 
     def interpret(self) -> None:
         """Put the line into words, with the settings of Read."""
-        if not self._ready():
+        if not self.ready():
             return
         self.bring_to_front(self.result_pane)
         if self.readings.ask(self.title):
@@ -83,7 +84,7 @@ class VectorsView(WritingView):
         elif not self.readings.problem_of(self.title):
             self.app.toast("This is being interpreted already.", "information")
 
-    def _ready(self) -> bool:
+    def ready(self) -> bool:
         """Whether there are a vector and a model to use it with; what is missing is said."""
         here = self.list.here
         if self.state.model is None:

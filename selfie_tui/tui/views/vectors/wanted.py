@@ -7,7 +7,7 @@ from typing import Literal
 
 Wanted = Literal[
     "open", "interpret", "mark", "mark_all", "drop", "undo", "rename", "edit", "stronger", "weaker", "centre", "write",
-    "open_file", "mean",
+    "open_file", "mean", "control",
 ]  # fmt: skip
 
 
