@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from selfie_tui.ascii_json import encode_ascii
@@ -18,15 +18,8 @@ from selfie_tui.commands.client import (
     narrate,
     show_line,
 )
-from selfie_tui.commands.comparison_lines import (
-    lens_lines,
-    map_line,
-    mapped_lines,
-    mapped_reading_lines,
-    reading_lines,
-    summary_line,
-)
-from selfie_tui.commands.map_lines import line_width
+from selfie_tui.commands.comparison_printer import Printer
+from selfie_tui.commands.following import print_lines
 from selfie_tui.commands.model_options import EXIT_CODES, add_layer_paths, add_placement
 from selfie_tui.commands.prompts import chosen_prompt
 from selfie_tui.commands.requests import add_request, chosen_settings
@@ -37,10 +30,8 @@ from selfie_tui.interpret_settings import Bounds
 from selfie_tui.jobs import Engine
 from selfie_tui.kinds import most_layers, stack_named
 from selfie_tui.parse import parse_block_paths, parse_integer, parse_layers, positions_among
+from selfie_tui.paths import sessions_dir
 from selfie_tui.records import (
-    CellsCompared,
-    CellsMapped,
-    ComparedCell,
     CompareModels,
     Comparison,
     ComparisonBegan,
@@ -50,11 +41,10 @@ from selfie_tui.records import (
     ModelInfo,
     ModelProgress,
     Notice,
-    ReadingsCompared,
-    ReadingsMapped,
     Request,
     Token,
 )
+from selfie_tui.results.sessions import Session, new_path
 from selfie_tui.results.writers.comparisons import FILES, export_comparisons
 from selfie_tui.settings import SETTINGS
 from selfie_tui.streams import prompt_lines
@@ -91,6 +81,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="one JSON object a cell, on a line of its own")
     endings = " ".join(FILES.writers)
     command.add_argument("--out", metavar="FILE", type=Path, help=f"also write the cells to a file: {endings}")
+    command.add_argument("--no-session", action="store_true", help="do not append results to a session file")
     command.add_argument("--overwrite", action="store_true", help="let --out take the place of a file that is there")
     command.set_defaults(run=run)
 
@@ -107,11 +98,13 @@ def run(arguments: argparse.Namespace, engine: Callable[[], Engine] = all_cores_
     except SelfieError as error:
         narrate(str(error))
         return WRONG_USAGE
-    client = Client(engine)
+    session = Session(None if arguments.no_session else new_path(sessions_dir()))
+    client = Client(engine, session.append)
     try:
         return done(client, lambda client, arguments: compare(client, arguments, prompt, texts), arguments)
     finally:
         client.jobs.close()
+        session.close()
 
 
 def check_settings(arguments: argparse.Namespace) -> None:
@@ -143,7 +136,7 @@ def compare(client: Client, arguments: argparse.Namespace, prompt: str, texts: t
                     found.append(event)
                     if printer:
                         show_line("")
-                        printer.take(event)
+                        print_lines(printer.taken(event))
     except Failed as error:
         if not begun(found) and not error.refused:  # nothing is done before the other model is there
             raise NotLoaded(str(error), "") from error
@@ -200,52 +193,3 @@ def as_task(
 def numbers(layers: str) -> tuple[int, ...]:
     """Layers of a model that is not loaded yet, so that none is left out for being too deep; raises RequestError."""
     return parse_layers(layers, 2**16)
-
-
-class Printer:
-    """Prints a comparison as it goes; the map of the lenses once all of its cells are there."""
-
-    def __init__(self) -> None:
-        self.began: ComparisonBegan | None = None
-        self.cells: list[ComparedCell] = []
-        self.next: list[ComparedCell] = []
-        self.printed = False
-
-    def take(self, event: Event) -> None:
-        """Print what an event makes complete."""
-        if isinstance(event, CellsCompared):
-            self.cells += event.cells
-            self.next += event.next
-            return
-        if isinstance(event, ComparisonBegan):
-            self.began = event
-            narrate(f"beside {event.other.title} · {event.other.device} · {event.other.dtype} · {event.other.verdict}")
-            return
-        self.print_lenses()
-        for line in self.lines(event):
-            print(line, flush=True)
-
-    def print_lenses(self) -> None:
-        """Print the map, once."""
-        if self.printed or self.began is None:
-            return
-        self.printed = True
-        for line in lens_lines(self.began, self.cells, self.next, line_width()):
-            print(line, flush=True)
-        narrate(summary_line(self.began, self.cells, self.next))
-
-    def lines(self, event: Event) -> Iterator[str]:
-        """What is printed of readings and maps."""
-        by_pair = {cell.pair: cell for cell in self.cells}
-        tokens = {token.position: token for token in self.began.tokens} if self.began else {}
-        match event:
-            case ReadingsCompared(readings=readings):
-                for reading in readings:
-                    yield from reading_lines(reading)
-            case CellsMapped(map=found, cells=cells):
-                yield map_line(found)
-                for cell in cells:
-                    yield from mapped_lines(cell, by_pair[cell.pair], tokens[cell.pair.cell.position])
-            case ReadingsMapped(readings=mapped):
-                for each in mapped:
-                    yield from mapped_reading_lines(each)

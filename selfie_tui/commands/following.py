@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from selfie_tui.commands.client import Client, narrate, show_line
+from selfie_tui.commands.comparison_printer import Printer
 from selfie_tui.commands.map_lines import line_width
 from selfie_tui.commands.patch_lines import LEGEND, patch_lines
 from selfie_tui.commands.printing import follow
@@ -14,9 +15,13 @@ from selfie_tui.records import (
     BEGINNING,
     END,
     AttributionFinished,
+    CompareModels,
+    ComparisonProgress,
     Event,
     Interpret,
+    JobFinished,
     Kept,
+    ModelProgress,
     Notice,
     PatchActivations,
     PatchBegan,
@@ -27,6 +32,7 @@ from selfie_tui.records import (
     Steer,
     SteeredSoFar,
 )
+from selfie_tui.results.run_kinds import comparisons
 
 Results = Mapping[int, Kept]
 
@@ -58,6 +64,8 @@ def follow_run(client: Client, task: RunTask, *, as_json: bool) -> dict[int, Kep
 STEPS: dict[type[Event], Callable[..., str]] = {
     PatchProgress: lambda event: f"{event.done}/{event.sites} sites",
     SteeredSoFar: lambda event: f"{len(event.plain)} tokens",
+    ModelProgress: lambda event: event.step if event.fraction is None else f"{event.step} {event.fraction:.0%}",
+    ComparisonProgress: lambda event: f"{event.step}: {event.done} of {event.total}",
 }
 """How far a run is, by the events that say so."""
 
@@ -94,8 +102,16 @@ def answers_lines(found: Results) -> Iterable[str]:
     return steered_lines(answers) if isinstance(answers, SteeredSoFar) else ()
 
 
+def comparison_lines(found: Results) -> Iterator[str]:
+    """The lines of a comparison of two models."""
+    printer = Printer()
+    for event in (*comparisons.events(found), JobFinished(seconds=0.0)):
+        yield from printer.taken(event)
+
+
 PRINTED: dict[type[RunTask], Callable[[Results], Iterable[str]]] = {
     PatchActivations: patching_lines,
     Steer: answers_lines,
+    CompareModels: comparison_lines,
 }
 """The lines of results, by the type of the task; readings are printed as they come."""

@@ -71,6 +71,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         action.add_argument("name", metavar="RUN", help=NAMES)
         add_output(action)
         add_layer_paths(action)
+    resume.set_defaults(model=None, device=None, dtype=None)  # its own: those before the command are of the app
     add_other_model(replay)
 
 
@@ -96,7 +97,7 @@ def row(number: int, run: StoredRun, width: int) -> str:
     """A run on a line of so many cells: number, time, model, what it did, prompt; if it is wide, its end and its id."""
     done = f"{run.done}" if run.done == run.cells else f"{run.done}/{run.cells}"
     asked = pad(clip(prose(run.kind.asked(run.began.task)), ASKED), ASKED)
-    what = f"{run.kind.word:5} {done:>7} {asked}"
+    what = f"{run.kind.word:7} {done:>7} {asked}"
     first = f"{number:3} {local_time(run.began.began)} {pad(prose(run.began.model), 10)} {what} "
     last = f" {pad('' if run.ending == 'finished' else run.ending, 9)} {prose(run.id)}" if width >= WIDE else ""
     prompt = max(0, min(LONGEST_PROMPT, width - cells_of(first) - cells_of(last)))

@@ -5,7 +5,7 @@ See `engine.methods.compare` for what its numbers are and when they mislead.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,14 +23,17 @@ from selfie_tui.library.requests import make_request, prompt_text
 from selfie_tui.library.tables import Table
 from selfie_tui.parse import parse_layers, positions_among
 from selfie_tui.records import (
+    Cell,
     ComparedCell,
     ComparedReading,
     CompareModels,
     Comparison,
+    Interpretation,
     LoadModel,
     MappedCell,
     MappedReading,
     SpaceMap,
+    layer_name,
 )
 
 
@@ -130,6 +133,25 @@ def compare_models(
         texts=tuple(prompt_text(text) for text in as_list(texts, "text")),
     )
     return ModelComparison(gathered(method.run(one, two, task, never)))
+
+
+def collect_compared(model: Model, other: Model, task: CompareModels) -> Iterator[tuple[int, str, str]]:
+    """Do a task: the index of each result, of what it is and what it says."""
+    for event in method.run(model, other, task, never):
+        for index, value in event.results():
+            match value:
+                case ComparedCell():
+                    words = (token.text.strip() for token in (*value.top, *value.other_top))
+                    yield index, cell_name(value.pair.cell), " ".join(words)
+                case MappedCell():
+                    yield index, cell_name(value.pair.cell), " ".join(token.text.strip() for token in value.top)
+                case Interpretation():
+                    yield index, cell_name(value.cell), value.text
+
+
+def cell_name(cell: Cell) -> str:
+    """A cell in a few letters."""
+    return f"{layer_name(cell.layer)} · {cell.position}"
 
 
 def numbers_of(model: Model, layers: str | int | Sequence[Layer], stack: str) -> tuple[int, ...]:

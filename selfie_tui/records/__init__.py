@@ -6,6 +6,7 @@ from selfie_tui.records.base import Record
 from selfie_tui.records.calibration import Calibration, CalibrationRow, InjectionSetting, ReadBack
 from selfie_tui.records.comparing import (
     CellPair,
+    CellRead,
     CellsCompared,
     CellsMapped,
     ComparedCell,
@@ -14,12 +15,14 @@ from selfie_tui.records.comparing import (
     Comparison,
     ComparisonBegan,
     ComparisonProgress,
+    EarlierComparison,
     MappedCell,
     MappedReading,
     ReadingsCompared,
     ReadingsMapped,
     SpaceMap,
 )
+from selfie_tui.records.comparison_parts import OTHER_CONTROL, OWN_CONTROL, ComparisonParts
 from selfie_tui.records.control import (
     Answered,
     ControlLayer,
@@ -150,6 +153,8 @@ __all__ = [
     "FAR",
     "NEEDS",
     "NO_ANSWER",
+    "OTHER_CONTROL",
+    "OWN_CONTROL",
     "VERIFIED",
     "Answer",
     "Answered",
@@ -166,6 +171,7 @@ __all__ = [
     "Cell",
     "CellFinished",
     "CellPair",
+    "CellRead",
     "CellsCompared",
     "CellsMapped",
     "CompareLenses",
@@ -175,6 +181,7 @@ __all__ = [
     "ComparedReading",
     "Comparison",
     "ComparisonBegan",
+    "ComparisonParts",
     "ComparisonProgress",
     "Control",
     "ControlFinished",
@@ -182,6 +189,7 @@ __all__ = [
     "Direction",
     "DirectionsFound",
     "Earlier",
+    "EarlierComparison",
     "EarlierPatching",
     "Edit",
     "EditsSet",

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+import msgspec
 
 from selfie_tui.records.base import Record
-from selfie_tui.records.data import Cell, Interpretation, LensToken, ModelInfo, Request, Token
+from selfie_tui.records.comparison_parts import ComparisonParts
+from selfie_tui.records.data import Cell, Control, Interpretation, LensToken, ModelInfo, Request, Token
 from selfie_tui.records.events import Event
+from selfie_tui.records.patching import BEGINNING
 from selfie_tui.records.tasks import LoadModel, Task
+
+if TYPE_CHECKING:
+    from selfie_tui.records.kept import Kept
 
 
 class CompareModels(Task, frozen=True):
@@ -17,9 +24,11 @@ class CompareModels(Task, frozen=True):
     beside that of `other_layers` at the same index, by default the one that is as deep in the other model. `k` is how
     many tokens of the lens a cell has. The settings of a `request` are those by which both models put the cells into
     words, None to leave that out. On `texts` an affine map from each layer to the one beside it is fitted, and the
-    other model reads the current one's states through it.
+    other model reads the current one's states through it. With `earlier`, what was left of the same comparison by one
+    that stopped, only what is missing is read.
     """
 
+    tentative: ClassVar[bool] = True
     other: LoadModel
     prompt: str
     positions: tuple[int, ...]
@@ -29,6 +38,7 @@ class CompareModels(Task, frozen=True):
     stack: str = ""
     request: Request | None = None
     texts: tuple[str, ...] = ()
+    earlier: EarlierComparison | None = None
 
 
 class CellPair(Record, frozen=True):
@@ -38,7 +48,7 @@ class CellPair(Record, frozen=True):
     other: Cell
 
 
-class ComparedCell(Record, frozen=True):
+class ComparedCell(Record, tag=True, frozen=True):
     """The lens of both models at a cell: `k` tokens of each, and how far apart they are.
 
     `kl` is KL(one || other) in nats, and `bits` the Jensen-Shannon divergence, 0 to 1; both are None of models with
@@ -68,7 +78,7 @@ class ComparedReading(Record, frozen=True):
     other: Interpretation
 
 
-class SpaceMap(Record, frozen=True):
+class SpaceMap(Record, tag=True, frozen=True):
     """An affine map from the states of a layer to those of one in the other model, and what it is worth.
 
     It was fitted by least squares on `fitted` pairs of states with a penalty of `ridge` times their mean variance, and
@@ -91,7 +101,7 @@ class SpaceMap(Record, frozen=True):
     shuffled_matched: float
 
 
-class MappedCell(Record, frozen=True):
+class MappedCell(Record, tag=True, frozen=True):
     """The other model's lens of a state that was mapped into it, and of what a map of shuffled pairs made of it.
 
     `bits` and `shuffled_bits` say how far each is from the lens of the other model's own state there.
@@ -115,7 +125,8 @@ class MappedReading(Record, frozen=True):
 class ComparisonBegan(Event, kw_only=True, frozen=True):
     """The other model is there: both models, and the tokens at the cells' positions in each.
 
-    `layers` are pairs of layers. `same_vocabulary` says whether the ids of both stand for the same tokens.
+    `layers` are pairs of layers. `same_vocabulary` says whether the ids of both stand for the same tokens. `parts` says
+    how many results there are to be, and under which index each is kept.
     """
 
     prompt: str
@@ -126,16 +137,35 @@ class ComparisonBegan(Event, kw_only=True, frozen=True):
     layers: tuple[tuple[int, int], ...]
     same_vocabulary: bool
     stack: str = ""
+    parts: ComparisonParts = ComparisonParts()
+
+    def results(self) -> tuple[tuple[int, Kept], ...]:
+        return ((BEGINNING, msgspec.structs.replace(self, job=0)),)
 
 
 class CellsCompared(Event, kw_only=True, frozen=True):
     """The lens of both models at some positions, a cell for each pair of layers, and `next` tokens there.
 
-    Those are the cells of both last layers: what each model itself says next.
+    Those are the cells of both last layers: what each model itself says next. `indices` are those under which both are
+    kept, one after the other.
     """
 
     cells: tuple[ComparedCell, ...]
     next: tuple[ComparedCell, ...]
+    indices: tuple[int, ...] = ()
+
+    def results(self) -> tuple[tuple[int, Kept], ...]:
+        return tuple(zip(self.indices, (*self.cells, *self.next), strict=False))
+
+
+class CellRead(Event, kw_only=True, frozen=True):
+    """One of the models has put a cell into words, or what it says without one; `index` says which and of what."""
+
+    index: int
+    reading: Interpretation | Control
+
+    def results(self) -> tuple[tuple[int, Kept], ...]:
+        return ((self.index, self.reading),)
 
 
 class ReadingsCompared(Event, kw_only=True, frozen=True):
@@ -145,16 +175,32 @@ class ReadingsCompared(Event, kw_only=True, frozen=True):
 
 
 class CellsMapped(Event, kw_only=True, frozen=True):
-    """A map of a pair of layers, and the lens of the cells that went through it."""
+    """A map of a pair of layers, and the lens of the cells that went through it; `indices` are where these are kept."""
 
     map: SpaceMap
     cells: tuple[MappedCell, ...]
+    indices: tuple[int, ...] = ()
+
+    def results(self) -> tuple[tuple[int, Kept], ...]:
+        return tuple(zip(self.indices, (self.map, *self.cells), strict=False))
 
 
 class ReadingsMapped(Event, kw_only=True, frozen=True):
     """What the other model says of states that were mapped into it."""
 
     readings: tuple[MappedReading, ...]
+
+
+class EarlierComparison(Record, frozen=True):
+    """What a comparison that stopped has left: its name among all sessions, its results by their index."""
+
+    run: str
+    results: tuple[tuple[int, ComparisonBegan | ComparedCell | Interpretation | Control | SpaceMap | MappedCell], ...]
+
+    @property
+    def done(self) -> int:
+        """How many results are there."""
+        return sum(index >= 0 for index, _ in self.results)
 
 
 class ComparisonProgress(Event, kw_only=True, frozen=True):

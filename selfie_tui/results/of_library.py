@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from selfie_tui.records import (
     CONTROL,
     END,
     AttributionFinished,
+    CompareModels,
     Control,
     Interpret,
     Kept,
@@ -33,6 +34,7 @@ from selfie_tui.records import (
     Steer,
 )
 from selfie_tui.results.entries import Entry, RunBegan, RunEnded, timestamp, versions
+from selfie_tui.results.run_kinds.comparisons import comparison_of
 from selfie_tui.results.sessions import read
 from selfie_tui.results.writers import Exported
 from selfie_tui.results.writers import export as export_entries
@@ -81,10 +83,11 @@ def export(
 
 
 def read_results(path: str | os.PathLike[str]) -> list[Any]:
-    """The runs of a session file, or of one exported as `.jsonl`, as results of the library: a `Result`, a `Patched`
-    or `SteeredAnswers` each, as its kind is.
+    """The runs of a session file, or of one exported as `.jsonl`, as results of the library: a `Result`, a `Patched`,
+    `SteeredAnswers` or a `ModelComparison` each, as its kind is.
 
-    A patching that ended before both prompts had been run, and a steering without an answer, have nothing to read.
+    A patching that ended before both prompts had been run, a steering without an answer, and a comparison that ended
+    before its other model was there have nothing to read.
 
     Raises:
         LoadError: if the file cannot be read.
@@ -153,15 +156,44 @@ def results_of(result: Read) -> dict[int, Kept]:
     return {**found, **result.runs, END: ended}
 
 
-def result_of(run: KeptRun) -> Read | None:
+def result_of(run: KeptRun) -> Read | ModelComparison | None:
     """A run as a result of the library, with those of its parts that were finished; None where there are none."""
-    info, task = run.began.info, run.began.task
-    if isinstance(task, PatchActivations):
-        began, runs = began_of(run), {i: each for i, each in run.results.items() if isinstance(each, PatchedRun)}
-        return Patched(task, began, runs, attribution_of(run), agreement_of(run), info) if began else None
-    if isinstance(task, Steer):
-        answers = answers_of(run)
-        return SteeredAnswers(answers, task, info) if answers else None
+    return READ[type(run.began.task)](run)
+
+
+def reading_of(run: KeptRun) -> LibraryResult:
+    """A self-interpretation."""
+    info = run.began.info
     found: Iterable[Any] = (each for _, each in run.in_order())
     control = run.control or Control(kind="none", text="")
-    return LibraryResult(task.request, control, tuple(found), (), info.verdict if info else "", info)
+    return LibraryResult(run.began.request, control, tuple(found), (), info.verdict if info else "", info)
+
+
+def patching_of(run: KeptRun) -> Patched | None:
+    """A patching; None of one that ended before both prompts had been run."""
+    began, task = began_of(run), run.began.task
+    if began is None or not isinstance(task, PatchActivations):
+        return None
+    runs = {index: each for index, each in run.results.items() if isinstance(each, PatchedRun)}
+    return Patched(task, began, runs, attribution_of(run), agreement_of(run), run.began.info)
+
+
+def answers_in(run: KeptRun) -> SteeredAnswers | None:
+    """Steered answers; None where there are none."""
+    answers, task = answers_of(run), run.began.task
+    return SteeredAnswers(answers, task, run.began.info) if answers and isinstance(task, Steer) else None
+
+
+def comparison_in(run: KeptRun) -> ModelComparison | None:
+    """A comparison of two models; None of one that ended before the other was there."""
+    found = comparison_of(run.results)
+    return None if found is None else ModelComparison(found)
+
+
+READ: dict[type[RunTask], Callable[[KeptRun], Read | ModelComparison | None]] = {
+    Interpret: reading_of,
+    PatchActivations: patching_of,
+    Steer: answers_in,
+    CompareModels: comparison_in,
+}
+"""A run of each kind as a result of the library, by the type of its task."""

@@ -15,7 +15,7 @@ from typing import Annotated
 import msgspec
 
 from selfie_tui.ascii_json import decode_json
-from selfie_tui.records import CONTROL, END, Interpret
+from selfie_tui.records import CONTROL, END, ComparisonParts, Interpret
 from selfie_tui.results.entries import RunBegan, decode
 from selfie_tui.results.run_kinds import kind_of
 from selfie_tui.results.stored import StoredRun, fold
@@ -44,19 +44,21 @@ class _Site(msgspec.Struct, gc=False):
 
 
 class _Value(msgspec.Struct, gc=False):
-    """As much of a result as a list of runs needs: its words, and how many sites a patching has, and where."""
+    """As much of a result as a list of runs needs: its words, the sites of a patching, the parts of a comparison."""
 
     text: str = ""
     top: tuple[_Text, ...] = ()
+    other_top: tuple[_Text, ...] = ()
     plain: tuple[_Text, ...] = ()
     steered: tuple[_Answer, ...] = ()
     sites: tuple[tuple[_Site, ...], ...] | int = ()
+    parts: ComparisonParts | None = None
 
     @property
     def said(self) -> str:
         """The words of the result, as `said` of `run_kinds` has them."""
         if self.top:
-            return " ".join(token.text.strip() for token in self.top)
+            return " ".join(token.text.strip() for token in (*self.top, *self.other_top))
         if self.plain or self.steered:
             answers = [self.plain, *(answer.tokens for answer in self.steered)]
             return " ".join("".join(token.text for token in tokens) for tokens in answers)
@@ -134,6 +136,11 @@ class _Growing:
             self.run = msgspec.structs.replace(self.run, about={**self.run.about, line.index: offset})
             if line.value is not None and not isinstance(line.value.sites, int) and line.value.sites:
                 self.take_sites(line.value.sites)
+            elif line.value is not None and line.value.parts is not None:
+                parts = line.value.parts
+                self.run = msgspec.structs.replace(
+                    self.run, cells=parts.count, layers=parts.layers, positions=parts.positions
+                )
         elif line.index < self.run.cells:
             self.results[line.index] = offset, fold(line.text)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from selfie_tui.comparison_table import gathered
 from selfie_tui.records import (
     CellsCompared,
+    CellsMapped,
     CompareModels,
     Comparison,
     ComparisonBegan,
@@ -16,9 +19,13 @@ from selfie_tui.records import (
     ModelInfo,
     ModelProgress,
     ReadingsCompared,
+    ReadingsMapped,
 )
 
-PARTS = (ComparisonBegan, CellsCompared, ReadingsCompared)
+PARTS = (ComparisonBegan, CellsCompared, ReadingsCompared, CellsMapped, ReadingsMapped)
+
+ENDINGS = {"finished": "", "running": "It is still running.", "cancelled": "It was cancelled."}
+"""Why a comparison that was kept is not whole, by how it ended; any other has stopped."""
 
 
 class Compared:
@@ -39,6 +46,12 @@ class Compared:
         """Forget the one before: this is the one that counts."""
         self.task, self.job, self.model = task, job, model
         self.step, self.problem, self._events = "waiting for what runs", "", []
+
+    def play_back(self, task: CompareModels, model: ModelInfo | None, events: Iterable[Event], ending: str) -> None:
+        """Show one that was kept in place of the one before; `ending` is how it ended."""
+        self.begin(task, 0, model)
+        self.step, self.problem = "", ENDINGS.get(ending, "It stopped before its end: r in History goes on with it.")
+        self._events = [event for event in events if isinstance(event, PARTS)]
 
     def take(self, event: Event) -> bool:
         """Take an event of its job; whether more is known now."""

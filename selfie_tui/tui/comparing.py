@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from selfie_tui.errors import SelfieError
 from selfie_tui.interpret_settings import InterpretSettings
-from selfie_tui.records import CompareModels, LoadModel, ordinary_positions
+from selfie_tui.records import CompareModels, LoadModel, ModelInfo, ordinary_positions
 from selfie_tui.tui.state import AppState
 
 
@@ -36,10 +36,18 @@ def compare_with(
 
 
 def compare_in_words(state: AppState) -> bool:
-    """Have both models put the cells of the last comparison into words; False where they have, or one is under way."""
-    compared, task = state.compared, state.compared.task
+    """Have both models put the cells of the last comparison into words; False where they have, or one is under way.
+
+    Raises:
+        SelfieError: where the first of them is not the current model.
+    """
+    compared, task, model = state.compared, state.compared.task, state.compared.model
     if task is None or compared.step or compared.found is None or compared.found.readings:
         return False
+    if model is not None and (state.model is None or identity(state.model) != identity(model)):
+        raise SelfieError(
+            f"The comparison is of {model.name}, and another model is loaded.", f"Load {model.name} first."
+        )
     changed = CompareModels(
         other=task.other,
         prompt=task.prompt,
@@ -50,3 +58,8 @@ def compare_in_words(state: AppState) -> bool:
     )
     compared.begin(changed, state.submit(changed), state.model)
     return True
+
+
+def identity(model: ModelInfo) -> tuple[str, str, str]:
+    """What makes two loads of a model one."""
+    return model.name, model.revision, model.dtype

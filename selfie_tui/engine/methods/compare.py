@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
+from selfie_tui.engine.comparing.going_on import lens_indices, lenses_there, map_indices, maps_there, results_of
 from selfie_tui.engine.comparing.lenses import at, compare_lenses, states_of
 from selfie_tui.engine.comparing.mapped import (
     PairedTexts,
@@ -31,18 +32,28 @@ from selfie_tui.engine.comparing.mapped import (
     pair_texts,
 )
 from selfie_tui.engine.comparing.pairing import PairedPrompt, pair_layers, pair_prompt, shared_vocabulary
-from selfie_tui.engine.comparing.readings import compare_readings, followed, request_for_other, request_of
+from selfie_tui.engine.comparing.readings import (
+    Results,
+    compare_readings,
+    earlier_words,
+    followed,
+    request_for_other,
+    request_of,
+)
 from selfie_tui.engine.methods.activations import read_prompts
-from selfie_tui.engine.methods.interpret import interpret, interpret_vectors
+from selfie_tui.engine.methods.interpret import earlier_results, interpret, interpret_vectors
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts.checks import check_position
 from selfie_tui.engine.prompts.prepare import prepare, prepare_target
 from selfie_tui.errors import RequestError
 from selfie_tui.records import (
+    OTHER_CONTROL,
     CellsCompared,
     CellsMapped,
+    ComparedCell,
     CompareModels,
     ComparisonBegan,
+    ComparisonParts,
     ComparisonProgress,
     Event,
     Interpretation,
@@ -55,10 +66,13 @@ from selfie_tui.records import (
 def run(model: Model, other: Model, task: CompareModels, cancelled: Callable[[], bool]) -> Iterator[Event]:
     """Do a `CompareModels` task with the other model that it names; what cannot be done is refused before any forward.
 
+    Results of an `earlier` comparison come first, as they were; what of it is taken over says `comparing.going_on`.
+
     Raises:
         PromptError: for a prompt that is empty or too long, and one that the models split differently at a position
             that is asked for, with both tokenisations.
-        RequestError: for layers, positions or settings that a model does not have, and too few texts for a map.
+        RequestError: for layers, positions or settings that a model does not have, too few texts for a map, and an
+            earlier comparison of another model or of other cells.
         Cancelled: before any block, once `cancelled` gives true; both models are then as they were.
     """
     if not task.positions:
@@ -74,7 +88,7 @@ def run(model: Model, other: Model, task: CompareModels, cancelled: Callable[[],
         check_request(model, other, request, request_for_other(request, pairs, model, other))
     texts = paired_texts(model, other, task) if task.texts else None
     vocabulary = shared_vocabulary(model, other)
-    yield ComparisonBegan(
+    began = ComparisonBegan(
         prompt=task.prompt,
         model=model.info(),
         other=other.info(),
@@ -83,15 +97,40 @@ def run(model: Model, other: Model, task: CompareModels, cancelled: Callable[[],
         layers=layers,
         same_vocabulary=bool(vocabulary),
         stack=task.stack,
+        parts=ComparisonParts(len(positions), len(layers), request is not None, texts is not None),
     )
-    lenses = compare_lenses(model, other, paired, positions, layers, vocabulary, task.k, task.stack, cancelled)
-    for cells, following in lenses:
-        yield CellsCompared(cells=cells, next=following)
+    earlier = results_of(task, began)
+    yield began
+    if (there := lenses_there(began.parts, earlier)) is not None:
+        yield there
+    else:
+        lenses = compare_lenses(model, other, paired, positions, layers, vocabulary, task.k, task.stack, cancelled)
+        yield from compared_cells(began.parts, lenses)
     if request is not None:
-        yield from compare_readings(model, other, request, pairs, lambda each, asked: interpret(each, asked, cancelled))
+        yield from compare_readings(
+            model,
+            other,
+            request,
+            pairs,
+            lambda each, asked, before: interpret(each, asked, cancelled, before),
+            began.parts,
+            earlier,
+        )
     if texts is not None:
         asked = None if request is None else request_for_other(request, pairs, model, other)
-        yield from read_mapped(model, other, task.k, paired, positions, layers, texts, asked, cancelled)
+        yield from read_mapped(
+            model, other, task.k, paired, positions, layers, texts, asked, began.parts, earlier, cancelled
+        )
+
+
+def compared_cells(
+    parts: ComparisonParts, lenses: Iterator[tuple[tuple[ComparedCell, ...], tuple[ComparedCell, ...]]]
+) -> Iterator[CellsCompared]:
+    """Lenses block by block, with where they are kept."""
+    done = 0
+    for cells, following in lenses:
+        yield CellsCompared(cells=cells, next=following, indices=lens_indices(parts, done, len(following)))
+        done += len(following)
 
 
 def check_request(model: Model, other: Model, request: Request, asked: Request) -> None:
@@ -116,14 +155,23 @@ def read_mapped(
     layers: Sequence[tuple[int, int]],
     texts: PairedTexts,
     request: Request | None,
+    kept: ComparisonParts,
+    earlier: Results,
     cancelled: Callable[[], bool],
 ) -> Iterator[Event]:
     """The map of each pair of layers with the other model's lens of what goes through it, and then its words.
+
+    What of it is there of an `earlier` comparison is not read again, but for the maps where words are asked for.
 
     Raises:
         RequestError: for states that are not finite.
         Cancelled: before any block, once `cancelled` gives true.
     """
+    before = earlier_words(earlier, OTHER_CONTROL, kept.mapped_words, 2 * kept.cells)
+    there = list(maps_there(kept, earlier))
+    if len(there) == kept.layers and request is None:
+        yield from there
+        return
     own = states_of(model, paired.here, [one for one, _ in layers], [here for here, _ in positions], cancelled)
     beside = states_of(other, paired.there, [two for _, two in layers], [there for _, there in positions], cancelled)
     parts = []
@@ -133,14 +181,18 @@ def read_mapped(
         cells = [at(pair, position) for position in positions]
         states = map_states(other, found, cells, own[:, index], beside[:, index])
         parts.append(states)
-        yield CellsMapped(map=as_record(pair, found), cells=mapped_cells(other, states, k, cancelled))
+        cells_mapped = mapped_cells(other, states, k, cancelled)
+        yield CellsMapped(map=as_record(pair, found), cells=cells_mapped, indices=map_indices(kept, index))
         yield ComparisonProgress(step="fitting maps", done=index + 1, total=len(layers))
     if request is None:
         return
     asked, vectors, tokens = as_vectors(request, parts, {there: paired.there.tokens[there] for _, there in positions})
     readings: dict[int, Interpretation] = {}
-    events = interpret_vectors(other, asked, vectors, tokens, prepare_target(other, asked), cancelled)
-    yield from followed(events, f"reading mapped states with {other.info().title}", readings)
+    step = f"reading mapped states with {other.info().title}"
+    if before is not None:
+        yield from followed(earlier_results(before), step, readings, kept.mapped_words, None)
+    events = interpret_vectors(other, asked, vectors, tokens, prepare_target(other, asked), cancelled, earlier=before)
+    yield from followed(events, step, readings, kept.mapped_words, None)
     ordered = [pair for part in parts for pair in part.pairs]
     yield ReadingsMapped(
         readings=tuple(

@@ -8,14 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from selfie_tui.records import GeneratedToken, Interpret, Kept, LensToken, PatchActivations, RunTask, Steer
-from selfie_tui.results.run_kinds import patchings, readings, steerings
+from selfie_tui.records import (
+    CompareModels,
+    GeneratedToken,
+    Interpret,
+    Kept,
+    LensToken,
+    PatchActivations,
+    RunTask,
+    Steer,
+)
+from selfie_tui.results.run_kinds import comparisons, patchings, readings, steerings
 from selfie_tui.results.run_kinds.kind import RunKind, Words
 
 KINDS: dict[type[RunTask], RunKind] = {
     Interpret: readings.KIND,
     PatchActivations: patchings.KIND,
     Steer: steerings.KIND,
+    CompareModels: comparisons.KIND,
 }
 """All kinds, by the type of their task."""
 

@@ -21,12 +21,13 @@ HEAD = '''\
 
 from selfie_tui import load
 from selfie_tui.library.api import collect
+from selfie_tui.library.comparing import collect_compared
 from selfie_tui.library.inspecting import edited
 from selfie_tui.library.patching.patched import collect_patched
 from selfie_tui.library.steering import collect_steered
 from selfie_tui.patch_maps import sites_words, target_tokens
-from selfie_tui.records import Cell, Edit, ModuleTensor, PatchActivations, PatchedSite, Preset, Request, Steer
-from selfie_tui.records import layer_name
+from selfie_tui.records import Cell, CompareModels, Edit, LoadModel, ModuleTensor, PatchActivations, PatchedSite
+from selfie_tui.records import Preset, Request, Steer, layer_name
 from selfie_tui.text import prose
 
 RUNS = ['''
@@ -56,6 +57,13 @@ def answers(model, task):
         yield index, [name], text
 
 
+def compared(model, task):
+    asked = task.other
+    other = load(asked.name, device=asked.device, dtype=asked.dtype, layer_paths=dict(asked.layer_paths) or None)
+    for index, name, text in collect_compared(model, other, task):
+        yield index, [name], text
+
+
 def written(value):
     return prose(value) if isinstance(value, str) else f"{value:.4f}"
 
@@ -64,7 +72,7 @@ def is_same(one, other):
     return one == other or (not isinstance(one, str) and (abs(one - other) < 0.001 or one != one and other != other))
 
 
-KINDS = {Request: readings, PatchActivations: scores, Steer: answers}
+KINDS = {Request: readings, PatchActivations: scores, Steer: answers, CompareModels: compared}
 
 
 def main():

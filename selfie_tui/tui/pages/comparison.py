@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from selfie_tui.comparison_table import SAME, texts_apart
+from selfie_tui.errors import SelfieError
 from selfie_tui.records import ComparedCell, ComparedReading, Comparison, LensToken, ModelInfo, Token, layer_name
 from selfie_tui.tui.action import Scope
 from selfie_tui.tui.actions import bindings
@@ -45,7 +46,12 @@ class ComparisonScreen(PageScreen):
 
     def action_words(self) -> None:
         """Have both models put the cells into words."""
-        if compare_in_words(self.state):
+        try:
+            asked = compare_in_words(self.state)
+        except SelfieError as error:
+            self.app.toast(f"{error.cause} {error.remedy}", "warning")
+            return
+        if asked:
             self.show_found()
         else:
             self.app.toast("Both have said these cells in words, or it is under way.", "information")

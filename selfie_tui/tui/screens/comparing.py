@@ -19,9 +19,10 @@ class ComparingScreen(CalibratingScreen):
         if task is not None and state.compared.model == state.model and task.prompt == state.prompt:
             self._open_comparison()
         else:
-            self._ask_other()
+            self.ask_other()
 
-    def _ask_other(self) -> None:
+    def ask_other(self) -> None:
+        """Ask for another model to compare with."""
         if self.state.model is None:
             self.app.toast("No model is loaded yet.", "information")
             return
@@ -38,7 +39,7 @@ class ComparingScreen(CalibratingScreen):
         from selfie_tui.tui.pages.comparison import ComparisonScreen  # not needed for the first paint
 
         if self.app.screen is self:
-            self.app.push_screen(ComparisonScreen(self.state, self._ask_other))
+            self.app.push_screen(ComparisonScreen(self.state, self.ask_other))
 
     def show(self, changed: Changed) -> None:
         super().show(changed)

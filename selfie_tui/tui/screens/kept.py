@@ -11,7 +11,8 @@ from textual import on
 from textual.timer import Timer
 
 from selfie_tui.errors import SelfieError
-from selfie_tui.records import Interpret, LoadModel, ModelInfo, PatchActivations, Steer, Task
+from selfie_tui.records import Interpret, LoadModel, ModelInfo, PatchActivations, RunTask, Steer, Task
+from selfie_tui.results.history import read_began
 from selfie_tui.results.resuming import DECISIVE, check_resumable, differences, resume_task
 from selfie_tui.results.stored import StoredRun
 from selfie_tui.results.undeleting import put_back
@@ -22,6 +23,7 @@ from selfie_tui.tui.kept import played_back, read_back
 from selfie_tui.tui.opening import ask_again, next_number, resume, run_open, take_opened, under_way
 from selfie_tui.tui.runs import Run
 from selfie_tui.tui.screens.keeping import KeepingScreen
+from selfie_tui.tui.screens.kept_pages import PAGES
 from selfie_tui.tui.state import AppState
 from selfie_tui.tui.widgets.messages import DeletionRegretted, RunWanted
 
@@ -32,7 +34,7 @@ SOON = 0.05
 """Seconds after which a run that is new or has ended is looked for there."""
 
 SHOWN_IN: dict[type[Task], str] = {PatchActivations: "patch", Steer: "vectors"}
-"""The views that show runs of their own, by the type of the task; all others are in the log."""
+"""The views that show runs of their own, by the type of the task; others have a page, and readings are in the log."""
 
 
 class KeptScreen(KeepingScreen):
@@ -83,7 +85,7 @@ class KeptScreen(KeepingScreen):
     def _follow_other(self, task: Task | None) -> None:
         """Look for what has been written of a run that a view keeps for itself, which began or ended."""
         kept = self.state.kept
-        if type(task) in SHOWN_IN and kept.own is not None and kept.listed:
+        if is_of_its_own(task) and kept.own is not None and kept.listed:
             if self._following is not None:
                 self._following.stop()
             self._following = self.set_timer(SOON, self._find_own)
@@ -102,9 +104,7 @@ class KeptScreen(KeepingScreen):
             return
         kept.take_in(path, found)
         self.show(Changed(kept=True))
-        if self._following is None and any(
-            run.ending == "running" and type(run.began.task) in SHOWN_IN for run in found
-        ):
+        if self._following is None and any(run.ending == "running" and is_of_its_own(run.began.task) for run in found):
             self._following = self.set_timer(FOLLOW, self._find_own)
 
     # What is done with one -------------------------------------------------------------------------------------------
@@ -136,7 +136,10 @@ class KeptScreen(KeepingScreen):
             self.list_kept()
 
     async def _open(self, stored: StoredRun, query: str, *, again: bool) -> None:
-        if type(stored.began.task) in SHOWN_IN:
+        if type(stored.began.task) in PAGES and again:
+            await self._make_again(stored)
+            return
+        if is_of_its_own(stored.began.task):
             await self._show_played_back(stored)
             if again:
                 self._say_differences(stored)
@@ -161,11 +164,26 @@ class KeptScreen(KeepingScreen):
         self.show(changed)
 
     async def _show_played_back(self, stored: StoredRun) -> None:
-        """Show a run in the view of its own method."""
-        name = SHOWN_IN[type(stored.began.task)]
+        """Show a run in the view of its own method, or on its page."""
+        kind = type(stored.began.task)
         found = await in_background(partial(played_back, stored))
+        if kind in PAGES:
+            if self.app.screen is self:
+                PAGES[kind].show(self, stored, found)
+            return
+        name = SHOWN_IN[kind]
         await self.action_view(name)
         self.view.open_kept(*found)
+        self.update_status()
+
+    async def _make_again(self, stored: StoredRun) -> None:
+        """Make a run that has a page again, with the current model."""
+        if self.state.model is None:
+            self.app.toast("No model is loaded yet.", "information")
+            return
+        began = await in_background(partial(read_began, stored))
+        self._say_differences(stored)
+        PAGES[type(began.task)].begin(self, stored.kind.again(began.task))
         self.update_status()
 
     def _say_missing(self) -> None:
@@ -209,6 +227,10 @@ class KeptScreen(KeepingScreen):
         if self.state.model is None or under_way(self.state, task):
             return
         check_resumable(stored.began, self.state.model)
+        if type(task) in PAGES:
+            PAGES[type(task)].begin(self, task)
+            self.update_status()
+            return
         if not isinstance(task, Interpret):
             await self._show_played_back(stored)
             self.view.resume_kept(task)
@@ -241,6 +263,15 @@ class KeptScreen(KeepingScreen):
     def action_interpret(self) -> None:
         """Run the job of the view."""
         raise NotImplementedError
+
+    def ask_other(self) -> None:
+        """Ask for another model to compare with."""
+        raise NotImplementedError
+
+
+def is_of_its_own(task: Task | None) -> bool:
+    """Whether a task makes a run that is not in the log."""
+    return isinstance(task, RunTask) and not isinstance(task, Interpret)
 
 
 def other_model(stored: StoredRun, model: ModelInfo) -> bool:

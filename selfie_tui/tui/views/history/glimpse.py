@@ -35,4 +35,5 @@ def glimpse(run: StoredRun) -> Glimpse:
         entries = list(entries_at(run.path, [*run.about.values(), *sample]))
     except (OSError, msgspec.DecodeError) as error:
         return Glimpse(run, problem=f"{run.path.name} cannot be read: {error}")
-    return Glimpse(run, len(sample), kind.seen([entry.value for entry in entries if isinstance(entry, Result)]))
+    found = {entry.index: entry.value for entry in entries if isinstance(entry, Result)}
+    return Glimpse(run, len(sample), kind.seen(found))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from selfie_tui.records import Interpret, PatchActivations, RunTask, Steer
+from selfie_tui.records import CompareModels, Interpret, PatchActivations, RunTask, Steer
 from selfie_tui.results.stored import StoredRun
-from selfie_tui.tui.views.history.kinds import patchings, readings, steerings
+from selfie_tui.tui.views.history.kinds import comparisons, patchings, readings, steerings
 from selfie_tui.tui.views.history.kinds.kind import Shown
 
 SHOWN: dict[type[RunTask], Shown] = {
     Interpret: readings.SHOWN,
     PatchActivations: patchings.SHOWN,
     Steer: steerings.SHOWN,
+    CompareModels: comparisons.SHOWN,
 }
 """All kinds, by the type of their task."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from selfie_tui.records import Kept
@@ -28,8 +28,8 @@ class Shown(NamedTuple):
     """What was asked of how much, on a line."""
     more: Callable[[Any], list[str]]
     """What else was asked, by a task, a line each, but for what is as it always is."""
-    seen: Callable[[Sequence[Kept]], Any]
-    """What is kept of the results that were looked at; those of the whole run come first."""
+    seen: Callable[[Mapping[int, Kept]], Any]
+    """What is kept of the results that were looked at, by their index; those of the whole run come first."""
     lines: Callable[[Any, int, Look, int | None], Iterator[Pieces]]
     """These in lines: what is seen, the width, the look, how many results at most."""
     sample: Callable[[Sequence[int]], Sequence[int]] = sampled

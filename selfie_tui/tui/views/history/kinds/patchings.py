@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 
 from selfie_tui import text
 from selfie_tui.patch_maps import score_words, sites_words, strongest, target_tokens
@@ -29,10 +29,10 @@ def more(task: PatchActivations) -> list[str]:
     return [" · ".join([", ".join(task.sites), f"positions: {task.kind}", *answers]), f"corrupt: “{task.corrupt}”"]
 
 
-def seen(values: Sequence[Kept]) -> Seen:
+def seen(results: Mapping[int, Kept]) -> Seen:
     """The beginning and the strongest of the sites that were looked at."""
-    patched = {value.index: value for value in values if isinstance(value, PatchedRun)}
-    began = next((value for value in values if isinstance(value, PatchBegan)), None)
+    patched = {value.index: value for value in results.values() if isinstance(value, PatchedRun)}
+    began = next((value for value in results.values() if isinstance(value, PatchBegan)), None)
     return began, list(strongest(patched, STRONGEST))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 
 from selfie_tui import text
 from selfie_tui.records import Control, Interpret, Interpretation, Kept, layer_name
@@ -26,10 +26,12 @@ def asked(run: StoredRun) -> str:
     return f"{request.preset.name} at {layer_name(request.injection_layer)}, {request.mode}{strength} · {cells}"
 
 
-def seen(values: Sequence[Kept]) -> Seen:
+def seen(results: Mapping[int, Kept]) -> Seen:
     """The control and the strongest of the readings that were looked at."""
-    control = next((value.text for value in values if isinstance(value, Control) and value.kind == "none"), "")
-    readings = [value for value in values if isinstance(value, Interpretation)]
+    control = next(
+        (value.text for value in results.values() if isinstance(value, Control) and value.kind == "none"), ""
+    )
+    readings = [value for value in results.values() if isinstance(value, Interpretation)]
     readings.sort(key=lambda reading: reading.treatment_effect or 0.0, reverse=True)
     return control, readings[:STRONGEST]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 
 from selfie_tui.records import Kept, Steer, SteeredSoFar, layer_name
 from selfie_tui.tui.render.flow import flow
@@ -17,9 +17,9 @@ def more(task: Steer) -> list[str]:
     return [" · ".join([task.mode, *layers, f"on {where}", f"{task.max_new_tokens} tokens"])]
 
 
-def seen(values: Sequence[Kept]) -> SteeredSoFar | None:
+def seen(results: Mapping[int, Kept]) -> SteeredSoFar | None:
     """The answers."""
-    return next((value for value in values if isinstance(value, SteeredSoFar)), None)
+    return next((value for value in results.values() if isinstance(value, SteeredSoFar)), None)
 
 
 def lines(found: SteeredSoFar | None, width: int, look: Look, most: int | None) -> Iterator[Pieces]:
