@@ -65,16 +65,20 @@ def resume_task(stored: StoredRun) -> RunTask:
     return stored.kind.resumed(stored.id, task, results)
 
 
+def decisive(began: RunBegan, model: ModelInfo) -> tuple[Difference, ...]:
+    """The differences by which the results of a run and those of a loaded model are not of one model."""
+    return tuple(each for each in differences(began, model) if each.name in DECISIVE)
+
+
 def check_resumable(began: RunBegan, model: ModelInfo) -> None:
     """Refuse to go on with a run on another model than its own.
 
     Raises:
         RequestError: naming what differs.
     """
-    decisive = [str(difference) for difference in differences(began, model) if difference.name in DECISIVE]
-    if decisive:
+    if others := decisive(began, model):
         raise RequestError(
-            f"The run cannot be resumed, its model was another one: {', '.join(decisive)}.",
+            f"The run cannot be resumed, its model was another one: {', '.join(map(str, others))}.",
             "Load the model as it was, or make the run again.",
         )
 

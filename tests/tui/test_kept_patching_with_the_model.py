@@ -101,6 +101,13 @@ async def test_steered_answers_are_opened_in_the_view_of_vectors_and_exported(de
         await until(pilot, lambda: app.main.view.NAME == "vectors")
         await until(pilot, lambda: app.main.view.exportable() is not None)
         await until(pilot, lambda: "Tokyo" in text_of(app))
+        view, other = app.main.view, f"dtype fp32 → {app.main.state.model.dtype}"
+        assert other == "dtype fp32 → bf16", "or they are of the model that is loaded"
+        assert f"not by this model: {other}" in view.steering.origin
+        assert any(f"Another model gave these answers: {other}" in toast.message for toast in app._notifications)
+        await pilot.press("+")
+        await until(pilot, lambda: view.steering.answers and view.steering.answers.finished, LOADING)
+        assert not view.steering.origin, "these are the loaded model's"
 
 
 def test_a_patching_of_the_program_is_kept_through_a_kill_and_opened_by_the_next(tmp_path: Path):

@@ -8,6 +8,7 @@ from pathlib import Path
 from selfie_tui.errors import RequestError
 from selfie_tui.records import Event, Steer, SteeredSoFar, VectorFileRead, VectorKept
 from selfie_tui.results.entries import RunBegan
+from selfie_tui.results.resuming import decisive
 from selfie_tui.tui.exporting import Exportable
 from selfie_tui.tui.keepable import Keepable, KeepableLine
 from selfie_tui.tui.state import AppState
@@ -149,9 +150,19 @@ class VectorsView(ControllingView):
         self.show_list(known.name if known else task.line)
         self.steering.line = self.line
         answers = next((event for event in events if isinstance(event, SteeredSoFar)), None)
-        self.steering.show_kept(began, answers, origin)
+        self.steering.show_kept(began, answers, f"{origin}{self._of_other_model(began)}")
         self.look()
         self.app.enter_pane(self.steer_pane)
+
+    def _of_other_model(self, began: RunBegan) -> str:
+        """What stands behind the time of kept answers that another model gave, which is said at once too."""
+        model = self.state.model
+        others = decisive(began, model) if model is not None else ()
+        if not others:
+            return ""
+        what = self.app.look.prose(", ".join(map(str, others)))
+        self.app.toast(f"Another model gave these answers: {what}. The one that is loaded gives the next.", "warning")
+        return f" · not by this model: {what}"
 
     def exportable(self) -> Exportable | None:
         return self.steering.exportable()
