@@ -6,9 +6,13 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
+from msgspec.structs import replace
+
 import selfie_tui
 from selfie_tui.engine.model import Model
 from selfie_tui.jobs import default_engine
+from selfie_tui.ranks import rank_correlation
 from selfie_tui.records import PatchActivations, PatchedRun, Steer
 from selfie_tui.results.history import StoredRun, stored_runs
 from selfie_tui.results.resuming import contents
@@ -16,6 +20,7 @@ from selfie_tui.results.sessions import read
 from selfie_tui.results.writers.runs import kept_runs
 from selfie_tui.tui.app import SelfieApp
 from selfie_tui.tui.options import AppOptions
+from selfie_tui.tui.pages.page import PageScreen
 from tests.results.test_kept_patching import to_disk
 from tests.tui.driving import text_of, until
 from tests.tui.ptys import PtyProgram
@@ -84,6 +89,35 @@ async def test_a_patching_that_stopped_is_opened_in_its_view_exported_gone_on_wi
         await pilot.press("u")
         await until(pilot, lambda: "logit diff A→B" in text_of(app))
         assert sorted(map(scores, listed(tmp_path)), key=len)[-1] == scores(whole)
+
+
+async def test_two_patchings_are_compared_site_by_site(demo: Model, tmp_path: Path):
+    noised = replace(TASK, noise=True)
+    steered = Steer(line="'Japan'@5", prompt=TASK.clean, strengths=(1.0,), max_new_tokens=1)
+    for number, task in enumerate((steered, TASK, noised), 1):
+        to_disk(tmp_path / "sessions", demo, task, number=number)
+    by_task = {run.began.task.noise: scores(run) for run in listed(tmp_path) if run.kind.word == "patch"}
+    app = app_in(tmp_path)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await until(pilot, lambda: app.main.state.ready, LOADING)
+        await pilot.press("H")
+        await until(pilot, lambda: len(app.main.view.list.runs) == 3)
+        kinds = [run.kind.word for run in app.main.view.list.runs]
+        await pilot.press("g", *[key for kind in kinds for key in (["space"] if kind == "patch" else []) + ["down"]])
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, PageScreen))
+        page = app.screen.page.text()
+        agreement = rank_correlation(list(by_task[False].values()), list(by_task[True].values()))
+        assert f"rank correlation {agreement:.2f}" in page
+        assert "noise: " in page
+        apart = {index: by_task[True][index] - by_task[False][index] for index in by_task[False]}
+        differing = [each for each in apart.values() if abs(each) >= 0.005]
+        assert f"Other scores at {len(differing)} of {len(apart)} sites" in page
+        largest = max(apart.values(), key=abs)
+        first = next(line for line in page.splitlines() if line.startswith("resid "))
+        assert abs(float(first.split()[-1])) == pytest.approx(abs(largest), abs=0.006), "the furthest apart first"
+        await pilot.press("escape", "g", *["down"] * kinds.index("steer"), "space", "enter")
+        await until(pilot, lambda: any("two of the kind “patch”" in toast.message for toast in app._notifications))
 
 
 async def test_steered_answers_are_opened_in_the_view_of_vectors_and_exported(demo: Model, tmp_path: Path):

@@ -10,13 +10,15 @@ from textual.containers import Horizontal
 from textual.timer import Timer
 from textual.widgets import Input
 
-from selfie_tui.records import Interpret
+from selfie_tui.errors import SelfieError
+from selfie_tui.records import Interpret, PatchActivations
 from selfie_tui.results.history import Found, search
 from selfie_tui.results.stored import StoredRun
 from selfie_tui.tui.background import in_background
 from selfie_tui.tui.changes import Changed
 from selfie_tui.tui.exporting import Exportable, stored_entries
 from selfie_tui.tui.kept import read_back
+from selfie_tui.tui.pages.page import Build
 from selfie_tui.tui.state import AppState
 from selfie_tui.tui.views.history.actions import ENTRY
 from selfie_tui.tui.views.history.glimpse import glimpse
@@ -197,24 +199,25 @@ class HistoryView(View):
         self.update_border()
 
     def compare(self) -> None:
-        """Open the cells in which the two marked runs say other words."""
+        """Open the cells in which two marked runs say other words, or the sites at which two patchings differ."""
         runs = [run for id in self.list.marked for run in self.state.kept.runs if run.id == id]
-        if any(not isinstance(run.began.task, Interpret) for run in runs):
-            self.app.toast("Only readings are compared: mark two runs of the kind “read”.", "information")
+        kinds = {type(run.began.task) for run in runs}
+        if len(kinds) > 1 or not kinds <= {Interpret, PatchActivations}:
+            said = "Two runs of the kind “read” are compared, or two of the kind “patch”: mark such."
+            self.app.toast(said, "information")
         elif len(runs) == MOST_MARKED:
             self.run_worker(self._compare(*sorted(runs, key=lambda run: run.began.began)), exclusive=True, group="look")
 
     async def _compare(self, first: StoredRun, second: StoredRun) -> None:
-        from selfie_tui.tui.pages.page import PageScreen  # these are not needed for the first paint
-        from selfie_tui.tui.views.history.compare import compared_lines
+        from selfie_tui.tui.pages.page import PageScreen  # not needed for the first paint
 
         try:
-            one, other = await in_background(lambda: (read_back(first, -1), read_back(second, -2)))
-        except (OSError, ValueError) as error:
+            lines = await in_background(lambda: page_of(first, second))
+        except (OSError, ValueError, SelfieError) as error:
             self.app.toast(f"A run cannot be read: {error}.", "error")
             return
         if self.app.screen is self.screen:
-            self.app.push_screen(PageScreen("Two runs", lambda width, look: compared_lines(one, other, width, look)))
+            self.app.push_screen(PageScreen("Two runs", lines))
 
     def keepable(self) -> None:
         """Nothing: what stands here are runs, and not states."""
@@ -279,3 +282,16 @@ class HistoryView(View):
 
     def copyable(self, *, all: bool) -> tuple[str, str] | None:
         return (self.preview.copyable(), "what the run said") if self.list.here is not None else None
+
+
+def page_of(first: StoredRun, second: StoredRun) -> Build:
+    """What makes the page on which two runs of one kind are compared; raises as reading them does."""
+    if isinstance(first.began.task, PatchActivations):
+        from selfie_tui.tui.views.history.comparing_patchings import patchings_lines, read_patchings
+
+        found = read_patchings(first, second)
+        return lambda width, look: patchings_lines(found, first, second, width, look)
+    from selfie_tui.tui.views.history.compare import compared_lines
+
+    one, other = read_back(first, -1), read_back(second, -2)
+    return lambda width, look: compared_lines(one, other, width, look)
