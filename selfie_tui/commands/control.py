@@ -69,11 +69,12 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--overwrite", action="store_true", help="take the place of weights of that name")
     command.add_argument("--stack", choices=STACKS, default="", help="which stack's layer (default: the first)")
     command.add_argument("--json", action="store_true", help="one JSON object an event, with every number")
+    command.add_argument("--no-session", action="store_true", help="do not append results to a session file")
     command.add_argument("--template", metavar="TEXT", help="an interpretation prompt of your own, with placeholders")
     command.add_argument("--placeholder", default="_", help="what stands for the vector in --template (default: _)")
     add_settings(command)
     add_model(command)
-    command.set_defaults(run=run, out=None, no_session=True)
+    command.set_defaults(run=run, out=None)
 
 
 def add_prompts(command: argparse.ArgumentParser) -> None:
@@ -93,7 +94,7 @@ def add_prompts(command: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, engine: Callable[[], Engine] = all_cores_engine) -> int:
     """Do the command and return its exit code."""
-    return run_command(arguments, control, engine)
+    return run_command(arguments, control, engine, entries=False)
 
 
 def control(client: Client, arguments: argparse.Namespace) -> int:

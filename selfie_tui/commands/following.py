@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from selfie_tui.commands.client import Client, narrate, show_line
 from selfie_tui.commands.comparison_printer import Printer
+from selfie_tui.commands.control_lines import began_lines, controlled_lines
 from selfie_tui.commands.map_lines import line_width
 from selfie_tui.commands.patch_lines import LEGEND, patch_lines
 from selfie_tui.commands.printing import follow
@@ -17,10 +18,12 @@ from selfie_tui.records import (
     AttributionFinished,
     CompareModels,
     ComparisonProgress,
+    ControlLayer,
     Event,
     Interpret,
     JobFinished,
     Kept,
+    LayerControlStep,
     ModelProgress,
     Notice,
     PatchActivations,
@@ -32,7 +35,7 @@ from selfie_tui.records import (
     Steer,
     SteeredSoFar,
 )
-from selfie_tui.results.run_kinds import comparisons
+from selfie_tui.results.run_kinds import comparisons, controls
 
 Results = Mapping[int, Kept]
 
@@ -65,6 +68,7 @@ STEPS: dict[type[Event], Callable[..., str]] = {
     PatchProgress: lambda event: f"{event.done}/{event.sites} sites",
     SteeredSoFar: lambda event: f"{len(event.plain)} tokens",
     ModelProgress: lambda event: event.step if event.fraction is None else f"{event.step} {event.fraction:.0%}",
+    LayerControlStep: lambda event: f"step {event.step}/{event.steps} · {event.distance:.0%} of the way left",
     ComparisonProgress: lambda event: f"{event.step}: {event.done} of {event.total}",
 }
 """How far a run is, by the events that say so."""
@@ -109,9 +113,19 @@ def comparison_lines(found: Results) -> Iterator[str]:
         yield from printer.taken(event)
 
 
+def control_lines(found: Results) -> Iterator[str]:
+    """The lines of control of a layer."""
+    began, done = controls.began_in(found), controls.done_in(found)
+    if began is not None:
+        yield from began_lines(began)
+    if done is not None:
+        yield from controlled_lines(done)
+
+
 PRINTED: dict[type[RunTask], Callable[[Results], Iterable[str]]] = {
     PatchActivations: patching_lines,
     Steer: answers_lines,
     CompareModels: comparison_lines,
+    ControlLayer: control_lines,
 }
 """The lines of results, by the type of the task; readings are printed as they come."""

@@ -9,12 +9,14 @@ from typing import Any
 
 import torch
 
+from selfie_tui.control_table import columns_of
 from selfie_tui.engine.edits import ReadyEdit
 from selfie_tui.engine.generation.prefill import never
 from selfie_tui.engine.inspecting.standing import let_stand
 from selfie_tui.engine.methods.control import LayerEvent, control
 from selfie_tui.engine.model import Model
 from selfie_tui.engine.prompts.source import source_tokens
+from selfie_tui.engine.vectors.lines import line_value
 from selfie_tui.errors import RequestError
 from selfie_tui.library.arguments import Facade, as_bool, as_float, as_int, as_list, as_model
 from selfie_tui.library.cells import Layer, layer_number, positions_in
@@ -26,16 +28,30 @@ from selfie_tui.records import Cell, ControlLayer, LayerControlBegan, LayerContr
 
 
 @dataclass(frozen=True)
-class ControlledLayer(Table):
-    """A layer that was trained: where it stood, each step, what came of it, and the edit by which it is applied.
+class LayerControl(Table):
+    """What became of a layer that was trained: where it stood, and what came of it.
 
-    The table has a row for each answer and each retained prompt, before and after.
+    The table has a row for each cell, each answer and each retained prompt, before and after.
     """
 
-    model: Model
     began: LayerControlBegan
-    steps: tuple[LayerControlStep, ...]
     done: LayerControlled
+
+    def columns(self) -> dict[str, list[Any]]:
+        """Equally long lists: `kind`, `prompt`, `before`, `after`, `kl`, `agreement`, `loss_before`, `loss_after`.
+
+        A row is a `reading` of a cell, an `answer`, a `retained` prompt, or one that was `held out`; of the latter two
+        `before` and `after` are the next tokens. What a row does not have is None.
+        """
+        return columns_of(self.began, self.done)
+
+
+@dataclass(frozen=True)
+class ControlledLayer(LayerControl):
+    """A layer that was trained, with each step and the edit by which it is applied."""
+
+    model: Model
+    steps: tuple[LayerControlStep, ...]
     edit: ReadyEdit
 
     @property
@@ -52,33 +68,6 @@ class ControlledLayer(Table):
             yield self.model
         finally:
             let_stand(self.model, before)
-
-    def columns(self) -> dict[str, list[Any]]:
-        """Equally long lists: `kind`, `prompt`, `before`, `after`, `kl`, `agreement`, `loss_before`, `loss_after`.
-
-        A row is a `reading` of a cell, an `answer`, a `retained` prompt, or one that was `held out`; of the latter two
-        `before` and `after` are the next tokens. What a row does not have is None.
-        """
-        states = self.began.before, self.done.after
-        token = [each.token.text for each in states[0].interpretations]
-        readings = [[each.text for each in state.interpretations] for state in states]
-        answers = [[each.text for each in state.answers] for state in states]
-        nothing = [None] * (len(token) + len(answers[0]))
-        kept = self.done.retained
-        return {
-            "kind": [
-                *["reading"] * len(token),
-                *["answer"] * len(answers[0]),
-                *("held out" if each.held_out else "retained" for each in kept),
-            ],
-            "prompt": [*token, *(each.prompt for each in states[0].answers), *(each.prompt for each in kept)],
-            "before": [*readings[0], *answers[0], *(each.next_before for each in kept)],
-            "after": [*readings[1], *answers[1], *(each.next_after for each in kept)],
-            "kl": [*nothing, *(each.kl for each in kept)],
-            "agreement": [*nothing, *(each.agreement for each in kept)],
-            "loss_before": [*nothing, *(each.loss_before for each in kept)],
-            "loss_after": [*nothing, *(each.loss_after for each in kept)],
-        }
 
 
 def control_layer(
@@ -170,6 +159,11 @@ def collected(model: Model, events: Generator[LayerEvent, None, ReadyEdit]) -> C
     began, *steps, done = found
     assert isinstance(began, LayerControlBegan)
     assert isinstance(done, LayerControlled)
-    return ControlledLayer(
-        model, began, tuple(each for each in steps if isinstance(each, LayerControlStep)), done, edit[0]
-    )
+    taken = tuple(each for each in steps if isinstance(each, LayerControlStep))
+    return ControlledLayer(began, done, model, taken, edit[0])
+
+
+def collect_controlled(model: Model, task: ControlLayer) -> LayerControl:
+    """Do a task whose target is a line over kept vectors, or another prompt; raises as `control`."""
+    vector = line_value(task.line, model, never) if task.line else None
+    return collected(model, control(model, task, vector, never))

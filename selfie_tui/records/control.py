@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+import msgspec
 
 from selfie_tui.records.base import Record
 from selfie_tui.records.data import Control, GeneratedToken, Interpretation, ModelInfo, Request, Token
 from selfie_tui.records.events import Event
+from selfie_tui.records.patching import BEGINNING
 from selfie_tui.records.tasks import Task
+
+if TYPE_CHECKING:
+    from selfie_tui.records.kept import Kept
 
 
 class ControlLayer(Task, frozen=True):
@@ -24,6 +30,7 @@ class ControlLayer(Task, frozen=True):
     kept under the name `file`, or in the file of a path, where there is one.
     """
 
+    tentative: ClassVar[bool] = True
     request: Request
     line: str = ""
     like: str = ""
@@ -74,6 +81,9 @@ class LayerControlBegan(Event, kw_only=True, frozen=True):
     norm: float
     before: LayerState
     control: Control | None = None
+
+    def results(self) -> tuple[tuple[int, Kept], ...]:
+        return ((BEGINNING, msgspec.structs.replace(self, job=0)),)
 
 
 class LayerControlStep(Event, kw_only=True, frozen=True):
@@ -127,6 +137,9 @@ class LayerControlled(Event, kw_only=True, frozen=True):
     retained: tuple[Retained, ...]
     curve: tuple[tuple[float, float], ...] = ()
     file: str = ""
+
+    def results(self) -> tuple[tuple[int, Kept], ...]:
+        return ((0, msgspec.structs.replace(self, job=0)),)
 
 
 class WeightsOrigin(Record, frozen=True):

@@ -11,6 +11,7 @@ import msgspec
 
 from selfie_tui.errors import LoadError, RequestError
 from selfie_tui.library.comparing import ModelComparison
+from selfie_tui.library.control import LayerControl
 from selfie_tui.library.lens import LensResult
 from selfie_tui.library.patching.patched import Patched
 from selfie_tui.library.results import InterpretationTable
@@ -24,6 +25,7 @@ from selfie_tui.records import (
     AttributionFinished,
     CompareModels,
     Control,
+    ControlLayer,
     Interpret,
     Kept,
     Lens,
@@ -34,6 +36,7 @@ from selfie_tui.records import (
     Steer,
 )
 from selfie_tui.results.entries import Entry, RunBegan, RunEnded, timestamp, versions
+from selfie_tui.results.run_kinds import controls
 from selfie_tui.results.run_kinds.comparisons import comparison_of
 from selfie_tui.results.sessions import read
 from selfie_tui.results.writers import Exported
@@ -84,10 +87,10 @@ def export(
 
 def read_results(path: str | os.PathLike[str]) -> list[Any]:
     """The runs of a session file, or of one exported as `.jsonl`, as results of the library: a `Result`, a `Patched`,
-    `SteeredAnswers` or a `ModelComparison` each, as its kind is.
+    `SteeredAnswers`, a `ModelComparison` or a `LayerControl` each, as its kind is.
 
-    A patching that ended before both prompts had been run, a steering without an answer, and a comparison that ended
-    before its other model was there have nothing to read.
+    A patching that ended before both prompts had been run, a steering without an answer, a comparison that ended before
+    its other model was there, and a training that stopped have nothing to read.
 
     Raises:
         LoadError: if the file cannot be read.
@@ -156,7 +159,7 @@ def results_of(result: Read) -> dict[int, Kept]:
     return {**found, **result.runs, END: ended}
 
 
-def result_of(run: KeptRun) -> Read | ModelComparison | None:
+def result_of(run: KeptRun) -> Read | ModelComparison | LayerControl | None:
     """A run as a result of the library, with those of its parts that were finished; None where there are none."""
     return READ[type(run.began.task)](run)
 
@@ -190,10 +193,17 @@ def comparison_in(run: KeptRun) -> ModelComparison | None:
     return None if found is None else ModelComparison(found)
 
 
-READ: dict[type[RunTask], Callable[[KeptRun], Read | ModelComparison | None]] = {
+def control_of(run: KeptRun) -> LayerControl | None:
+    """Control of a layer; None where the training stopped."""
+    began, done = controls.began_in(run.results), controls.done_in(run.results)
+    return LayerControl(began, done) if began and done else None
+
+
+READ: dict[type[RunTask], Callable[[KeptRun], Read | ModelComparison | LayerControl | None]] = {
     Interpret: reading_of,
     PatchActivations: patching_of,
     Steer: answers_in,
     CompareModels: comparison_in,
+    ControlLayer: control_of,
 }
 """A run of each kind as a result of the library, by the type of its task."""

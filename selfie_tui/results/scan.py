@@ -38,6 +38,11 @@ class _Answer(msgspec.Struct, gc=False):
     tokens: tuple[_Text, ...] = ()
 
 
+class _State(msgspec.Struct, gc=False):
+    interpretations: tuple[_Text, ...] = ()
+    answers: tuple[_Answer, ...] = ()
+
+
 class _Site(msgspec.Struct, gc=False):
     layer: int = 0
     positions: tuple[int, ...] = ()
@@ -51,6 +56,7 @@ class _Value(msgspec.Struct, gc=False):
     other_top: tuple[_Text, ...] = ()
     plain: tuple[_Text, ...] = ()
     steered: tuple[_Answer, ...] = ()
+    after: _State | None = None
     sites: tuple[tuple[_Site, ...], ...] | int = ()
     parts: ComparisonParts | None = None
 
@@ -59,6 +65,9 @@ class _Value(msgspec.Struct, gc=False):
         """The words of the result, as `said` of `run_kinds` has them."""
         if self.top:
             return " ".join(token.text.strip() for token in (*self.top, *self.other_top))
+        if self.after is not None:
+            texts = [each.text for each in self.after.interpretations]
+            return " ".join([*texts, *("".join(token.text for token in each.tokens) for each in self.after.answers)])
         if self.plain or self.steered:
             answers = [self.plain, *(answer.tokens for answer in self.steered)]
             return " ".join("".join(token.text for token in tokens) for tokens in answers)

@@ -50,9 +50,11 @@ class Controlled:
     def show_kept(self, task: ControlLayer, model: ModelInfo | None, events: Iterable[Event], origin: str) -> None:
         """Take one that was kept, by the events that it had."""
         self.begin(task, 0, model, task.line)
-        self.step, self.origin = "", origin
         for event in events:
             self._take(event)
+        self.step, self.origin = "", origin
+        if self.done is None:
+            self.problem = "It stopped before its end: r in History begins it again."
 
     def take(self, event: Event) -> bool:
         """Take an event of its job; whether more is known now."""

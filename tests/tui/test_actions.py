@@ -23,6 +23,7 @@ from selfie_tui.tui.key_words import hints, is_typed, key_table, keys_of
 from selfie_tui.tui.keymap import resolve
 from selfie_tui.tui.pages.calibration import CalibrationScreen
 from selfie_tui.tui.pages.comparison import ComparisonScreen
+from selfie_tui.tui.pages.control import ControlScreen
 from selfie_tui.tui.pages.error import ErrorScreen
 from selfie_tui.tui.pages.help import help_lines
 from selfie_tui.tui.pages.page import Page
@@ -63,7 +64,7 @@ from tests.tui.fake_engine import FakeEngine
 NODES: tuple[type[DOMNode], ...] = (
     SelfieApp, MainScreen, TokenStrip, LayerList, SettingsLine, ModelList, Log, Field, PromptField, Page,
     DetailsScreen, ErrorScreen, RunList, Preview, CellMap, LayerMap, GridMap, Walk, LensMap,
-    ModuleRows, ValuesView, EditsView, EditLine, PatternMap, CalibrationScreen, ComparisonScreen,
+    ModuleRows, ValuesView, EditsView, EditLine, PatternMap, CalibrationScreen, ComparisonScreen, ControlScreen,
     PatchMap, PairRows, PatchSettings,
     VectorList, DirectionList, LineView, LineField, ResultView, SteerView,
 )  # fmt: skip

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from selfie_tui.records import (
     CompareModels,
+    ControlLayer,
     GeneratedToken,
     Interpret,
     Kept,
@@ -18,7 +19,7 @@ from selfie_tui.records import (
     RunTask,
     Steer,
 )
-from selfie_tui.results.run_kinds import comparisons, patchings, readings, steerings
+from selfie_tui.results.run_kinds import comparisons, controls, patchings, readings, steerings
 from selfie_tui.results.run_kinds.kind import RunKind, Words
 
 KINDS: dict[type[RunTask], RunKind] = {
@@ -26,6 +27,7 @@ KINDS: dict[type[RunTask], RunKind] = {
     PatchActivations: patchings.KIND,
     Steer: steerings.KIND,
     CompareModels: comparisons.KIND,
+    ControlLayer: controls.KIND,
 }
 """All kinds, by the type of their task."""
 

@@ -22,12 +22,13 @@ HEAD = '''\
 from selfie_tui import load
 from selfie_tui.library.api import collect
 from selfie_tui.library.comparing import collect_compared
+from selfie_tui.library.control import collect_controlled
 from selfie_tui.library.inspecting import edited
 from selfie_tui.library.patching.patched import collect_patched
 from selfie_tui.library.steering import collect_steered
 from selfie_tui.patch_maps import sites_words, target_tokens
-from selfie_tui.records import Cell, CompareModels, Edit, LoadModel, ModuleTensor, PatchActivations, PatchedSite
-from selfie_tui.records import Preset, Request, Steer, layer_name
+from selfie_tui.records import Cell, CompareModels, ControlLayer, Edit, LoadModel, ModuleTensor
+from selfie_tui.records import PatchActivations, PatchedSite, Preset, Request, Steer, layer_name
 from selfie_tui.text import prose
 
 RUNS = ['''
@@ -64,6 +65,13 @@ def compared(model, task):
         yield index, [name], text
 
 
+def controlled(model, task):
+    after = collect_controlled(model, task).done.after
+    said = [*after.interpretations, *after.answers]
+    for index, each in enumerate(said):
+        yield index, ["after"], each.text
+
+
 def written(value):
     return prose(value) if isinstance(value, str) else f"{value:.4f}"
 
@@ -72,7 +80,7 @@ def is_same(one, other):
     return one == other or (not isinstance(one, str) and (abs(one - other) < 0.001 or one != one and other != other))
 
 
-KINDS = {Request: readings, PatchActivations: scores, Steer: answers, CompareModels: compared}
+KINDS = {Request: readings, PatchActivations: scores, Steer: answers, CompareModels: compared, ControlLayer: controlled}
 
 
 def main():
@@ -110,7 +118,7 @@ def write(runs: Iterable[KeptRun], path: Path) -> None:
 
 def call(run: KeptRun) -> Iterator[str]:
     """The lines of a run: its model and how that was loaded, what was asked, and the results by their index."""
-    info, task = run.began.info, run.began.task
+    info, task = run.began.info, run.kind.again(run.began.task)
     yield "("
     yield f"    {run.began.model!a},"
     yield f"    {info.device if info else 'auto'!a},"

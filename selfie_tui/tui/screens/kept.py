@@ -11,7 +11,7 @@ from textual import on
 from textual.timer import Timer
 
 from selfie_tui.errors import SelfieError
-from selfie_tui.records import Interpret, LoadModel, ModelInfo, PatchActivations, RunTask, Steer, Task
+from selfie_tui.records import ControlLayer, Interpret, LoadModel, ModelInfo, PatchActivations, RunTask, Steer, Task
 from selfie_tui.results.history import read_began
 from selfie_tui.results.resuming import DECISIVE, check_resumable, differences, resume_task
 from selfie_tui.results.stored import StoredRun
@@ -33,7 +33,7 @@ FOLLOW = 1.0
 SOON = 0.05
 """Seconds after which a run that is new or has ended is looked for there."""
 
-SHOWN_IN: dict[type[Task], str] = {PatchActivations: "patch", Steer: "vectors"}
+SHOWN_IN: dict[type[Task], str] = {PatchActivations: "patch", Steer: "vectors", ControlLayer: "vectors"}
 """The views that show runs of their own, by the type of the task; others have a page, and readings are in the log."""
 
 
@@ -136,7 +136,7 @@ class KeptScreen(KeepingScreen):
             self.list_kept()
 
     async def _open(self, stored: StoredRun, query: str, *, again: bool) -> None:
-        if type(stored.began.task) in PAGES and again:
+        if again and type(stored.began.task) in (*PAGES, ControlLayer):
             await self._make_again(stored)
             return
         if is_of_its_own(stored.began.task):
@@ -177,13 +177,21 @@ class KeptScreen(KeepingScreen):
         self.update_status()
 
     async def _make_again(self, stored: StoredRun) -> None:
-        """Make a run that has a page again, with the current model."""
+        """Make a run again whose view has no settings for it, with the current model."""
         if self.state.model is None:
             self.app.toast("No model is loaded yet.", "information")
             return
         began = await in_background(partial(read_began, stored))
         self._say_differences(stored)
-        PAGES[type(began.task)].begin(self, stored.kind.again(began.task))
+        await self._begin(stored.kind.again(began.task))
+
+    async def _begin(self, task: RunTask) -> None:
+        """Begin a run on its page, or in the view of its own method."""
+        if type(task) in PAGES:
+            PAGES[type(task)].begin(self, task)
+        else:
+            await self.action_view(SHOWN_IN[type(task)])
+            self.view.resume_kept(task)
         self.update_status()
 
     def _say_missing(self) -> None:
@@ -227,14 +235,10 @@ class KeptScreen(KeepingScreen):
         if self.state.model is None or under_way(self.state, task):
             return
         check_resumable(stored.began, self.state.model)
-        if type(task) in PAGES:
-            PAGES[type(task)].begin(self, task)
-            self.update_status()
-            return
         if not isinstance(task, Interpret):
-            await self._show_played_back(stored)
-            self.view.resume_kept(task)
-            self.update_status()
+            if type(task) not in PAGES:
+                await self._show_played_back(stored)
+            await self._begin(task)
             return
         run = resume(self.state, stored, task)
         await self._show_opened(run, ask_again(self.state, run))

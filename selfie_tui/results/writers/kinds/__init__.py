@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from selfie_tui.records import CompareModels, Interpret, PatchActivations, RunTask, Steer
-from selfie_tui.results.writers.kinds import comparisons, patchings, readings, steerings
+from selfie_tui.records import CompareModels, ControlLayer, Interpret, PatchActivations, RunTask, Steer
+from selfie_tui.results.writers.kinds import comparisons, controls, patchings, readings, steerings
 from selfie_tui.results.writers.kinds.kind import Written
 from selfie_tui.results.writers.runs import KeptRun
 
@@ -12,6 +12,7 @@ WRITTEN: dict[type[RunTask], Written] = {
     PatchActivations: patchings.WRITTEN,
     Steer: steerings.WRITTEN,
     CompareModels: comparisons.WRITTEN,
+    ControlLayer: controls.WRITTEN,
 }
 """All kinds, by the type of their task."""
 

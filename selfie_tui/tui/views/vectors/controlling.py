@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from selfie_tui.errors import SelfieError
-from selfie_tui.records import Cell, ControlLayer, Event, JobFinished, Request, layer_name
+from selfie_tui.records import Cell, ControlLayer, Event, JobFinished, ModelInfo, Request, RunTask, layer_name
 from selfie_tui.tui.controlled import Controlled
 from selfie_tui.tui.keepable import ENDING, check_name
 from selfie_tui.tui.render.styles import Piece, Pieces
@@ -94,6 +96,19 @@ class ControllingView(WritingView):
 
         if self.app.screen is self.screen:
             self.app.push_screen(ControlScreen(self.controlled, self.ask_another))
+
+    def open_control(self, task: ControlLayer, model: ModelInfo | None, events: Sequence[Event], origin: str) -> None:
+        """Show one that was kept, on its page."""
+        self.controlled.show_kept(task, model, events, origin)
+        self.call_after_refresh(self.open_page)
+
+    def resume_kept(self, task: RunTask) -> None:
+        """Begin one that was kept again, and show it; what else was kept goes on as ever."""
+        if not isinstance(task, ControlLayer):
+            super().resume_kept(task)
+            return
+        self.controlled.begin(task, self.state.submit(task), self.state.model, task.line)
+        self.call_after_refresh(self.open_page)
 
     def ask_another(self) -> None:
         """Ask for another training, towards the vector under the cursor."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from selfie_tui.errors import RequestError
-from selfie_tui.records import Event, Steer, SteeredSoFar, VectorFileRead, VectorKept
+from selfie_tui.records import ControlLayer, Event, Steer, SteeredSoFar, VectorFileRead, VectorKept
 from selfie_tui.results.entries import RunBegan
 from selfie_tui.results.resuming import decisive
 from selfie_tui.tui.exporting import Exportable
@@ -133,8 +133,10 @@ class VectorsView(ControllingView):
         self.show_steering()
 
     def open_kept(self, began: RunBegan, events: Sequence[Event], origin: str, kept_as: str = "") -> None:
-        """Show answers that were kept; a line that is not in the list is put there."""
+        """Show answers that were kept, or the control of a layer; a line that is not in the list is put there."""
         task = began.task
+        if isinstance(task, ControlLayer):
+            self.open_control(task, began.info, events, origin)
         if not isinstance(task, Steer):
             return
         self.app.show_prompt(task.prompt)

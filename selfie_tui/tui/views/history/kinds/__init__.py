@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from selfie_tui.records import CompareModels, Interpret, PatchActivations, RunTask, Steer
+from selfie_tui.records import CompareModels, ControlLayer, Interpret, PatchActivations, RunTask, Steer
 from selfie_tui.results.stored import StoredRun
-from selfie_tui.tui.views.history.kinds import comparisons, patchings, readings, steerings
+from selfie_tui.tui.views.history.kinds import comparisons, controls, patchings, readings, steerings
 from selfie_tui.tui.views.history.kinds.kind import Shown
 
 SHOWN: dict[type[RunTask], Shown] = {
@@ -12,6 +12,7 @@ SHOWN: dict[type[RunTask], Shown] = {
     PatchActivations: patchings.SHOWN,
     Steer: steerings.SHOWN,
     CompareModels: comparisons.SHOWN,
+    ControlLayer: controls.SHOWN,
 }
 """All kinds, by the type of their task."""
 
