@@ -58,5 +58,35 @@ BUILT_IN = (
         "The capital of France is Paris, and people in Italy speak Italian. Fish swim in the water, and birds fly.",
         "opposite hot cold young old king queen brother sister capital France Paris people Italy Italian water",
     ),
+    passage(
+        "The farmer grows corn and apples below the mountain. A cow, a goat and a pig stand in the meadow, and a "
+        "horse drinks by the gate. The dog sees a rabbit.",
+        "farmer corn apples mountain cow goat pig meadow horse gate dog rabbit",
+    ),
+    passage(
+        "In winter the sailor left the castle with a knife and a rope. The emperor of Russia gave him gold, and the "
+        "prince asked for bread and wine. They crossed the river.",
+        "winter sailor castle knife rope emperor Russia gold prince bread wine river",
+    ),
+    passage(
+        "The teacher bought a book, a pencil and a lamp at the shop in Berlin. Her daughter plays the piano and the "
+        "violin. A camera is not used at the museum in London.",
+        "teacher book pencil lamp shop Berlin daughter piano violin camera museum London",
+    ),
+    passage(
+        "The whale and the shark live in the ocean. A snake and a tiger hunt in the forest, the camel walks in the "
+        "desert, and an elephant rests on the grass. The spider, the bee and the owl are small.",
+        "whale shark ocean snake tiger forest camel desert elephant grass spider bee owl",
+    ),
+    passage(
+        "The engine of a train is made of steel. The rocket went to Mars, and the astronomer looked at Saturn and the"
+        " moon. The physicist lost the key. A computer and a phone need energy in Tokyo.",
+        "engine train steel rocket Mars astronomer Saturn moon physicist key computer phone energy Tokyo",
+    ),
+    passage(
+        "The composer died in Vienna, and the actor was born in Spain. The doctor is angry, and the monk is happy. "
+        "They eat cheese, garlic and rice with honey, and drink coffee in the church.",
+        "composer Vienna actor Spain doctor angry monk happy cheese garlic rice honey coffee church",
+    ),
 )
-"""Seven passages with 87 words."""
+"""Thirteen passages with 164 words."""

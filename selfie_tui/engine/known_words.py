@@ -34,7 +34,7 @@ OWN_DEPTHS = (0.0, 0.3, 0.5)
 NEXT_DEPTHS = (0.7, 0.9)
 """Shares of the depth at which states stand for the token that comes next."""
 
-MOST_NEXT = 64
+MOST_NEXT = 128
 """Next words that are tried at most, of all passages together."""
 
 LEAST_LETTERS = 3

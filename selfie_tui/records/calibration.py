@@ -11,10 +11,10 @@ import msgspec
 from selfie_tui.records.base import Record
 from selfie_tui.records.data import EMBED, Preset, layer_name
 
-PROCEDURE = 3
+PROCEDURE = 4
 """The number of the way in which words are tried and counted: what was found in another one is not gone on with."""
 
-LAST_ROUND = 3
+LAST_ROUND = 4
 """The round that tries the last of the words; the first is 0."""
 
 ENOUGH = 0.1

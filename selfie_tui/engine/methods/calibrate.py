@@ -9,16 +9,16 @@ Settings are ranked by the layers inside the model, each of which counts the sam
 itself, and on SmolLM2 what reads it best (`summarize` at `embed`) reads half as many of those at L8 as the setting that
 reads these best. The column of `embed` is shown beside the others.
 
-All settings are tried on an eighth of the words, then the 16, 8 and 4 of them that read most so far on as many words
-again (successive halving: Jamieson & Talwalkar 2016, arXiv 1502.07943, §3). A kind of words of which no setting reads
-two in the first round, as of `concept` on SmolLM2 the model's next ones, tells no settings apart: no more of these are
-tried, and they do not count.
+All settings are tried on a sixteenth of the words, then the 16, 8, 4 and 3 of them that read most so far on as many
+words again (successive halving: Jamieson & Talwalkar 2016, arXiv 1502.07943, §3). A kind of words of which no setting
+reads two in the first round, as of `concept` on SmolLM2 the model's next ones, tells no settings apart: no more of
+these are tried, and they do not count.
 
 When it misleads: to read a word back is not to say what is hidden behind it. Over settings, read-back goes with how
 well other own tokens are read (rank correlation .90 on SmolLM2, .68 on Gemma 3 270M) and does not go with how often an
-attribute of a subject is named (-.28, -.21). It is counted in English, on seven passages, and a word of several tokens
-comes back far less often than one of a single token. Where a state is read at a layer that is not in the curve, the
-curve says nothing of it.
+attribute of a subject is named (-.28, -.21). It is counted in English, on thirteen passages, and a word of several
+tokens comes back far less often than one of a single token. Where a state is read at a layer that is not in the curve,
+the curve says nothing of it.
 """
 
 from __future__ import annotations
@@ -65,11 +65,11 @@ WAYS = (("replace", 1.0), ("replace-norm", 1.0), ("blend", 0.5), ("add-norm", 1.
 STOP = ("\n",)
 """A reading ends with its line: after it, a prompt of examples goes on with examples of its own."""
 
-DEALT = (0, 3, 2, 3, 1, 3, 2, 3)
-"""The round in which each of eight words of a layer is tried first: an eighth of them, an eighth, a quarter, half."""
+DEALT = (0, 4, 3, 4, 2, 4, 3, 4, 1, 4, 3, 4, 2, 4, 3, 4)
+"""The round in which each of sixteen words of a layer is tried first: of these 1 in the first, then 1, 2, 4 and 8."""
 
-SURVIVORS = (16, 8, 4)
-"""Settings that the second round tries, the third, and the last."""
+SURVIVORS = (16, 8, 4, 3)
+"""Settings that the second round tries, the third, and so on to the last."""
 
 LEAST_READ = 2
 """Words of a kind that some setting has to read in the first round for others of this kind to be tried: one is luck."""
