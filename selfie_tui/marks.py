@@ -30,9 +30,12 @@ def mark_of(interpretation: Interpretation) -> str:
     return FAR_NORM if interpretation.is_far else SAYS_MORE
 
 
+NORM = "norm of the state"
+
+
 def norm_words(interpretation: Interpretation) -> str:
     """The norm of the state that was read, beside its layer's median where it is far from that."""
-    norm = f"norm of the state {_number(interpretation.norm)}"
+    norm = f"{NORM} {_number(interpretation.norm)}"
     if not interpretation.is_far or interpretation.layer_norm is None:
         return norm
     longer = interpretation.norm > interpretation.layer_norm

@@ -212,7 +212,7 @@ def test_answers_stand_one_above_the_other_and_are_marked_where_they_part():
     assert steering_note(found, 40) == "differs from token 1 · moved .34"
     growing = answers(Steered(4.0, tokens(" Rome"), None, 1.5), finished=False)
     assert said(answer_lines(growing, 40, Look(), stale=False))[1] == "steered  Rome▏"
-    assert steering_note(growing, 99).endswith("1.5 of their norm: the vector is longer than the stream")
+    assert steering_note(growing, 99).endswith("moved 1.5 of the norm: longer than the stream")
     assert steering_note(answers(Steered(0.0, tokens(" Rome"))), 99).startswith("no difference")
     assert steering_note(answers(), 99) == ""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from textual import events
 
 from selfie_tui import text
-from selfie_tui.marks import mark_of, norm_words
+from selfie_tui.marks import NORM, mark_of, norm_words
 from selfie_tui.measures import MEASURES, Measure, apart, said_with
 from selfie_tui.records import Cell, Control, Interpretation, Token, layer_name
 from selfie_tui.tui.render.flow import flow
@@ -35,6 +36,9 @@ LEAST_WORDS = 24
 MOST_TRACKED = 12
 """Cells of a tracked word beside its number, at most."""
 
+OF_THE_WORDS = ("effect", "first", "entropy", "agreement")
+"""The measures whose numbers stand behind the words."""
+
 FEW = 3
 """Lines at which the words have one, the control one, and lens and bare embedding one."""
 
@@ -52,8 +56,8 @@ class Here(NamedTuple):
     """Whether a pair's source has no token for this one."""
     tracked: str = ""
     """The word that is tracked; unsafe to print as is."""
-    control: Control | None = None
-    """What a reading of a cell that has none yet would be compared with, where that is known."""
+    like: Reading | None = None
+    """A finished one of the same map: a cell that has none yet is shown with the names of its numbers."""
 
     def label(self, look: Look) -> str:
         """`L18 · 9 of`."""
@@ -105,7 +109,8 @@ def several(here: Here, look: Look, width: int, height: int, query: str = "") ->
     """
     reading = here.reading
     if reading is None or not (reading.finished or reading.is_awaited):
-        return [NOT_READ, *(_control(here.control, "", look, width, whole=height > FEW) if here.control else ())]
+        lines = _unread(here.like, look, width, whole=height > FEW) if here.like else [NOT_READ]
+        return [clipped(line, width) for line in lines]
     whole, found = height > FEW, reading.finished
     lines = _words(here, reading, look, width, query, whole=whole)
     if here.at_source is not None and here.at_source.finished is not None:
@@ -114,14 +119,14 @@ def several(here: Here, look: Look, width: int, height: int, query: str = "") ->
         lines += _beside("A", "has no token for this one", "", width)
     lines += _control(reading.run.control, numbers_of(reading, "control"), look, width, whole=whole)
     if found is not None:
-        lines += _baselines(reading, found, look, width)
+        lines += _baselines(reading, look, width)
         lines += [*_samples(found, look, width), *_state(found, width)] if whole else []
     return [clipped(line, width) for line in lines]
 
 
 def _words(here: Here, reading: Reading, look: Look, width: int, query: str, *, whole: bool) -> list[Pieces]:
     found = reading.finished
-    tracked, numbers = tracked_words(here, look), numbers_of(reading, "effect", "first", "entropy", "agreement")
+    tracked, numbers = tracked_words(here, look), numbers_of(reading, *OF_THE_WORDS)
     fits = text.width(tracked) + text.width(numbers) + LEAST_WORDS <= width
     numbers = tracked + numbers if fits or not tracked else tracked.rstrip()
     mark = f" {mark_of(found)}" if found else ""
@@ -130,6 +135,24 @@ def _words(here: Here, reading: Reading, look: Look, width: int, query: str, *, 
     first, *rest = flow(words, max(body, 1)) if whole else [cut(words, max(body, 1))]
     tail = (Piece(f"  {numbers}", "dim"), Piece(mark, "good" if mark == " +" else "dim"))
     return [(Piece(" "), *padded(first, body), *tail), *((Piece(" "), *line) for line in rest)]
+
+
+def _unread(like: Reading, look: Look, width: int, *, whole: bool) -> list[Pieces]:
+    """A cell that is not read yet: its control, and all names where those of a reading stand, without numbers.
+
+    Where they stay, a step onto such a cell, or from it, need not send them.
+    """
+    numbers = f"  {_without_values(numbers_of(like, *OF_THE_WORDS))}  "
+    words = padded(NOT_READ, width - len(numbers) - 1)
+    lines: list[Pieces] = [(*words, Piece(numbers, "dim"))]
+    lines += _control(like.run.control, _without_values(numbers_of(like, "control")), look, width, whole=whole)
+    lines += _baselines(like, look, width, named_only=True)
+    return [*lines, *_beside("state", NORM, "", width)] if whole else lines
+
+
+def _without_values(numbers: str) -> str:
+    """`effect      first token    `: blanks for the numbers of `numbers_of`."""
+    return re.sub(r"[\d.-]", " ", numbers)
 
 
 def _source(
@@ -146,18 +169,20 @@ def _control(control: Control | None, numbers: str, look: Look, width: int, *, w
     return _beside("control", said, numbers, width, whole=whole)
 
 
-def _baselines(reading: Reading, found: Interpretation, look: Look, width: int) -> list[Pieces]:
-    """What the lens says at the cell, and what the bare embedding of its token reads as."""
-    if found.lens is None and found.bare is None:
+def _baselines(reading: Reading, look: Look, width: int, *, named_only: bool = False) -> list[Pieces]:
+    """What the lens says at a finished cell, and what the bare embedding of its token reads as, or but their names."""
+    found = reading.finished
+    if found is None or (found.lens is None and found.bare is None):
         return []
     token = f"{look.visible(found.lens.text)} {share(found.lens.probability)}" if found.lens else ""
-    lens = (Piece(f" {'lens':{LABEL}}", "dim"), *padded((Piece(token),), LENS))
+    lens = (Piece(f" {'lens':{LABEL}}", "dim"), *padded((Piece("" if named_only else token),), LENS))
     if found.bare is None:
         return [lens]
     numbers = numbers_of(reading, "bare")
     said = text.clip(look.prose(found.bare).strip(), max(min(width - cells(lens) - len(numbers) - 16, MOST_BARE), 1))
-    left = (*lens, Piece("embed alone ", "dim"), Piece(said))
-    return [(*padded(left, width - len(numbers) - 3), Piece(f"  {numbers}", "dim"))]
+    left = (*lens, Piece("embed alone ", "dim"), Piece("" if named_only else said))
+    shown = _without_values(numbers) if named_only else numbers
+    return [(*padded(left, width - len(numbers) - 3), Piece(f"  {shown}", "dim"))]
 
 
 def _samples(found: Interpretation, look: Look, width: int) -> list[Pieces]:

@@ -96,9 +96,14 @@ class Readings:
         return reading.run.control if reading else None
 
     @property
-    def control(self) -> Control | None:
-        """The control of the newest run that has one: what all cells are compared with that are read later."""
-        return next((run.control for run in reversed(self.runs) if run.control is not None), None)
+    def like(self) -> Reading | None:
+        """A finished reading of the newest run that has one: what a cell that is read later will be told like."""
+        return next((reading for run in reversed(self.runs) if (reading := self._first_of(run))), None)
+
+    def _first_of(self, run: Run) -> Reading | None:
+        """The first reading of a run that came to an end without a problem."""
+        found = (index for index, each in run.interpretations.items() if index >= 0 and not each.problem)
+        return next((Reading(run, index) for index in found), None)
 
     @property
     def finished(self) -> Iterator[tuple[Cell, Interpretation]]:

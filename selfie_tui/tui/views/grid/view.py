@@ -132,8 +132,8 @@ class GridView(View):
         alone = compared and self.source.is_alone(cell.position)
         reading, tracked = self.map_pane.reading(cell), self.map_pane.tracked
         shown = self.maps.shown
-        control = shown.control if shown else None
-        here = Here(cell, tokens[cell.position], reading, at_source, alone, tracked, control)
+        like = shown.like if shown else None
+        here = Here(cell, tokens[cell.position], reading, at_source, alone, tracked, like)
         self.words_pane.show_cell(here, shown, self.map_pane.search_text.value.strip())
 
     def _follow_cursor(self) -> None:

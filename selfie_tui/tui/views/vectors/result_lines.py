@@ -8,7 +8,7 @@ from selfie_tui import text
 from selfie_tui.glyphs import bar
 from selfie_tui.records import LensToken, VectorLooks, layer_name
 from selfie_tui.tui.render.flow import flow
-from selfie_tui.tui.render.styles import Look, Piece, Pieces, Role, clipped, padded, share
+from selfie_tui.tui.render.styles import Look, Piece, Pieces, Role, cells, clipped, padded, share
 from selfie_tui.tui.runs import CONTROL, Run
 from selfie_tui.tui.views.vectors.comparing import Compared
 from selfie_tui.tui.widgets.interpretation_lines import Columns, Layout, tail_pieces, words_of
@@ -16,6 +16,9 @@ from selfie_tui.tui.widgets.interpretation_lines import Columns, Layout, tail_pi
 LABEL_CELLS = 9
 NAME_CELLS = 14
 TAIL_CELLS = 6
+NEAREST_CELLS = 34
+"""Cells that nearest and farthest tokens have each while the keys go elsewhere: each step sends them anew."""
+
 MOST_TEXT = 3
 """Lines of a text at most."""
 
@@ -31,13 +34,16 @@ def cosine_pieces(value: float) -> Pieces:
     return (Piece(f"{cosine_text(value):>4} "), mark)
 
 
-def compared_lines(compared: Compared, width: int, look: Look) -> list[Pieces]:
-    """What a vector is like: its cosines with others, the tokens nearest to it and farthest, and what to know of it."""
-    here = compared.here
+def compared_lines(compared: Compared, width: int, look: Look, *, brief: bool = False) -> list[Pieces]:
+    """What a vector is like: its cosines with others, the tokens nearest to it and farthest, and what to know of it.
+
+    `brief`: with fewer tokens, as for a step of the cursor.
+    """
+    here, most = compared.here, min(width, LABEL_CELLS + NEAREST_CELLS) if brief else width
     lines = [
         *cosine_lines(compared, width, look),
-        tokens_line("nearest", here.nearest, width, look),
-        tokens_line("farthest", here.farthest, width, look),
+        tokens_line("nearest", here.nearest, most, look),
+        tokens_line("farthest", here.farthest, most, look),
     ]
     for notice in here.notices:
         lines += problem_lines(notice, width, look)
@@ -75,13 +81,14 @@ def cosine_lines(compared: Compared, width: int, look: Look) -> list[Pieces]:
 
 
 def tokens_line(label: str, tokens: Sequence[LensToken], width: int, look: Look) -> Pieces:
-    """`nearest  ·Paris .41  ·French .12`."""
-    words = (
-        piece
-        for token in tokens
-        for piece in (Piece(look.visible(token.text)), Piece(f" {share(token.probability)}  ", "dim"))
-    )
-    return clipped((Piece(f"{label:<{LABEL_CELLS}}", "dim"), *words), width)
+    """`nearest  ·Paris .41  ·French .12`, as many tokens as fit, and the first one even where it does not."""
+    line: list[Piece] = [Piece(f"{label:<{LABEL_CELLS}}", "dim")]
+    for number, token in enumerate(tokens):
+        more = (Piece(look.visible(token.text)), Piece(f" {share(token.probability)}  ", "dim"))
+        if number and cells((*line, *more)) - 2 > width:
+            break
+        line += more
+    return clipped(tuple(line), width)
 
 
 def table_lines(vectors: Sequence[tuple[str, VectorLooks]], width: int, look: Look) -> list[Pieces]:

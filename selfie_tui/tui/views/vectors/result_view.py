@@ -30,6 +30,14 @@ class ResultView(Wanting, ScrolledLines):
         super()._on_resize(event)
         self.resized()
 
+    def on_focus(self) -> None:
+        """Show all that fits."""
+        self.resized()
+
+    def on_blur(self) -> None:
+        """Show no more than a step through the vectors can afford."""
+        self.resized()
+
     @property
     def cells(self) -> int:
         """Cells of a line."""

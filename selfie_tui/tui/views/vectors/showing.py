@@ -14,7 +14,7 @@ from selfie_tui.tui.state import AppState
 from selfie_tui.tui.views.vectors.items import about_item, layers_words
 from selfie_tui.tui.views.vectors.panes import PanesView
 from selfie_tui.tui.views.vectors.result_lines import compared_lines, problem_lines, read_lines, table_lines
-from selfie_tui.tui.views.vectors.steer_view import answer_lines, steering_note
+from selfie_tui.tui.views.vectors.steer_view import answer_lines, steering_note, unsteered_lines
 from selfie_tui.tui.widgets.pause import Pause
 
 STEER_PAUSE = 0.3
@@ -218,7 +218,7 @@ class ShowingView(PanesView):
         if compared is None:
             lines: list[Pieces] = [(Piece("…" if self.state.model else "the rest comes with the model", "dim"),)]
         else:
-            lines = compared_lines(compared, width, look)
+            lines = compared_lines(compared, width, look, brief=not self.result.has_focus)
         lines += read_lines(self.readings.of(self.title), self.readings.problem_of(self.title), width, look)
         if compared is not None and len(self.comparison.marked) > 1:
             lines += [(), *table_lines(compared.others, width, look)]
@@ -236,7 +236,7 @@ class ShowingView(PanesView):
         elif self.steering.waiting:
             body = [(Piece("waits for what runs", "dim"),)]
         elif self.line and not self.comparison.problem:
-            body = [(Piece("+ and - steer with this vector; i edits the text that is gone on from", "dim"),)]
+            body = unsteered_lines(self.steering.plain, self.steer.cells, look)
         self.steer.show_steering(self.steering.settings, body)
         differs = steering_note(answers, self.steer.cells) if answers is not None and exact is not None else ""
         parts = [part for part in (self.steering.origin, differs) if part]

@@ -132,12 +132,26 @@ def answer_lines(answers: SteeredSoFar, width: int, look: Look, *, stale: bool) 
     ]
     lines: list[Pieces] = []
     for label, tokens, first in said:
-        flowed = flow(_words(tokens, first, look, stale=stale), max(width - LABEL_CELLS, 8))
-        ending: Pieces = () if answers.finished else (Piece("▏", "dim"),)
-        for number, line in enumerate(flowed):
-            lead = Piece(f"{label if number == 0 else '':<{LABEL_CELLS}}", "dim")
-            lines.append((lead, *line, *(ending if number == len(flowed) - 1 else ())))
+        flowed = _said(label, _words(tokens, first, look, stale=stale), width)
+        lines += flowed if answers.finished else [*flowed[:-1], (*flowed[-1], Piece("▏", "dim"))]
     return lines
+
+
+def unsteered_lines(plain: Sequence[GeneratedToken], width: int, look: Look) -> list[Pieces]:
+    """What stands for a vector that was not steered with: how to, below the `plain` answer where that is known.
+
+    It stays where it is when the cursor goes to a vector that was steered with, or comes from one.
+    """
+    if not plain:
+        return [(Piece("+ and - steer with this vector; i edits the text that is gone on from", "dim"),)]
+    how = [Piece("+ and - steer with this vector", "dim")]
+    return [*_said("plain", _words(plain, None, look, stale=False), width), *_said("steered", how, width)]
+
+
+def _said(label: str, words: Sequence[Piece], width: int) -> list[Pieces]:
+    """Words in as many lines as they need, of which the first has a label."""
+    flowed = flow(words, max(width - LABEL_CELLS, 8))
+    return [(Piece(f"{'' if number else label:<{LABEL_CELLS}}", "dim"), *line) for number, line in enumerate(flowed)]
 
 
 def _words(tokens: Sequence[GeneratedToken], first: int | None, look: Look, *, stale: bool) -> list[Piece]:
@@ -160,5 +174,5 @@ def steering_note(answers: SteeredSoFar, width: int) -> str:
     else:
         differs = "no difference · " if answers.finished else ""
     whole = f"{differs}states moved by {moved} of their norm"
-    longer = f"{whole}: the vector is longer than the stream" if steered.added >= 1 else whole
+    longer = f"{differs}moved {moved} of the norm: longer than the stream" if steered.added >= 1 else whole
     return next((said for said in (longer, whole) if len(said) <= width), f"{differs}moved {moved}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from selfie_tui.errors import RequestError
-from selfie_tui.records import Event, JobCancelled, JobFailed, JobFinished, Steer, SteeredSoFar
+from selfie_tui.records import Event, GeneratedToken, JobCancelled, JobFailed, JobFinished, Steer, SteeredSoFar
 from selfie_tui.results.entries import Entry, Result, RunBegan, RunEnded, timestamp, versions
 from selfie_tui.tui.exporting import Exportable
 from selfie_tui.tui.state import AppState
@@ -112,6 +112,16 @@ class SteeringState:
         wanted, last = self.wanted(), self._last
         same = wanted is not None and last is not None and (last.line, last.prompt) == (wanted.line, wanted.prompt)
         return self._known.get(last) if same and last is not None else None
+
+    @property
+    def plain(self) -> tuple[GeneratedToken, ...]:
+        """What the model says without any vector after the prompt that is wanted; empty where it was not asked yet."""
+        wanted = self.wanted()
+        for task, answers in reversed(self._known.items()):
+            same = wanted is not None and task.prompt == wanted.prompt and task.max_new_tokens == wanted.max_new_tokens
+            if same and answers.finished:
+                return answers.plain
+        return ()
 
     @property
     def is_of_other_prompt(self) -> bool:
