@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from itertools import pairwise
 
 import msgspec
@@ -292,10 +293,13 @@ FULL = interpretation(
 )  # fmt: skip
 
 
-def shown(height: int, width: int = 100, found: Interpretation = FULL) -> list[str]:
+def shown(height: int, width: int = 100, found: Interpretation = FULL, *, read: bool = True) -> list[str]:
+    """The lines of a cell that has an interpretation, or, beside it, of one that is not `read` yet."""
     run = run_of(1, CELLS[:1], done=0)
     run.finish(0, found)
-    here = Here(CELLS[0], Token(1, 7, " of"), readings_of(run).at(CELLS[0]))
+    readings = readings_of(run)
+    token = Token(1, 7, " of")
+    here = Here(CELLS[0], token, readings.at(CELLS[0])) if read else Here(CELLS[1], token, like=readings.like)
     lines = several(here, Look(), width, height) if height > 1 else [one(here, Look(), width)]
     assert all(cells(line) <= width for line in lines), lines
     return ["".join(piece.text for piece in line).rstrip() for line in lines]
@@ -310,6 +314,20 @@ def test_beside_the_words_stand_the_control_the_lens_and_what_the_bare_embedding
     assert baselines.startswith(" lens     ·Paris .41")
     assert "embed alone a tower in Paris" in baselines
     assert baselines.endswith("shared .50")
+
+
+@pytest.mark.parametrize("height", [3, 12])
+def test_the_names_of_the_numbers_stand_where_they_are_for_a_cell_that_is_not_read_yet(height):
+    read = shown(height, width=120)
+    unread = shown(height, width=120, read=False)
+    assert unread[0].startswith(" not read yet")
+    assert unread[1].startswith(" control  the message is empty")
+    for one_, other in zip(read, unread, strict=False):
+        for name in ("control", "lens", "embed alone", "shared", "state", "norm of the state", "effect", "entropy"):
+            assert one_.find(f"{name} ") in (other.find(name), -1), (name, one_, other)
+    assert not re.search(r"\d", "".join(unread)), "no number of another cell stands there"
+    assert "Paris" not in "".join(unread)
+    assert "tower" not in "".join(unread)
 
 
 def test_where_there_are_more_lines_all_texts_are_whole_and_the_samples_are_there():

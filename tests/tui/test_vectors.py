@@ -16,6 +16,7 @@ from selfie_tui.records import (
     GeneratedToken,
     Head,
     KeepMeans,
+    LensToken,
     Origin,
     Steered,
     SteeredSoFar,
@@ -27,10 +28,10 @@ from selfie_tui.tui.render.styles import Look
 from selfie_tui.tui.views.vectors.comparing import Compared
 from selfie_tui.tui.views.vectors.items import fitness, layers_words, made_of, of_file
 from selfie_tui.tui.views.vectors.means_line import Known, parse_means
-from selfie_tui.tui.views.vectors.result_lines import cosine_lines, cosine_text, table_lines
+from selfie_tui.tui.views.vectors.result_lines import cosine_lines, cosine_text, table_lines, tokens_line
 from selfie_tui.tui.views.vectors.shelf import MOST_LINES, Shelf
 from selfie_tui.tui.views.vectors.steer_settings import FIELDS, SteerSettings, dial
-from selfie_tui.tui.views.vectors.steer_view import answer_lines, steering_note
+from selfie_tui.tui.views.vectors.steer_view import answer_lines, steering_note, unsteered_lines
 from selfie_tui.tui.views.vectors.view import name_for
 from tests.tui import fake_vectors
 from tests.tui.fake_engine import info
@@ -215,6 +216,24 @@ def test_answers_stand_one_above_the_other_and_are_marked_where_they_part():
     assert steering_note(growing, 99).endswith("moved 1.5 of the norm: longer than the stream")
     assert steering_note(answers(Steered(0.0, tokens(" Rome"))), 99).startswith("no difference")
     assert steering_note(answers(), 99) == ""
+
+
+def test_the_plain_answer_stands_where_it_is_for_a_vector_that_was_not_steered_with():
+    found = answers(Steered(4.0, tokens(" Rome", " was", " old"), 1, 0.34))
+    plain, how = unsteered_lines(found.plain, 60, Look())
+    assert plain == answer_lines(found, 60, Look(), stale=False)[0]
+    assert said([how]) == ["steered  + and - steer with this vector"]
+    assert len(unsteered_lines(found.plain, 32, Look())) == 3, "it is wrapped, not cut"
+    (only,) = unsteered_lines((), 60, Look())
+    assert said([only])[0].startswith("+ and - steer")
+
+
+def test_of_the_nearest_tokens_as_many_stand_as_fit_whole():
+    near = [LensToken(" Paris", 0.41), LensToken(" French", 0.12)]
+    assert said([tokens_line("nearest", near, 80, Look())]) == ["nearest  ·Paris .41  ·French .12"]
+    assert said([tokens_line("nearest", near, 32, Look())]) == ["nearest  ·Paris .41  ·French .12"]
+    assert said([tokens_line("nearest", near, 31, Look())]) == ["nearest  ·Paris .41"]
+    assert said([tokens_line("nearest", near, 14, Look())])[0].startswith("nearest  ·"), "the first one at any width"
 
 
 def test_answers_of_several_strengths_have_them_before_them():

@@ -84,8 +84,9 @@ def tokens_line(label: str, tokens: Sequence[LensToken], width: int, look: Look)
     """`nearest  ·Paris .41  ·French .12`, as many tokens as fit, and the first one even where it does not."""
     line: list[Piece] = [Piece(f"{label:<{LABEL_CELLS}}", "dim")]
     for number, token in enumerate(tokens):
-        more = (Piece(look.visible(token.text)), Piece(f" {share(token.probability)}  ", "dim"))
-        if number and cells((*line, *more)) - 2 > width:
+        gap = "  " if number else ""
+        more = (Piece(gap, "dim"), Piece(look.visible(token.text)), Piece(f" {share(token.probability)}", "dim"))
+        if number and cells((*line, *more)) > width:
             break
         line += more
     return clipped(tuple(line), width)
