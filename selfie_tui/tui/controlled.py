@@ -54,7 +54,7 @@ class Controlled:
             self._take(event)
         self.step, self.origin = "", origin
         if self.done is None:
-            self.problem = "It stopped before its end: r in History begins it again."
+            self.problem = "It stopped before its end, or is still running: r in History begins a stopped one again."
 
     def take(self, event: Event) -> bool:
         """Take an event of its job; whether more is known now."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from selfie_tui.cli import parser
 from selfie_tui.commands import client
 from selfie_tui.commands.sessions import row
 from selfie_tui.interpret_settings import InterpretSettings
@@ -185,6 +186,11 @@ def test_a_replay_names_what_differs_and_which_texts_do(command, sessions):
     assert "embed · 9 was: a word of." in done.err
     assert f"1 of 2 texts are those of {path.stem}:" in done.err
     assert len(command("sessions").out.splitlines()) == 2
+
+
+def test_a_run_is_resumed_with_its_own_model_whatever_the_app_would_open():
+    found = parser().parse_args(["sessions", "resume", "1"])
+    assert (found.model, found.device, found.dtype) == (None, None, None)
 
 
 def test_no_action_but_resume_and_replay_imports_torch(two_runs, tmp_path, monkeypatch):
