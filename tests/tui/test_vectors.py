@@ -218,6 +218,16 @@ def test_answers_stand_one_above_the_other_and_are_marked_where_they_part():
     assert steering_note(answers(), 99) == ""
 
 
+def test_of_a_long_steered_answer_a_step_shows_the_beginning():
+    steered = tokens(" Rome", *(f" is{number}" for number in range(99)))
+    found = answers(Steered(4.0, steered, 1, 0.34))
+    whole = answer_lines(found, 60, Look(), stale=False)
+    brief = answer_lines(found, 60, Look(), stale=False, brief=True)
+    assert len(brief) < len(whole)
+    assert brief[:2] == whole[:2]
+    assert said(brief)[-1].endswith("…")
+
+
 def test_the_plain_answer_stands_where_it_is_for_a_vector_that_was_not_steered_with():
     found = answers(Steered(4.0, tokens(" Rome", " was", " old"), 1, 0.34))
     plain, how = unsteered_lines(found.plain, 60, Look())

@@ -267,6 +267,30 @@ async def test_strength_is_changed_by_halves_and_answers_follow_when_the_keys_pa
         assert len(done(engine, Steer)) == count, "what is known is not asked again"
 
 
+async def test_a_long_answer_is_whole_as_it_comes_and_to_the_pane_with_the_keys_and_begun_for_a_step(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(fake_vectors, "PLAIN", tuple(f" word{number}" for number in range(24)))
+    monkeypatch.setattr(fake_vectors, "STEERED", (" word0", " word1", *(f" other{number}" for number in range(22))))
+    engine = FakeEngine()
+    async with running(engine, state_dir=paths.state_dir()) as (app, pilot):
+        view = await vectors(app, pilot)
+        await pilot.press("+")
+        await until(pilot, lambda: view.steering.answers and view.steering.answers.finished)
+        await until(pilot, lambda: "other21" in text_of(app))
+        await pilot.press("j")
+        await until(pilot, lambda: "+ and - steer with this vector" in text_of(app))
+        assert "word23" in text_of(app), "the plain answer is this vector's too"
+        await pilot.press("k")
+        await until(pilot, lambda: "other5" in text_of(app))
+        assert "…" in text_of(app)
+        assert "other21" not in text_of(app)
+        await pilot.press("5", "5")
+        await until(pilot, lambda: "other21" in text_of(app))
+        await pilot.press("4")
+        await until(pilot, lambda: "other21" not in text_of(app))
+
+
 async def test_a_rerun_ends_the_one_before_and_leaves_other_jobs_alone(folder: Path):
     engine = FakeEngine()
     async with running(engine, state_dir=paths.state_dir()) as (app, pilot):

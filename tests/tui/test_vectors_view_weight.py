@@ -69,6 +69,29 @@ def test_what_the_view_of_vectors_sends_stays_within_the_budgets(blocks, size, s
         terminal.close()
 
 
+LONG = f"""
+from tests.tui import fake_vectors
+fake_vectors.PLAIN = {tuple(f" word{number}" for number in range(24))}
+fake_vectors.STEERED = {(" word0", " word1", *(f" other{number}" for number in range(22)))}
+"""
+"""Both answers have as many tokens as the view asks for, and hardly one in common."""
+
+
+@pytest.mark.parametrize("size", [(120, 40), (200, 60)])
+def test_a_step_onto_a_vector_that_was_steered_with_and_from_it_stays_within_the_budget(size, state_home: Path):
+    terminal = Terminal(LONG + PROGRAM.replace("AppOptions(", f"{KEPT}, "), blocks=30, size=size)
+    try:
+        terminal.settle(b"reads this token", quiet=1.0)
+        terminal.press(b"\t", ANY, 0.6)
+        terminal.press(b"V", b"farthest", quiet=0.8)
+        terminal.press(DOWN, ANY, 0.6)
+        assert terminal.press(b"+", b"other21", 1.0) > 200, "both answers"
+        for key in (DOWN, b"k", b"k", DOWN):
+            assert 0 < terminal.press(key, ANY, 0.8) <= 512, "the steered answer is another, the plain one the same"
+    finally:
+        terminal.close()
+
+
 @pytest.mark.parametrize("size", SIZES[:2])
 def test_the_view_is_driven_by_keys_in_a_terminal_and_steering_is_cancelled_half_way(size, state_home: Path):
     with PtyProgram("-c", HELD, size=size, env={"COLORTERM": ""}) as program:

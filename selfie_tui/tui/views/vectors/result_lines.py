@@ -57,7 +57,11 @@ def read_lines(run: Run | None, problem: str, width: int, look: Look) -> list[Pi
 
 
 def cosine_lines(compared: Compared, width: int, look: Look) -> list[Pieces]:
-    """`cosine   paris .61 ▅  rome −.44 ▽`, as many lines as are needed."""
+    """`cosine   paris .61 ▅  rome  −.44 ▽`, as many lines as are needed, with all in columns.
+
+    There they stay when the cursor moves, though the vector that it comes to is left out, and the one it left is not.
+    """
+    wide = min(max((text.width(look.prose(name)) for name, _ in compared.others), default=0), NAME_CELLS)
     pairs = [
         (name, value)
         for (name, looks), value in zip(compared.others, compared.here.cosines[1:], strict=True)
@@ -70,13 +74,12 @@ def cosine_lines(compared: Compared, width: int, look: Look) -> list[Pieces]:
     line: list[Piece] = [Piece(f"{label:<{LABEL_CELLS}}", "dim")]
     used = 0
     for name, value in pairs:
-        shown = text.clip(look.prose(name), NAME_CELLS)
-        cells = text.width(shown) + 9
-        if used and used + cells > width - LABEL_CELLS:
+        shown = text.pad(text.clip(look.prose(name), wide), wide)
+        if used and used + wide + 9 > width - LABEL_CELLS:
             lines.append(tuple(line))
             line, used = [Piece(" " * LABEL_CELLS)], 0
         line += [Piece(f"{shown} "), *cosine_pieces(value), Piece("  ")]
-        used += cells
+        used += wide + 9
     return [*lines, tuple(line)]
 
 

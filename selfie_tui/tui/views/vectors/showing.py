@@ -42,6 +42,8 @@ class ShowingView(PanesView):
         self._is_stale = False
         """Whether the title says that the results are of another line."""
         self._stepped = 0.0
+        self._answered = ""
+        """The line that was answered since the cursor came to it, whose answers are shown whole."""
 
     # The line that is looked at --------------------------------------------------------------------------------------
 
@@ -81,6 +83,7 @@ class ShowingView(PanesView):
 
     def moved(self) -> None:
         """Follow the cursor."""
+        self._answered = ""
         self.follow()
 
     def follow(self) -> None:
@@ -126,6 +129,7 @@ class ShowingView(PanesView):
             self.show_line()
             self.show_result()
         if self.steering.take(event):
+            self._answered = self.line
             self.show_steering()
         if self.browsing.take(event):
             self.directions.refresh()
@@ -232,7 +236,8 @@ class ShowingView(PanesView):
         if self.steering.problem:
             body = problem_lines(self.steering.problem, self.steer.cells, look)
         elif answers is not None:
-            body = answer_lines(answers, self.steer.cells, look, stale=exact is None)
+            whole = self.steer.has_focus or self._answered == self.line or bool(self.steering.origin)
+            body = answer_lines(answers, self.steer.cells, look, stale=exact is None, brief=not whole)
         elif self.steering.waiting:
             body = [(Piece("waits for what runs", "dim"),)]
         elif self.line and not self.comparison.problem:
@@ -253,13 +258,17 @@ class ShowingView(PanesView):
     # Sizes -----------------------------------------------------------------------------------------------------------
 
     def on_descendant_focus(self) -> None:
-        """Bring results or steering to the front where one of them has the keys; steer a text that was written anew."""
+        """Bring results or steering to the front where one of them has the keys; steer a text that was written anew.
+
+        What the keys go to is shown whole.
+        """
         if self.steering.is_of_other_prompt:
             self._steer_pause.again()
         for pane in (self.result_pane, self.steer_pane):
             if pane.has_class("-active"):
                 self.bring_to_front(pane)
         self.turn_columns()
+        self.show_steering()
 
     def on_resize(self) -> None:
         """Lay out all lines anew."""

@@ -12,6 +12,7 @@ from selfie_tui.tui.action import Scope
 from selfie_tui.tui.actions import bindings
 from selfie_tui.tui.render.flow import flow
 from selfie_tui.tui.render.styles import Look, Piece, Pieces, Role, cells, clipped, share
+from selfie_tui.tui.render.words import cut
 from selfie_tui.tui.views.vectors.steer_settings import FIELDS, SteerSettings, dial
 from selfie_tui.tui.views.vectors.wanted import Wanting
 from selfie_tui.tui.widgets.lines import ScrolledLines
@@ -21,6 +22,9 @@ LEAD = 2
 """Lines above the answers: the settings and the dial."""
 
 MOST_DIAL = 51
+
+BRIEF_CELLS = 88
+"""Cells of a steered answer that a step onto its vector shows, some fifteen words: each step sends them anew."""
 
 
 class SteerView(Wanting, ScrolledLines):
@@ -120,10 +124,10 @@ class SteerView(Wanting, ScrolledLines):
         self.redraw(0)
 
 
-def answer_lines(answers: SteeredSoFar, width: int, look: Look, *, stale: bool) -> list[Pieces]:
+def answer_lines(answers: SteeredSoFar, width: int, look: Look, *, stale: bool, brief: bool = False) -> list[Pieces]:
     """The plain answer and the steered ones, each in as many lines as it needs, marked from where they differ on.
 
-    Of several steered ones each has its strength before it.
+    Of several steered ones each has its strength before it. `brief`: of the steered ones their beginning.
     """
     several = len(answers.steered) > 1
     said: list[tuple[str, Sequence[GeneratedToken], int | None]] = [("plain", answers.plain, None)]
@@ -132,7 +136,8 @@ def answer_lines(answers: SteeredSoFar, width: int, look: Look, *, stale: bool) 
     ]
     lines: list[Pieces] = []
     for label, tokens, first in said:
-        flowed = _said(label, _words(tokens, first, look, stale=stale), width)
+        words = _words(tokens, first, look, stale=stale)
+        flowed = _said(label, cut(words, BRIEF_CELLS) if brief and label != "plain" else words, width)
         lines += flowed if answers.finished else [*flowed[:-1], (*flowed[-1], Piece("▏", "dim"))]
     return lines
 
