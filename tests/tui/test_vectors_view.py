@@ -14,6 +14,7 @@ from tests.tui import fake_vectors
 from tests.tui.driving import confirmed, run_to_end, running, text_of, toasts, until
 from tests.tui.fake_engine import FakeEngine
 
+LONG = "0.25 * paris - 0.125 * rome + 0.5 * italy - unit(mean(paris rome))"
 SIZES = [(120, 40), (80, 24), (60, 20), (200, 60)]
 
 
@@ -110,6 +111,17 @@ async def test_a_line_is_written_with_completion_and_the_result_follows_each_val
         (task,) = done(engine, KeepLine)
         assert (task.line, task.name) == ("paris - rome + .5 * italy", str(folder / "mine.safetensors"))
         await until(pilot, lambda: view.list.here.name == "mine")
+
+
+async def test_a_line_typed_in_one_burst_with_its_enter_is_taken(folder: Path):
+    async with running() as (app, pilot):
+        view = await vectors(app, pilot)
+        await pilot.press("e", "ctrl+u", *"paris -")
+        view.line_field.value = LONG  # as keys do that come with the enter behind them: nothing has followed it yet
+        view.accept_line()
+        await until(pilot, lambda: view.list.here is not None and view.list.here.line == LONG)
+        assert not view.writing
+        assert not toasts(app)
 
 
 async def test_a_line_that_cannot_be_read_stays_open_and_what_the_engine_refuses_stands_in_the_result(folder: Path):

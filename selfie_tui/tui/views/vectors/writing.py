@@ -44,7 +44,7 @@ class WritingView(DirectionsView):
 
     def accept_line(self) -> None:
         """Have the line in the list, and interpret it; it stays open where it cannot be read."""
-        line = self.line_field.value.strip()
+        line = self.comparison.line = self.line_field.value.strip()  # of a burst of keys nothing has followed yet
         refusal = self.comparison.refusal() if line else ""
         if refusal:
             self.app.toast(refusal, "warning")
