@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 
-from selfie_tui.records import Answer, Edit, Interpret, ModuleTensor, Peek, ReadModules, SetEdits
+from selfie_tui.records import Answer, Edit, Interpret, ModuleTensor, Peek, Peeked, ReadModules, SetEdits
 from selfie_tui.tui.app import SelfieApp
 from selfie_tui.tui.views.inspect.view import InspectView
 from tests.tui.driving import run_to_end, running, strips, text_of, toasts, until
@@ -62,6 +63,47 @@ async def test_the_tree_folds_and_unfolds_and_the_values_follow_the_cursor(size)
         assert view.modules.here == "lm_head"
         await pilot.press("g", "enter")
         assert "LlamaModel" not in text_of(app)
+
+
+class Held(FakeEngine):
+    """Values are read only while `reads` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads = threading.Event()
+        self.reads.set()
+
+    def run(self, task, cancelled, post):
+        for event in super().run(task, cancelled, post):
+            if isinstance(event, Peeked):
+                while not self.reads.wait(0.01) and not cancelled():
+                    pass
+            yield event
+
+
+@pytest.mark.parametrize("size", [(120, 40), (200, 60)])
+async def test_values_that_are_late_leave_those_before_with_the_name_of_what_they_are_of(size):
+    engine = Held()
+    async with running(engine, size=size) as (app, pilot):
+        view = await inspect(app, pilot)
+        before = [view.values.pieces(line) for line in range(view.values.count())]
+        engine.reads.clear()
+        try:
+            await pilot.press("j")
+            await until(pilot, lambda: "… still of model.layers.0" in text_of(app))
+            assert "norm" in text_of(app)
+            assert [view.values.pieces(line) for line in range(view.values.count())][1:] == before[1:]
+            view.values.forget()
+            view.values.show_values()
+            await until(pilot, lambda: "still of" not in text_of(app))
+            said = "".join(piece.text for line in range(view.values.count()) for piece in view.values.pieces(line))
+            assert "norm" in said
+            assert not any(each.isdigit() for each in said), "names alone"
+        finally:
+            engine.reads.set()
+        await looked_at(app, pilot)
+        await until(pilot, lambda: "still of" not in text_of(app))
+        assert "norm" in text_of(app)
 
 
 @pytest.mark.parametrize("size", SIZES)

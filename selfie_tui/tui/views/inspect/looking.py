@@ -135,6 +135,8 @@ class LookingView(View):
         other_prompt, self._prompt = self._prompt != inspection.prompt, inspection.prompt
         if changed.model or changed.edits:
             inspection.forget()
+        if changed.model or changed.edits or other_prompt:
+            self.values.forget()
         if changed.model:
             inspection.removed, self.run = [], None
         if changed.model or other_prompt:
@@ -237,7 +239,7 @@ class LookingView(View):
         self.values_pane.retitle()
 
     def drop_stale(self) -> None:
-        """Take values of another tensor away when those of the one that is looked at are not there in time."""
+        """Say that values are still of another tensor when those of the one that is looked at are not there in time."""
         self._stale = None
         if self.inspection.is_pending:
             self.values.show_values()

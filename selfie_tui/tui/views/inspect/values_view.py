@@ -7,6 +7,7 @@ from functools import partial
 from typing import ClassVar
 
 from selfie_tui import text
+from selfie_tui.records import ModuleTensor
 from selfie_tui.tui.action import Scope
 from selfie_tui.tui.actions import bindings
 from selfie_tui.tui.host import Host
@@ -30,6 +31,9 @@ from selfie_tui.tui.views.inspect.value_lines import (
 from selfie_tui.tui.widgets.lines import on_cursor
 
 Line = Callable[[], Pieces]
+
+STILL_OF = "… still of "
+"""Stands before the path of the module whose values are shown until those of the one under the cursor come."""
 
 
 def _dim(line: str) -> Pieces:
@@ -57,6 +61,8 @@ class ValuesView(Inspected):
         self._first_head = 0
         self._names: list[Pieces] = []
         """The names in the lines of the values that were shown last, below their shape."""
+        self._last: tuple[ModuleTensor | None, list[Pieces]] = None, []
+        """The tensor whose values were shown last, and these, below their shape."""
 
     # Lines -----------------------------------------------------------------------------------------------------------
 
@@ -117,14 +123,28 @@ class ValuesView(Inspected):
             reading = self.reading()
             if reading:
                 lines.append(lambda: reading)
-        self._names = [names_of(line()) for line in lines[1:]]
+        shown = [line() for line in lines[1:]]
+        self._names, self._last = [names_of(line) for line in shown], (peeked.module, shown)
         return lines
 
+    def forget(self) -> None:
+        """Forget the values that were shown last: they are of another model, of other edits, or of another prompt."""
+        self._last = None, []
+
     def _waiting(self) -> list[Line]:
-        """What stands while values are read: the names of those before, so that they are not sent again for these."""
+        """What stands while values are read: those before and of what they are, or else their names.
+
+        To take them away, and to draw others on blank lines, would send half as much again.
+        """
         if not self.inspection.can_look:
             self._names = []
+            self.forget()
             return [partial(_dim, "values come with the model and the prompt's tokens")]
+        last, values = self._last
+        if last is not None:
+            of = last.path if last.path != self.inspection.path else f"{last.which} {last.index}"
+            of = text.clip_path(self.look.prose(of), max(self.cells - len(STILL_OF), 8))
+            return [partial(_dim, f"{STILL_OF}{of}"), *(partial(tuple, line) for line in values)]
         return [partial(_dim, "…"), *(partial(tuple, names) for names in self._names)]
 
     def _kept_words(self) -> str:
