@@ -29,6 +29,7 @@ class CompareModels(Task, frozen=True):
     """
 
     tentative: ClassVar[bool] = True
+    loads: ClassVar[bool] = True
     other: LoadModel
     prompt: str
     positions: tuple[int, ...]

@@ -16,12 +16,13 @@ class Task(Record, tag=True, kw_only=True, frozen=True):
     A task whose class is `quick` need not wait for a running job, and replaces one of its own type and `origin` that
     still waits: only the newest matters. `origin` names who asks, so that two panes do not drop each other's. One that
     is `light` too runs no forward, and so can be done inside one of a running job. Of a `tentative` one that is
-    cancelled before it has a result nothing is kept.
+    cancelled before it has a result nothing is kept; nor of one that `loads` a model of its own and fails before that.
     """
 
     quick: ClassVar[bool] = False
     light: ClassVar[bool] = False
     tentative: ClassVar[bool] = False
+    loads: ClassVar[bool] = False
     origin: str = ""
 
 

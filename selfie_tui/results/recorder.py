@@ -1,7 +1,8 @@
 """The recorder: stands between the job thread and whoever listens, writes first and then passes on.
 
 It knows events alone, and so any method's: a task that makes a run begins one, an event that has a result adds it, and
-the closing event ends it. A request that is refused before any work leaves nothing behind.
+the closing event ends it. A request that is refused before any work leaves nothing behind, nor does one whose other
+model could not be loaded.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ class Recorder:
         ending = ENDINGS.get(type(event))
         if ending is not None:
             del self._jobs[event.job]
-        if isinstance(event, JobFailed) and event.refused and not job.written:
+        if isinstance(event, JobFailed) and (event.refused or job.task.loads) and not job.written:
             return []
         results = event.results()
         if job.task.tentative and not (job.written or results or ending in ("finished", "failed")):

@@ -27,6 +27,7 @@ from selfie_tui.records import (
     CellRead,
     CompareModels,
     Event,
+    JobFailed,
     JobFinished,
     JobStarted,
     LoadModel,
@@ -217,6 +218,20 @@ def test_the_script_makes_a_comparison_again(tmp_path):
     assert done.stdout.splitlines()[-1] == "14 of 14 texts are the exported ones"
 
 
+def test_another_model_that_cannot_be_loaded_leaves_nothing_behind(demo, changed, tmp_path):
+    began = next(METHODS_OF_TWO[CompareModels](demo, changed, TASK, never))
+    written: list[Entry] = []
+    recorder = Recorder(lambda event: None, lambda entry: written.append(entry) or "")
+    recorder(ModelReady(model=demo.info()))
+    failed = JobFailed(cause="Folder not found: changed.", remedy="Check the path.")
+    for number, events in enumerate(([failed], [began, failed]), 1):
+        recorder(JobStarted(job=number, task=TASK))
+        for event in events:
+            recorder(msgspec.structs.replace(event, job=number))
+    assert [type(entry).__name__ for entry in written] == ["RunBegan", "Result", "RunEnded"]
+    assert {entry.run for entry in written} == {2}
+
+
 PROGRAM = """
 import sys, time
 from selfie_tui.engine.generation import plan
@@ -230,7 +245,7 @@ def append(self, entry):
     return found
 sessions.Session.append = append
 from selfie_tui import cli
-sys.exit(cli.main(sys.argv[1:]))
+cli.run()
 """
 
 
@@ -244,7 +259,7 @@ def test_a_comparison_that_is_killed_goes_on_to_the_same_table(tmp_path, lines):
         return {**os.environ, "XDG_STATE_HOME": str(tmp_path / name), "COLUMNS": "100"}
 
     def run(name: str, *arguments: str) -> str:
-        program = [sys.executable, "-c", "import sys; from selfie_tui import cli; sys.exit(cli.main(sys.argv[1:]))"]
+        program = [sys.executable, "-m", "selfie_tui.cli"]
         done = subprocess.run(
             [*program, *arguments], env=environment(name), capture_output=True, text=True, check=False
         )

@@ -117,7 +117,7 @@ def test_the_command_keeps_what_it_did_and_makes_it_again_and_so_does_a_script(t
     environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")}
 
     def selfie(*arguments: str) -> subprocess.CompletedProcess[str]:
-        program = [sys.executable, "-c", "import sys; from selfie_tui import cli; sys.exit(cli.main(sys.argv[1:]))"]
+        program = [sys.executable, "-m", "selfie_tui.cli"]
         done = subprocess.run([*program, *arguments], env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         return done
