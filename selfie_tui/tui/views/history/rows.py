@@ -18,7 +18,7 @@ ROOMY = 70
 WIDE = 90
 """Cells of a line from which on names of models have twice the cells."""
 
-MODEL_CELLS, KIND_CELLS, DONE_CELLS, ASKED_CELLS = 9, 7, 8, 20
+MODEL_CELLS, KIND_CELLS, DONE_CELLS, ASKED_CELLS = 9, 8, 8, 20
 
 
 class Line(NamedTuple):
