@@ -55,6 +55,16 @@ def test_the_app_imports_no_torch_before_its_first_paint() -> None:
     assert not modules_after(code) & set(ENGINE_ONLY)
 
 
+def test_the_app_imports_no_tables_of_results_before_its_first_paint() -> None:
+    code = """
+import selfie_tui.tui.app
+selfie_tui.tui.app.SelfieApp()
+loaded = {"selfie_tui.comparison_table", "selfie_tui.lens_table", "selfie_tui.measures"} & set(sys.modules)
+assert not loaded, loaded
+"""
+    assert "selfie_tui" in modules_after(code)
+
+
 def test_the_job_thread_imports_the_engine_only_when_it_works() -> None:
     code = "from selfie_tui.jobs import Jobs\njobs = Jobs(print)\njobs.start()\njobs.close()\njobs.join()"
     assert not modules_after(code) & {*ENGINE_ONLY, "textual"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from selfie_tui.comparison_table import gathered
 from selfie_tui.records import (
     CellsCompared,
     CellsMapped,
@@ -77,4 +76,6 @@ class Compared:
     @property
     def found(self) -> Comparison | None:
         """What has been found; None before the other model is there."""
+        from selfie_tui.comparison_table import gathered  # not needed for the first paint
+
         return gathered(self._events) if self._events else None

@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from selfie_tui.comparison_table import gathered
 from selfie_tui.records import (
     BEGINNING,
     Cell,
@@ -47,6 +46,8 @@ def began_in(results: Results) -> ComparisonBegan | None:
 
 def comparison_of(results: Results) -> Comparison | None:
     """All of it that both models have read; None where it ended before the other model was there."""
+    from selfie_tui.comparison_table import gathered  # not needed for the first paint
+
     return gathered(events(results)) if began_in(results) is not None else None
 
 
